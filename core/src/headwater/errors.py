@@ -1,0 +1,274 @@
+"""Every error that leaves Headwater, each saying whose fault it is.
+
+```
+HeadwaterError
+├── PluginNotRegisteredError            404  host        no such plugin
+├── PluginAlreadyRegisteredError        409  host        two plugins claim one id
+├── PluginUnavailableError              500  plugin      installed but not usable; says why
+├── MethodNotImplementedError           404  plugin      the plugin has no such hook or route
+├── PluginRequestCanceledError          499  caller      the caller went away
+│   └── QueryCanceledError
+├── PluginRequestFailedError            500  plugin      a bug in the plugin; cause attached
+├── PluginHealthCheckError              500  downstream  the health check itself could not run
+├── DataSourceNotFoundError             404  caller
+├── DataSourceExistsError               409  caller      name or uid taken
+├── DataSourceReadOnlyError             403  caller      provisioned from a file
+├── DataSourceVersionConflictError      409  caller      edited by someone else meanwhile
+├── SecretUnavailableError              500  host        a stored secret cannot be opened
+├── StoreError                          500  host        the data-source store failed
+│   └── StoreLockedError                503  host        retryable
+├── ValidationError                     400  caller      malformed input; `path` names the field
+├── QueryError                          400  caller      the query is wrong
+│   └── MacroError
+├── FrameError                          400  plugin      a frame that cannot be encoded, decoded or reshaped
+├── LimitExceededError                  422  caller      rows, bytes or concurrency
+├── DeadlineExceededError               504  downstream  the query ran out of time
+└── DownstreamError                     502  downstream
+    ├── DownstreamConnectionError       502  retryable
+    ├── DownstreamAuthError             401
+    ├── DownstreamTimeoutError          504  retryable
+    ├── DownstreamServerError           500  the server answered with its own error (`code`, `name`)
+    └── DownstreamProtocolError         502  the answer makes no sense
+```
+
+`str(error)` is shown to clients: it never holds a secret, a DSN or a stack. The driver's own exception
+stays reachable as `__cause__`. Message ids and statuses follow Grafana's plugin errors where it has one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorSource(StrEnum):
+    """Whose fault an error is."""
+
+    PLUGIN = "plugin"
+    DOWNSTREAM = "downstream"
+    CALLER = "caller"
+    HOST = "host"
+
+    @property
+    def wire(self) -> str:
+        """Grafana's spelling, which knows only `plugin` and `downstream`.
+
+        A caller's mistake counts as `downstream` there: nobody who maintains the plugin can mend it.
+        """
+        return "downstream" if self in (ErrorSource.DOWNSTREAM, ErrorSource.CALLER) else "plugin"
+
+    @classmethod
+    def from_http_status(cls, status: int) -> ErrorSource:
+        """Blame for an HTTP answer of `status`: statuses that a wrong request causes are the plugin's."""
+        plugin_statuses = {405, 406, 412, 413, 414, 416, 417, 426, 431, 501}
+        return cls.PLUGIN if status in plugin_statuses else cls.DOWNSTREAM
+
+
+class HeadwaterError(Exception):
+    """Base of all errors. `message` is public; the class gives defaults that an instance may override."""
+
+    message_id: ClassVar[str] = "headwater.error"
+    status: int = 500
+    source: ErrorSource = ErrorSource.HOST
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: ErrorSource | None = None,
+        status: int | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if source is not None:
+            self.source = source
+        if status is not None:
+            self.status = status
+        if retryable is not None:
+            self.retryable = retryable
+
+
+class PluginNotRegisteredError(HeadwaterError):
+    message_id = "plugin.notRegistered"
+    status = 404
+
+
+class PluginAlreadyRegisteredError(HeadwaterError):
+    message_id = "plugin.alreadyRegistered"
+    status = 409
+
+
+class PluginUnavailableError(HeadwaterError):
+    message_id = "plugin.unavailable"
+    source = ErrorSource.PLUGIN
+
+
+class MethodNotImplementedError(HeadwaterError):
+    message_id = "plugin.notImplemented"
+    status = 404
+    source = ErrorSource.PLUGIN
+
+
+class PluginRequestCanceledError(HeadwaterError):
+    message_id = "plugin.requestCanceled"
+    status = 499
+    source = ErrorSource.CALLER
+
+
+class QueryCanceledError(PluginRequestCanceledError):
+    """A query was cancelled by its caller and the data source has been told."""
+
+
+class PluginRequestFailedError(HeadwaterError):
+    message_id = "plugin.requestFailureError"
+    source = ErrorSource.PLUGIN
+
+
+class PluginHealthCheckError(HeadwaterError):
+    message_id = "plugin.healthCheck"
+    source = ErrorSource.DOWNSTREAM
+
+
+class DataSourceNotFoundError(HeadwaterError):
+    message_id = "datasource.notFound"
+    status = 404
+    source = ErrorSource.CALLER
+
+
+class DataSourceExistsError(HeadwaterError):
+    message_id = "datasource.exists"
+    status = 409
+    source = ErrorSource.CALLER
+
+
+class DataSourceReadOnlyError(HeadwaterError):
+    message_id = "datasource.readOnly"
+    status = 403
+    source = ErrorSource.CALLER
+
+
+class DataSourceVersionConflictError(HeadwaterError):
+    message_id = "datasource.versionConflict"
+    status = 409
+    source = ErrorSource.CALLER
+
+
+class SecretUnavailableError(HeadwaterError):
+    """A stored secret cannot be opened. Names the field, its state and the key id, never bytes."""
+
+    message_id = "secret.unavailable"
+
+
+class StoreError(HeadwaterError):
+    message_id = "store.failed"
+
+
+class StoreLockedError(StoreError):
+    message_id = "store.locked"
+    status = 503
+    retryable = True
+
+
+class ValidationError(HeadwaterError):
+    """Malformed input. `path` is the dotted place of the fault, such as `jsonData.maxOpenConns`."""
+
+    message_id = "request.invalid"
+    status = 400
+    source = ErrorSource.CALLER
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+
+
+class QueryError(HeadwaterError):
+    message_id = "query.invalid"
+    status = 400
+    source = ErrorSource.CALLER
+
+
+class MacroError(QueryError):
+    message_id = "query.macro"
+
+
+class FrameError(HeadwaterError):
+    message_id = "frame.invalid"
+    status = 400
+    source = ErrorSource.PLUGIN
+
+
+class LimitExceededError(HeadwaterError):
+    message_id = "query.limitExceeded"
+    status = 422
+    source = ErrorSource.CALLER
+
+
+class DeadlineExceededError(HeadwaterError):
+    message_id = "query.deadlineExceeded"
+    status = 504
+    source = ErrorSource.DOWNSTREAM
+
+
+class DownstreamError(HeadwaterError):
+    """The data source, or the way to it, failed."""
+
+    message_id = "downstream.error"
+    status = 502
+    source = ErrorSource.DOWNSTREAM
+
+
+class DownstreamConnectionError(DownstreamError):
+    message_id = "downstream.connection"
+    retryable = True
+
+
+class DownstreamAuthError(DownstreamError):
+    message_id = "downstream.auth"
+    status = 401
+
+
+class DownstreamTimeoutError(DownstreamError):
+    message_id = "downstream.timeout"
+    status = 504
+    retryable = True
+
+
+class DownstreamServerError(DownstreamError):
+    """The server answered with an error of its own: `code` and `name` are the server's, if it gives them."""
+
+    message_id = "downstream.server"
+    status = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | str | None = None,
+        name: str | None = None,
+        status: int | None = None,
+        source: ErrorSource | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, status=status, source=source, retryable=retryable)
+        self.code = code
+        self.name = name
+
+
+class DownstreamProtocolError(DownstreamError):
+    message_id = "downstream.protocol"
+
+
+def describe(error: BaseException) -> HeadwaterError:
+    """`error` itself if it is ours, else a PluginRequestFailedError that keeps it as its cause.
+
+    The text of a foreign exception may hold anything (a DSN, a password), so it is not repeated.
+    """
+    if isinstance(error, HeadwaterError):
+        return error
+    failed = PluginRequestFailedError(
+        f"An error occurred within the plugin ({type(error).__name__}); see the host's log for details."
+    )
+    failed.__cause__ = error
+    return failed

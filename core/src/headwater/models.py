@@ -1,0 +1,271 @@
+"""What travels between host and plugin. Field names are Grafana's SDK's, in Python spelling.
+
+All are frozen and serialisable without pickle (see `headwater.serialization`), so that a plugin may one
+day run in another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from .errors import ErrorSource, HeadwaterError, describe
+
+if TYPE_CHECKING:
+    from .frames import Frame
+    from .secrets import Secret
+
+__all__ = [
+    "CallResourceRequest",
+    "CallResourceResponse",
+    "CheckHealthRequest",
+    "CheckHealthResult",
+    "DataQuery",
+    "DataResponse",
+    "DataSourceInstanceSettings",
+    "HealthStatus",
+    "PluginContext",
+    "PluginInfo",
+    "QueryChunk",
+    "QueryDataRequest",
+    "QueryDataResponse",
+    "TimeRange",
+    "User",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def _aware(_: object, attribute: Any, value: datetime) -> None:
+    if value.tzinfo is None:
+        raise ValueError(f"{attribute.name} needs a time zone")
+
+
+@frozen
+class TimeRange:
+    """Both ends inclusive, time-zone aware."""
+
+    from_: datetime = field(validator=_aware)
+    to: datetime = field(validator=_aware)
+
+    @classmethod
+    def from_epoch_ms(cls, from_ms: int, to_ms: int) -> TimeRange:
+        return cls(_EPOCH + from_ms * _MILLISECOND, _EPOCH + to_ms * _MILLISECOND)
+
+    @classmethod
+    def last(cls, duration: timedelta) -> TimeRange:
+        """The time from `duration` ago until now."""
+        now = datetime.now(UTC)
+        return cls(now - duration, now)
+
+    @property
+    def from_ms(self) -> int:
+        return (self.from_ - _EPOCH) // _MILLISECOND
+
+    @property
+    def to_ms(self) -> int:
+        return (self.to - _EPOCH) // _MILLISECOND
+
+    @property
+    def from_s(self) -> int:
+        """Whole unix seconds, rounded down."""
+        return self.from_ms // 1000
+
+    @property
+    def to_s(self) -> int:
+        """Whole unix seconds, rounded down."""
+        return self.to_ms // 1000
+
+    @property
+    def duration(self) -> timedelta:
+        return self.to - self.from_
+
+
+def _last_hour() -> TimeRange:
+    return TimeRange.last(timedelta(hours=1))
+
+
+@frozen
+class DataQuery:
+    """One query of a request. `json` is the query object as the caller wrote it, all keys kept.
+
+    `interval_ms` is the step in milliseconds that the caller suggests for `max_data_points` points.
+    """
+
+    ref_id: str = "A"
+    query_type: str = ""
+    max_data_points: int = 100
+    interval_ms: int = 1000
+    time_range: TimeRange = field(factory=_last_hour)
+    json: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen
+class User:
+    login: str = ""
+    name: str = ""
+    email: str = ""
+    role: str = ""
+
+
+@frozen
+class DataSourceInstanceSettings:
+    """A data source as its plugin sees it: secrets are decrypted, and opaque `Secret` objects.
+
+    A plugin builds a new instance whenever `version` or `updated` differs from what it has.
+    """
+
+    uid: str
+    name: str
+    type: str
+    id: int = 0
+    url: str = ""
+    user: str = ""
+    database: str = ""
+    basic_auth_enabled: bool = False
+    basic_auth_user: str = ""
+    json_data: Mapping[str, Any] = field(factory=dict)
+    decrypted_secure_json_data: Mapping[str, Secret] = field(factory=dict, repr=False)
+    version: int = 0
+    updated: datetime = _EPOCH
+    api_version: str = ""
+
+
+@frozen
+class PluginContext:
+    """Who asks, and on behalf of which data source. `config` holds the host's settings for plugins."""
+
+    plugin_id: str
+    plugin_version: str = ""
+    org_id: int = 1
+    user: User | None = None
+    data_source_instance_settings: DataSourceInstanceSettings | None = None
+    config: Mapping[str, str] = field(factory=dict)
+    user_agent: str = ""
+    namespace: str = "default"
+    api_version: str = ""
+
+
+@frozen
+class QueryDataRequest:
+    """Queries for one data source. `headers` are the caller's that a plugin may see."""
+
+    plugin_context: PluginContext
+    queries: tuple[DataQuery, ...] = field(converter=tuple)
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class DataResponse:
+    """The outcome of one ref id: frames, or an error, or both (partial results)."""
+
+    frames: tuple[Frame, ...] = field(default=(), converter=tuple)
+    error: HeadwaterError | None = None
+    status: int = 200
+    error_source: ErrorSource | None = None
+
+    @classmethod
+    def from_error(cls, error: BaseException, frames: Iterable[Frame] = ()) -> DataResponse:
+        """A response that carries `error`, with the status and source the error knows of itself."""
+        described = describe(error)
+        return cls(
+            frames=tuple(frames), error=described, status=described.status, error_source=described.source
+        )
+
+
+@frozen
+class QueryDataResponse:
+    responses: Mapping[str, DataResponse] = field(factory=dict)
+
+
+@frozen
+class QueryChunk:
+    """One piece of a streamed answer: the next rows of frame `frame_id` of `ref_id`, or that ref id's error.
+
+    Chunks with the same `ref_id` and `frame_id` have one schema; their rows are appended.
+    """
+
+    ref_id: str
+    frame_id: str = "0"
+    frame: Frame | None = None
+    error: HeadwaterError | None = None
+
+
+class HealthStatus(IntEnum):
+    UNKNOWN = 0
+    OK = 1
+    ERROR = 2
+
+
+@frozen
+class CheckHealthRequest:
+    plugin_context: PluginContext
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
+class CheckHealthResult:
+    """`details` is a JSON object that hosts show to administrators only."""
+
+    status: HealthStatus
+    message: str = ""
+    details: Mapping[str, Any] = field(factory=dict)
+
+    @classmethod
+    def ok(cls, message: str, **details: Any) -> CheckHealthResult:
+        return cls(HealthStatus.OK, message, details)
+
+    @classmethod
+    def failed(cls, message: str, **details: Any) -> CheckHealthResult:
+        return cls(HealthStatus.ERROR, message, details)
+
+
+@frozen
+class CallResourceRequest:
+    """`path` has no leading slash; `url` is `path?query`; header names are in the caller's spelling."""
+
+    plugin_context: PluginContext
+    path: str
+    method: str = "GET"
+    url: str = ""
+    headers: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    body: bytes = b""
+
+
+@frozen
+class CallResourceResponse:
+    """The first response of a call carries status and headers; later ones only append to the body."""
+
+    status: int = 200
+    headers: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    body: bytes = b""
+
+
+@frozen
+class PluginInfo:
+    """What a plugin says of itself.
+
+    `query_text_key` names the query's main text (`rawSql`, `expr`), so that hosts can offer
+    `query(source, "SELECT 1")`. Schemas are JSON Schema objects; `secret_keys` are the keys of
+    `secureJsonData`; `capabilities` are short words such as `cancel`, `stream`, `resources`.
+    """
+
+    id: str
+    name: str = ""
+    version: str = ""
+    description: str = ""
+    type: str = "datasource"
+    alias_ids: tuple[str, ...] = ()
+    query_text_key: str = ""
+    query_language: str = ""
+    query_schema: Mapping[str, Any] = field(factory=dict)
+    settings_schema: Mapping[str, Any] = field(factory=dict)
+    secret_keys: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    examples: tuple[Mapping[str, Any], ...] = ()
+    routes: tuple[str, ...] = ()

@@ -1,0 +1,102 @@
+"""One daemon thread that fires callbacks at deadlines. Started on first use, ends when it has nothing to do."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+
+_IDLE_SECONDS = 5.0
+
+
+class Alarm:
+    """One scheduled callback. `cancel` is cheap and may come after it fired."""
+
+    __slots__ = ("callback", "cancelled")
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Watchdog:
+    """Fires alarms at `time.monotonic()` moments.
+
+    Each callback runs in a thread of its own: one that blocks (KILL QUERY on a dead network) must not
+    delay the deadlines of others. Cancelled alarms are swept when they make up half of the heap.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._heap: list[tuple[float, int, Alarm]] = []
+        self._order = itertools.count()
+        self._thread: threading.Thread | None = None
+        self._sweep_at = 64
+
+    def schedule(self, moment: float, callback: Callable[[], object]) -> Alarm:
+        alarm = Alarm(callback)
+        with self._condition:
+            self._sweep()
+            heapq.heappush(self._heap, (moment, next(self._order), alarm))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="headwater-watchdog", daemon=True)
+                self._thread.start()
+            elif self._heap[0][2] is alarm:
+                self._condition.notify()
+        return alarm
+
+    def _sweep(self) -> None:
+        if len(self._heap) < self._sweep_at:
+            return
+        self._heap = [entry for entry in self._heap if not entry[2].cancelled]
+        heapq.heapify(self._heap)
+        self._sweep_at = max(64, 2 * len(self._heap))
+
+    def _watch(self) -> None:
+        while True:
+            with self._condition:
+                due = self._next_due()
+                if due is None:
+                    return
+            threading.Thread(target=due.callback, name="headwater-deadline", daemon=True).start()
+
+    def _next_due(self) -> Alarm | None:
+        """Wait for the next live alarm. None, and the thread ends, after an idle while."""
+        while True:
+            while self._heap and self._heap[0][2].cancelled:
+                heapq.heappop(self._heap)
+            if not self._heap:
+                if not self._condition.wait(_IDLE_SECONDS) and not self._heap:
+                    self._thread = None
+                    return None
+                continue
+            moment, _, alarm = self._heap[0]
+            left = moment - time.monotonic()
+            if left <= 0:
+                heapq.heappop(self._heap)
+                return alarm
+            self._condition.wait(left)
+
+
+_shared = Watchdog()
+
+
+def shared_watchdog() -> Watchdog:
+    """The process's watchdog. It holds no state of any host: only moments and callbacks."""
+    return _shared
+
+
+def _reset_after_fork() -> None:
+    """A forked child has neither the thread nor the queries it watched."""
+    global _shared  # noqa: PLW0603
+    _shared = Watchdog()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
