@@ -180,7 +180,9 @@ class CallContext:
             on_progress=self._on_progress,
             skip_cache=self.skip_cache,
         )
-        child._parent_registration = self.on_cancel(lambda: child._finish(self._reason or QueryCanceledError("")))
+        child._parent_registration = self.on_cancel(
+            lambda: child._finish(self._reason or QueryCanceledError(""))
+        )
         return child
 
     def with_limits(self, **changes: Any) -> CallContext:
@@ -230,6 +232,10 @@ class CallContext:
         for callback in callbacks:
             self._run(callback)
 
+    def _inherit_end(self, parent: CallContext) -> None:
+        if parent._reason is not None:
+            self._finish(parent._reason)
+
     def _run(self, callback: Callable[[], object]) -> None:
         try:
             callback()
@@ -245,5 +251,3 @@ class CallContext:
                 alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
-
-

@@ -1,4 +1,4 @@
-"""One daemon thread that fires callbacks at deadlines. Started on first use, ends when it has nothing to do."""
+"""One daemon thread that fires callbacks at deadlines. Starts on first use, ends when idle."""
 
 from __future__ import annotations
 
