@@ -68,6 +68,7 @@ class ServerProcess:
     ) -> None:
         self._own_directory = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="headwater-server-"))
+        self.name = Path(command[0]).name
         self.log = self.directory / "server.log"
         self._ready = ready
         self._start_seconds = start_seconds
@@ -89,18 +90,18 @@ class ServerProcess:
     def wait_ready(self) -> Self:
         """Return when `ready` says so; fail with the server's own last words if it ends or takes too long."""
         deadline = time.monotonic() + self._start_seconds
-        while time.monotonic() < deadline:
+        while not self._ready():
             if self.process.poll() is not None:
                 self._fail(f"ended with status {self.process.returncode}")
-            if self._ready():
-                return self
+            if time.monotonic() > deadline:
+                self._fail(f"not ready after {self._start_seconds:g} s")
             time.sleep(0.05)
-        self._fail(f"not ready after {self._start_seconds:g} s")
+        return self
 
     def _fail(self, what: str) -> NoReturn:
         words = self.log.read_text(errors="replace")[-2000:]
         self.stop()
-        raise RuntimeError(f"{self.process.args[0]}: {what}\n{words}")  # type: ignore[index]
+        raise RuntimeError(f"{self.name}: {what}\n{words}")
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
@@ -193,8 +194,8 @@ def _download_debian(
     sources = scratch / "sources.list"
     sources.write_text(f"deb [trusted=yes] {_debian_mirror()} {suite} main\n")
     options = [
-        f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=/dev/null", f"Dir::State::Lists={scratch}/lists",
-        f"Dir::State::status={status}", f"Dir::Cache::Archives={scratch}/archives",
+        f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=/dev/null",
+        f"Dir::State::Lists={scratch}/lists", f"Dir::State::status={status}", f"Dir::Cache::Archives={scratch}/archives",
         f"Dir::Cache::pkgcache={scratch}/pkgcache.bin", f"Dir::Cache::srcpkgcache={scratch}/srcpkgcache.bin",
         "APT::Sandbox::User=root", "Acquire::Languages=none",
     ]  # fmt: skip
@@ -220,7 +221,9 @@ def _debian_mirror() -> str:
         capture_output=True, text=True, check=False,
     ).stdout.split()  # fmt: skip
     mirrors = [uri for uri in listing if "security" not in uri]
-    return mirrors[0] if mirrors else "http://deb.debian.org/debian"
+    if not mirrors:
+        unavailable("apt knows no mirror; run `apt-get update` first")
+    return mirrors[0]
 
 
 def _publish(folder: Path, target: Path) -> None:
