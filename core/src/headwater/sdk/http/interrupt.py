@@ -1,0 +1,138 @@
+"""Connections whose blocking calls another thread can end.
+
+urllib3 gives no handle on a connection until the response headers are there, which is too late to cancel a
+query the server is still computing. The connections below report their socket to the call that uses them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+_active = threading.local()
+
+
+class Interrupt:
+    """Ends the socket calls of one request. Thread-safe; `fire` may come before or after any of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self.fired = False
+        self.reused_connection = False
+
+    def watch(self, sock: socket.socket) -> None:
+        """Make `sock` the one that `fire` ends.
+
+        The handle is a duplicate: it survives TLS wrapping, and cannot hit a stranger's socket when the
+        original is closed and its number given away.
+        """
+        duplicate = socket.socket(fileno=os.dup(sock.fileno()))
+        with self._lock:
+            previous, self._handle = self._handle, duplicate
+            fired = self.fired
+        if previous is not None:
+            previous.close()
+        if fired:
+            self.fire()
+
+    def fire(self) -> None:
+        with self._lock:
+            self.fired = True
+            if self._handle is not None:
+                # Plain socket shutdown also ends a TLS read that blocks in another thread.
+                with contextlib.suppress(OSError):
+                    self._handle.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with self._lock:
+            handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+
+@contextlib.contextmanager
+def interruptible_by(interrupt: Interrupt) -> Iterator[None]:
+    """Requests that this thread makes inside the block report their sockets to `interrupt`."""
+    _active.interrupt = interrupt
+    try:
+        yield
+    finally:
+        _active.interrupt = None
+
+
+class InterruptibleHTTPConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        """Connect like urllib3, but let the interrupt know the socket before `connect` blocks."""
+        try:
+            addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+            raise NameResolutionError(self.host, self, failure) from error
+        last: OSError = OSError("the name has no address")
+        for family, kind, protocol, _, address in addresses:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                self._connect_socket(sock, address)
+            except OSError as error:
+                sock.close()
+                last = error
+            else:
+                return sock
+        if isinstance(last, TimeoutError):
+            raise ConnectTimeoutError(self, f"Connection to {self.host} timed out.") from last
+        raise NewConnectionError(self, f"Failed to establish a new connection: {last}") from last
+
+    def _connect_socket(self, sock: socket.socket, address: Any) -> None:
+        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
+        if interrupt is not None:
+            interrupt.watch(sock)
+            if interrupt.fired:
+                raise ConnectionAbortedError("cancelled")
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
+        if isinstance(self.timeout, int | float):
+            sock.settimeout(self.timeout)
+        sock.connect(address)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
+        if interrupt is not None and not interrupt.reused_connection:
+            reused = self.sock is not None and getattr(self, "_served", False)
+            interrupt.reused_connection = reused
+            if reused:
+                interrupt.watch(self.sock)
+        self._served = True
+        super().request(*args, **kwargs)
+
+    def close(self) -> None:
+        self._served = False
+        super().close()
+
+
+class InterruptibleHTTPSConnection(InterruptibleHTTPConnection, HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        if self.ssl_context is not None and not self.ssl_context.check_hostname:
+            # The operator switched verification off and the health check says so; urllib3 would warn
+            # on each connection.
+            self.is_verified = True
+
+
+class HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = InterruptibleHTTPConnection
+
+
+class HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = InterruptibleHTTPSConnection
+
+
+POOLS = {"http": HTTPPool, "https": HTTPSPool}

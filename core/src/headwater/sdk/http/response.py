@@ -1,0 +1,185 @@
+"""A streamed HTTP answer: bounded, cancellable, with typed errors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from headwater.context import CallContext
+from headwater.errors import (
+    DownstreamAuthError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    ErrorSource,
+    LimitExceededError,
+)
+
+from .failures import TRANSPORT_ERRORS, translate
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from urllib3 import BaseHTTPResponse
+
+    from headwater.context import CancelRegistration
+
+    from .interrupt import Interrupt
+
+_ERROR_EXCERPT = 1024
+_CHUNK = 256 * 1024
+
+
+class HttpResponse:
+    """Status and headers are there; the body comes as it is read. Close it, or use it in a `with` block.
+
+    Closing an answer that is not read to its end closes the connection, which tells the server to stop.
+    The body is decoded (gzip, deflate, zstd) and counted after decoding.
+    """
+
+    def __init__(
+        self,
+        response: BaseHTTPResponse,
+        *,
+        origin: str,
+        context: CallContext | None,
+        interrupt: Interrupt,
+        registration: CancelRegistration | None,
+        max_bytes: int | None,
+    ) -> None:
+        self._response = response
+        self._origin = origin
+        self._context = context
+        self._interrupt = interrupt
+        self._registration = registration
+        self._max_bytes = max_bytes
+        self._ended = False
+        self.bytes_read = 0
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    def stream_chunks(self, size: int = _CHUNK, *, limit: int | None = None) -> Iterator[bytes]:
+        """The decoded body in pieces of at most about `size` bytes.
+
+        Raises LimitExceededError past `limit` bytes (default: the request's `max_bytes`), a Downstream*
+        error when the connection fails, and the call's own error when it is cancelled.
+        """
+        bound = self._max_bytes if limit is None else limit
+        try:
+            for chunk in self._response.stream(size, decode_content=True):
+                self.bytes_read += len(chunk)
+                if bound is not None and self.bytes_read > bound:
+                    raise LimitExceededError(
+                        f"The answer of {self._origin} is larger than the response limit of {bound} bytes."
+                    )
+                yield chunk
+            if self._context is not None:
+                # A shutdown of the socket may look like a regular end of the body.
+                self._context.check()
+            self._ended = True
+        except TRANSPORT_ERRORS as error:
+            raise translate(error, self._origin, self._context) from error
+        finally:
+            self.close()
+
+    def read(self, limit: int | None = None) -> bytes:
+        """The whole decoded body; raises as `stream_chunks` does."""
+        return b"".join(self.stream_chunks(limit=limit))
+
+    @property
+    def raw(self) -> BodyReader:
+        """The decoded body as a binary file object, for instance for `pyarrow.ipc.open_stream`."""
+        return BodyReader(self)
+
+    def excerpt(self) -> str:
+        """At most 1 KiB of the body as text, for error messages. Ends the answer."""
+        collected = bytearray()
+        for chunk in self.stream_chunks(_ERROR_EXCERPT):
+            collected += chunk
+            if len(collected) >= _ERROR_EXCERPT:
+                self.close()
+                break
+        return collected[:_ERROR_EXCERPT].decode("utf-8", "replace").strip()
+
+    def raise_for_status(self) -> None:
+        """Raise the Downstream* error that fits a status outside 200–299."""
+        if 200 <= self.status < 300:
+            return
+        if self.status in {401, 403}:
+            self.close()
+            raise DownstreamAuthError(
+                f"{self._origin} refused the credentials (status {self.status}).", status=self.status
+            )
+        if self.status in {408, 504}:
+            self.close()
+            raise DownstreamTimeoutError(f"{self._origin} reports a timeout (status {self.status}).")
+        raise DownstreamServerError(
+            f"unexpected response with status code {self.status}: {self.excerpt()}",
+            code=self.status,
+            source=ErrorSource.from_http_status(self.status),
+            retryable=self.status in {429, 502, 503},
+        )
+
+    def close(self) -> None:
+        """Give the connection back, or drop it if the body is not fully read. Idempotent."""
+        if self._registration is not None:
+            self._registration.remove()
+            self._registration = None
+        if not self._ended:
+            self._response.close()
+        self._response.release_conn()
+        self._interrupt.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class BodyReader(io.RawIOBase):
+    """A response body as a file. `read(n)` returns exactly `n` bytes unless the body ends."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self._owner = response
+        self._chunks = response.stream_chunks()
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            rest, self._rest = self._rest, memoryview(b"")
+            return b"".join([rest, *self._chunks])
+        if len(self._rest) < size:
+            self._fill(size)
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(taken)
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._owner.close()
+        super().close()
+
+    def _fill(self, size: int) -> None:
+        pieces: list[bytes | memoryview] = [self._rest]
+        have = len(self._rest)
+        for chunk in self._chunks:
+            pieces.append(chunk)
+            have += len(chunk)
+            if have >= size:
+                break
+        self._rest = memoryview(b"".join(pieces))

@@ -1,0 +1,135 @@
+"""`HttpClientSettings`: the checked transport, trust and credentials of one data source."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import field, frozen
+
+from headwater.errors import ValidationError
+from headwater.sdk.schema import parse
+
+from .options import HttpOptions
+
+if TYPE_CHECKING:
+    from headwater.models import DataSourceInstanceSettings
+    from headwater.secrets import Secret
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token of RFC 9110 §5.6.2
+# Headers the transport computes: another value would break framing or aim at another virtual host.
+_RESERVED_HEADERS = {"content-length", "transfer-encoding", "connection", "host", "accept-encoding"}
+_DEFAULTS = HttpOptions()
+
+
+@frozen
+class HttpClientSettings:
+    """A base URL, `HttpOptions`, and the credentials that are no options. Build it with `from_instance`.
+
+    Raises ValidationError for a URL that is not plain http(s), a header that cannot be sent, or a client
+    certificate without its key.
+    """
+
+    url: str
+    options: HttpOptions = field(factory=HttpOptions, repr=False)
+    basic_auth_user: str | None = None
+    headers: tuple[tuple[str, Secret | str], ...] = field(default=(), repr=False)
+    parsed: SplitResult = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "parsed", _parse_url(self.url))
+        for name, value in self.headers:
+            check_header(name, value)
+        options = self.options
+        if options.tls_auth and (options.tls_client_cert is None or options.tls_client_key is None):
+            raise ValidationError("tlsAuth needs tlsClientCert and tlsClientKey", path="jsonData.tlsAuth")
+
+    @classmethod
+    def from_instance(cls, instance: DataSourceInstanceSettings) -> HttpClientSettings:
+        """The settings in `jsonData` and `secureJsonData`; keys that are not HTTP's are left alone."""
+        options = parse(
+            HttpOptions,
+            instance.json_data,
+            path="jsonData",
+            secrets=instance.decrypted_secure_json_data,
+            ignore_unknown=True,
+        )
+        return cls(
+            url=instance.url,
+            options=options,
+            basic_auth_user=instance.basic_auth_user if instance.basic_auth_enabled else None,
+            headers=_custom_headers(options),
+        )
+
+    @property
+    def timeout(self) -> float:
+        return self.options.timeout or _DEFAULTS.timeout
+
+    @property
+    def dial_timeout(self) -> float:
+        return self.options.dial_timeout or _DEFAULTS.dial_timeout
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port` for messages; never holds credentials."""
+        return f"{self.parsed.scheme}://{self.parsed.netloc}"
+
+    @property
+    def is_loopback(self) -> bool:
+        host = self.parsed.hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+def check_header(name: str, value: Secret | str, *, path: str = "headers") -> None:
+    """Raise ValidationError unless `name: value` is one header that a data source may set."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValidationError(f"{name!r} is not a header name", path=path)
+    if name.lower() in _RESERVED_HEADERS:
+        raise ValidationError(f"the header {name} is set by the transport", path=path)
+    text = reveal(value)
+    if any((ord(c) < 0x20 and c != "\t") or ord(c) == 0x7F for c in text):
+        raise ValidationError(f"the value of header {name} holds a control character", path=path)
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValidationError(f"the value of header {name} is not Latin-1", path=path) from None
+
+
+def reveal(value: Secret | str) -> str:
+    return value if isinstance(value, str) else value.reveal()
+
+
+def _parse_url(url: str) -> SplitResult:
+    if not url:
+        raise ValidationError("a URL is required", path="url")
+    try:
+        parsed = urlsplit(url)
+        _ = parsed.port
+    except ValueError as error:
+        raise ValidationError("this is not a URL", path="url") from error
+    if parsed.scheme not in {"http", "https"} or not parsed.hostname:
+        raise ValidationError("the URL must start with http:// or https:// and name a host", path="url")
+    if "@" in parsed.netloc:
+        raise ValidationError("put credentials into basicAuth, not into the URL", path="url")
+    if parsed.fragment:
+        raise ValidationError("the URL must not have a fragment (#…)", path="url")
+    return parsed
+
+
+def _custom_headers(options: HttpOptions) -> tuple[tuple[str, Secret | str], ...]:
+    """`httpHeaderName<N>` with `httpHeaderValue<N>`, counted from 1 until the first gap, as Grafana does."""
+    headers: list[tuple[str, Secret | str]] = []
+    number = 1
+    while name := options.http_header_names.get(str(number)):
+        value: Secret | str = options.http_header_values.get(str(number), "")
+        check_header(name, value, path=f"jsonData.httpHeaderName{number}")
+        headers.append((name, value))
+        number += 1
+    return tuple(headers)
