@@ -195,7 +195,8 @@ def _download_debian(
     sources.write_text(f"deb [trusted=yes] {_debian_mirror()} {suite} main\n")
     options = [
         f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=/dev/null",
-        f"Dir::State::Lists={scratch}/lists", f"Dir::State::status={status}", f"Dir::Cache::Archives={scratch}/archives",
+        f"Dir::State::Lists={scratch}/lists", f"Dir::State::status={status}",
+        f"Dir::Cache::Archives={scratch}/archives",
         f"Dir::Cache::pkgcache={scratch}/pkgcache.bin", f"Dir::Cache::srcpkgcache={scratch}/srcpkgcache.bin",
         "APT::Sandbox::User=root", "Acquire::Languages=none",
     ]  # fmt: skip

@@ -15,6 +15,7 @@ HeadwaterError
 ├── DataSourceReadOnlyError             403  caller      provisioned from a file
 ├── DataSourceVersionConflictError      409  caller      edited by someone else meanwhile
 ├── SecretUnavailableError              500  host        a stored secret cannot be opened
+├── EncryptionKeyError                  500  host        a key is missing, wrong, badly protected or in use
 ├── StoreError                          500  host        the data-source store failed
 │   └── StoreLockedError                503  host        retryable
 ├── ValidationError                     400  caller      malformed input; `path` names the field
@@ -159,6 +160,12 @@ class SecretUnavailableError(HeadwaterError):
     """A stored secret cannot be opened. Names the field, its state and the key id, never bytes."""
 
     message_id = "secret.unavailable"
+
+
+class EncryptionKeyError(HeadwaterError):
+    """A key-encryption key is missing, wrong, badly protected, or still in use. Names its id, never bytes."""
+
+    message_id = "key.invalid"
 
 
 class StoreError(HeadwaterError):

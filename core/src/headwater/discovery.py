@@ -1,0 +1,261 @@
+"""Which data sources are installed: entry points of `headwater.datasources.v1` as records with a state.
+
+Only metadata is read here; a plugin is imported at its first use. One broken plugin never hides another,
+and absence is never silent: every record that cannot be used says why.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from enum import StrEnum
+
+import importlib_metadata
+import structlog
+from importlib_metadata import Distribution, EntryPoint
+
+from .errors import PluginUnavailableError
+from .hookspecs import ENTRY_POINT_GROUP
+from .plugin import check_implementation
+
+__all__ = ["PluginRecord", "PluginState", "discover"]
+
+ALLOW_VARIABLE = "HEADWATER_PLUGINS_ALLOW"
+BLOCK_VARIABLE = "HEADWATER_PLUGINS_BLOCK"
+_CORE = "headwater"
+_PLUGIN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class PluginState(StrEnum):
+    DISCOVERED = "DISCOVERED"
+    """Found, not imported yet."""
+    READY = "READY"
+    """Imported and valid."""
+    BLOCKED = "BLOCKED"
+    """On the block list, or absent from the allow list."""
+    INCOMPATIBLE = "INCOMPATIBLE"
+    """Its distribution asks for another version of the core. Never imported."""
+    DUPLICATE = "DUPLICATE"
+    """Several distributions claim the id. None is used: the order on disk must not choose."""
+    BROKEN = "BROKEN"
+    """Importing it failed."""
+    INVALID = "INVALID"
+    """Imported, but not an implementation of the hooks."""
+
+
+class PluginRecord:
+    """One installed plugin. `reason` explains every state but DISCOVERED and READY."""
+
+    def __init__(
+        self,
+        plugin_id: str,
+        *,
+        entry_point: str,
+        distribution: str,
+        version: str,
+        import_: Callable[[], object],
+        state: PluginState = PluginState.DISCOVERED,
+        reason: str = "",
+    ) -> None:
+        self.plugin_id = plugin_id
+        self.entry_point = entry_point
+        self.distribution = distribution
+        self.version = version
+        self.state = state
+        self.reason = reason
+        self._import = import_
+        self._implementation: object = None
+        self._lock = threading.RLock()
+
+    @property
+    def usable(self) -> bool:
+        return self.state in (PluginState.DISCOVERED, PluginState.READY)
+
+    def load(self) -> object:
+        """Import the plugin, once, and return its implementation.
+
+        Raises PluginUnavailableError with the reason, which the record keeps.
+        """
+        with self._lock:
+            if self.state is PluginState.DISCOVERED:
+                self._load()
+            if self.state is not PluginState.READY:
+                raise PluginUnavailableError(self.explanation)
+            return self._implementation
+
+    @property
+    def explanation(self) -> str:
+        """A sentence for whoever asks for a plugin that cannot be used."""
+        return f"Plugin {self.plugin_id!r} of {self.distribution} is {self.state}: {self.reason}"
+
+    def _load(self) -> None:
+        try:
+            found = self._import()
+            implementation = found() if callable(found) else found
+        except (Exception, SystemExit) as error:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            self.state, self.reason = PluginState.BROKEN, f"loading {self.entry_point} failed with {what}"
+            return
+        try:
+            check_implementation(self.plugin_id, implementation)
+        except PluginUnavailableError as error:
+            self.state, self.reason = PluginState.INVALID, str(error)
+            return
+        self._implementation = implementation
+        self.state = PluginState.READY
+
+    def __repr__(self) -> str:
+        return f"<PluginRecord {self.plugin_id} {self.version} {self.state}>"
+
+
+def discover(
+    *,
+    allow: Collection[str] | None = None,
+    block: Collection[str] | None = None,
+    distributions: Iterable[Distribution] | None = None,
+) -> list[PluginRecord]:
+    """Records of all installed plugins, sorted by id. Reads metadata only and never raises for a plugin.
+
+    `allow` and `block` are plugin ids, `*` for all; None takes the comma-separated environment variables
+    HEADWATER_PLUGINS_ALLOW and HEADWATER_PLUGINS_BLOCK. One warning sums up what cannot be used.
+    """
+    allow = _from_environment(ALLOW_VARIABLE) if allow is None else allow
+    block = _from_environment(BLOCK_VARIABLE) if block is None else block
+    if distributions is None:
+        distributions = importlib_metadata.distributions()
+    found: dict[str, list[PluginRecord]] = defaultdict(list)
+    for entry_point, distribution in _entry_points(distributions):
+        found[entry_point.name].append(_record(entry_point, distribution, allow, block))
+    records = [record for plugin_id in sorted(found) for record in _mark_duplicates(found[plugin_id])]
+    _warn_of_unusable(records)
+    return records
+
+
+def _entry_points(distributions: Iterable[Distribution]) -> Iterator[tuple[EntryPoint, Distribution]]:
+    """Entry points of our group, one distribution of each name: the first on the path, as imports see it."""
+    seen: set[str] = set()
+    for distribution in distributions:
+        try:
+            text = distribution.read_text("entry_points.txt")
+            if not text or ENTRY_POINT_GROUP not in text:
+                continue
+            name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+            if not name or name in seen:
+                continue
+            seen.add(name)
+            entry_points = list(distribution.entry_points)
+        except Exception as error:
+            structlog.get_logger("headwater.discovery").warning(
+                "A distribution's metadata cannot be read.",
+                distribution=repr(distribution),
+                reason=str(error),
+            )
+            continue
+        for entry_point in entry_points:
+            if entry_point.group == ENTRY_POINT_GROUP:
+                yield entry_point, distribution
+
+
+def _record(
+    entry_point: EntryPoint, distribution: Distribution, allow: Collection[str], block: Collection[str]
+) -> PluginRecord:
+    record = PluginRecord(
+        entry_point.name,
+        entry_point=entry_point.value,
+        distribution=distribution.metadata["Name"],
+        version=distribution.version or "",
+        import_=entry_point.load,
+    )
+    if not _PLUGIN_ID.fullmatch(entry_point.name):
+        record.state = PluginState.INVALID
+        record.reason = "its id may hold only lower-case letters, digits, '-' and '_'"
+    elif blocked := _why_blocked(entry_point.name, allow, block):
+        record.state, record.reason = PluginState.BLOCKED, blocked
+    elif conflict := _why_incompatible(distribution):
+        record.state, record.reason = PluginState.INCOMPATIBLE, conflict
+    return record
+
+
+def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str]) -> str:
+    if plugin_id in block or "*" in block:
+        return "it is on the block list"
+    if allow and plugin_id not in allow and "*" not in allow:
+        return "it is not on the allow list"
+    return ""
+
+
+def _why_incompatible(distribution: Distribution) -> str:
+    """Check the distribution's requirement on the core before anything is imported."""
+    from . import __version__
+
+    for requirement in distribution.requires or ():
+        name, specifier = _split_requirement(requirement)
+        if name == _CORE and not _satisfies(__version__, specifier):
+            return f"it needs {_CORE}{specifier}, and {__version__} is installed"
+    return ""
+
+
+def _split_requirement(requirement: str) -> tuple[str, str]:
+    """Name and version specifier of a `Requires-Dist` line; ("", "") for an optional extra's."""
+    head, _, marker = requirement.partition(";")
+    if "extra" in marker:
+        return "", ""
+    matched = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", head)
+    if matched is None:
+        return "", ""
+    return re.sub(r"[-_.]+", "-", matched[1]).lower(), matched[2].replace(" ", "")
+
+
+def _satisfies(version: str, specifier: str) -> bool:
+    have = _release(version)
+    return all(_clause_holds(have, clause) for clause in specifier.split(",") if clause)
+
+
+def _clause_holds(have: tuple[int, ...], clause: str) -> bool:
+    matched = re.fullmatch(r"(~=|===|==|!=|<=|>=|<|>)(.+)", clause)
+    if matched is None:
+        return True
+    operator, text = matched.groups()
+    wildcard = text.endswith(".*")
+    want = _release(text.removesuffix(".*"))
+    if wildcard:
+        return (have[: len(want)] == want) == (operator == "==")
+    if operator == "~=":
+        return have >= want and have[: len(want) - 1] == want[:-1]
+    width = max(len(have), len(want))
+    left, right = (part + (0,) * (width - len(part)) for part in (have, want))
+    comparisons = {"==": left == right, "===": left == right, "!=": left != right}
+    orders = {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}
+    return (comparisons | orders)[operator]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version. A development or pre-release counts as its release."""
+    matched = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
+    return tuple(int(part) for part in matched[1].split(".")) if matched else (0,)
+
+
+def _mark_duplicates(records: list[PluginRecord]) -> list[PluginRecord]:
+    usable = [record for record in records if record.usable]
+    if len(usable) > 1:
+        names = " and ".join(sorted(f"{record.distribution} {record.version}" for record in usable))
+        for record in usable:
+            record.state = PluginState.DUPLICATE
+            record.reason = f"{names} both claim this id; uninstall one of them"
+    return records
+
+
+def _warn_of_unusable(records: list[PluginRecord]) -> None:
+    unusable = [record for record in records if not record.usable and record.state is not PluginState.BLOCKED]
+    if unusable:
+        structlog.get_logger("headwater.discovery").warning(
+            "Some data-source plugins cannot be used.",
+            plugins=[f"{record.plugin_id} ({record.state})" for record in unusable],
+        )
+
+
+def _from_environment(variable: str) -> set[str]:
+    return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}

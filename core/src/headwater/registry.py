@@ -1,0 +1,61 @@
+"""The registry: which plugins a host has. One per host, no globals."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from .errors import PluginAlreadyRegisteredError, PluginNotRegisteredError
+from .plugin import Plugin
+
+__all__ = ["InMemoryRegistry", "Registry"]
+
+
+class Registry(Protocol):
+    """Implement it to keep plugins elsewhere."""
+
+    def plugin(self, plugin_id: str) -> Plugin | None:
+        """The plugin with this id or alias, None if there is none."""
+
+    def plugins(self) -> list[Plugin]:
+        """All plugins, sorted by id."""
+
+    def add(self, plugin: Plugin, aliases: tuple[str, ...] = ()) -> None:
+        """Register. Raises PluginAlreadyRegisteredError if the id or an alias is taken."""
+
+    def remove(self, plugin_id: str) -> None:
+        """Unregister, aliases included. Raises PluginNotRegisteredError."""
+
+
+class InMemoryRegistry:
+    """A dictionary behind a lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._plugins: dict[str, Plugin] = {}
+        self._aliases: dict[str, str] = {}
+
+    def plugin(self, plugin_id: str) -> Plugin | None:
+        with self._lock:
+            return self._plugins.get(self._aliases.get(plugin_id, plugin_id))
+
+    def plugins(self) -> list[Plugin]:
+        with self._lock:
+            return [self._plugins[plugin_id] for plugin_id in sorted(self._plugins)]
+
+    def add(self, plugin: Plugin, aliases: tuple[str, ...] = ()) -> None:
+        with self._lock:
+            for name in (plugin.plugin_id, *aliases):
+                holder = name if name in self._plugins else self._aliases.get(name)
+                if holder is not None:
+                    raise PluginAlreadyRegisteredError(
+                        f"Plugin id {name!r} of {plugin.plugin_id!r} is already taken by plugin {holder!r}."
+                    )
+            self._plugins[plugin.plugin_id] = plugin
+            self._aliases.update(dict.fromkeys(aliases, plugin.plugin_id))
+
+    def remove(self, plugin_id: str) -> None:
+        with self._lock:
+            if self._plugins.pop(plugin_id, None) is None:
+                raise PluginNotRegisteredError(f"Plugin {plugin_id!r} is not registered.")
+            self._aliases = {alias: held for alias, held in self._aliases.items() if held != plugin_id}

@@ -1,0 +1,81 @@
+"""`DataSource`: what an author writes, and `Query`, the base of query models."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from headwater.models import CheckHealthResult, DataQuery, DataSourceInstanceSettings, TimeRange
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from headwater.context import CallContext
+    from headwater.frames import Frame, FrameStream
+
+__all__ = ["DataSource", "Query", "QueryResult"]
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """Base of query models: subclass it with the keys of your query, as attributes.
+
+    `data_query` is the request around those keys: ref id, time range, suggested step.
+    """
+
+    data_query: DataQuery = attrs.field(factory=DataQuery, repr=False, metadata={"injected": True})
+
+    @property
+    def ref_id(self) -> str:
+        return self.data_query.ref_id
+
+    @property
+    def time_range(self) -> TimeRange:
+        return self.data_query.time_range
+
+    @property
+    def interval_ms(self) -> int:
+        return self.data_query.interval_ms
+
+    @property
+    def max_data_points(self) -> int:
+        return self.data_query.max_data_points
+
+
+QueryResult: TypeAlias = "Frame | FrameStream | pa.Table | Iterable[Frame] | None"
+"""What `query` may return. None skips the query: its ref id gets no response."""
+
+SettingsT = TypeVar("SettingsT")
+QueryT = TypeVar("QueryT", bound=Query)
+
+
+class DataSource(ABC, Generic[SettingsT, QueryT]):
+    """One live connection to one configured data source; several threads use it at once.
+
+    Built anew whenever the configuration changes, closed when its last user has left. The constructor
+    does no I/O: connect on first use, so that a source that is down fails its queries, not its loading.
+    Methods marked with `@resource` answer resource calls.
+    """
+
+    def __init__(self, settings: SettingsT, instance: DataSourceInstanceSettings, logger: Any = None) -> None:
+        self.settings = settings
+        self.instance = instance
+        self.logger = logger
+
+    @abstractmethod
+    def query(self, query: QueryT, context: CallContext) -> QueryResult:
+        """Run one query. Raise an error of `headwater.errors`; any other exception counts as a bug.
+
+        Return a `FrameStream` for results of any size: the host collects it within limits, or passes
+        it on batch by batch. Use `context.on_cancel` to end the work at the server.
+        """
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
+        """Try the data source. Being down is a result (`CheckHealthResult.failed`), not an exception."""
+        return CheckHealthResult.ok("Data source is loaded; it has no health check of its own.")
+
+    def close(self) -> None:
+        """Free connections and threads. Called once, when no query uses the object any more."""

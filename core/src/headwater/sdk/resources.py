@@ -1,0 +1,167 @@
+"""Resource routes: `@resource("tables/{table}")` methods, matched on validated, decoded path segments."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from attrs import frozen
+
+from headwater.errors import MethodNotImplementedError, ValidationError
+from headwater.models import CallResourceRequest, CallResourceResponse
+
+if TYPE_CHECKING:
+    from headwater.context import CallContext
+
+__all__ = ["ResourceRequest", "Route", "resource", "routes_of"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_MARK = "_headwater_resource"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@frozen
+class ResourceRequest:
+    """A resource call on its way to a method. `params` are the path's `{…}` parts, `query` the URL's."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes
+    call: CallResourceRequest
+
+    def json(self) -> Any:
+        """The body as JSON; None when empty. Raises ValidationError."""
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise ValidationError(f"the body is not valid JSON ({error})", path="body") from error
+
+    def query_list(self, name: str) -> list[str]:
+        """All values of a repeated query parameter, such as `match[]`."""
+        return parse_qs(urlsplit(self.call.url).query, keep_blank_values=True).get(name, [])
+
+
+@frozen
+class Route:
+    pattern: str
+    methods: tuple[str, ...]
+    attribute: str
+
+    def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        """The values of the pattern's parameters, None if `segments` do not fit."""
+        parts = self.pattern.split("/")
+        if len(parts) != len(segments):
+            return None
+        values = {}
+        for part, segment in zip(parts, segments, strict=True):
+            if part.startswith("{"):
+                values[part[1:-1]] = segment
+            elif part != segment:
+                return None
+        return values
+
+
+def resource(pattern: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[_F], _F]:
+    """Serve resource path `pattern` with this method: `method(request, context)`.
+
+    `pattern` is a relative path whose `{name}` segments become `request.params`. The method returns
+    anything JSON can hold, or a `CallResourceResponse`, or an iterator of them.
+    """
+
+    def mark(function: _F) -> _F:
+        setattr(function, _MARK, (pattern.strip("/"), tuple(method.upper() for method in methods)))
+        return function
+
+    return mark
+
+
+def routes_of(data_source: type) -> tuple[Route, ...]:
+    """The routes of a DataSource class, the ones without parameters first."""
+    routes = [
+        Route(pattern, methods, name)
+        for name, member in inspect.getmembers(data_source, callable)
+        if (marked := getattr(member, _MARK, None)) is not None
+        for pattern, methods in [marked]
+    ]
+    return tuple(sorted(routes, key=lambda route: ("{" in route.pattern, route.pattern)))
+
+
+def path_segments(path: str) -> tuple[str, ...]:
+    """The decoded segments of a path from outside. Raises ValidationError for anything that could escape.
+
+    Decoding repeats until nothing changes, so that a doubly encoded `..` is seen for what it is.
+    """
+    segments = []
+    for raw in path.strip("/").split("/"):
+        segment, previous = raw, None
+        for _ in range(8):
+            if segment == previous:
+                break
+            previous, segment = segment, unquote(segment)
+        if segment in ("", ".", "..") or "/" in segment or "\\" in segment or _CONTROL.search(segment):
+            raise ValidationError("not a valid resource path", path="path")
+        segments.append(unquote(raw))
+    return tuple(segments)
+
+
+def dispatch(
+    target: object, routes: tuple[Route, ...], request: CallResourceRequest, context: CallContext
+) -> Iterator[CallResourceResponse]:
+    """Answer `request` with the matching method of `target`.
+
+    Raises MethodNotImplementedError when no route fits, with status 405 when only the method differs.
+    """
+    segments = path_segments(request.path)
+    other_methods: set[str] = set()
+    for route in routes:
+        params = route.match(segments)
+        if params is None:
+            continue
+        if request.method.upper() not in route.methods:
+            other_methods.update(route.methods)
+            continue
+        result = getattr(target, route.attribute)(_resource_request(request, params), context)
+        yield from _responses(result)
+        return
+    if other_methods:
+        allowed = ", ".join(sorted(other_methods))
+        raise MethodNotImplementedError(f"Resource {request.path!r} answers only {allowed}.", status=405)
+    known = ", ".join(route.pattern for route in routes) or "none"
+    raise MethodNotImplementedError(f"There is no resource {request.path!r}; known resources: {known}.")
+
+
+def _resource_request(request: CallResourceRequest, params: Mapping[str, str]) -> ResourceRequest:
+    query = parse_qs(urlsplit(request.url).query, keep_blank_values=True)
+    return ResourceRequest(
+        method=request.method.upper(),
+        path=request.path,
+        params=params,
+        query={name: values[-1] for name, values in query.items()},
+        headers={name.lower(): values for name, values in request.headers.items()},
+        body=request.body,
+        call=request,
+    )
+
+
+def _responses(result: Any) -> Iterator[CallResourceResponse]:
+    if isinstance(result, CallResourceResponse):
+        yield result
+    elif isinstance(result, Iterator):
+        yield from result
+    else:
+        yield json_response(result)
+
+
+def json_response(value: Any, status: int = 200) -> CallResourceResponse:
+    """A JSON answer. Dates, decimals and other values JSON lacks are written as text."""
+    body = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":")).encode()
+    return CallResourceResponse(status, {"Content-Type": ("application/json",)}, body)

@@ -1,0 +1,92 @@
+"""From what a `query` method returns to frames and chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from headwater.context import CallContext
+from headwater.errors import PluginRequestFailedError
+from headwater.models import DataQuery, QueryChunk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from headwater.frames import Frame
+
+__all__ = ["chunks_of", "frames_of"]
+
+
+def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Frame, ...] | None:
+    """All frames of `result`, streams collected within `context.limits`; None if the query was skipped."""
+    from headwater.frames import FrameStream
+
+    if result is None:
+        return None
+    if isinstance(result, FrameStream):
+        limits = context.limits
+        with result, context.on_cancel(result.cancel):
+            frame = result.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
+        context.check()
+        return (_named(frame, query),)
+    return tuple(_named(frame, query) for frame in _frames(result))
+
+
+def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
+    """`result` piece by piece: a stream's batches as rows of one frame, each further frame as its own."""
+    from headwater.frames import Frame, FrameStream
+
+    if result is None:
+        return
+    if not isinstance(result, FrameStream):
+        for index, frame in enumerate(_frames(result)):
+            yield QueryChunk(query.ref_id, str(index), _named(frame, query))
+        return
+
+    def rows(*batches: pa.RecordBatch) -> QueryChunk:
+        frame = Frame.from_batches(
+            result.schema, batches, name=result.name, ref_id=query.ref_id, meta=result.meta
+        )
+        return QueryChunk(query.ref_id, "0", frame)
+
+    empty = True
+    with result, context.on_cancel(result.cancel):
+        for batch in result:
+            empty = False
+            yield rows(batch)
+    context.check()
+    if empty:
+        yield rows()
+
+
+def _frames(result: Any) -> Iterable[Frame]:
+    import pyarrow as pa
+
+    from headwater.frames import Frame
+
+    if isinstance(result, Frame):
+        return (result,)
+    if isinstance(result, pa.Table):
+        return (Frame.from_table(result),)
+    if isinstance(result, Iterable):
+        return _checked(result)
+    raise _wrong_type(result)
+
+
+def _checked(frames: Iterable[Any]) -> Iterator[Frame]:
+    from headwater.frames import Frame
+
+    for frame in frames:
+        if not isinstance(frame, Frame):
+            raise _wrong_type(frame)
+        yield frame
+
+
+def _wrong_type(value: object) -> PluginRequestFailedError:
+    return PluginRequestFailedError(
+        f"The plugin's query returned {type(value).__name__}, not a Frame, a FrameStream or frames."
+    )
+
+
+def _named(frame: Frame, query: DataQuery) -> Frame:
+    return frame if frame.ref_id else frame.with_(ref_id=query.ref_id)
