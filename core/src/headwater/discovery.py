@@ -12,9 +12,9 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
+from typing import Any
 
 import importlib_metadata
-import structlog
 from importlib_metadata import Distribution, EntryPoint
 
 from .errors import PluginUnavailableError
@@ -189,53 +189,22 @@ def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str])
 
 def _why_incompatible(distribution: Distribution) -> str:
     """Check the distribution's requirement on the core before anything is imported."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
     from . import __version__
 
-    for requirement in distribution.requires or ():
-        name, specifier = _split_requirement(requirement)
-        if name == _CORE and not _satisfies(__version__, specifier):
-            return f"it needs {_CORE}{specifier}, and {__version__} is installed"
+    for line in distribution.requires or ():
+        try:
+            needed = Requirement(line)
+        except InvalidRequirement:
+            return f"its requirement {line!r} cannot be read"
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if canonicalize_name(needed.name) != _CORE or not applies:
+            continue
+        if not needed.specifier.contains(__version__, prereleases=True):
+            return f"it needs {_CORE}{needed.specifier}, and {__version__} is installed"
     return ""
-
-
-def _split_requirement(requirement: str) -> tuple[str, str]:
-    """Name and version specifier of a `Requires-Dist` line; ("", "") for an optional extra's."""
-    head, _, marker = requirement.partition(";")
-    if "extra" in marker:
-        return "", ""
-    matched = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", head)
-    if matched is None:
-        return "", ""
-    return re.sub(r"[-_.]+", "-", matched[1]).lower(), matched[2].replace(" ", "")
-
-
-def _satisfies(version: str, specifier: str) -> bool:
-    have = _release(version)
-    return all(_clause_holds(have, clause) for clause in specifier.split(",") if clause)
-
-
-def _clause_holds(have: tuple[int, ...], clause: str) -> bool:
-    matched = re.fullmatch(r"(~=|===|==|!=|<=|>=|<|>)(.+)", clause)
-    if matched is None:
-        return True
-    operator, text = matched.groups()
-    wildcard = text.endswith(".*")
-    want = _release(text.removesuffix(".*"))
-    if wildcard:
-        return (have[: len(want)] == want) == (operator == "==")
-    if operator == "~=":
-        return have >= want and have[: len(want) - 1] == want[:-1]
-    width = max(len(have), len(want))
-    left, right = (part + (0,) * (width - len(part)) for part in (have, want))
-    comparisons = {"==": left == right, "===": left == right, "!=": left != right}
-    orders = {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}
-    return (comparisons | orders)[operator]
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version. A development or pre-release counts as its release."""
-    matched = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
-    return tuple(int(part) for part in matched[1].split(".")) if matched else (0,)
 
 
 def _mark_duplicates(records: list[PluginRecord]) -> list[PluginRecord]:
@@ -251,10 +220,16 @@ def _mark_duplicates(records: list[PluginRecord]) -> list[PluginRecord]:
 def _warn_of_unusable(records: list[PluginRecord]) -> None:
     unusable = [record for record in records if not record.usable and record.state is not PluginState.BLOCKED]
     if unusable:
-        structlog.get_logger("headwater.discovery").warning(
+        _logger().warning(
             "Some data-source plugins cannot be used.",
             plugins=[f"{record.plugin_id} ({record.state})" for record in unusable],
         )
+
+
+def _logger() -> Any:
+    import structlog
+
+    return structlog.get_logger("headwater.discovery")
 
 
 def _from_environment(variable: str) -> set[str]:

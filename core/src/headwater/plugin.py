@@ -239,7 +239,7 @@ def check_implementation(plugin_id: str, implementation: object) -> None:
 
 
 def _check_arguments(name: str, function: Any, refuse: Callable[[str], PluginUnavailableError]) -> None:
-    allowed = [argument for argument in inspect.signature(getattr(DataSourceSpec, name)).parameters][1:]
+    allowed = list(inspect.signature(getattr(DataSourceSpec, name)).parameters)[1:]
     for argument in inspect.signature(function).parameters.values():
         if argument.kind is argument.KEYWORD_ONLY:
             raise refuse(f"argument {argument.name} of {name} is keyword-only and would never be passed")

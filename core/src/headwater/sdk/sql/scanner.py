@@ -1,0 +1,155 @@
+"""Cut SQL text into code, quoted regions and comments, without understanding more of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+
+from attrs import frozen
+
+from headwater.errors import QueryError
+
+__all__ = ["Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"]
+
+_HEREDOC = re.compile(r"\$[A-Za-z_0-9]*\$")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+class SpanKind(StrEnum):
+    CODE = "code"
+    QUOTED = "quoted"
+    COMMENT = "comment"
+
+
+@frozen
+class Span:
+    """Part of a text: `text[start:end]`."""
+
+    kind: SpanKind
+    start: int
+    end: int
+
+
+@frozen
+class Dialect:
+    """What quotes and comments look like.
+
+    `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
+    `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
+    """
+
+    quotes: str = "'\"`"
+    backslash_escapes: bool = False
+    hash_comments: bool = False
+    dash_needs_space: bool = False
+    nested_comments: bool = False
+    heredocs: bool = False
+
+
+def scan(sql: str, dialect: Dialect) -> Iterator[Span]:
+    """The spans of `sql` in order, without gaps. An unclosed quote or comment reaches to the end."""
+    position = code_start = 0
+    while position < len(sql):
+        end, kind = _region(sql, position, dialect)
+        if end == position:
+            position += 1
+            continue
+        if code_start < position:
+            yield Span(SpanKind.CODE, code_start, position)
+        yield Span(kind, position, end)
+        position = code_start = end
+    if code_start < len(sql):
+        yield Span(SpanKind.CODE, code_start, len(sql))
+
+
+def strip_comments(sql: str, dialect: Dialect) -> str:
+    """`sql` with each comment replaced by one space, so that words do not grow together."""
+    return "".join(
+        " " if span.kind is SpanKind.COMMENT else sql[span.start : span.end] for span in scan(sql, dialect)
+    )
+
+
+def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str], int]:
+    """The arguments of the bracket at `sql[opening]` and the position behind its closing bracket.
+
+    Commas and brackets inside strings, comments and inner brackets do not count. Arguments are stripped;
+    `()` has none. Raises QueryError if the bracket is never closed.
+    """
+    expected = [_CLOSING[sql[opening]]]
+    arguments: list[str] = []
+    start = position = opening + 1
+    while position < len(sql):
+        end, _ = _region(sql, position, dialect)
+        if end > position:
+            position = end
+            continue
+        character = sql[position]
+        if character in _CLOSING:
+            expected.append(_CLOSING[character])
+        elif character == expected[-1]:
+            expected.pop()
+            if not expected:
+                arguments.append(sql[start:position].strip())
+                return ([] if arguments == [""] else arguments), position + 1
+        elif character == "," and len(expected) == 1:
+            arguments.append(sql[start:position].strip())
+            start = position + 1
+        position += 1
+    raise QueryError("failed to parse macro arguments (missing close bracket?)")
+
+
+def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:
+    """The end and kind of the quoted region or comment that starts here; `position` itself if none does."""
+    character = sql[position]
+    if character in dialect.quotes:
+        return _quoted_end(sql, position, dialect), SpanKind.QUOTED
+    if sql.startswith("/*", position):
+        return _block_comment_end(sql, position, dialect.nested_comments), SpanKind.COMMENT
+    if sql.startswith("--", position) and _dash_is_comment(sql, position, dialect):
+        return _line_end(sql, position), SpanKind.COMMENT
+    if character == "#" and dialect.hash_comments:
+        return _line_end(sql, position), SpanKind.COMMENT
+    if character == "$" and dialect.heredocs and (tag := _HEREDOC.match(sql, position)):
+        close = sql.find(tag[0], tag.end())
+        return (len(sql) if close < 0 else close + len(tag[0])), SpanKind.QUOTED
+    return position, SpanKind.CODE
+
+
+def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
+    quote = sql[position]
+    position += 1
+    while position < len(sql):
+        if sql[position] == "\\" and dialect.backslash_escapes and quote != "`":
+            position += 2
+        elif sql[position] != quote:
+            position += 1
+        elif sql.startswith(quote, position + 1):
+            position += 2
+        else:
+            return position + 1
+    return len(sql)
+
+
+def _block_comment_end(sql: str, position: int, nested: bool) -> int:
+    depth = 1
+    position += 2
+    while depth and position < len(sql):
+        if sql.startswith("*/", position):
+            depth -= 1
+            position += 2
+        elif nested and sql.startswith("/*", position):
+            depth += 1
+            position += 2
+        else:
+            position += 1
+    return min(position, len(sql))
+
+
+def _dash_is_comment(sql: str, position: int, dialect: Dialect) -> bool:
+    return not dialect.dash_needs_space or position + 2 >= len(sql) or sql[position + 2].isspace()
+
+
+def _line_end(sql: str, position: int) -> int:
+    end = sql.find("\n", position)
+    return len(sql) if end < 0 else end
