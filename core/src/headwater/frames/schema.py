@@ -1,0 +1,99 @@
+"""Grafana's keys in Arrow metadata: a schema carries name, refId and meta, a field its labels and config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from . import _json
+from .errors import FrameDecodeError, FrameError
+from .field_config import FieldConfig
+from .meta import FrameMeta
+
+NAME, REF_ID, META = b"name", b"refId", b"meta"
+LABELS, CONFIG, TS_TYPE = b"labels", b"config", b"tstype"
+
+
+def describe_schema(schema: pa.Schema, name: str, ref_id: str, meta: FrameMeta | None) -> pa.Schema:
+    """`schema` whose metadata says `name`, `ref_id` and `meta`; empty ones are left out, other keys stay."""
+    metadata = {
+        key: value for key, value in (schema.metadata or {}).items() if key not in {NAME, REF_ID, META}
+    }
+    if name:
+        metadata[NAME] = name.encode()
+    if ref_id:
+        metadata[REF_ID] = ref_id.encode()
+    if meta is not None:
+        metadata[META] = _dumps(meta.to_json(), "meta")
+    return schema.with_metadata(metadata or None)
+
+
+def read_schema(schema: pa.Schema) -> tuple[str, str, FrameMeta | None]:
+    """Name, ref id and meta that the schema's metadata gives.
+
+    :raises FrameDecodeError: the metadata is not UTF-8, or `meta` is not a FrameMeta's JSON.
+    """
+    metadata = schema.metadata or {}
+    meta = read_json(metadata, META, "meta")
+    return (
+        _text(metadata, NAME),
+        _text(metadata, REF_ID),
+        None if meta is None else FrameMeta.from_json(meta),
+    )
+
+
+def describe_field(
+    field: pa.Field, labels: Mapping[str, str] | None = None, config: FieldConfig | None = None
+) -> pa.Field:
+    """`field` with labels and config in its metadata; None leaves what is there."""
+    metadata = dict(field.metadata or {})
+    if labels is not None:
+        metadata[LABELS] = _dumps(dict(sorted(labels.items())), f"labels of field {field.name!r}")
+    if config is not None:
+        metadata[CONFIG] = _dumps(config.to_json(), f"config of field {field.name!r}")
+    return field.with_metadata(metadata) if metadata else field
+
+
+def field_labels(field: pa.Field) -> dict[str, str] | None:
+    """The field's labels, sorted by key, or None if it has none at all (which differs from `{}`).
+
+    :raises FrameDecodeError: not an object of strings.
+    """
+    labels = read_json(field.metadata, LABELS, "labels")
+    if labels is None:
+        return None
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise FrameDecodeError(f"labels of field {field.name!r} are not an object of strings", path="labels")
+    return dict(sorted(labels.items()))
+
+
+def field_config(field: pa.Field) -> FieldConfig | None:
+    """:raises FrameDecodeError: the metadata is not a FieldConfig's JSON."""
+    config = read_json(field.metadata, CONFIG, "config")
+    return None if config is None else FieldConfig.from_json(config)
+
+
+def read_json(metadata: Mapping[bytes, bytes] | None, key: bytes, path: str) -> Any:
+    data = (metadata or {}).get(key)
+    if data is None:
+        return None
+    try:
+        return _json.loads(data)
+    except ValueError as error:
+        raise FrameDecodeError(f"not JSON: {error}", path=path) from error
+
+
+def _dumps(value: Any, what: str) -> bytes:
+    try:
+        return _json.dumps(value)
+    except ValueError as error:
+        raise FrameError(f"{what}: {error}") from error
+
+
+def _text(metadata: Mapping[bytes, bytes], key: bytes) -> str:
+    try:
+        return metadata.get(key, b"").decode()
+    except UnicodeDecodeError as error:
+        raise FrameDecodeError("not UTF-8", path=key.decode()) from error
