@@ -20,6 +20,7 @@ HeadwaterError
 │   └── StoreLockedError                503  host        retryable
 ├── ValidationError                     400  caller      malformed input; `path` names the field
 ├── QueryError                          400  caller      the query is wrong
+│   ├── QueryRequestError                           the request around the queries is wrong
 │   └── MacroError
 ├── FrameError                          400  plugin      a frame that cannot be encoded, decoded or reshaped
 ├── LimitExceededError                  422  caller      rows, bytes or concurrency
@@ -39,7 +40,6 @@ stays reachable as `__cause__`. Message ids and statuses follow Grafana's plugin
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
 
 
 class ErrorSource(StrEnum):
@@ -68,7 +68,7 @@ class ErrorSource(StrEnum):
 class HeadwaterError(Exception):
     """Base of all errors. `message` is public; the class gives defaults that an instance may override."""
 
-    message_id: ClassVar[str] = "headwater.error"
+    message_id: str = "headwater.error"
     status: int = 500
     source: ErrorSource = ErrorSource.HOST
     retryable: bool = False
@@ -196,6 +196,14 @@ class QueryError(HeadwaterError):
     source = ErrorSource.CALLER
 
 
+class QueryRequestError(QueryError):
+    """A request for queries that cannot be taken; `message_id` is the wire's name of the fault."""
+
+    def __init__(self, message: str, message_id: str) -> None:
+        super().__init__(message)
+        self.message_id = message_id
+
+
 class MacroError(QueryError):
     message_id = "query.macro"
 
@@ -268,14 +276,22 @@ class DownstreamProtocolError(DownstreamError):
 
 
 def describe(error: BaseException) -> HeadwaterError:
-    """`error` itself if it is ours, else a PluginRequestFailedError that keeps it as its cause.
+    """`error` itself if it is ours, else one of ours that keeps it as its cause.
+
+    Broken connections and timeouts are the data source's fault, everything else counts as a bug.
 
     The text of a foreign exception may hold anything (a DSN, a password), so it is not repeated.
     """
     if isinstance(error, HeadwaterError):
         return error
-    failed = PluginRequestFailedError(
-        f"An error occurred within the plugin ({type(error).__name__}); see the host's log for details."
-    )
-    failed.__cause__ = error
-    return failed
+    described: HeadwaterError
+    if isinstance(error, TimeoutError):
+        described = DownstreamTimeoutError("The data source did not answer in time.")
+    elif isinstance(error, ConnectionError):
+        described = DownstreamConnectionError("The connection to the data source failed.")
+    else:
+        described = PluginRequestFailedError(
+            f"An error occurred within the plugin ({type(error).__name__}); see the host's log for details."
+        )
+    described.__cause__ = error
+    return described

@@ -1,0 +1,60 @@
+"""The stored data source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from headwater.secrets.cipher import SealedSecrets
+from headwater.secrets.envelope import Owner
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@frozen
+class DataSource:
+    """A data source as the store keeps it; field names are Grafana's, in Python spelling.
+
+    `secrets` holds `secureJsonData` encrypted; `DataSourceService.decrypt` opens it. `version` counts the
+    edits and is what clients lock by. `revision` is the store's own counter: it also changes where `version`
+    does not, such as when a key rotation wraps a data key anew. `created` and `updated` are UTC."""
+
+    uid: str
+    name: str
+    type: str
+    id: int = 0
+    org_id: int = 1
+    access: str = "proxy"
+    url: str = ""
+    user: str = ""
+    database: str = ""
+    basic_auth: bool = False
+    basic_auth_user: str = ""
+    with_credentials: bool = False
+    is_default: bool = False
+    read_only: bool = False
+    api_version: str = ""
+    json_data: Mapping[str, Any] = field(factory=dict)
+    secrets: SealedSecrets = field(factory=SealedSecrets)
+    version: int = 1
+    revision: int = 0
+    created: datetime = _EPOCH
+    updated: datetime = _EPOCH
+
+    @property
+    def secure_json_data(self) -> Mapping[str, bytes]:
+        """The encrypted record of each secret."""
+        return self.secrets.records
+
+    @property
+    def secure_json_fields(self) -> dict[str, bool]:
+        """`True` for each secret that is set, readable or not: Grafana's `secureJsonFields`."""
+        return dict.fromkeys(self.secrets.records, True)
+
+    @property
+    def owner(self) -> Owner:
+        """What its secrets are bound to."""
+        return Owner(str(self.org_id), self.uid)

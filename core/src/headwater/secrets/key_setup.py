@@ -1,0 +1,93 @@
+"""Brings the key ring and the store's register of keys together when a host starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from headwater.errors import EncryptionKeyError
+
+from .key_sources import new_key_id
+from .keys import KeyRing, WrappingKey, key_check, passes_check
+
+if TYPE_CHECKING:
+    from headwater.datasources.store import DataSourceStore, KeyRecord
+
+
+@frozen
+class KeyReport:
+    """The keys at start. `created` is where a first key was made, if one was: the operator should back it up.
+
+    `missing` and `wrong` are registered keys, not active ones, whose secrets cannot be opened here.
+    """
+
+    active: str
+    created: str | None = None
+    missing: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+def prepare_keys(ring: KeyRing, store: DataSourceStore) -> KeyReport:
+    """Makes sure that there is an active key and that it is the right one.
+
+    A store that knows no key yet takes the ring's newest, or a new one. A store that does is never given
+    another key in place of a missing one. Raises EncryptionKeyError, then the host must not become ready.
+    """
+    if store.key_records():
+        return _check_registered(ring, store)
+    present = ring.ids()
+    created = None
+    if present:
+        key = ring.require(present[-1])
+    else:
+        source = ring.writable()
+        key = source.create_first(new_key_id())
+        created = source.describe()
+        ring.reload()
+    store.register_key(key.id, key_check(key))
+    active = store.active_key()
+    _check_active(ring, next(record for record in store.key_records() if record.id == active))
+    return KeyReport(active, created if active == key.id else None)
+
+
+def add_key(ring: KeyRing, store: DataSourceStore, key_id: str = "") -> WrappingKey:
+    """Registers a key for decryption only: key `key_id` if a source has it, else a new one in the first
+    source that takes keys. Raises EncryptionKeyError."""
+    key = ring.get(key_id) if key_id else None
+    if key is None:
+        key = ring.writable().create(key_id or new_key_id())
+        ring.reload()
+    record = store.register_key(key.id, key_check(key))
+    if not passes_check(key, record.check):
+        raise _wrong_key(ring, key.id)
+    return key
+
+
+def _check_registered(ring: KeyRing, store: DataSourceStore) -> KeyReport:
+    active = store.active_key()
+    missing: list[str] = []
+    wrong: list[str] = []
+    for record in store.key_records():
+        if record.id == active:
+            _check_active(ring, record)
+        elif record.state != "retired":
+            key = ring.get(record.id)
+            if key is None:
+                missing.append(record.id)
+            elif not passes_check(key, record.check):
+                wrong.append(record.id)
+    return KeyReport(active, None, tuple(missing), tuple(wrong))
+
+
+def _check_active(ring: KeyRing, record: KeyRecord) -> None:
+    if not passes_check(ring.require(record.id), record.check):
+        raise _wrong_key(ring, record.id)
+
+
+def _wrong_key(ring: KeyRing, key_id: str) -> EncryptionKeyError:
+    source = ring.source_of(key_id)
+    where = f" in {source.describe()}" if source else ""
+    return EncryptionKeyError(
+        f"Key {key_id!r}{where} is not the key that the store was encrypted with; restore the original key."
+    )

@@ -1,0 +1,162 @@
+"""Masks known secret values in whatever leaves the process as text.
+
+A `Redactor` knows values, not patterns: it finds each watched secret as it is, percent-encoded,
+base64-encoded at any offset (so also inside `Basic` credentials), and escaped for JSON, HTML and Python."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, MutableMapping
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from .secret import MASK, Secret
+
+_PREFIX = 4
+"""Forms are indexed by this many leading characters; a line costs one dictionary lookup a character,
+however many secrets are known."""
+
+_PLAIN = (bool, int, float, type(None))
+
+
+class Redactor:
+    """Replaces every form of every watched secret by a mask.
+
+    A value stays known after its `Secret` is gone, because a driver's traceback may outlive it; the least
+    recently watched are forgotten beyond `max_values`. Values shorter than four characters are masked only
+    where they stand as a whole word: masking every "a" would ruin the log without hiding anything.
+
+    As a structlog processor it takes either an event dictionary or the rendered line. Put it last, after the
+    renderer: only there the formatted exception is part of the text."""
+
+    def __init__(self, *, max_values: int = 10_000) -> None:
+        self._max_values = max_values
+        self._forms: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._index: dict[str, tuple[str, ...]] = {}
+        self._short: re.Pattern[str] | None = None
+        self._lock = Lock()
+
+    def watch(self, secret: Secret) -> Secret:
+        """Masks `secret` from now on; returns it."""
+        value = secret.reveal()
+        if not value:
+            return secret
+        with self._lock:
+            if value in self._forms:
+                self._forms.move_to_end(value)
+                return secret
+            self._forms[value] = forms = forms_of(value)
+            self._add(forms)
+            if len(self._forms) > self._max_values:
+                self._remove(self._forms.popitem(last=False)[1])
+            if len(value) < _PREFIX:
+                self._compile_short()
+        return secret
+
+    def redact(self, text: str) -> str:
+        """`text` with every known secret masked."""
+        if self._short is not None:
+            text = self._short.sub(MASK, text)
+        index = self._index
+        if not index:
+            return text
+        pieces: list[str] = []
+        start = at = 0
+        last = len(text) - _PREFIX
+        while at <= last:
+            found = next((f for f in index.get(text[at : at + _PREFIX], ()) if text.startswith(f, at)), None)
+            if found is None:
+                at += 1
+                continue
+            pieces += (text[start:at], MASK)
+            start = at = at + len(found)
+        return "".join((*pieces, text[start:])) if pieces else text
+
+    def clean(self, value: Any) -> Any:
+        """`value` with secrets masked in strings, bytes and containers; other objects become masked text
+        only if their `repr` shows a secret."""
+        if isinstance(value, _PLAIN):
+            return value
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, bytes):
+            return self.redact(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        if isinstance(value, Mapping):
+            return {self.clean(key): self.clean(item) for key, item in value.items()}
+        if type(value) in (list, tuple, set, frozenset):
+            return type(value)(self.clean(item) for item in value)
+        shown = repr(value)
+        masked = self.redact(shown)
+        return value if masked == shown else masked
+
+    def __call__(
+        self, _logger: Any, _method_name: str, event: MutableMapping[str, Any] | str | bytes
+    ) -> MutableMapping[str, Any] | str | bytes:
+        cleaned: MutableMapping[str, Any] | str | bytes = self.clean(event)
+        return cleaned
+
+    def _add(self, forms: frozenset[str]) -> None:
+        for form in forms:
+            if len(form) >= _PREFIX:
+                bucket = (*self._index.get(form[:_PREFIX], ()), form)
+                self._index[form[:_PREFIX]] = tuple(sorted(bucket, key=len, reverse=True))
+
+    def _remove(self, forms: frozenset[str]) -> None:
+        for form in forms:
+            if len(form) < _PREFIX:
+                self._compile_short()
+                continue
+            bucket = list(self._index[form[:_PREFIX]])
+            bucket.remove(form)
+            if bucket:
+                self._index[form[:_PREFIX]] = tuple(bucket)
+            else:
+                del self._index[form[:_PREFIX]]
+
+    def _compile_short(self) -> None:
+        short = sorted((value for value in self._forms if len(value) < _PREFIX), key=len, reverse=True)
+        words = "|".join(map(re.escape, short))
+        self._short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if short else None
+
+
+class RedactingFormatter(logging.Formatter):
+    """Wraps a `logging` formatter and masks its finished line, formatted exception included."""
+
+    def __init__(self, inner: logging.Formatter, redactor: Redactor) -> None:
+        super().__init__()
+        self._inner = inner
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.redact(self._inner.format(record))
+
+
+def forms_of(value: str) -> frozenset[str]:
+    """The spellings under which `value` may turn up in text."""
+    forms = {value, repr(value)[1:-1], html.escape(value)}
+    forms |= {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    raw = value.encode("utf-8", "surrogatepass")
+    for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        forms |= {encoded, re.sub("%..", lambda match: match[0].lower(), encoded)}
+    for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
+        forms |= _base64_forms(alphabet(raw).decode(), [alphabet(b"\0" * n + raw).decode() for n in range(3)])
+    forms |= {line for line in value.splitlines() if len(line) >= 16 and not line.startswith("-----")}
+    return frozenset(forms)
+
+
+def _base64_forms(whole: str, shifted: list[str]) -> set[str]:
+    """The encoding itself, and the characters of it that do not depend on what stands before and after."""
+    inner = {text[first : -_tail(text) or None] for first, text in zip((0, 2, 3), shifted, strict=True)}
+    return {whole, whole.rstrip("="), *(form for form in inner if len(form) >= 6)} - {""}
+
+
+def _tail(encoded: str) -> int:
+    """How many last characters of a base64 text change with the bytes that follow."""
+    padding = encoded.count("=")
+    return padding + 1 if padding else 0
