@@ -1,0 +1,52 @@
+"""The data source: looks up the scenario and runs it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from attrs import evolve
+
+from headwater.errors import QueryError
+from headwater.sdk import CallContext, CheckHealthResult, DataSource, QueryResult, ResourceRequest, resource
+
+from .query import ScenarioQuery
+from .scenarios import SCENARIOS, Scenario
+from .settings import ScenarioSettings
+
+
+class ScenarioSource(DataSource[ScenarioSettings, ScenarioQuery]):
+    """Keeps no state: two queries with the same keys, seed and time range have the same answer."""
+
+    def query(self, query: ScenarioQuery, context: CallContext) -> QueryResult:
+        if query.seed is None:
+            query = evolve(query, seed=self.settings.seed)
+        return _find(query.scenario).run(query, context)
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        context.wait(self.settings.health_delay_ms / 1000)
+        if self.settings.health_error:
+            return CheckHealthResult.failed(self.settings.health_error)
+        key = "set" if self.settings.api_key else "not set"
+        return CheckHealthResult.ok("Test data is ready.", scenarios=len(SCENARIOS), apiKey=key)
+
+    @resource("scenarios")
+    def list_scenarios(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        return [_describe(scenario) for scenario in SCENARIOS.values()]
+
+    @resource("scenarios/{id}")
+    def show_scenario(self, request: ResourceRequest, context: CallContext) -> dict[str, Any]:
+        return _describe(_find(request.params["id"]))
+
+
+def _find(scenario_id: str) -> Scenario:
+    """Raises QueryError, with the nearest name, when there is no such scenario."""
+    if (scenario := SCENARIOS.get(scenario_id)) is not None:
+        return scenario
+    near = difflib.get_close_matches(scenario_id, SCENARIOS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known scenarios: {', '.join(SCENARIOS)}"
+    raise QueryError(f"There is no scenario {scenario_id!r}; {hint}")
+
+
+def _describe(scenario: Scenario) -> dict[str, Any]:
+    return {"id": scenario.id, "description": scenario.description, "keys": list(scenario.keys)}

@@ -1,0 +1,32 @@
+"""The plugin object that the entry point names. Loads neither pyarrow nor the scenarios."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from headwater.sdk import DataSourcePlugin
+
+from . import __version__
+from .query import ScenarioQuery
+from .settings import ScenarioSettings
+
+
+class TestDataPlugin(DataSourcePlugin):
+    """Deterministic data without a server."""
+
+    __test__: ClassVar[bool] = False  # the name is the plugin's, not a test's
+
+    id = "testdata"
+    name = "Test data"
+    version = __version__
+    description = "Deterministic scenarios without a server: series, every Arrow type, streams, failures."
+    settings_type = ScenarioSettings
+    query_type = ScenarioQuery
+    query_text_key = "scenario"
+    capabilities = frozenset({"cancel", "stream", "resources"})
+    examples = (
+        {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"},
+        {"scenario": "streaming_rows", "rows": 1_000_000},
+        {"scenario": "csv", "csvContent": "city,people\nBern,134794\nBasel,173863\n"},
+    )
+    data_source = "headwater_testdata.data_source:ScenarioSource"
