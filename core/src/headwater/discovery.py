@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import importlib_metadata
-from importlib_metadata import Distribution, EntryPoint
+from importlib_metadata import EntryPoint
 
 from .errors import PluginUnavailableError
 from .hookspecs import ENTRY_POINT_GROUP
@@ -115,7 +115,7 @@ def discover(
     *,
     allow: Collection[str] | None = None,
     block: Collection[str] | None = None,
-    distributions: Iterable[Distribution] | None = None,
+    distributions: Iterable[Any] | None = None,
 ) -> list[PluginRecord]:
     """Records of all installed plugins, sorted by id. Reads metadata only and never raises for a plugin.
 
@@ -124,17 +124,15 @@ def discover(
     """
     allow = _from_environment(ALLOW_VARIABLE) if allow is None else allow
     block = _from_environment(BLOCK_VARIABLE) if block is None else block
-    if distributions is None:
-        distributions = importlib_metadata.distributions()
     found: dict[str, list[PluginRecord]] = defaultdict(list)
-    for entry_point, distribution in _entry_points(distributions):
+    for entry_point, distribution in _entry_points(distributions or importlib_metadata.distributions()):
         found[entry_point.name].append(_record(entry_point, distribution, allow, block))
     records = [record for plugin_id in sorted(found) for record in _mark_duplicates(found[plugin_id])]
     _warn_of_unusable(records)
     return records
 
 
-def _entry_points(distributions: Iterable[Distribution]) -> Iterator[tuple[EntryPoint, Distribution]]:
+def _entry_points(distributions: Iterable[Any]) -> Iterator[tuple[EntryPoint, Any]]:
     """Entry points of our group, one distribution of each name: the first on the path, as imports see it."""
     seen: set[str] = set()
     for distribution in distributions:
@@ -148,7 +146,7 @@ def _entry_points(distributions: Iterable[Distribution]) -> Iterator[tuple[Entry
             seen.add(name)
             entry_points = list(distribution.entry_points)
         except Exception as error:
-            structlog.get_logger("headwater.discovery").warning(
+            _logger().warning(
                 "A distribution's metadata cannot be read.",
                 distribution=repr(distribution),
                 reason=str(error),
@@ -160,7 +158,7 @@ def _entry_points(distributions: Iterable[Distribution]) -> Iterator[tuple[Entry
 
 
 def _record(
-    entry_point: EntryPoint, distribution: Distribution, allow: Collection[str], block: Collection[str]
+    entry_point: EntryPoint, distribution: Any, allow: Collection[str], block: Collection[str]
 ) -> PluginRecord:
     record = PluginRecord(
         entry_point.name,
@@ -187,7 +185,7 @@ def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str])
     return ""
 
 
-def _why_incompatible(distribution: Distribution) -> str:
+def _why_incompatible(distribution: Any) -> str:
     """Check the distribution's requirement on the core before anything is imported."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name

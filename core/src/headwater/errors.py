@@ -188,6 +188,7 @@ class ValidationError(HeadwaterError):
     def __init__(self, message: str, *, path: str = "") -> None:
         super().__init__(f"{path}: {message}" if path else message)
         self.path = path
+        self.reason = message
 
 
 class QueryError(HeadwaterError):

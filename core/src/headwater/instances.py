@@ -77,17 +77,20 @@ class InstanceManager(Generic[T]):
                 raise
             slot.failure = None
             live = _Live(instance, configuration, users=1)
-            with self._condition:
-                stopped = self._stopped
-                replaced = live if stopped else slot.live
-                if not stopped:
-                    slot.live = live
-                closable = self._retire(replaced)
+            closable, stopped = self._install(slot, live)
         self._close_all(closable)
         if stopped:
             self.release(live)
             raise PluginUnavailableError("The plugin has been stopped.")
         return live
+
+    def _install(self, slot: _Slot[T], live: _Live[T]) -> tuple[list[_Live[T]], bool]:
+        """Put `live` in its place; what it replaces and can be closed, and whether `stop` came in between."""
+        with self._condition:
+            if self._stopped:
+                return self._retire(live), True
+            replaced, slot.live = slot.live, live
+            return self._retire(replaced), False
 
     def release(self, live: _Live[T]) -> None:
         with self._condition:

@@ -156,7 +156,7 @@ class QueryDataRequest:
     """Queries for one data source. `headers` are the caller's that a plugin may see."""
 
     plugin_context: PluginContext
-    queries: tuple[DataQuery, ...] = field(converter=tuple)
+    queries: tuple[DataQuery, ...]
     headers: Mapping[str, str] = field(factory=dict)
 
 
@@ -164,7 +164,7 @@ class QueryDataRequest:
 class DataResponse:
     """The outcome of one ref id: frames, or an error, or both (partial results)."""
 
-    frames: tuple[Frame, ...] = field(default=(), converter=tuple)
+    frames: tuple[Frame, ...] = ()
     error: HeadwaterError | None = None
     status: int = 200
     error_source: ErrorSource | None = None

@@ -150,7 +150,7 @@ class DataSourcePlugin:
         instance = context.data_source_instance_settings
         if instance is None:
             raise ValidationError(f"plugin {self.id!r} needs a data source")
-        settings = parse(
+        settings: Any = parse(
             self.settings_type,
             instance.json_data,
             path="jsonData",

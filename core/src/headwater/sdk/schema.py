@@ -192,8 +192,12 @@ class _FieldSpec:
         return value
 
 
+def _specs(model: Any) -> tuple[_FieldSpec, ...]:
+    return _cached_specs(model)
+
+
 @cache
-def _specs(model: type) -> tuple[_FieldSpec, ...]:
+def _cached_specs(model: Any) -> tuple[_FieldSpec, ...]:
     hints = typing.get_type_hints(model)
     return tuple(_FieldSpec(attribute, hints[attribute.name]) for attribute in attrs.fields(model))
 

@@ -1,0 +1,141 @@
+"""`AsyncHeadwater`: the host for asyncio. Cancelling a task cancels the query at its data source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .context import CallContext
+from .executor import WorkerPool
+from .host import Headwater
+from .models import CallResourceResponse, CheckHealthResult, QueryDataResponse, User
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .frames import Frame, FrameStream
+
+__all__ = ["AsyncFrameStream", "AsyncHeadwater"]
+
+R = TypeVar("R")
+
+
+class AsyncHeadwater:
+    """The methods of `Headwater` as coroutines; hooks run in threads of its own.
+
+    Give a `Headwater` to share it, else one is made from `options` and closed with this object.
+    """
+
+    def __init__(self, headwater: Headwater | None = None, **options: Any) -> None:
+        self._owned = headwater is None
+        self.headwater = headwater if headwater is not None else Headwater(**options)
+        self._workers = WorkerPool("headwater-async")
+
+    async def query(self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any) -> Frame:
+        """See `Headwater.query`."""
+        with _context(options) as context:
+            return await self._run(
+                context, lambda: self.headwater.query(data_source, query, context=context, **options)
+            )
+
+    async def query_frames(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any
+    ) -> list[Frame]:
+        """See `Headwater.query_frames`."""
+        with _context(options) as context:
+            return await self._run(
+                context, lambda: self.headwater.query_frames(data_source, query, context=context, **options)
+            )
+
+    @asynccontextmanager
+    async def stream(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any
+    ) -> AsyncIterator[AsyncFrameStream]:
+        """`async with headwater.stream(…) as stream: async for batch in stream: …`."""
+        with _context(options) as context:
+            stream = await self._run(
+                context, lambda: self.headwater.stream(data_source, query, context=context, **options)
+            )
+            try:
+                yield AsyncFrameStream(self, stream, context)
+            finally:
+                await self._run(context, stream.close)
+
+    async def query_data(
+        self, request: Mapping[str, Any], context: CallContext | None = None, *, user: User | None = None
+    ) -> QueryDataResponse:
+        """See `Headwater.query_data`."""
+        limits = self.headwater.limits
+        with context or CallContext(timeout=limits.timeout, limits=limits) as call:
+            return await self._run(call, lambda: self.headwater.query_data(request, call, user=user))
+
+    async def check_health(self, data_source: str, **options: Any) -> CheckHealthResult:
+        """See `Headwater.check_health`."""
+        with CallContext() as context:
+            return await self._run(context, lambda: self.headwater.check_health(data_source, **options))
+
+    async def call_resource(self, data_source: str, path: str, **options: Any) -> CallResourceResponse:
+        """See `Headwater.call_resource`."""
+        given: CallContext | None = options.pop("context", None)
+        limits = self.headwater.limits
+        with given or CallContext(timeout=limits.timeout, limits=limits) as context:
+            return await self._run(
+                context, lambda: self.headwater.call_resource(data_source, path, context=context, **options)
+            )
+
+    async def close(self) -> None:
+        if self._owned:
+            await self._run(CallContext(), self.headwater.close)
+        self._workers.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, context: CallContext, call: Callable[[], R]) -> R:
+        """Run `call` in a thread. A cancelled task cancels `context`, in another thread: it may block."""
+        future = self._workers.submit(contextvars.copy_context().run, call)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self._workers.submit(context.cancel)
+            raise
+
+
+class AsyncFrameStream:
+    """Record batches, read in threads one at a time. Made by `AsyncHeadwater.stream`."""
+
+    def __init__(self, host: AsyncHeadwater, stream: FrameStream, context: CallContext) -> None:
+        self._host = host
+        self._context = context
+        self.stream = stream
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.stream.schema
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> pa.RecordBatch:
+        # StopIteration cannot be raised into a future, so the end travels as None.
+        batch = await self._host._run(self._context, lambda: next(self.stream, None))
+        if batch is None:
+            raise StopAsyncIteration
+        return batch
+
+
+def _context(options: dict[str, Any]) -> CallContext:
+    """A context of the call's own, so that a cancelled task ends this call and no other."""
+    given: CallContext | None = options.pop("context", None)
+    if given is not None:
+        return given.child()
+    return CallContext(on_progress=options.pop("on_progress", None))

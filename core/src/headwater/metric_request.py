@@ -1,0 +1,154 @@
+"""Read the body of a query request: Grafana's `MetricRequest`, as `POST /api/ds/query` takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from .errors import QueryRequestError, ValidationError
+from .models import DataQuery, TimeRange
+
+__all__ = ["DataSourceRef", "MetricQuery", "parse_metric_request"]
+
+
+@frozen
+class DataSourceRef:
+    """What a query says of its data source: a uid, or the numeric id of older clients."""
+
+    uid: str = ""
+    id: int = 0
+    type: str = ""
+
+
+@frozen
+class MetricQuery:
+    """One query and the data source it is for."""
+
+    data_source: DataSourceRef
+    query: DataQuery
+
+
+def parse_metric_request(
+    body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, now: datetime | None = None
+) -> tuple[MetricQuery, ...]:
+    """The queries of `body`, with Grafana's defaults: refId A, 100 points, 1,000 ms.
+
+    Raises QueryRequestError (`query.noQueries`, `query.duplicateRefId`, `query.invalidDatasourceId`,
+    `query.missingDataSourceInfo`, `query.headerMismatch`) or ValidationError with the path of the fault.
+    """
+    if not isinstance(body, Mapping):
+        raise ValidationError("the request body must be a JSON object")
+    queries = body.get("queries")
+    if not isinstance(queries, list) or not queries:
+        raise QueryRequestError("No queries found", "query.noQueries")
+    per_query_ranges = _header(headers, "X-Query-V2") == "true"
+    shared_range = _time_range(body, "", now)
+    parsed = tuple(
+        _query(query, f"queries[{index}]", shared_range, per_query_ranges, now)
+        for index, query in enumerate(queries)
+    )
+    ref_ids = [each.query.ref_id for each in parsed]
+    if len(set(ref_ids)) < len(ref_ids):
+        raise QueryRequestError(
+            "Multiple queries using the same RefId is not allowed", "query.duplicateRefId"
+        )
+    _check_headers(headers, parsed)
+    return parsed
+
+
+def _query(
+    query: Any, path: str, shared_range: TimeRange, per_query_ranges: bool, now: datetime | None
+) -> MetricQuery:
+    if not isinstance(query, Mapping):
+        raise ValidationError("a query must be a JSON object", path=path)
+    ref_id = _text(query, "refId", path) or "A"
+    own_range = query.get("timeRange") if per_query_ranges else None
+    time_range = shared_range if own_range is None else _time_range(own_range, f"{path}.timeRange", now)
+    return MetricQuery(
+        _data_source(query, ref_id),
+        DataQuery(
+            ref_id=ref_id,
+            query_type=_text(query, "queryType", path),
+            max_data_points=_whole_number(query, "maxDataPoints", path, 100),
+            interval_ms=_whole_number(query, "intervalMs", path, 1000),
+            time_range=time_range,
+            json=dict(query),
+        ),
+    )
+
+
+def _data_source(query: Mapping[str, Any], ref_id: str) -> DataSourceRef:
+    """`datasource` as an object or, before Grafana 8.3, as the uid itself; else `datasourceId`."""
+    reference = query.get("datasource")
+    if isinstance(reference, str) and reference:
+        return DataSourceRef(uid=reference)
+    if isinstance(reference, Mapping):
+        uid, kind = reference.get("uid"), reference.get("type")
+        if isinstance(uid, str) and uid:
+            return DataSourceRef(uid=uid, type=kind if isinstance(kind, str) else "")
+    ds_id = query.get("datasourceId")
+    if isinstance(ds_id, int) and not isinstance(ds_id, bool) and ds_id > 0:
+        return DataSourceRef(id=ds_id)
+    if reference is None and ds_id is None:
+        raise QueryRequestError(
+            f"Query {ref_id} is missing datasource information", "query.missingDataSourceInfo"
+        )
+    raise QueryRequestError(
+        "Query does not contain a valid data source identifier", "query.invalidDatasourceId"
+    )
+
+
+def _time_range(holder: Any, path: str, now: datetime | None) -> TimeRange:
+    from .frames.intervals import parse_time_range
+
+    if not isinstance(holder, Mapping):
+        raise ValidationError("a time range must be a JSON object", path=path)
+    ends = []
+    for key in ("from", "to"):
+        value = holder.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str) or not value:
+            raise ValidationError("is required", path=f"{path}.{key}" if path else key)
+        ends.append(value)
+    return parse_time_range(ends[0], ends[1], now=now)
+
+
+def _text(query: Mapping[str, Any], key: str, path: str) -> str:
+    value = query.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValidationError("expected text", path=f"{path}.{key}")
+    return value
+
+
+def _whole_number(query: Mapping[str, Any], key: str, path: str, default: int) -> int:
+    value = query.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**63:
+        raise ValidationError("expected a number", path=f"{path}.{key}")
+    return int(value)
+
+
+def _header(headers: Mapping[str, str] | None, name: str) -> str:
+    wanted = name.lower()
+    return next((value for key, value in (headers or {}).items() if key.lower() == wanted), "")
+
+
+def _check_headers(headers: Mapping[str, str] | None, queries: tuple[MetricQuery, ...]) -> None:
+    """X-Datasource-Uid and X-Plugin-Id, where sent, must name exactly what the body names."""
+    for name, in_body in (
+        ("X-Datasource-Uid", {each.data_source.uid for each in queries}),
+        ("X-Plugin-Id", {each.data_source.type for each in queries}),
+    ):
+        sent = _header(headers, name)
+        if sent and {part.strip() for part in sent.split(",")} != in_body:
+            raise QueryRequestError(
+                "The request headers point to a different plugin than is defined in the request body",
+                "query.headerMismatch",
+            )

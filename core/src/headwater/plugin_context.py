@@ -1,0 +1,85 @@
+"""`PluginContextProvider`: what a plugin is told of the caller and of its data source."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .errors import PluginNotRegisteredError
+from .models import DataSourceInstanceSettings, PluginContext, User
+
+if TYPE_CHECKING:
+    from .datasources import DataSource
+    from .registry import Registry
+    from .secrets import Secret
+
+__all__ = ["PluginContextProvider"]
+
+
+class PluginContextProvider:
+    """Builds plugin contexts. Secrets are opened here, and only here; any that cannot be fails the call.
+
+    `decrypt` returns all secrets of a data source or raises SecretUnavailableError. `config` are the
+    host's settings for plugins, under Grafana's names (`GF_SQL_ROW_LIMIT`, …).
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        decrypt: Callable[[DataSource], Mapping[str, Secret]],
+        *,
+        config: Mapping[str, str] | None = None,
+        namespace: str = "default",
+    ) -> None:
+        self._registry = registry
+        self._decrypt = decrypt
+        self._config = dict(config or {})
+        self._namespace = namespace
+        self._user_agent = f"Headwater/{__version__} ({platform.system().lower()}; {platform.machine()})"
+
+    def get(self, plugin_id: str, user: User | None = None) -> PluginContext:
+        """A context without a data source. Raises PluginNotRegisteredError."""
+        plugin = self._registry.plugin(plugin_id)
+        if plugin is None:
+            raise PluginNotRegisteredError(
+                f"Plugin {plugin_id!r} is not registered; install the distribution that provides it."
+            )
+        return PluginContext(
+            plugin_id=plugin.plugin_id,
+            user=user,
+            config=self._config,
+            user_agent=self._user_agent,
+            namespace=self._namespace,
+        )
+
+    def get_with_data_source(self, data_source: DataSource, user: User | None = None) -> PluginContext:
+        """A context with decrypted settings. Raises PluginNotRegisteredError, SecretUnavailableError."""
+        base = self.get(data_source.type, user)
+        settings = DataSourceInstanceSettings(
+            id=data_source.id,
+            uid=data_source.uid,
+            name=data_source.name,
+            type=base.plugin_id,
+            url=data_source.url,
+            user=data_source.user,
+            database=data_source.database,
+            basic_auth_enabled=data_source.basic_auth,
+            basic_auth_user=data_source.basic_auth_user,
+            json_data=data_source.json_data,
+            decrypted_secure_json_data=self._decrypt(data_source),
+            version=data_source.version,
+            updated=data_source.updated,
+            api_version=data_source.api_version,
+        )
+        return PluginContext(
+            plugin_id=base.plugin_id,
+            org_id=data_source.org_id,
+            user=user,
+            data_source_instance_settings=settings,
+            config=base.config,
+            user_agent=base.user_agent,
+            namespace=base.namespace,
+            api_version=data_source.api_version,
+        )
