@@ -97,32 +97,16 @@ class SecretCipher:
 
     def open(self, owner: Owner, stored: SealedSecrets) -> dict[str, Secret]:
         """All fields in plain text. Raises SecretUnavailableError if any of them is not readable."""
-        opened, states = self._open_each(owner, stored)
+        opened, states = self.open_each(owner, stored)
         bad = [state for state in states.values() if state.state is not SecretState.OK]
         if bad:
             raise unavailable(owner.uid, bad)
         return opened
 
-    def states(self, owner: Owner, stored: SealedSecrets) -> dict[str, FieldState]:
-        """The state of every field, by name; never raises for a bad record."""
-        return self._open_each(owner, stored)[1]
-
-    def rewrap(self, owner: Owner, wrapped: bytes) -> bytes:
-        """The same data key under the active KEK. Raises SecretUnavailableError if it cannot be unwrapped."""
-        try:
-            return self._wrap(owner, self._unwrap(owner, wrapped))
-        except _Failure as failure:
-            raise unavailable(owner.uid, [FieldState("data key", failure.state, failure.key_id)]) from failure
-
-    def rotate(self, owner: Owner, stored: SealedSecrets) -> SealedSecrets:
-        """Every field sealed anew under a new data key. Raises SecretUnavailableError if one is not
-        readable."""
-        plain = {name: secret.reveal() for name, secret in self.open(owner, stored).items()}
-        return self.seal(owner, SealedSecrets(), plain)
-
-    def _open_each(
+    def open_each(
         self, owner: Owner, stored: SealedSecrets
     ) -> tuple[dict[str, Secret], dict[str, FieldState]]:
+        """The fields that can be opened, and the state of every field; never raises for a bad record."""
         unwrapped: dict[str, DataKey | _Failure] = {}
         for dek_id, wrapped in stored.data_keys.items():
             try:
@@ -145,6 +129,23 @@ class SecretCipher:
             except CorruptRecordError:
                 states[name] = FieldState(name, SecretState.CORRUPT)
         return opened, states
+
+    def states(self, owner: Owner, stored: SealedSecrets) -> dict[str, FieldState]:
+        """The state of every field, by name; never raises for a bad record."""
+        return self.open_each(owner, stored)[1]
+
+    def rewrap(self, owner: Owner, wrapped: bytes) -> bytes:
+        """The same data key under the active KEK. Raises SecretUnavailableError if it cannot be unwrapped."""
+        try:
+            return self._wrap(owner, self._unwrap(owner, wrapped))
+        except _Failure as failure:
+            raise unavailable(owner.uid, [FieldState("data key", failure.state, failure.key_id)]) from failure
+
+    def rotate(self, owner: Owner, stored: SealedSecrets) -> SealedSecrets:
+        """Every field sealed anew under a new data key. Raises SecretUnavailableError if one is not
+        readable."""
+        plain = {name: secret.reveal() for name, secret in self.open(owner, stored).items()}
+        return self.seal(owner, SealedSecrets(), plain)
 
     def _usable_dek(self, owner: Owner, wrapped_keys: Iterable[bytes]) -> DataKey | None:
         for wrapped in wrapped_keys:

@@ -1,0 +1,143 @@
+"""Reads YAML, TOML and JSON files into plain data that remembers where each value stands."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from headwater.errors import ValidationError
+
+if TYPE_CHECKING:
+    import yaml
+
+Place = tuple[str | int, ...]
+"""The way to a value from the top of a document: keys and indexes."""
+
+_MAX_NODES = 100_000
+
+
+class DocumentError(ValidationError):
+    """A fault in a file. The message begins with `file:line:column:`, as far as they are known; both from
+    1."""
+
+    def __init__(self, message: str, file: Path, line: int | None = None, column: int | None = None) -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        position = ":".join(str(part) for part in (file, line, column) if part is not None)
+        super().__init__(f"{position}: {message}")
+
+
+@frozen
+class Document:
+    """`marks` gives the line and column of values, for formats that tell (YAML and JSON)."""
+
+    file: Path
+    data: Any
+    marks: Mapping[Place, tuple[int, int]] = field(factory=dict, repr=False)
+
+    def error(self, place: Place, message: str) -> DocumentError:
+        """A fault at `place`, or at the nearest known place around it."""
+        line, column = self._mark(place)
+        where = spell(place)
+        return DocumentError(f"{where}: {message}" if where else message, self.file, line, column)
+
+    def position(self, place: Place) -> str:
+        """`file:line:column` of `place`, as far as known."""
+        return ":".join(str(part) for part in (self.file, *self._mark(place)) if part is not None)
+
+    def _mark(self, place: Place) -> tuple[int | None, int | None]:
+        known = next((place[:n] for n in range(len(place), -1, -1) if place[:n] in self.marks), None)
+        return self.marks[known] if known is not None else (None, None)
+
+
+def spell(place: Place) -> str:
+    """`datasources[0].jsonData.port`"""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return text.removeprefix(".")
+
+
+def read_document(file: Path) -> Document:
+    """The content of a `.yaml`, `.yml`, `.json` or `.toml` file. Raises DocumentError."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"not UTF-8 (byte {error.start})", file) from None
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", file) from error
+    if file.suffix == ".toml":
+        try:
+            return Document(file, tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise DocumentError(f"not TOML: {error}", file) from None
+    if file.suffix in (".yaml", ".yml", ".json"):
+        return _read_yaml(text, file)
+    raise DocumentError("the name of a data-source file ends in .yaml, .yml, .json or .toml", file)
+
+
+def _read_yaml(text: str, file: Path) -> Document:
+    try:
+        import yaml
+    except ImportError:
+        raise DocumentError("reading YAML needs PyYAML: pip install 'headwater[yaml]'", file) from None
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Document(file, None)
+        reader = _YamlReader(loader, file)
+        return Document(file, reader.value(node, ()), reader.marks)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        position = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise DocumentError(f"not YAML: {error.problem or error.context}", file, *position) from None
+    except yaml.YAMLError as error:
+        raise DocumentError(f"not YAML: {error}", file) from None
+    finally:
+        loader.dispose()
+
+
+class _YamlReader:
+    """Builds plain values from YAML nodes, keeping their places, and refuses what YAML lets pass silently:
+    a key that is given twice, and aliases that multiply."""
+
+    def __init__(self, loader: yaml.SafeLoader, file: Path) -> None:
+        self.marks: dict[Place, tuple[int, int]] = {}
+        self._loader = loader
+        self._file = file
+        self._seen = 0
+
+    def value(self, node: yaml.Node, place: Place) -> Any:
+        import yaml
+
+        self._seen += 1
+        if self._seen > _MAX_NODES:
+            raise self._error(node, f"more than {_MAX_NODES} values")
+        if len(place) > 50:
+            raise self._error(node, "nested more than 50 deep")
+        self.marks[place] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, place)
+        return self._loader.construct_object(node, deep=True)
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        own: set[str] = set()
+        for key_node, _ in node.value:
+            key = str(key_node.value)
+            if key in own:
+                raise self._error(key_node, f"the key {key!r} is given twice")
+            own.add(key)
+        self._loader.flatten_mapping(node)
+        return {
+            str(key_node.value): self.value(item, (*place, str(key_node.value)))
+            for key_node, item in node.value
+        }
+
+    def _error(self, node: yaml.Node, message: str) -> DocumentError:
+        return DocumentError(message, self._file, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,206 @@
+"""Reads data sources from files in Grafana's provisioning shape, completely, before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from headwater.errors import ValidationError
+from headwater.secrets.secret import Secret
+
+from .commands import AddDataSource
+from .documents import Document, DocumentError, Place, read_document
+from .references import Resolver, UnresolvedReferenceError
+from .validation import validate
+
+_TOP = ("apiVersion", "datasources", "deleteDatasources", "prune")
+_FIELDS: Mapping[str, tuple[str, type]] = {
+    "name": ("name", str),
+    "type": ("type", str),
+    "uid": ("uid", str),
+    "access": ("access", str),
+    "url": ("url", str),
+    "user": ("user", str),
+    "database": ("database", str),
+    "basicAuth": ("basic_auth", bool),
+    "basicAuthUser": ("basic_auth_user", str),
+    "withCredentials": ("with_credentials", bool),
+    "isDefault": ("is_default", bool),
+    "apiVersion": ("api_version", str),
+}
+_OTHER_FIELDS = ("orgId", "editable", "jsonData", "secureJsonData", "version", "orgName", "correlations")
+
+
+@frozen
+class Provisioned:
+    """One data source of a file, complete. `place` says where it stands."""
+
+    command: AddDataSource
+    document: Document = field(repr=False, eq=False)
+    place: Place = field(repr=False)
+
+    def error(self, message: str) -> DocumentError:
+        return self.document.error(self.place, message)
+
+
+@frozen
+class ProvisioningPlan:
+    """What all files together ask for. `prune` deletes read-only data sources that no file names."""
+
+    data_sources: tuple[Provisioned, ...] = ()
+    deletions: tuple[str, ...] = ()
+    prune: bool = False
+
+
+def read_plan(
+    paths: Iterable[str | os.PathLike[str]], environ: Mapping[str, str] | None = None
+) -> ProvisioningPlan:
+    """Reads and checks files, and the files of directories. Raises DocumentError with file, line and
+    column."""
+    environ = os.environ if environ is None else environ
+    plans = [
+        _Reader(read_document(file), Resolver(environ, file.parent)).plan()
+        for path in paths
+        for file in _files(Path(path))
+    ]
+    data_sources = tuple(each for plan in plans for each in plan.data_sources)
+    _refuse_clashes(data_sources)
+    return ProvisioningPlan(
+        data_sources,
+        tuple(name for plan in plans for name in plan.deletions),
+        any(plan.prune for plan in plans),
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml", ".toml", ".json"))
+
+
+def _refuse_clashes(data_sources: Iterable[Provisioned]) -> None:
+    """Two entries that both claim a name, a uid or to be the default would undo each other at every start."""
+    seen: dict[tuple[str, str], Provisioned] = {}
+    for each in data_sources:
+        claims = [("name", each.command.name), ("uid", each.command.uid)]
+        claims += [("isDefault", "true")] if each.command.is_default else []
+        for key, value in claims:
+            other = seen.setdefault((key, value), each)
+            if value and other is not each:
+                raise each.error(f"{key} {value} is given already at {other.document.position(other.place)}")
+
+
+class _Reader:
+    """Turns one document into a plan."""
+
+    def __init__(self, document: Document, resolver: Resolver) -> None:
+        self._document = document
+        self._resolver = resolver
+
+    def plan(self) -> ProvisioningPlan:
+        top = self._document.data
+        if top is None:
+            return ProvisioningPlan()
+        if not isinstance(top, dict):
+            raise self._document.error((), "a data-source file is a mapping with the key `datasources`")
+        self._refuse_unknown((), top, _TOP)
+        if top.get("apiVersion", 1) not in (0, 1):
+            raise self._document.error(("apiVersion",), f"version {top['apiVersion']!r} is not known; use 1")
+        return ProvisioningPlan(
+            tuple(self._data_source(place, item) for place, item in self._items(top, "datasources")),
+            tuple(self._deletion(place, item) for place, item in self._items(top, "deleteDatasources")),
+            self._scalar(("prune",), top.get("prune", False), bool),
+        )
+
+    def _data_source(self, place: Place, item: dict[str, Any]) -> Provisioned:
+        self._refuse_unknown(place, item, (*_FIELDS, *_OTHER_FIELDS))
+        self._require_first_organisation(place, item)
+        values: dict[str, Any] = {
+            attribute: self._scalar((*place, key), item[key], kind)
+            for key, (attribute, kind) in _FIELDS.items()
+            if item.get(key) is not None
+        }
+        for required in ("name", "type"):
+            if not values.get(required):
+                raise self._document.error(place, f"a data source needs a {required}")
+        command = AddDataSource(
+            **values,
+            read_only=not self._scalar((*place, "editable"), item.get("editable", False), bool),
+            json_data=self._expand((*place, "jsonData"), self._mapping(place, item, "jsonData")),
+            secure_json_data=self._secrets(place, item),
+        )
+        try:
+            validate(command)
+        except ValidationError as error:
+            raise self._document.error((*place, error.path), error.reason) from None
+        return Provisioned(command, self._document, place)
+
+    def _secrets(self, place: Place, item: dict[str, Any]) -> dict[str, Secret]:
+        return {
+            name: Secret(self._scalar((*place, "secureJsonData", name), value, str))
+            for name, value in self._mapping(place, item, "secureJsonData").items()
+        }
+
+    def _deletion(self, place: Place, item: dict[str, Any]) -> str:
+        self._refuse_unknown(place, item, ("name", "orgId"))
+        self._require_first_organisation(place, item)
+        name: str = self._scalar((*place, "name"), item.get("name", ""), str)
+        if not name:
+            raise self._document.error(place, "a deletion needs a name")
+        return name
+
+    def _items(self, top: Mapping[str, Any], key: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+        items = top.get(key) or []
+        if not isinstance(items, list):
+            raise self._document.error((key,), "a list is expected")
+        for index, item in enumerate(items):
+            if not isinstance(item, dict):
+                raise self._document.error((key, index), "a mapping is expected")
+            yield (key, index), item
+
+    def _mapping(self, place: Place, item: Mapping[str, Any], key: str) -> dict[str, Any]:
+        value = item.get(key) or {}
+        if not isinstance(value, dict):
+            raise self._document.error((*place, key), "a mapping is expected")
+        return value
+
+    def _scalar(self, place: Place, value: Any, kind: type) -> Any:
+        value = self._expand(place, value)
+        if kind is bool and value in ("true", "false"):  # what a reference yields is text
+            return value == "true"
+        if not isinstance(value, kind):
+            hint = "; put it in quotes" if kind is str and isinstance(value, (int, float)) else ""
+            wanted = "text" if kind is str else "true or false"
+            raise self._document.error(place, f"{wanted} is expected, not {type(value).__name__}{hint}")
+        return value
+
+    def _expand(self, place: Place, value: Any) -> Any:
+        try:
+            if isinstance(value, str):
+                return self._resolver.expand(value)
+            resolved = self._resolver.resolve(value)
+        except UnresolvedReferenceError as error:
+            raise self._document.error(place, str(error)) from None
+        if resolved is not value:
+            return resolved
+        if isinstance(value, dict):
+            return {key: self._expand((*place, key), item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._expand((*place, index), item) for index, item in enumerate(value)]
+        return value
+
+    def _refuse_unknown(self, place: Place, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
+        for key in item:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise self._document.error((*place, key), f"unknown key{hint}")
+
+    def _require_first_organisation(self, place: Place, item: Mapping[str, Any]) -> None:
+        if item.get("orgId", 1) not in (0, 1):
+            raise self._document.error((*place, "orgId"), "this host has one organisation, 1")
