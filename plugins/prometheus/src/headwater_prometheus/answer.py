@@ -1,0 +1,279 @@
+"""Answers of the query API, read in pieces of whole series so that memory stays bounded.
+
+The document is `{"status": …, "data": {"resultType": …, "result": [series, …]}, "warnings": […]}`. Between
+two series of a compact answer stands `,{"metric":`, and nowhere else: inside a JSON string its quotes would
+be escaped. So the text can be cut there, each piece decoded by itself, and the first bytes together with the
+last piece are a small document that carries everything else. An answer of another form (indented, keys in
+another order) is read whole, within `max_buffer` bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+from attrs import field, frozen
+
+from headwater.errors import DownstreamProtocolError, LimitExceededError
+
+from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples
+
+PIECE_BYTES = 4 * 1024 * 1024
+MAX_BUFFER = 256 * 1024 * 1024
+
+_FIRST_SERIES = b'"result":[{"metric":'
+_NEXT_SERIES = b',{"metric":'
+_HEAD_BYTES = 64 * 1024
+
+Labels: TypeAlias = dict[str, str]
+
+
+class Histogram(msgspec.Struct):
+    """A native histogram as the API writes it: numbers as text; buckets are (boundaries, low, high, count).
+
+    Boundaries: 0 = open left, 1 = open right, 2 = open both, 3 = closed both.
+    """
+
+    count: str
+    sum: str
+    buckets: list[tuple[int, str, str, str]] = []
+
+
+class _Series(msgspec.Struct):
+    metric: Labels = {}
+    values: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    histograms: list[tuple[float, Histogram]] = []
+    histogram: tuple[float, Histogram] | None = None
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    result_type: str = ""
+    result: msgspec.Raw = msgspec.Raw(b"[]")
+    stats: Any = None
+
+
+class _Document(msgspec.Struct, rename="camel"):
+    status: str = ""
+    data: _Data | None = None
+    error_type: str = ""
+    error: str = ""
+    warnings: list[str] = []
+    infos: list[str] = []
+    stats: Any = None
+    is_partial: bool = False
+
+
+_decode_document = msgspec.json.Decoder(_Document).decode
+_decode_series = msgspec.json.Decoder(list[_Series]).decode
+_decode_scalar = msgspec.json.Decoder(tuple[float, str]).decode
+
+
+@frozen
+class HistogramSample:
+    """`index` is the series' place in its block; `time` is milliseconds since the epoch."""
+
+    index: int
+    time: int
+    histogram: Histogram
+
+
+@frozen
+class SeriesBlock:
+    """Consecutive series: the samples of all of them in two arrays, `counts` telling them apart.
+
+    `times` are milliseconds since the epoch. A series may have samples, histograms, or both.
+    """
+
+    metrics: list[Labels]
+    counts: list[int]
+    times: Int64Array
+    values: Float64Array
+    histograms: list[HistogramSample] = field(factory=list)
+
+
+@frozen
+class AnswerTail:
+    """What an answer says besides its series. `scalar` is (milliseconds, text) of a scalar or string."""
+
+    result_type: str
+    scalar: tuple[int, str] | None = None
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+    stats: Any = None
+
+
+class ServerReportError(Exception):
+    """The document says `"status": "error"`; the caller knows the HTTP status that goes with it."""
+
+    def __init__(self, error_type: str, error: str) -> None:
+        super().__init__(error)
+        self.error_type = error_type
+        self.error = error
+
+
+class AnswerReader:
+    """Reads one answer from pieces of its body. Iterate `blocks` to the end, then ask for `tail`.
+
+    Raises DownstreamProtocolError for anything that is not an answer of the query API, and
+    LimitExceededError when a single piece outgrows `max_buffer` bytes.
+    """
+
+    def __init__(
+        self, chunks: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES, max_buffer: int = MAX_BUFFER
+    ) -> None:
+        self._chunks = chunks
+        self._piece_bytes = piece_bytes
+        self._max_buffer = max_buffer
+        self.tail = AnswerTail("")
+
+    def blocks(self) -> Iterator[SeriesBlock]:
+        buffer = bytearray()
+        head = b""
+        for chunk in self._chunks:
+            buffer += chunk
+            if len(buffer) < self._piece_bytes:
+                continue
+            if not head:
+                head = _head_of(buffer)
+                del buffer[: len(head)]
+            if head and (piece := _cut(buffer)):
+                yield decode_block(b"[%b]" % piece)
+            elif len(buffer) > self._max_buffer:
+                raise LimitExceededError(
+                    f"The answer cannot be read in pieces, and is larger than {self._max_buffer} bytes."
+                )
+        block, self.tail = decode_answer(head + buffer)
+        if block.metrics:
+            yield block
+
+
+def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]:
+    """A whole document. Raises ServerReportError if it reports one, DownstreamProtocolError if it is none."""
+    try:
+        parsed = _decode_document(document)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _not_an_answer(document, error) from error
+    if parsed.status == "error":
+        raise ServerReportError(parsed.error_type, parsed.error)
+    if parsed.status != "success" or parsed.data is None:
+        raise DownstreamProtocolError('The answer is JSON, but has no "status" and "data" of the query API.')
+    data = parsed.data
+    warnings = parsed.warnings
+    if parsed.is_partial:
+        warnings = [*warnings, "The server says that this answer is partial."]
+    scalar = _scalar(data) if data.result_type in {"scalar", "string"} else None
+    block = decode_block(data.result) if scalar is None else _EMPTY
+    stats = data.stats if data.stats is not None else parsed.stats
+    tail = AnswerTail(
+        data.result_type or _guess_type(data.result), scalar, tuple(warnings), tuple(parsed.infos), stats
+    )
+    return block, tail
+
+
+def decode_block(series: bytes | msgspec.Raw) -> SeriesBlock:
+    """A JSON array of series, of a matrix or a vector."""
+    try:
+        parsed = _decode_series(series)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DownstreamProtocolError(f"The answer holds a malformed series: {error}.") from error
+    texts: list[bytes] = []
+    counts: list[int] = []
+    histograms: list[HistogramSample] = []
+    for index, one in enumerate(parsed):
+        count = 0
+        if one.values is not msgspec.UNSET:
+            text = bytes(one.values)
+            count = count_samples(text)
+            texts.append(text)
+        elif one.value is not msgspec.UNSET:
+            count = 1
+            texts.append(bytes(one.value))
+        counts.append(count)
+        if one.histograms or one.histogram is not None:
+            samples = one.histograms if one.histogram is None else [*one.histograms, one.histogram]
+            histograms += [HistogramSample(index, round(time * 1000), each) for time, each in samples]
+    times, values = decode_samples(texts)
+    if len(times) != sum(counts):
+        raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.")
+    return SeriesBlock([one.metric for one in parsed], counts, times, values, histograms)
+
+
+def collect(blocks: Iterable[SeriesBlock], *, max_samples: int | None = None) -> SeriesBlock:
+    """All `blocks` as one. Raises LimitExceededError past `max_samples`."""
+    collected: list[SeriesBlock] = []
+    total = 0
+    for block in blocks:
+        total += len(block.times) + len(block.histograms)
+        if max_samples is not None and total > max_samples:
+            raise LimitExceededError(
+                f"The answer holds more than {max_samples} samples, the row limit. "
+                "Use a larger step, a shorter range or an aggregation."
+            )
+        collected.append(block)
+    if len(collected) == 1:
+        return collected[0]
+    return _concatenate(collected) if collected else _EMPTY
+
+
+def _concatenate(blocks: list[SeriesBlock]) -> SeriesBlock:
+    histograms: list[HistogramSample] = []
+    offset = 0
+    for block in blocks:
+        histograms += [HistogramSample(h.index + offset, h.time, h.histogram) for h in block.histograms]
+        offset += len(block.metrics)
+    return SeriesBlock(
+        [metric for block in blocks for metric in block.metrics],
+        [count for block in blocks for count in block.counts],
+        np.concatenate([block.times for block in blocks]),
+        np.concatenate([block.values for block in blocks]),
+        histograms,
+    )
+
+
+_EMPTY = SeriesBlock([], [], np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def _head_of(buffer: bytearray) -> bytes:
+    """Everything before the first series, empty if the answer cannot be cut."""
+    start = buffer.find(_FIRST_SERIES, 0, _HEAD_BYTES)
+    return bytes(buffer[: start + len(b'"result":[')]) if start >= 0 else b""
+
+
+def _cut(buffer: bytearray) -> bytes:
+    """Take all series but the last, which may be incomplete, out of `buffer`."""
+    end = buffer.rfind(_NEXT_SERIES)
+    if end < 0:
+        return b""
+    piece = bytes(memoryview(buffer)[:end])
+    del buffer[: end + 1]
+    return piece
+
+
+def _scalar(data: _Data) -> tuple[int, str]:
+    try:
+        seconds, text = _decode_scalar(data.result)
+    except msgspec.DecodeError as error:
+        raise DownstreamProtocolError(f"The answer holds a malformed {data.result_type}.") from error
+    if data.result_type == "scalar":
+        decode_number(text)
+    return round(seconds * 1000), text
+
+
+def _guess_type(result: msgspec.Raw) -> str:
+    """The type of an answer that does not name it: only vectors have a single value per series."""
+    start = bytes(result)[:_HEAD_BYTES]
+    return "vector" if b'"value":' in start or b'"histogram":' in start else "matrix"
+
+
+def _not_an_answer(document: bytes | bytearray, error: Exception) -> DownstreamProtocolError:
+    start = bytes(document[:512]).lstrip()
+    if not start:
+        return DownstreamProtocolError("The answer is empty.")
+    if start.startswith(b"<"):
+        return DownstreamProtocolError("The answer is HTML or XML, not JSON; is the data source's URL right?")
+    if not start.startswith(b"{"):
+        return DownstreamProtocolError("The answer is not JSON; is the data source's URL right?")
+    return DownstreamProtocolError(f"The answer is not complete JSON ({error}).")

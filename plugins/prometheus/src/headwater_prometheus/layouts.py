@@ -1,0 +1,287 @@
+"""Decoded series as frames: `long`, `wide` or `multi`.
+
+long    one frame; columns Time, one per label (dictionary-encoded, null where a series lacks it), Value.
+        The rows of a series stand together, in the order of the answer. The default of library use.
+wide    one frame; Time, and one column per series, null where a series has no sample.
+multi   one frame per series, as Grafana's clients expect them.
+
+Native histograms are kept: in `long` and `wide` as a struct column, in `multi` as `heatmap-cells` frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from attrs import evolve, frozen
+
+from headwater.errors import LimitExceededError
+from headwater.frames import Frame, FrameMeta, FrameType
+
+from .answer import Histogram, HistogramSample, Labels, SeriesBlock
+from .naming import METRIC_NAME, legend, series_text
+from .samples import Float64Array, Int64Array, decode_number
+
+TIME, VALUE, HISTOGRAM = "Time", "Value", "Histogram"
+TIME_TYPE = pa.timestamp("ms", "UTC")
+BUCKET_TYPE = pa.struct(
+    [("boundaries", pa.int8()), ("low", pa.float64()), ("high", pa.float64()), ("count", pa.float64())]
+)
+HISTOGRAM_TYPE = pa.struct(
+    [("count", pa.float64()), ("sum", pa.float64()), ("buckets", pa.list_(BUCKET_TYPE))]
+)
+
+
+class Layout(StrEnum):
+    LONG = "long"
+    WIDE = "wide"
+    MULTI = "multi"
+
+
+@frozen
+class Dress:
+    """What the frames of one answer have in common. `step_ms` is None for an instant query."""
+
+    expr: str
+    legend_format: str = ""
+    step_ms: int | None = None
+
+    @property
+    def _family(self) -> str:
+        return "numeric" if self.step_ms is None else "timeseries"
+
+    def meta(self, layout: Layout) -> FrameMeta:
+        return FrameMeta(
+            type=FrameType(f"{self._family}-{layout}"),
+            type_version=(0, 1),
+            custom={"resultType": "vector" if self.step_ms is None else "matrix"},
+        )
+
+    def time_field(self, name: str = TIME) -> pa.Field:
+        config = msgspec.json.encode({"interval": self.step_ms}) if self.step_ms else None
+        return _field(name, TIME_TYPE, config=config, nullable=False)
+
+    def config(self, metric: Labels) -> bytes | None:
+        """The value field's FieldConfig as JSON, written directly: there may be ten thousand of them."""
+        name = legend(metric, self.legend_format, self.expr)
+        return msgspec.json.encode({"displayNameFromDS": name}) if name else None
+
+
+def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
+    """Times and values are not copied; labels cost four bytes a row each."""
+    counts = np.asarray(block.counts, np.int64)
+    rows = [np.repeat(np.arange(len(counts), dtype=np.int32), counts)]
+    times, values = [pa.array(block.times)], [pa.array(block.values)]
+    fields = [dress.time_field()]
+    if extra := block.histograms:
+        rows.append(np.asarray([sample.index for sample in extra], np.int32))
+        times.append(pa.array([sample.time for sample in extra], pa.int64()))
+        values.append(pa.nulls(len(extra), pa.float64()))
+    columns = [pa.chunked_array([chunk.cast(TIME_TYPE) for chunk in times], TIME_TYPE)]
+    for name in sorted({name for metric in block.metrics for name in metric}):
+        fields.append(pa.field(_free_name(name), pa.dictionary(pa.int32(), pa.string())))
+        columns.append(_label_column(block.metrics, name, rows))
+    fields.append(pa.field(VALUE, pa.float64()))
+    columns.append(pa.chunked_array(values, pa.float64()))
+    if extra:
+        fields.append(pa.field(HISTOGRAM, HISTOGRAM_TYPE))
+        structs = pa.array([_histogram_value(sample.histogram) for sample in extra], HISTOGRAM_TYPE)
+        columns.append(pa.chunked_array([pa.nulls(len(block.times), HISTOGRAM_TYPE), structs]))
+    return Frame(pa.Table.from_arrays(columns, schema=pa.schema(fields)), meta=dress.meta(Layout.LONG))
+
+
+def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None) -> Frame:
+    """Each column is named by its series' text and carries the labels.
+
+    Raises LimitExceededError if the columns, filled up with nulls, would take more than `max_bytes`.
+    """
+    histogram_times = [sample.time for sample in block.histograms]
+    aligned = not histogram_times and _are_aligned(block)
+    times = _shared_times(block) if aligned else np.unique(np.concatenate([block.times, histogram_times]))
+    times = times.astype(np.int64)
+    needed = len(times) * (8 * len(block.metrics) + 8)
+    if max_bytes is not None and needed > max_bytes:
+        raise LimitExceededError(
+            f"The wide layout of this answer takes {needed} bytes; the limit is {max_bytes}. "
+            "Use the long layout, a larger step or an aggregation."
+        )
+    fields, columns = [dress.time_field()], [pa.array(times).cast(TIME_TYPE)]
+    by_series = _histograms_by_series(block.histograms)
+    start = 0
+    for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
+        if count or index not in by_series:
+            part = slice(start, start + count)
+            values = block.values[part]
+            columns.append(pa.array(values) if aligned else _spread(times, block.times[part], values))
+            fields.append(_field(series_text(metric), pa.float64(), metric, dress.config(metric)))
+        if index in by_series:
+            columns.append(_spread_histograms(times, by_series[index]))
+            fields.append(_field(series_text(metric), HISTOGRAM_TYPE, metric, dress.config(metric)))
+        start += count
+    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    return Frame(table, meta=dress.meta(Layout.WIDE))
+
+
+def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
+    """A frame per series with samples, and one per series with histograms; nothing is copied."""
+    meta = dress.meta(Layout.MULTI)
+    time_field = dress.time_field()
+    times, values = pa.array(block.times).cast(TIME_TYPE), pa.array(block.values)
+    by_series = _histograms_by_series(block.histograms)
+    start = 0
+    for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
+        if count or index not in by_series:
+            value_field = _field(metric.get(METRIC_NAME, VALUE), pa.float64(), metric, dress.config(metric))
+            table = pa.Table.from_arrays(
+                [times.slice(start, count), values.slice(start, count)],
+                schema=pa.schema([time_field, value_field]),
+            )
+            yield Frame(table, meta=meta)
+        if index in by_series:
+            yield _heatmap(metric, by_series[index], dress)
+        start += count
+
+
+def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: Layout) -> Frame:
+    """The single value of a `scalar`, or the text of a `string`, at `time` milliseconds."""
+    times = pa.array([time], pa.int64()).cast(TIME_TYPE)
+    custom = {"resultType": result_type}
+    if result_type == "scalar":
+        column, version = pa.array([decode_number(text)], pa.float64()), (0, 1)
+        meta = evolve(dress.meta(layout), custom=custom)
+    else:
+        # A text is no item of the data plane contract: version 0.0 says that the contract does not hold.
+        column, version = pa.array([text], pa.string()), (0, 0)
+        meta = FrameMeta(type=FrameType.TIME_SERIES_MULTI, type_version=version, custom=custom)
+    value_field = _field(VALUE, column.type, config=dress.config({}))
+    schema = pa.schema([_field(TIME, TIME_TYPE, nullable=False), value_field])
+    return Frame(pa.Table.from_arrays([times, column], schema=schema), meta=meta)
+
+
+def empty_frame(meta: FrameMeta) -> Frame:
+    """The contract's "no data": a frame with a type and no fields."""
+    return Frame(pa.table({}), meta=meta)
+
+
+def _label_column(
+    metrics: Sequence[Labels], name: str, rows: Sequence[npt.NDArray[np.int32]]
+) -> pa.ChunkedArray:
+    """The label's value of each row, as codes into the distinct values."""
+    code_of: dict[str, int] = {}
+    codes = np.fromiter(
+        (
+            -1 if (text := metric.get(name)) is None else code_of.setdefault(text, len(code_of))
+            for metric in metrics
+        ),
+        np.int32,
+        len(metrics),
+    )
+    dictionary = pa.array(list(code_of), pa.string())
+    lacking = codes < 0
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            pa.array(codes[part], mask=lacking[part] if lacking.any() else None), dictionary
+        )
+        for part in rows
+    ]
+    return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
+
+
+def _free_name(label: str) -> str:
+    """A label that is called like one of our own columns gets a prefix."""
+    return f"label_{label}" if label in {TIME, VALUE, HISTOGRAM} else label
+
+
+def _are_aligned(block: SeriesBlock) -> bool:
+    """Whether all series have samples at the same, strictly increasing times."""
+    if not block.counts or len(set(block.counts)) != 1:
+        return False
+    grid = block.times.reshape(len(block.counts), -1)
+    return bool((grid == grid[0]).all() and (np.diff(grid[0]) > 0).all())
+
+
+def _shared_times(block: SeriesBlock) -> Int64Array:
+    return block.times[: block.counts[0]]
+
+
+def _spread(times: Int64Array, own: Int64Array, values: Float64Array) -> pa.Array:
+    """`values` at their places among `times`; null elsewhere, for NaN is a value."""
+    places = np.searchsorted(times, own)
+    spread = np.zeros(len(times))
+    absent = np.ones(len(times), np.bool_)
+    spread[places] = values
+    absent[places] = False
+    return pa.array(spread, mask=absent)
+
+
+def _spread_histograms(times: Int64Array, samples: Sequence[HistogramSample]) -> pa.Array:
+    found = {sample.time: _histogram_value(sample.histogram) for sample in samples}
+    return pa.array([found.get(time) for time in times.tolist()], HISTOGRAM_TYPE)
+
+
+def _histograms_by_series(samples: Sequence[HistogramSample]) -> dict[int, list[HistogramSample]]:
+    by_series: dict[int, list[HistogramSample]] = {}
+    for sample in samples:
+        by_series.setdefault(sample.index, []).append(sample)
+    return by_series
+
+
+def _histogram_value(histogram: Histogram) -> dict[str, object]:
+    return {
+        "count": decode_number(histogram.count),
+        "sum": decode_number(histogram.sum),
+        "buckets": [
+            {
+                "boundaries": boundaries,
+                "low": decode_number(low),
+                "high": decode_number(high),
+                "count": decode_number(count),
+            }
+            for boundaries, low, high, count in histogram.buckets
+        ],
+    }
+
+
+def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress) -> Frame:
+    """A row per time and bucket: Grafana's `heatmap-cells`, whose labels stand on yMin."""
+    cells = [(sample.time, *bucket) for sample in samples for bucket in sample.histogram.buckets]
+    schema = pa.schema(
+        [
+            dress.time_field("xMax"),
+            _field("yMin", pa.float64(), metric, dress.config(metric)),
+            _field("yMax", pa.float64()),
+            _field("count", pa.float64()),
+            _field("yLayout", pa.int8()),
+        ]
+    )
+    columns = [
+        pa.array([time for time, *_ in cells], pa.int64()).cast(TIME_TYPE),
+        pa.array([decode_number(low) for _, _, low, _, _ in cells], pa.float64()),
+        pa.array([decode_number(high) for _, _, _, high, _ in cells], pa.float64()),
+        pa.array([decode_number(count) for *_, count in cells], pa.float64()),
+        pa.array([boundaries for _, boundaries, *_ in cells], pa.int8()),
+    ]
+    meta = evolve(dress.meta(Layout.MULTI), type=FrameType.HEATMAP_CELLS, type_version=(0, 0))
+    table = pa.Table.from_arrays(columns, schema=schema)
+    return Frame(table, name=metric.get(METRIC_NAME, ""), meta=meta)
+
+
+def _field(
+    name: str,
+    type_: pa.DataType,
+    labels: Labels | None = None,
+    config: bytes | None = None,
+    *,
+    nullable: bool = True,
+) -> pa.Field:
+    """An Arrow field with labels and config under the metadata keys that frames read."""
+    metadata = {}
+    if labels is not None:
+        metadata[b"labels"] = msgspec.json.encode(labels, order="sorted")
+    if config is not None:
+        metadata[b"config"] = config
+    return pa.field(name, type_, nullable, metadata or None)
