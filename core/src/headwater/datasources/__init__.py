@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from .cache import DataSourceCache
 from .commands import AddDataSource, UpdateDataSource
+from .memory_store import MemoryStore
 from .model import DataSource
 from .service import DataSourceService
-from .store import ChangeNotifier, DataSourceStore, KeyRecord, KeyState, MemoryStore
+from .store import ChangeNotifier, DataSourceStore, KeyRecord, KeyState
 
 __all__ = [
     "AddDataSource",

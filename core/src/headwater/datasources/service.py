@@ -26,7 +26,8 @@ from headwater.secrets.secret import Secret
 
 from .commands import AddDataSource, UpdateDataSource, edited_fields
 from .model import DataSource
-from .store import DataSourceStore, version_conflict
+from .rules import version_conflict
+from .store import DataSourceStore
 from .validation import new_uid, validate
 
 _TRIES = 20
