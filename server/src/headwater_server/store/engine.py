@@ -1,0 +1,157 @@
+"""Connects to the database, and tells what went wrong with it in our own words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from headwater.errors import HeadwaterError, StoreError, StoreLockedError
+
+_WRITE = "headwater_write"
+_DRIVERS = {
+    "sqlite": ("sqlite", "sqlite3", ""),
+    "postgresql": ("postgresql+psycopg", "psycopg", "pip install 'headwater-server[postgresql]'"),
+    "mysql": ("mysql+pymysql", "pymysql", "pip install 'headwater-server[mysql]'"),
+    "mariadb": ("mariadb+pymysql", "pymysql", "pip install 'headwater-server[mysql]'"),
+}
+
+
+def open_engine(url: str, *, lock_timeout: float) -> Engine:
+    """An engine for `url`; nothing is connected yet. `lock_timeout` in seconds bounds the wait for another
+    writer.
+
+    Raises StoreError if the URL is wrong or its driver is not installed.
+    """
+    parsed = _parse(url)
+    options: dict[str, Any] = {"hide_parameters": True}
+    if parsed.get_backend_name() != "sqlite":
+        options |= {"pool_pre_ping": True, "pool_recycle": 1800}
+    engine = create_engine(parsed, **options)
+    prepare = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}.get(
+        engine.dialect.name, _prepare_mysql
+    )
+    prepare(engine, lock_timeout)
+    return engine
+
+
+def reader_of(engine: Engine) -> Engine:
+    """The same pool, with transactions that see one state of the database from beginning to end."""
+    if engine.dialect.name == "sqlite":
+        return engine  # a transaction in WAL mode is a snapshot
+    return engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+def writer_of(engine: Engine) -> Engine:
+    """The same pool, with transactions that lock at once instead of failing half-way."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(**{_WRITE: True})
+    return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns the database's errors into StoreError and StoreLockedError, the original as their cause."""
+    try:
+        yield
+    except HeadwaterError:
+        raise
+    except PoolTimeoutError as error:
+        raise StoreLockedError("The store has no free database connection; try again.") from error
+    except DBAPIError as error:
+        raise _translate(error) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"The store failed ({type(error).__name__}).") from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        drivername, module, install = _DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError):
+        known = ", ".join(f"{name}://" for name in _DRIVERS)
+        raise StoreError(f"The URL of the store is not understood. It begins with one of {known}.") from None
+    if find_spec(module) is None:
+        raise StoreError(f"A {parsed.get_backend_name()} store needs {module}: {install}")
+    if parsed.get_backend_name() in ("mysql", "mariadb"):
+        parsed = parsed.update_query_dict({"charset": "utf8mb4"})
+    return parsed.set(drivername=drivername)
+
+
+def _prepare_sqlite(engine: Engine, lock_timeout: float) -> None:
+    path = Path(engine.url.database) if engine.url.database else None
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        connection.execute(f"PRAGMA busy_timeout = {int(lock_timeout * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(_WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    if path is not None:
+        _create_private(path)
+
+
+def _create_private(path: Path) -> None:
+    """The file holds the names and addresses of every data source; nobody else needs to read it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"The store {path} cannot be opened: {error.strerror}.") from error
+
+
+def _prepare_postgresql(engine: Engine, lock_timeout: float) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = {int(lock_timeout * 1000)}")
+        connection.commit()
+
+
+def _prepare_mysql(engine: Engine, lock_timeout: float) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {max(1, int(lock_timeout))}")
+
+
+def _translate(error: DBAPIError) -> StoreError:
+    original = error.orig
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is not None:
+        return _sqlite_error(code & 0xFF)
+    state = getattr(original, "sqlstate", None)
+    number = original.args[0] if original is not None and original.args else None
+    if state in ("55P03", "40P01", "40001") or number in (1205, 1213):
+        return StoreLockedError("The store is locked by another process; try again.")
+    if state == "53100" or number in (1021, 1114):
+        return StoreError("The disk of the store is full; nothing was changed.")
+    if error.connection_invalidated or state is None or state.startswith("08"):
+        return StoreError("The store's database cannot be reached.", status=503, retryable=True)
+    return StoreError(f"The store's database refused a statement ({type(original).__name__}, {state}).")
+
+
+def _sqlite_error(code: int) -> StoreError:
+    if code in (5, 6):
+        return StoreLockedError("The store is locked by another process; try again.")
+    reasons = {
+        8: "The store's file is read-only.",
+        10: "The store's file cannot be read or written (I/O error).",
+        11: "The store's file is damaged; restore it from a backup.",
+        13: "The disk of the store is full; nothing was changed.",
+        14: "The store's file cannot be opened.",
+        26: "The store's file is not a database.",
+    }
+    return StoreError(reasons.get(code, f"The store failed (SQLite error {code})."))

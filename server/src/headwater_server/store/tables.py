@@ -1,0 +1,102 @@
+"""The tables, as of the newest migration. Times are microseconds since 1970 in UTC, exact on every
+database."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+
+def exact(length: int) -> TypeEngine[str]:
+    """Text that compares byte for byte; MySQL's default collation takes `Ä` and `a` for the same name."""
+    collated = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return String(length).with_variant(collated, "mysql", "mariadb")
+
+
+LONG_TEXT = Text().with_variant(
+    mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+)
+LONG_BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+metadata = MetaData()
+
+data_source = Table(
+    "headwater_data_source",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("org_id", Integer, nullable=False),
+    Column("uid", exact(40), nullable=False),
+    Column("name", exact(190), nullable=False),
+    Column("type", exact(100), nullable=False),
+    Column("access", exact(16), nullable=False),
+    Column("url", exact(255), nullable=False),
+    Column("login", exact(255), nullable=False),
+    Column("database_name", exact(255), nullable=False),
+    Column("basic_auth", Boolean, nullable=False),
+    Column("basic_auth_user", exact(255), nullable=False),
+    Column("with_credentials", Boolean, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("api_version", exact(64), nullable=False),
+    Column("json_data", LONG_TEXT, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    UniqueConstraint("org_id", "uid", name="headwater_data_source_uid"),
+    UniqueConstraint("org_id", "name", name="headwater_data_source_name"),
+    sqlite_autoincrement=True,
+)
+
+data_key = Table(
+    "headwater_data_key",
+    metadata,
+    Column("dek_id", exact(32), primary_key=True),
+    Column("data_source_id", ForeignKey("headwater_data_source.id", ondelete="CASCADE"), nullable=False),
+    Column("kek_id", exact(64), nullable=False),
+    Column("wrapped", LONG_BYTES, nullable=False),
+)
+
+secret = Table(
+    "headwater_secret",
+    metadata,
+    Column(
+        "data_source_id",
+        ForeignKey("headwater_data_source.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("name", exact(190), primary_key=True),
+    Column("record", LONG_BYTES, nullable=False),
+)
+
+encryption_key = Table(
+    "headwater_encryption_key",
+    metadata,
+    Column("id", exact(64), primary_key=True),
+    Column("state", exact(16), nullable=False),
+    Column("check_record", LONG_BYTES, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
+revision = Table(
+    "headwater_revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+)
+"""One row. Every write takes its next value first, and so all writes of all processes happen one after
+another."""
