@@ -1,0 +1,277 @@
+"""One connection: commands out, results in. Blocking; `interrupt` frees it from any other thread."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Final
+
+import pyarrow as pa
+
+from headwater.errors import QueryError
+
+from headwater_mysql.decode.rows import DecoderFactory, Framing
+from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, from_server, lost_connection
+from headwater_mysql.handshake import Session, Target, open_session
+from headwater_mysql.protocol.constants import Command
+from headwater_mysql.protocol.packets import PacketBuffer, Reader, ServerError, ServerReply, frames, parse_error, parse_ok
+from headwater_mysql.protocol.results import (
+    ResultColumns,
+    ResultEnd,
+    ResultReader,
+    ResultRows,
+    Step,
+    parse_prepared,
+    prepared_definitions,
+)
+from headwater_mysql.protocol.statements import Parameter, execute_command
+
+STALLED_CLIENT_SECONDS: Final = 600
+"""How long the server waits for a consumer that does not read before it gives the connection up."""
+
+_SMALL_ANSWER = 16 << 10
+
+
+class Connection:
+    """An open, logged-in connection whose session is set up. One command at a time, by one thread."""
+
+    def __init__(self, session: Session, target: Target, decoder: DecoderFactory) -> None:
+        self._socket = session.socket
+        self._decoder = decoder
+        self._utc = not target.settings.timezone
+        self._statement_seconds = 0
+        self._closed = threading.Event()
+        self.session = session
+        self.thread_id = session.thread_id
+        self.opened_at = time.monotonic()
+        self.reusable = True
+        """False once a statement may have changed the session, or a result was left unread."""
+
+    @classmethod
+    def open(cls, target: Target, seconds: float, decoder: DecoderFactory) -> Connection:
+        """Connect, log in and set the session up within about `seconds`."""
+        connection = cls(open_session(target, seconds), target, decoder)
+        try:
+            with connection._bounded(seconds):
+                connection.command(_session_setup(target, connection.session))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def execute(
+        self, sql: str, parameters: Sequence[Parameter] = (), *, binary: bool = True, batch_rows: int = 65_536
+    ) -> Result:
+        """Run one statement and read up to its columns, or to its end if it returns no rows.
+
+        Statements that can't be prepared are sent as text, which takes no parameters. Raises errors of
+        `headwater.errors`.
+        """
+        try:
+            return self._start(sql, parameters, binary, batch_rows)
+        except Exception as error:
+            self.reusable = self.reusable and isinstance(error, (ServerError, QueryError))
+            raise from_failure(error) from error
+
+    def command(self, sql: str) -> None:
+        """Run a statement that returns no rows, in text form. Raises errors of `headwater.errors`."""
+        self._simple(bytes((Command.QUERY,)) + sql.encode())
+
+    def ping(self, seconds: float) -> None:
+        """Raises errors of `headwater.errors` if the server does not answer within `seconds`."""
+        with self._bounded(seconds):
+            self._simple(bytes((Command.PING,)))
+
+    def limit_statements(self, seconds: float | None) -> None:
+        """Let the server itself end statements that run for `seconds`; None or 0 for no such limit.
+
+        MariaDB limits every statement, MySQL only SELECT. Servers that know neither variable are left alone.
+        """
+        whole = min(-int(-(seconds or 0) // 1), 31_536_000)
+        if whole == self._statement_seconds:
+            return
+        variable = f"max_statement_time={whole}" if self.session.is_mariadb else f"max_execution_time={whole * 1000}"
+        self.command(f"SET SESSION {variable}")
+        self._statement_seconds = whole
+
+    def interrupt(self) -> None:
+        """End whatever blocks on this connection, from another thread. It can't be used any more."""
+        self._closed.set()
+        with contextlib.suppress(OSError):
+            # Of the plain class: SSLSocket.shutdown would drop TLS state that the reading thread still uses.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Say good-bye if the connection is at rest, and close it. Any number of times."""
+        if not self._closed.is_set() and self.reusable:
+            self._closed.set()
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(1)
+                self._socket.sendall(frames(bytes((Command.QUIT,))))
+        self._socket.close()
+
+    def quiet(self) -> bool:
+        """Whether nothing has arrived while the connection rested: no farewell, no error, no end of stream."""
+        try:
+            self._socket.setblocking(False)
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._socket.setblocking(True)
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _start(self, sql: str, parameters: Sequence[Parameter], binary: bool, batch_rows: int) -> Result:
+        if binary:
+            try:
+                return self._start_prepared(sql, parameters, batch_rows)
+            except ServerError as error:
+                if error.code not in UNSUPPORTED_IN_PREPARED:
+                    raise
+                if parameters:
+                    raise QueryError("this statement takes no parameters: the server can't prepare it") from error
+        elif parameters:
+            raise QueryError("parameters need the binary protocol")
+        self._send(bytes((Command.QUERY,)) + sql.encode())
+        return self._result(Framing(False, self.session.deprecate_eof, batch_rows), b"", 1, lambda: None)
+
+    def _start_prepared(self, sql: str, parameters: Sequence[Parameter], batch_rows: int) -> Result:
+        self._send(bytes((Command.STATEMENT_PREPARE,)) + sql.encode())
+        statement, columns, expected = parse_prepared(next(answer := self._packets()))
+        for _ in range(prepared_definitions(columns, expected, deprecate_eof=self.session.deprecate_eof)):
+            next(answer)
+        close = frames(bytes((Command.STATEMENT_CLOSE,)) + statement.to_bytes(4, "little"))
+        try:
+            if len(parameters) != expected:
+                raise QueryError(f"the statement has {expected} placeholder(s), but {len(parameters)} value(s) came")
+            self._send(_encoded(statement, parameters))
+            framing = Framing(True, self.session.deprecate_eof, batch_rows)
+            return self._result(framing, b"", 1, lambda: self._send_raw(close))
+        except (ServerError, QueryError):
+            self._send_raw(close)
+            raise
+
+    def _result(self, framing: Framing, received: bytes, sequence: int, forget: Callable[[], None]) -> Result:
+        reader = ResultReader(framing, self._decoder, utc=self._utc, received=received, sequence=sequence)
+        return Result(self, reader, forget)
+
+    def _next_step(self, reader: ResultReader) -> Step:
+        """The reader's next step, receiving as long as it needs more bytes."""
+        while (step := reader.next_step()) is None:
+            count = self._socket.recv_into(reader.space())
+            if not count:
+                raise lost_connection()
+            reader.received(count)
+        return step
+
+    def _packets(self) -> Generator[bytes, None, None]:
+        buffer = PacketBuffer(1)
+        while True:
+            while (packet := buffer.next_packet()) is None:
+                data = self._socket.recv(_SMALL_ANSWER)
+                if not data:
+                    raise lost_connection()
+                buffer.feed(data)
+            yield packet
+
+    def _simple(self, payload: bytes) -> ServerReply:
+        """A command that is answered by OK or ERR."""
+        try:
+            self._send(payload)
+            packet = next(self._packets())
+            if packet[:1] == b"\xff":
+                raise parse_error(packet)
+            return parse_ok(packet)
+        except Exception as error:
+            self.reusable = self.reusable and isinstance(error, ServerError)
+            raise from_failure(error) from error
+
+    def _send(self, payload: bytes) -> None:
+        self._send_raw(frames(payload))
+
+    def _send_raw(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    @contextlib.contextmanager
+    def _bounded(self, seconds: float) -> Generator[None, None, None]:
+        self._socket.settimeout(max(0.01, seconds))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(None)
+
+
+class Result:
+    """The answer to one statement. `columns` is empty for a statement that returns no rows."""
+
+    def __init__(self, connection: Connection, reader: ResultReader, forget: Callable[[], None]) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._forget = forget
+        self.zero_dates = 0
+        first = connection._next_step(reader)
+        self.header = first if isinstance(first, ResultColumns) else None
+        if isinstance(first, ResultEnd):
+            connection.reusable = False  # it may have changed a variable, the database, a lock
+            self._finish(first)
+
+    @property
+    def done(self) -> bool:
+        return self._reader.done
+
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The rows, those of further result sets (of a procedure) included if their columns are the same.
+
+        Raises errors of `headwater.errors`.
+        """
+        try:
+            while not self._reader.done:
+                match step := self._connection._next_step(self._reader):
+                    case ResultRows():
+                        self.zero_dates = step.zero_dates
+                        yield step.batch
+                    case ResultColumns():
+                        self._check_same_columns(step)
+                    case ResultEnd():
+                        self._finish(step)
+        except Exception as error:
+            # After an ERR packet the connection is in step again; after anything else it is not.
+            in_step = isinstance(error, ServerError)
+            self._connection.reusable = self._connection.reusable and in_step
+            if in_step:
+                self._forget()
+            raise from_failure(error) from error
+
+    def _check_same_columns(self, header: ResultColumns) -> None:
+        if self.header is None:
+            self.header = header
+        elif header.plan.schema != self.header.plan.schema:
+            raise QueryError("the statement returns several results with different columns")
+
+    def _finish(self, end: ResultEnd) -> None:
+        if not end.rows:
+            self._connection.reusable = False
+        if not end.reply.more_results:
+            self._forget()
+
+
+def _encoded(statement: int, parameters: Sequence[Parameter]) -> bytes:
+    try:
+        return execute_command(statement, parameters)
+    except (TypeError, ValueError) as error:
+        raise QueryError(str(error)) from error
+
+
+def _session_setup(target: Target, session: Session) -> str:
+    """One statement that makes every session alike, whatever the server's defaults are."""
+    zone = (target.settings.timezone or "+00:00").replace("'", "''")
+    assignments = ["autocommit=1", f"time_zone='{zone}'", f"net_write_timeout={STALLED_CLIENT_SECONDS}"]
+    if target.settings.read_only:
+        assignments.append("tx_read_only=1" if session.is_mariadb else "transaction_read_only=1")
+    return "SET SESSION " + ", SESSION ".join(assignments)

@@ -1,0 +1,1 @@
+"""Rows of the binary and the text protocol, decoded into Arrow: natively where built, with numpy elsewhere."""

@@ -1,0 +1,91 @@
+"""One statement on a pooled connection: cancellable while it runs, its connection given back at its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+
+import pyarrow as pa
+
+from headwater.errors import DeadlineExceededError, DownstreamTimeoutError
+from headwater.sdk import CallContext
+
+from headwater_mysql.connection import Connection, Result
+from headwater_mysql.killer import Killer
+from headwater_mysql.pool import Pool
+from headwater_mysql.protocol.statements import Parameter
+
+_GRACE_SECONDS = 1.0
+"""The server's own time limit comes this much later than ours, which knows better why a query ended."""
+
+
+class Execution:
+    """Holds a connection from `start` until `close`. Whether it was cancelled is decided by our own flag:
+    servers answer a killed statement in several ways, some of which look like success."""
+
+    def __init__(self, pool: Pool[Connection], killer: Killer, context: CallContext) -> None:
+        self._killer = killer
+        self._context = context
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._ended = False
+        self._interrupted = False
+        self._result: Result | None = None
+        self._connection = pool.acquire(context)
+        self._registration = context.on_cancel(self.cancel)
+
+    def start(self, sql: str, parameters: Sequence[Parameter] = (), *, binary: bool = True) -> Result:
+        """Run the statement up to its columns. On any error the connection has been given back."""
+        try:
+            remaining = self._context.remaining()
+            self._connection.limit_statements(None if remaining is None else remaining + _GRACE_SECONDS)
+            self._result = self._connection.execute(sql, parameters, binary=binary)
+        except BaseException as error:
+            raise self._failed(error) from error
+        return self._result
+
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """The rows. Closing the generator early ends the statement at the server."""
+        assert self._result is not None
+        try:
+            yield from self._result.batches()
+            self._context.check()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            raise self._failed(error) from error
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """Free whoever waits for the server, and have the server end the statement. From any thread."""
+        with self._lock:
+            if self._ended or self._interrupted:
+                return
+            self._interrupted = True
+            self._connection.reusable = False
+            self._connection.interrupt()
+        self._killer.kill(self._connection.thread_id)
+
+    def close(self) -> None:
+        """Give the connection back; a statement that is still running is ended first. Any number of times."""
+        if self._result is not None and not self._result.done and self._connection.reusable:
+            self.cancel()
+        self._registration.remove()
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        self._pool.release(self._connection)
+
+    def _failed(self, error: BaseException) -> BaseException:
+        """The error to raise for `error`: what ended the call counts, not how the connection died of it."""
+        self.close()
+        reason = self._context.cancel_reason
+        if reason is not None:
+            self._context.check()
+        if isinstance(error, DownstreamTimeoutError) and self._context.remaining() == 0:
+            return DeadlineExceededError("the query did not finish before its deadline")
+        return error
+
+

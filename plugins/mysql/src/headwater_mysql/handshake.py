@@ -1,0 +1,175 @@
+"""Connecting: PyMySQL does the greeting, TLS and authentication; its socket is taken over afterwards.
+
+PyMySQL's authentication code is complete and widely used; its packet reader and converters are what this
+plugin replaces. Nothing else in the package touches PyMySQL.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from typing import Any, Final, NoReturn
+
+import attrs
+import pymysql
+
+from headwater.errors import DownstreamAuthError, ValidationError
+from headwater.sdk import DataSourceInstanceSettings
+
+from headwater_mysql.address import Address, parse_address
+from headwater_mysql.errors import from_connecting
+from headwater_mysql.protocol.constants import Capability
+from headwater_mysql.protocol.packets import ServerError
+from headwater_mysql.settings import MySQLSettings
+from headwater_mysql.tls import tls_context
+
+_WANTED: Final = Capability.PS_MULTI_RESULTS | Capability.DEPRECATE_EOF
+_CLEARTEXT_PLUGINS: Final = ("mysql_clear_password", "dialog", "mysql_old_password")
+
+
+@attrs.frozen
+class Target:
+    """All that connecting needs. Made once per data source; its repr shows no secret."""
+
+    address: Address
+    user: str
+    database: str
+    settings: MySQLSettings
+    tls: ssl.SSLContext | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, settings: MySQLSettings, instance: DataSourceInstanceSettings) -> Target:
+        """Raises ValidationError for a malformed address or certificate."""
+        if not instance.user:
+            raise ValidationError("a user is needed", path="user")
+        database = settings.database or instance.database
+        return cls(parse_address(instance.url), instance.user, database, settings, tls_context(settings))
+
+
+@attrs.frozen
+class Session:
+    """An authenticated connection's socket and what the server said of itself."""
+
+    socket: socket.socket
+    thread_id: int
+    server_version: str
+    capabilities: int
+    tls_version: str = ""
+
+    @property
+    def is_mariadb(self) -> bool:
+        return "mariadb" in self.server_version.lower()
+
+    @property
+    def deprecate_eof(self) -> bool:
+        return bool(self.capabilities & Capability.DEPRECATE_EOF)
+
+
+def open_session(target: Target, seconds: float) -> Session:
+    """Connect and log in within `seconds`. Raises errors of `headwater.errors`, all of source downstream."""
+    deadline = time.monotonic() + seconds
+    try:
+        raw = _open_socket(target.address, seconds)
+        # Each read of the log-in may take what is left now; a server that trickles gains little by it.
+        return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
+    except Exception as error:
+        raise from_connecting(_cause(error), seconds) from error
+
+
+def _open_socket(address: Address, seconds: float) -> socket.socket:
+    if address.socket:
+        local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        local.settimeout(seconds)
+        try:
+            local.connect(address.socket)
+        except BaseException:
+            local.close()
+            raise
+        return local
+    remote = socket.create_connection((address.host, address.port), seconds)
+    remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _notice_dead_peers(remote)
+    return remote
+
+
+def _notice_dead_peers(remote: socket.socket) -> None:
+    """A server that vanished without a word is noticed after about a minute, queries without deadline included."""
+    remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            remote.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def _log_in(target: Target, raw: socket.socket, seconds: float) -> Session:
+    settings = target.settings
+    password = settings.password.reveal().encode() if settings.password else b""
+    refused = {} if settings.allow_cleartext_passwords else dict.fromkeys(_CLEARTEXT_PLUGINS, _RefuseCleartext)
+    driver: Any = pymysql.Connection(
+        host=settings.server_name or target.address.host or "localhost",
+        user=target.user,
+        password=password,
+        database=target.database or None,
+        charset="utf8mb4",
+        autocommit=None,
+        client_flag=int(_WANTED),
+        local_infile=False,
+        auth_plugin_map=refused,
+        read_timeout=seconds,
+        write_timeout=seconds,
+        ssl=target.tls,
+        ssl_disabled=target.tls is None,
+        program_name="headwater",
+        defer_connect=True,
+    )
+    driver._secure = bool(target.address.socket)
+    try:
+        driver.connect(raw)
+    except BaseException:
+        raw.close()
+        raise
+    return _take_over(driver)
+
+
+def _take_over(driver: Any) -> Session:
+    """The driver's socket, away from the driver: nothing is read ahead, since the server only answers."""
+    connected: socket.socket = driver._sock
+    driver._sock = None
+    driver._rfile.close()
+    driver._rfile = None
+    connected.settimeout(None)
+    return Session(
+        socket=connected,
+        thread_id=int(driver.server_thread_id[0]),
+        server_version=str(driver.server_version),
+        capabilities=int(driver.server_capabilities) & int(_WANTED),
+        tls_version=(connected.version() or "") if isinstance(connected, ssl.SSLSocket) else "",
+    )
+
+
+class _RefuseCleartext:
+    """Answers a server that asks for the password in clear: it may be any server in between."""
+
+    def __init__(self, driver: object) -> None:
+        del driver
+
+    def authenticate(self, packet: object) -> NoReturn:
+        del packet
+        raise DownstreamAuthError(
+            "the server asks for the password in clear; set allowCleartextPasswords if that is meant to be"
+        )
+
+
+def _cause(error: Exception) -> Exception:
+    """The system's or the server's own error inside PyMySQL's."""
+    if not isinstance(error, pymysql.MySQLError):
+        return error
+    original = getattr(error, "original_exception", None) or error.__context__
+    if isinstance(original, OSError):
+        return original
+    code = error.args[0] if error.args else None
+    if not isinstance(code, int):
+        return error
+    if 2000 <= code < 3000:  # the driver's own numbers: the connection broke
+        return ConnectionResetError(str(error.args[-1]))
+    return ServerError(code, "HY000", str(error.args[-1]))

@@ -1,0 +1,67 @@
+"""Ends statements at the server, through a control connection of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from headwater.errors import DownstreamServerError, HeadwaterError
+
+from headwater_mysql.connection import Connection
+
+KILL_SECONDS: Final = 5.0
+"""How long the control connection may take. The caller does not wait for it."""
+
+_NO_SUCH_THREAD = 1094
+
+
+class Killer:
+    """Kills server threads in the background, so that whoever cancels is never held up by the network.
+
+    The whole server thread is killed and not just its query: the connection is given up anyway, and a
+    statement that was sent but not yet begun would survive KILL QUERY.
+    """
+
+    def __init__(self, connect: Callable[[float], Connection], logger: Any) -> None:
+        self._connect = connect
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._running: set[threading.Thread] = set()
+
+    def kill(self, thread_id: int) -> None:
+        thread = threading.Thread(
+            target=self._kill, args=(thread_id,), name=f"headwater-mysql-kill-{thread_id}", daemon=True
+        )
+        with self._lock:
+            self._running.add(thread)
+        thread.start()
+
+    def close(self) -> None:
+        """Wait for the kills under way."""
+        with self._lock:
+            running = list(self._running)
+        for thread in running:
+            thread.join(KILL_SECONDS + 1)
+
+    def _kill(self, thread_id: int) -> None:
+        try:
+            control = self._connect(KILL_SECONDS)
+            try:
+                control.command(f"KILL {thread_id}")
+            finally:
+                control.close()
+        except DownstreamServerError as error:
+            if error.code != _NO_SUCH_THREAD:  # the thread has ended by itself
+                self._complain(thread_id, error)
+        except HeadwaterError as error:
+            self._complain(thread_id, error)
+        finally:
+            with self._lock:
+                self._running.discard(threading.current_thread())
+
+    def _complain(self, thread_id: int, error: HeadwaterError) -> None:
+        if self._logger is not None:
+            self._logger.warning(
+                "A cancelled statement could not be killed at the server.", thread_id=thread_id, exc_info=error
+            )

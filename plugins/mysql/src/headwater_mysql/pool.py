@@ -1,0 +1,171 @@
+"""A bounded pool of connections, in the manner of Go's `database/sql`, whose settings Grafana shows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
+
+import attrs
+
+from headwater.errors import HeadwaterError, LimitExceededError
+from headwater.sdk import CallContext
+
+PING_AFTER_SECONDS: Final = 30.0
+"""A connection unused for so long is asked before it is used: something in between may have dropped it."""
+
+
+class Poolable(Protocol):
+    """What the pool needs to know of a connection."""
+
+    opened_at: float
+    """`time.monotonic()` when it was opened."""
+
+    reusable: bool
+
+    def quiet(self) -> bool:
+        """Whether nothing has arrived while the connection rested. Does not block."""
+
+    def ping(self, seconds: float) -> None:
+        """Raises HeadwaterError if the server does not answer within `seconds`."""
+
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Poolable)
+
+
+@attrs.frozen
+class PoolLimits:
+    """`max_open`: 0 for any number. `max_lifetime`: in seconds, 0 for ever."""
+
+    max_open: int = 100
+    max_idle: int = 100
+    max_lifetime: float = 14_400
+
+
+@attrs.frozen
+class PoolState:
+    open: int
+    idle: int
+    waiting: int
+
+
+class Pool(Generic[C]):
+    """Lends connections; the most recently used first, so that the others grow old and are closed.
+
+    `connect(seconds)` opens one. Thread-safe.
+    """
+
+    def __init__(self, connect: Callable[[float], C], limits: PoolLimits, connect_seconds: float) -> None:
+        self._connect = connect
+        self._limits = limits
+        self._connect_seconds = connect_seconds
+        self._changed = threading.Condition()
+        self._idle: list[tuple[C, float]] = []
+        self._open = 0
+        self._waiting = 0
+        self._closed = False
+
+    @property
+    def state(self) -> PoolState:
+        with self._changed:
+            return PoolState(self._open, len(self._idle), self._waiting)
+
+    def acquire(self, context: CallContext) -> C:
+        """A working connection, waited for until the call ends if all are lent.
+
+        Raises what connecting raises, QueryCanceledError or DeadlineExceededError when the call ends first,
+        LimitExceededError if the pool has been closed.
+        """
+        while True:
+            found, rested_since = self._take(context)
+            if found is None:
+                return self._open_one(context)
+            if self._is_alive(found, rested_since, context):
+                return found
+            self._discard(found)
+
+    def release(self, connection: C) -> None:
+        """Take a connection back: keep it if it is good for more and there is room, close it otherwise."""
+        with self._changed:
+            keep = (
+                connection.reusable
+                and not self._closed
+                and not self._expired(connection)
+                and len(self._idle) < self._limits.max_idle
+            )
+            if keep:
+                self._idle.append((connection, time.monotonic()))
+                self._changed.notify()
+        if not keep:
+            self._discard(connection)
+
+    def close(self) -> None:
+        """Close idle connections now, lent ones as they come back, and send waiting callers away."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._changed.notify_all()
+        for connection, _ in idle:
+            self._discard(connection)
+
+    def _take(self, context: CallContext) -> tuple[C | None, float]:
+        """An idle connection and since when it rests, or None and the right to open one."""
+        with context.on_cancel(self._wake), self._changed:
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._ready() or context.cancelled, context.remaining())
+            finally:
+                self._waiting -= 1
+            context.check()
+            if self._closed:
+                raise LimitExceededError("the data source is being closed", retryable=True)
+            if self._idle:
+                return self._idle.pop()
+            self._open += 1
+            return None, 0.0
+
+    def _ready(self) -> bool:
+        return self._closed or bool(self._idle) or not 0 < self._limits.max_open <= self._open
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _open_one(self, context: CallContext) -> C:
+        left = context.remaining()
+        try:
+            return self._connect(self._connect_seconds if left is None else min(left, self._connect_seconds))
+        except BaseException:
+            self._forget()
+            context.check()
+            raise
+
+    def _is_alive(self, connection: C, rested_since: float, context: CallContext) -> bool:
+        if self._expired(connection) or not connection.quiet():
+            return False
+        if time.monotonic() - rested_since < PING_AFTER_SECONDS:
+            return True
+        left = context.remaining()
+        try:
+            connection.ping(self._connect_seconds if left is None else min(left, self._connect_seconds))
+        except HeadwaterError:
+            return False
+        return True
+
+    def _expired(self, connection: C) -> bool:
+        lifetime = self._limits.max_lifetime
+        return lifetime > 0 and time.monotonic() - connection.opened_at >= lifetime
+
+    def _discard(self, connection: C) -> None:
+        try:
+            connection.close()
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        with self._changed:
+            self._open -= 1
+            self._changed.notify()

@@ -1,0 +1,1 @@
+"""MySQL's client protocol without I/O: bytes in, packets and records out."""
