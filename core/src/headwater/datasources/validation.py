@@ -68,7 +68,8 @@ def _check_url(url: str) -> None:
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
         raise ValidationError("Validation error, invalid URL", path="url") from None
-    if not parts.scheme or not port_is_valid or not (parts.hostname or parts.path):
+    lacks_host = parts.scheme in ("http", "https") and not parts.hostname
+    if not parts.scheme or not port_is_valid or lacks_host:
         raise ValidationError("Validation error, invalid URL", path="url")
     if parts.password is not None:
         raise ValidationError("put the password into secureJsonData, not into the URL", path="url")
