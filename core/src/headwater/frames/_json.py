@@ -9,7 +9,11 @@ import json
 import math
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 orjson: Any = None
 with suppress(ImportError):  # the extra `json`
@@ -35,6 +39,37 @@ def dumps(value: Any) -> bytes:
         raise ValueError(f"not representable in JSON: {error}") from error
 
 
+def dumps_array(values: npt.NDArray[np.generic]) -> bytes:
+    """A JSON array of a contiguous numpy array of numbers or booleans.
+
+    NaN and infinities become null; float32 values have the shortest text that reads back as float32.
+    """
+    if orjson is not None:
+        encoded: bytes = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
+        return encoded
+    items: list[Any] = values.tolist()
+    if values.dtype.kind == "f":
+        if values.dtype.itemsize == 4:
+            items = [float(str(value)) for value in values]
+        items = [item if math.isfinite(item) else None for item in items]
+    return _dumps_standard(items)
+
+
+def loads(data: bytes | bytearray | memoryview | str) -> Any:
+    """The Python value of a JSON text.
+
+    :raises ValueError: not JSON, not UTF-8, or nested deeper than the parser allows (about 1,000 levels).
+    """
+    if orjson is not None:
+        return orjson.loads(data)  # its JSONDecodeError is a ValueError
+    if isinstance(data, memoryview):
+        data = data.tobytes()
+    try:
+        return json.loads(data if isinstance(data, str) else data.decode(), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def _dumps_standard(value: Any) -> bytes:
     try:
         text = _compact.encode(value)
@@ -51,21 +86,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value
-
-
-def loads(data: bytes | bytearray | memoryview | str) -> Any:
-    """The Python value of a JSON text.
-
-    :raises ValueError: not JSON, not UTF-8, or nested deeper than the parser allows (about 1,000 levels).
-    """
-    if orjson is not None:
-        return orjson.loads(data)  # its JSONDecodeError is a ValueError
-    if isinstance(data, memoryview):
-        data = data.tobytes()
-    try:
-        return json.loads(data, parse_constant=_refuse)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def _refuse(constant: str) -> NoReturn:

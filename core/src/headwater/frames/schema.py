@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -71,14 +72,21 @@ def field_labels(field: pa.Field) -> dict[str, str] | None:
 
 def field_config(field: pa.Field) -> FieldConfig | None:
     """:raises FrameDecodeError: the metadata is not a FieldConfig's JSON."""
-    config = read_json(field.metadata, CONFIG, "config")
-    return None if config is None else FieldConfig.from_json(config)
+    data = (field.metadata or {}).get(CONFIG)
+    return None if data is None else _config(data)
+
+
+@lru_cache(maxsize=1024)
+def _config(data: bytes) -> FieldConfig:
+    return FieldConfig.from_json(_loads(data, "config"))
 
 
 def read_json(metadata: Mapping[bytes, bytes] | None, key: bytes, path: str) -> Any:
     data = (metadata or {}).get(key)
-    if data is None:
-        return None
+    return None if data is None else _loads(data, path)
+
+
+def _loads(data: bytes, path: str) -> Any:
     try:
         return _json.loads(data)
     except ValueError as error:

@@ -1,0 +1,31 @@
+"""Grafana's JSON, both ways: frames, the answer of `/api/ds/query`, and chunked answers.
+
+| | encode | decode |
+|---|---|---|
+| one frame | `encode_frame`, `iter_frame` | `decode_frame`, `append_frame` |
+| QueryDataResponse | `encode_response`, `iter_response` | `decode_response` |
+| `text/jsonl` | `stream_chunks`, `encode_chunks` | `decode_chunks` |
+
+The `iter_` forms yield bounded pieces: memory does not grow with the frame.
+"""
+
+from __future__ import annotations
+
+from .json_decode import append_frame, decode_frame
+from .json_encode import FrameInclude, encode_frame, iter_frame
+from .json_lines import decode_chunks, encode_chunks, stream_chunks
+from .json_response import decode_response, encode_response, iter_response
+
+__all__ = [
+    "FrameInclude",
+    "append_frame",
+    "decode_chunks",
+    "decode_frame",
+    "decode_response",
+    "encode_chunks",
+    "encode_frame",
+    "encode_response",
+    "iter_frame",
+    "iter_response",
+    "stream_chunks",
+]

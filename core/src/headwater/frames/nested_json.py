@@ -1,0 +1,82 @@
+"""JSON text of nested Arrow values: lists, structs, maps and unions."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from . import _json
+from .errors import FrameTypeError
+
+Plain = Callable[[Any], Any]
+
+
+def json_texts(array: pa.Array) -> pa.Array:
+    """The JSON text of each value; null for a null.
+
+    Maps with text keys become objects, other maps lists of pairs; decimals numbers, times ISO 8601,
+    durations seconds, bytes base64.
+
+    :raises FrameTypeError: a value holds something that JSON cannot say.
+    """
+    plain = _plain(array.type)
+    try:
+        texts = [None if value is None else _json.dumps(plain(value)).decode() for value in array.to_pylist()]
+    except ValueError as error:
+        raise FrameTypeError(f"a nested value is {error}") from error
+    return pa.array(texts, pa.string())
+
+
+def _plain(type_: pa.DataType) -> Plain:
+    """How to make values of `type_`, as `to_pylist` gives them, plain enough for JSON."""
+    types = pa.types
+    if types.is_map(type_):
+        return _plain_map(type_)
+    if types.is_struct(type_):
+        members = {field.name: _optional(_plain(field.type)) for field in type_}
+        return lambda value: {name: member(value[name]) for name, member in members.items()}
+    if types.is_nested(type_) and not types.is_union(type_):
+        item = _optional(_plain(type_.value_type))
+        return lambda value: [item(member) for member in value]
+    if types.is_dictionary(type_):
+        return _plain(type_.value_type)
+    return _plain_leaf
+
+
+def _plain_map(type_: pa.MapType) -> Plain:
+    key, item = _plain(type_.key_type), _optional(_plain(type_.item_type))
+    if _is_text(type_.key_type):
+        return lambda value: {name: item(member) for name, member in value}
+    return lambda value: [[key(name), item(member)] for name, member in value]
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_))
+
+
+def _optional(plain: Plain) -> Plain:
+    return lambda value: None if value is None else plain(value)
+
+
+def _plain_leaf(value: Any) -> Any:
+    if isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode("ascii")
+    if isinstance(value, list):  # inside a union, where types are not followed
+        return [_optional(_plain_leaf)(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _optional(_plain_leaf)(item) for name, item in value.items()}
+    return str(value)
