@@ -1,0 +1,104 @@
+"""Databases, tables, columns and the rest of what an editor completes, from `system.*`, remembered a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from headwater.context import CallContext
+from headwater.errors import ValidationError
+
+from .dialect import quote_name
+from .engine import Engine, Statement
+from .parameters import encode_parameters
+
+_MAX_ENTRIES = 1000
+_MAP_KEYS_ROWS = 100_000
+
+_DATABASES = "SELECT name, engine, comment FROM system.databases ORDER BY name"
+_TABLES = """
+SELECT database, name, engine, comment, total_rows AS rows, total_bytes AS bytes,
+       primary_key AS primaryKey, sorting_key AS sortingKey, partition_key AS partitionKey
+FROM system.tables
+WHERE database = if({database:String} = '', currentDatabase(), {database:String}) AND NOT is_temporary
+ORDER BY name
+"""
+_COLUMNS = """
+SELECT database, table, name, type, comment, default_kind AS defaultKind, default_expression AS defaultExpression,
+       is_in_primary_key = 1 AS isInPrimaryKey, is_in_sorting_key = 1 AS isInSortingKey,
+       is_in_partition_key = 1 AS isInPartitionKey
+FROM system.columns
+WHERE database = if({database:String} = '', currentDatabase(), {database:String})
+  AND (table = {table:String} OR {table:String} = '')
+ORDER BY table, position
+"""
+_FUNCTIONS = """
+SELECT name, is_aggregate = 1 AS isAggregate, case_insensitive = 1 AS caseInsensitive, alias_to AS aliasTo
+FROM system.functions ORDER BY name
+"""
+_SETTINGS = """
+SELECT name, type, value, changed = 1 AS changed, description FROM system.settings ORDER BY name
+"""
+_MAP_KEYS = """
+SELECT DISTINCT arrayJoin(mapKeys({column})) AS key
+FROM (SELECT {column} FROM {table} LIMIT {limit}) ORDER BY key LIMIT 1000
+"""
+
+
+class Catalog:
+    """Lists for editors. `ttl` seconds of memory; 0 turns it off. Thread-safe."""
+
+    def __init__(self, engine: Engine, *, default_database: str = "", ttl: float = 60.0) -> None:
+        self._engine = engine
+        self._default_database = default_database
+        self._ttl = ttl
+        self._lock = threading.Lock()
+        self._remembered: OrderedDict[Any, tuple[float, list[Any]]] = OrderedDict()
+
+    def databases(self, context: CallContext) -> list[dict[str, Any]]:
+        return self._ask(_DATABASES, {}, context)
+
+    def tables(self, database: str, context: CallContext) -> list[dict[str, Any]]:
+        """Tables and views of `database` (default: the data source's), with engine, keys, rows and bytes."""
+        return self._ask(_TABLES, {"database": database or self._default_database}, context)
+
+    def columns(self, database: str, table: str, context: CallContext) -> list[dict[str, Any]]:
+        """Columns of a table, or of all tables of the database, with type, comment, default and keys.
+
+        `table` may be `database.table`.
+        """
+        if not database and "." in table:
+            database, _, table = table.partition(".")
+        return self._ask(_COLUMNS, {"database": database or self._default_database, "table": table}, context)
+
+    def functions(self, context: CallContext) -> list[dict[str, Any]]:
+        return self._ask(_FUNCTIONS, {}, context)
+
+    def settings(self, context: CallContext) -> list[dict[str, Any]]:
+        return self._ask(_SETTINGS, {}, context)
+
+    def map_keys(self, database: str, table: str, column: str, context: CallContext) -> list[str]:
+        """The keys of a Map column, seen in the first rows of the table. Raises ValidationError."""
+        if not table or not column:
+            raise ValidationError("table and column are required", path="query")
+        place = ".".join(quote_name(part) for part in (database or self._default_database, table) if part)
+        sql = _MAP_KEYS.format(column=quote_name(column), table=place, limit=_MAP_KEYS_ROWS)
+        return [row["key"] for row in self._ask(sql, {}, context)]
+
+    def _ask(self, sql: str, parameters: Mapping[str, str], context: CallContext) -> list[dict[str, Any]]:
+        key = (sql, *sorted(parameters.items()))
+        now = time.monotonic()
+        with self._lock:
+            entry = self._remembered.get(key)
+        if entry is not None and not context.skip_cache and now < entry[0]:
+            return entry[1]
+        rows = self._engine.rows(Statement(sql, encode_parameters(parameters)), context)
+        if self._ttl > 0:
+            with self._lock:
+                self._remembered[key] = (now + self._ttl, rows)
+                while len(self._remembered) > _MAX_ENTRIES:
+                    self._remembered.popitem(last=False)
+        return rows

@@ -1,0 +1,130 @@
+"""The data source: expands the query, runs it on its engine, mends types, shapes frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from headwater.context import CallContext
+from headwater.frames import FrameMeta, FrameStream, Visualisation
+from headwater.models import CheckHealthResult
+from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
+
+from .catalog import Catalog
+from .dialect import prepare_statement
+from .embedded import EmbeddedEngine
+from .embedded_process import engine_path
+from .engine import ArrowResult, Engine, Statement
+from .health import check_health
+from .macros import expand
+from .parameters import encode_parameters
+from .query_model import ClickHouseQuery, Format
+from .settings import ClickHouseSettings, is_embedded
+from .typed_result import mend_types
+
+
+class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
+    """One ClickHouse: a server over HTTP, or the engine in this process."""
+
+    def __init__(
+        self, settings: ClickHouseSettings, instance: DataSourceInstanceSettings, logger: Any = None
+    ) -> None:
+        super().__init__(settings, instance, logger)
+        self.engine: Engine = _make_engine(settings, instance)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        ttl = self.settings.schema_cache_ttl if self.settings.enable_schema_cache else 0.0
+        return Catalog(self.engine, default_database=self._default_database, ttl=ttl)
+
+    @property
+    def _default_database(self) -> str:
+        return self.instance.database or self.settings.default_database
+
+    def query(self, query: ClickHouseQuery, context: CallContext) -> QueryResult:
+        wanted = query.result_format
+        sql = prepare_statement(expand(query), allow_writes=self.settings.allow_writes)
+        statement = Statement(sql, encode_parameters(query.params))
+        stream = self._stream(statement, query, context)
+        if wanted is Format.TABLE:
+            return stream
+        from .formats import shape
+
+        return shape(wanted, stream, query, context)
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        return check_health(self.engine, context)
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _stream(self, statement: Statement, query: ClickHouseQuery, context: CallContext) -> FrameStream:
+        result = self.engine.run(statement, context)
+        try:
+            schema, batches = self._mended(result, statement, query, context)
+        except BaseException:
+            result.close()
+            raise
+        stream = FrameStream(
+            schema,
+            batches,
+            meta=FrameMeta(
+                preferred_visualisation_type=Visualisation.TABLE, executed_query_string=statement.sql
+            ),
+            on_close=result.close,
+            on_cancel=result.cancel,
+        )
+        return stream.limited(self.settings.row_limit) if self.settings.enable_row_limit else stream
+
+    def _mended(
+        self, result: ArrowResult, statement: Statement, query: ClickHouseQuery, context: CallContext
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        def describe() -> dict[str, str]:
+            described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
+            return {row["name"]: row["type"] for row in self.engine.rows(described, context)}
+
+        return mend_types(result, describe, binary_columns=query.binary_columns)
+
+    @resource("databases")
+    def databases(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+        return self.catalog.databases(context)
+
+    @resource("tables")
+    def tables(self, request: ResourceRequest, context: CallContext) -> Any:
+        return self.catalog.tables(request.query.get("database", ""), context)
+
+    @resource("columns")
+    def columns(self, request: ResourceRequest, context: CallContext) -> Any:
+        return self.catalog.columns(request.query.get("database", ""), request.query.get("table", ""), context)
+
+    @resource("functions")
+    def functions(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+        return self.catalog.functions(context)
+
+    @resource("settings")
+    def server_settings(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+        return self.catalog.settings(context)
+
+    @resource("map-keys")
+    def map_keys(self, request: ResourceRequest, context: CallContext) -> Any:
+        query = request.query
+        return self.catalog.map_keys(
+            query.get("database", ""), query.get("table", ""), query.get("column", ""), context
+        )
+
+
+def _make_engine(settings: ClickHouseSettings, instance: DataSourceInstanceSettings) -> Engine:
+    if is_embedded(instance.url):
+        custom = {item.setting: item.value for item in settings.custom_settings}
+        return EmbeddedEngine(
+            engine_path(instance.url),
+            database=instance.database or settings.default_database,
+            settings={"output_format_arrow_low_cardinality_as_dictionary": "1", **custom},
+            read_only=not settings.allow_writes,
+        )
+    from .remote import make_remote_engine
+
+    return make_remote_engine(settings, instance)

@@ -1,0 +1,79 @@
+"""ClickHouse's SQL on the surface: quoting, and which statements are let through."""
+
+from __future__ import annotations
+
+import re
+
+from headwater.errors import QueryError
+from headwater.sdk.sql import Dialect, SpanKind, scan
+
+DIALECT = Dialect(backslash_escapes=True, hash_comments=True, heredocs=True)
+
+_READS = frozenset({"SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "VALUES"})
+_TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
+_ESCAPES = {
+    "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0",
+}  # fmt: skip
+
+
+def quote_text(text: str) -> str:
+    """`text` as a ClickHouse string literal."""
+    return "'" + "".join(_ESCAPES.get(c, c) for c in text) + "'"
+
+
+def quote_name(name: str) -> str:
+    """`name` as a quoted identifier."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def prepare_statement(sql: str, *, allow_writes: bool) -> str:
+    """`sql` without trailing semicolons, if it is one statement that may run here.
+
+    Raises QueryError for an empty or second statement, for INTO OUTFILE, and, unless writes are allowed,
+    for everything that is not a read. The engine's own read-only mode alone would let
+    `INSERT INTO FUNCTION file(…)` and INTO OUTFILE through.
+    """
+    words, end = _top_level_words(sql)
+    if not words:
+        raise QueryError("The query is empty.")
+    if not allow_writes:
+        first = words[0].upper()
+        if first not in _READS or (first == "WITH" and "INSERT" in (word.upper() for word in words)):
+            raise QueryError(
+                f"{words[0].upper()} statements are not allowed here: the data source is read-only "
+                "(setting allowWrites)."
+            )
+    upper = [word.upper() for word in words]
+    if any(pair == ("INTO", "OUTFILE") for pair in zip(upper, upper[1:], strict=False)):
+        raise QueryError("Leave INTO OUTFILE out of the query: results are returned as Arrow.")
+    return sql[:end].rstrip()
+
+
+def _top_level_words(sql: str) -> tuple[list[str], int]:
+    """The bare words outside all brackets, and where the statement ends (before its `;`)."""
+    words: list[str] = []
+    depth = 0
+    end: int | None = None
+    for span in scan(sql, DIALECT):
+        if span.kind is SpanKind.COMMENT:
+            continue
+        text = sql[span.start : span.end]
+        if end is not None and text.strip(" \t\r\n\f\v;"):
+            raise QueryError("Only one statement is allowed in a query.")
+        if span.kind is SpanKind.QUOTED:
+            continue
+        for token in _TOKEN.finditer(text):
+            match token[0]:
+                case ";" if depth == 0:
+                    if end is None:
+                        end = span.start + token.start()
+                    rest = text[token.end() :]
+                    if rest.strip(" \t\r\n\f\v;"):
+                        raise QueryError("Only one statement is allowed in a query.")
+                case "(" | "[" | "{":
+                    depth += 1
+                case ")" | "]" | "}":
+                    depth = max(0, depth - 1)
+                case word if depth == 0 or not words:
+                    words.append(word)
+    return words, len(sql) if end is None else end

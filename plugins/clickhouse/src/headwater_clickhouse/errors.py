@@ -1,0 +1,115 @@
+"""ClickHouse's exceptions as typed errors that keep the code and name.
+
+```
+ClickHouseError (mixin: code, name)
+├── ClickHouseQueryError      QueryError              the statement is wrong, or not permitted
+├── ClickHouseAuthError       DownstreamAuthError     user, password, or access
+├── ClickHouseLimitError      LimitExceededError      memory, rows, bytes, quota
+├── ClickHouseTimeoutError    DownstreamTimeoutError  the server's own time limit
+└── ClickHouseServerError     DownstreamServerError   everything else
+```
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from headwater.errors import (
+    DownstreamAuthError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    HeadwaterError,
+    LimitExceededError,
+    QueryError,
+)
+
+
+class ClickHouseError:
+    """Mixin: `code` and `name` are the server's, such as 60 and `UNKNOWN_TABLE`."""
+
+    code: int | str | None
+    name: str | None
+
+
+class ClickHouseQueryError(ClickHouseError, QueryError):
+    pass
+
+
+class ClickHouseAuthError(ClickHouseError, DownstreamAuthError):
+    pass
+
+
+class ClickHouseLimitError(ClickHouseError, LimitExceededError):
+    pass
+
+
+class ClickHouseTimeoutError(ClickHouseError, DownstreamTimeoutError):
+    pass
+
+
+class ClickHouseServerError(ClickHouseError, DownstreamServerError):
+    pass
+
+
+class _Codes:
+    """Codes of ClickHouse's `ErrorCodes.cpp` whose cause is plain; the rest is the server's fault."""
+
+    AUTH: ClassVar = frozenset({192, 193, 194, 516, 497})
+    LIMIT: ClassVar = frozenset({158, 162, 191, 201, 202, 241, 307, 396})
+    TIMEOUT: ClassVar = frozenset({159, 160})
+    SERVER: ClassVar = frozenset(
+        {
+            3, 23, 24, 49, 74, 75, 76, 95, 101, 102, 173, 198, 209, 210, 212, 225, 236, 242, 243, 246, 252, 279,
+            286, 319, 341, 365, 373, 394, 425, 439, 499, 999, 1000, 1001, 1002,
+        }
+    )  # fmt: skip
+    RETRYABLE: ClassVar = frozenset({202, 209, 210, 236, 279, 999})
+
+
+_HEAD = re.compile(r"\s*(?:DB::)?(?:\w+: )?Code: (\d+)[.,]\s*", re.DOTALL)
+_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version [^)]*\))?\s*$")
+_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)")
+_TRACE = re.compile(r",? Stack trace(?: \(when copying| ?:).*", re.DOTALL)
+_ADVICE = re.compile(r"\n\nIf you use ClickHouse Cloud,.*?\n\n\.", re.DOTALL)
+_LIMIT_TEXT = 2000
+
+
+def server_error(text: str) -> HeadwaterError:
+    """The typed error for an exception text, such as
+    `Code: 60. DB::Exception: Unknown table expression identifier 't'. (UNKNOWN_TABLE) (version 26.7.3.1)`.
+    """
+    plain = _ADVICE.sub("", _TRACE.sub("", text)).strip()
+    name = match[1] if (match := _NAME.search(plain)) else None
+    code = None
+    message = _VERSION.sub("", plain)
+    while match := _HEAD.match(message):
+        code = int(match[1])
+        message = re.sub(r"^(?:DB|Poco)::[\w:]*(?:Exception|Error)\w*: ", "", message[match.end() :])
+    if name is not None:
+        message = re.sub(rf"(?:\s*\({name}\))+\s*$", "", message)
+    message = message.strip().rstrip(".") + "."
+    if len(message) > _LIMIT_TEXT:
+        message = message[:_LIMIT_TEXT] + "…"
+    return make_error(code, name, message)
+
+
+def make_error(code: int | None, name: str | None, message: str) -> HeadwaterError:
+    """The error class that fits `code`, with a message that names code and name."""
+    label = " ".join(part for part in (name, f"(code {code})" if code is not None else "") if part)
+    public = f"ClickHouse: {message}" + (f" [{label}]" if label else "")
+    error: HeadwaterError
+    if code in _Codes.AUTH:
+        error = ClickHouseAuthError(public, status=403 if code == 497 else 401)
+    elif code in _Codes.LIMIT:
+        error = ClickHouseLimitError(public, status=429 if code in {201, 202} else None)
+    elif code in _Codes.TIMEOUT:
+        error = ClickHouseTimeoutError(public)
+    elif code is None or code in _Codes.SERVER:
+        error = ClickHouseServerError(public)
+    else:
+        error = ClickHouseQueryError(public)
+    error.retryable = code in _Codes.RETRYABLE or (code is not None and code in {202})
+    assert isinstance(error, ClickHouseError)
+    error.code, error.name = code, name
+    return error

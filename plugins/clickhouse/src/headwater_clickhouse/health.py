@@ -1,0 +1,75 @@
+"""The health check: can a query run, and if not, what kind of fault is it."""
+
+from __future__ import annotations
+
+from headwater.context import CallContext
+from headwater.errors import (
+    DeadlineExceededError,
+    DownstreamAuthError,
+    DownstreamConnectionError,
+    DownstreamTimeoutError,
+    HeadwaterError,
+    PluginUnavailableError,
+    ValidationError,
+)
+from headwater.models import CheckHealthResult
+
+from .engine import Engine, Statement
+from .errors import ClickHouseError
+
+_PROBE = "SELECT version() AS version, currentUser() AS user, currentDatabase() AS database, timezone() AS tz"
+#: The first release that answers `FORMAT ArrowStream`.
+_FIRST_WITH_ARROW = (20, 4)
+
+
+def check_health(engine: Engine, context: CallContext) -> CheckHealthResult:
+    """OK with version, user and database; or ERROR with one of the categories of `category`."""
+    try:
+        (probe,) = engine.rows(Statement(_PROBE), context)
+    except HeadwaterError as error:
+        context.check()
+        return failed(error)
+    version = probe["version"]
+    if is_too_old(version):
+        return CheckHealthResult.failed(too_old(version), category="server", version=version)
+    return CheckHealthResult.ok(
+        "Data source is working",
+        version=version,
+        engine=engine.kind,
+        user=probe["user"],
+        database=probe["database"],
+        timeZone=probe["tz"],
+    )
+
+
+def failed(error: HeadwaterError) -> CheckHealthResult:
+    kind = category(error)
+    details = {"category": kind}
+    if isinstance(error, ClickHouseError):
+        details |= {"code": str(error.code), "name": error.name or ""}
+    return CheckHealthResult.failed(f"[{kind}] {error}", **details)
+
+
+def category(error: HeadwaterError) -> str:
+    """One of auth, network, tls, timeout, config, server, unknown."""
+    if isinstance(error, DownstreamAuthError) or (isinstance(error, ClickHouseError) and error.code == 164):
+        return "auth"
+    if isinstance(error, DownstreamTimeoutError | DeadlineExceededError):
+        return "timeout"
+    if isinstance(error, DownstreamConnectionError):
+        return "tls" if str(error).startswith("TLS ") else "network"
+    if isinstance(error, ValidationError | PluginUnavailableError):
+        return "config"
+    return "server" if isinstance(error, ClickHouseError) else "unknown"
+
+
+def is_too_old(version: str) -> bool:
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return bool(numbers) and numbers < _FIRST_WITH_ARROW
+
+
+def too_old(version: str) -> str:
+    return (
+        f"ClickHouse {version} is too old: it cannot answer in Arrow. "
+        f"Use {'.'.join(map(str, _FIRST_WITH_ARROW))} or newer."
+    )

@@ -1,0 +1,32 @@
+"""The plugin object that the entry point names. Loads neither pyarrow nor a client nor the engine."""
+
+from __future__ import annotations
+
+from headwater.sdk import DataSourcePlugin
+
+from . import __version__
+from .query_model import ClickHouseQuery
+from .settings import ClickHouseSettings
+
+
+class ClickHousePlugin(DataSourcePlugin):
+    """ClickHouse over HTTP, or embedded."""
+
+    id = "clickhouse"
+    name = "ClickHouse"
+    version = __version__
+    description = "ClickHouse: Arrow straight from a server over HTTP, or from an engine in this process."
+    alias_ids = ("grafana-clickhouse-datasource",)
+    settings_type = ClickHouseSettings
+    query_type = ClickHouseQuery
+    query_text_key = "rawSql"
+    query_language = "sql"
+    capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions"})
+    examples = (
+        {"rawSql": "SELECT number, number * number AS square FROM numbers(10)", "format": "table"},
+        {
+            "rawSql": "$__columns(event_time, query_kind, count()) FROM system.query_log",
+            "format": "time_series",
+        },
+    )
+    data_source = "headwater_clickhouse.data_source:ClickHouseDataSource"

@@ -1,0 +1,6 @@
+"""ClickHouse's types: read their names, and mend what Arrow makes of them."""
+
+from .declared import DeclaredType, parse_type
+from .repair import Repair, needs_declared_type, plan_repair
+
+__all__ = ["DeclaredType", "Repair", "needs_declared_type", "parse_type", "plan_repair"]

@@ -1,0 +1,113 @@
+"""Conversions of single columns, vectorised. Nulls stay null."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def seconds_to_timestamp(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Unix seconds, uint32, as timestamps."""
+    return array.cast(pa.int64()).cast(wanted)
+
+
+def enum_to_dictionary(
+    members: Sequence[tuple[str, int]],
+) -> tuple[pa.DataType, Callable[[pa.Array], pa.Array]]:
+    """The dictionary type of an enum, and the conversion from its values. Names keep the enum's order."""
+    ordered = sorted(members, key=lambda member: member[1])
+    names = pa.array([name for name, _ in ordered], pa.string())
+    index_type = pa.int8() if len(ordered) <= 128 else pa.int16()
+    # Looked up by the value's unsigned form; 16 bits hold both kinds of enum.
+    positions = np.zeros(65536, dtype=index_type.to_pandas_dtype())
+    for position, (_, value) in enumerate(ordered):
+        positions[value & 0xFFFF] = position
+
+    def convert(array: pa.Array) -> pa.Array:
+        values = np.asarray(array.fill_null(0) if array.null_count else array).astype(np.int16).view(np.uint16)
+        mask = np.asarray(array.is_null()) if array.null_count else None
+        return pa.DictionaryArray.from_arrays(pa.array(positions[values], index_type, mask=mask), names)
+
+    return pa.dictionary(index_type, pa.string()), convert
+
+
+def ipv4_to_text(array: pa.Array) -> pa.Array:
+    octets = [
+        pc.bit_wise_and(pc.shift_right(array, pa.scalar(shift, pa.uint32())), pa.scalar(255, pa.uint32()))
+        for shift in (24, 16, 8, 0)
+    ]
+    return pc.binary_join_element_wise(*(octet.cast(pa.string()) for octet in octets), ".")
+
+
+def ipv6_to_text(array: pa.Array) -> pa.Array:
+    return _map_distinct(array, lambda raw: _ipv6_name(raw), pa.string())
+
+
+def long_to_decimal(array: pa.Array, *, signed: bool) -> pa.Array:
+    """Little-endian 128-bit integers as decimal256(39, 0), which holds each of them exactly."""
+    count = len(array)
+    words = np.frombuffer(array.buffers()[1], np.uint64, 2 * count, 16 * array.offset).reshape(count, 2)
+    wide = np.zeros((count, 4), np.uint64)
+    wide[:, :2] = words
+    if signed:
+        wide[:, 2:] = np.where(words[:, 1:] >> np.uint64(63), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0))
+    validity = _validity(array)
+    return pa.Array.from_buffers(pa.decimal256(39, 0), count, [validity, pa.py_buffer(wide.tobytes())])
+
+
+def long_to_text(array: pa.Array, *, signed: bool) -> pa.Array:
+    """Little-endian 256-bit integers in decimal digits: no Arrow type holds all of them."""
+    return _map_distinct(
+        array, lambda raw: str(int.from_bytes(raw, "little", signed=signed)), pa.string()
+    )
+
+
+def bfloat_to_float(array: pa.Array) -> pa.Array:
+    """Two-byte binary values as float32: a bfloat16 is the upper half of one."""
+    filled = array.fill_null(b"\0\0") if array.null_count else array
+    raw = np.frombuffer(b"".join(filled.to_pylist()), np.uint16).astype(np.uint32) << 16
+    mask = np.asarray(array.is_null()) if array.null_count else None
+    return pa.array(raw.view(np.float32), pa.float32(), mask=mask)
+
+
+def bytes_to_text(array: pa.Array) -> pa.Array:
+    """A string array whose bytes have been checked. Raises ArrowInvalid where they are not UTF-8."""
+    array.cast(pa.binary()).cast(pa.string())
+    return array
+
+
+def without_padding(array: pa.Array) -> pa.Array:
+    """Fixed-size binary as text without trailing NULs. Raises ArrowInvalid for bytes that are not UTF-8."""
+    # A cast from fixed-size binary shares the buffer; the kernel trims valid text only.
+    return pc.ascii_rtrim(array.cast(pa.binary()).cast(pa.string()), characters="\0")
+
+
+def is_text(array: pa.Array) -> bool:
+    try:
+        array.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _ipv6_name(raw: bytes) -> str:
+    address = ipaddress.IPv6Address(raw)
+    mapped = address.ipv4_mapped
+    return f"::ffff:{mapped}" if mapped is not None else str(address)
+
+
+def _map_distinct(array: pa.Array, function: Callable[[bytes], str], wanted: pa.DataType) -> pa.Array:
+    """`function` of each value, computed once for each distinct one."""
+    encoded = array.dictionary_encode()
+    mapped = pa.array([function(value) for value in encoded.dictionary.to_pylist()], wanted)
+    return mapped.take(encoded.indices)
+
+
+def _validity(array: pa.Array) -> pa.Buffer | None:
+    if not array.null_count:
+        return None
+    return pa.array(np.asarray(array.is_valid()), pa.bool_()).buffers()[1]
