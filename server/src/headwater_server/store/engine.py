@@ -34,6 +34,8 @@ def open_engine(url: str, *, lock_timeout: float) -> Engine:
     options: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
         options |= {"pool_pre_ping": True, "pool_recycle": 1800}
+    if parsed.password is not None and parsed.get_driver_name() == "pymysql":
+        options["connect_args"] = {"password": parsed.password.encode()}  # PyMySQL sends a str as Latin-1
     engine = create_engine(parsed, **options)
     prepare = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}.get(
         engine.dialect.name, _prepare_mysql
@@ -138,6 +140,8 @@ def _translate(error: DBAPIError) -> StoreError:
         return StoreLockedError("The store is locked by another process; try again.")
     if state == "53100" or number in (1021, 1114):
         return StoreError("The disk of the store is full; nothing was changed.")
+    if state in ("28000", "28P01"):
+        return StoreError("The store's database refused the user name or password.")
     if error.connection_invalidated or state is None or state.startswith("08"):
         return StoreError("The store's database cannot be reached.", status=503, retryable=True)
     return StoreError(f"The store's database refused a statement ({type(original).__name__}, {state}).")
