@@ -84,7 +84,8 @@ class HistogramSample:
 class SeriesBlock:
     """Consecutive series: the samples of all of them in two arrays, `counts` telling them apart.
 
-    `times` are milliseconds since the epoch. A series may have samples, histograms, or both.
+    `times` are milliseconds since the epoch. A series may have samples, histograms, or both. `is_vector`
+    tells the single samples of an instant from the ranges of a matrix.
     """
 
     metrics: list[Labels]
@@ -92,6 +93,7 @@ class SeriesBlock:
     times: Int64Array
     values: Float64Array
     histograms: list[HistogramSample] = field(factory=list)
+    is_vector: bool = False
 
 
 @frozen
@@ -168,7 +170,11 @@ def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]
     block = decode_block(data.result) if scalar is None else _EMPTY
     stats = data.stats if data.stats is not None else parsed.stats
     tail = AnswerTail(
-        data.result_type or _guess_type(data.result), scalar, tuple(warnings), tuple(parsed.infos), stats
+        data.result_type or ("vector" if block.is_vector else "matrix"),
+        scalar,
+        tuple(warnings),
+        tuple(parsed.infos),
+        stats,
     )
     return block, tail
 
@@ -198,7 +204,8 @@ def decode_block(series: bytes | msgspec.Raw) -> SeriesBlock:
     times, values = decode_samples(texts)
     if len(times) != sum(counts):
         raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.")
-    return SeriesBlock([one.metric for one in parsed], counts, times, values, histograms)
+    is_vector = any(one.value is not msgspec.UNSET or one.histogram is not None for one in parsed)
+    return SeriesBlock([one.metric for one in parsed], counts, times, values, histograms, is_vector)
 
 
 def collect(blocks: Iterable[SeriesBlock], *, max_samples: int | None = None) -> SeriesBlock:
@@ -230,6 +237,7 @@ def _concatenate(blocks: list[SeriesBlock]) -> SeriesBlock:
         np.concatenate([block.times for block in blocks]),
         np.concatenate([block.values for block in blocks]),
         histograms,
+        blocks[0].is_vector,
     )
 
 
@@ -260,12 +268,6 @@ def _scalar(data: _Data) -> tuple[int, str]:
     if data.result_type == "scalar":
         decode_number(text)
     return round(seconds * 1000), text
-
-
-def _guess_type(result: msgspec.Raw) -> str:
-    """The type of an answer that does not name it: only vectors have a single value per series."""
-    start = bytes(result)[:_HEAD_BYTES]
-    return "vector" if b'"value":' in start or b'"histogram":' in start else "matrix"
 
 
 def _not_an_answer(document: bytes | bytearray, error: Exception) -> DownstreamProtocolError:

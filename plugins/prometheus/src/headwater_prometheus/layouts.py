@@ -44,21 +44,20 @@ class Layout(StrEnum):
 
 @frozen
 class Dress:
-    """What the frames of one answer have in common. `step_ms` is None for an instant query."""
+    """What the frames of one answer have in common. `step_ms` is None for an instant query.
+
+    The interval of the time column is the step; the display name of a value is its legend.
+    """
 
     expr: str
     legend_format: str = ""
     step_ms: int | None = None
 
-    @property
-    def _family(self) -> str:
-        return "numeric" if self.step_ms is None else "timeseries"
-
-    def meta(self, layout: Layout) -> FrameMeta:
+    def meta(self, layout: Layout, *, is_vector: bool) -> FrameMeta:
         return FrameMeta(
-            type=FrameType(f"{self._family}-{layout}"),
+            type=FrameType(f"{'numeric' if is_vector else 'timeseries'}-{layout}"),
             type_version=(0, 1),
-            custom={"resultType": "vector" if self.step_ms is None else "matrix"},
+            custom={"resultType": "vector" if is_vector else "matrix"},
         )
 
     def time_field(self, name: str = TIME) -> pa.Field:
@@ -91,7 +90,10 @@ def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
         fields.append(pa.field(HISTOGRAM, HISTOGRAM_TYPE))
         structs = pa.array([_histogram_value(sample.histogram) for sample in extra], HISTOGRAM_TYPE)
         columns.append(pa.chunked_array([pa.nulls(len(block.times), HISTOGRAM_TYPE), structs]))
-    return Frame(pa.Table.from_arrays(columns, schema=pa.schema(fields)), meta=dress.meta(Layout.LONG))
+    return Frame(
+        pa.Table.from_arrays(columns, schema=pa.schema(fields)),
+        meta=dress.meta(Layout.LONG, is_vector=block.is_vector),
+    )
 
 
 def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None) -> Frame:
@@ -123,12 +125,12 @@ def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None
             fields.append(_field(series_text(metric), HISTOGRAM_TYPE, metric, dress.config(metric)))
         start += count
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
-    return Frame(table, meta=dress.meta(Layout.WIDE))
+    return Frame(table, meta=dress.meta(Layout.WIDE, is_vector=block.is_vector))
 
 
 def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
     """A frame per series with samples, and one per series with histograms; nothing is copied."""
-    meta = dress.meta(Layout.MULTI)
+    meta = dress.meta(Layout.MULTI, is_vector=block.is_vector)
     time_field = dress.time_field()
     times, values = pa.array(block.times).cast(TIME_TYPE), pa.array(block.values)
     by_series = _histograms_by_series(block.histograms)
@@ -142,7 +144,7 @@ def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
             )
             yield Frame(table, meta=meta)
         if index in by_series:
-            yield _heatmap(metric, by_series[index], dress)
+            yield _heatmap(metric, by_series[index], dress, meta)
         start += count
 
 
@@ -152,7 +154,7 @@ def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: L
     custom = {"resultType": result_type}
     if result_type == "scalar":
         column, version = pa.array([decode_number(text)], pa.float64()), (0, 1)
-        meta = evolve(dress.meta(layout), custom=custom)
+        meta = evolve(dress.meta(layout, is_vector=True), custom=custom)
     else:
         # A text is no item of the data plane contract: version 0.0 says that the contract does not hold.
         column, version = pa.array([text], pa.string()), (0, 0)
@@ -246,7 +248,7 @@ def _histogram_value(histogram: Histogram) -> dict[str, object]:
     }
 
 
-def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress) -> Frame:
+def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress, meta: FrameMeta) -> Frame:
     """A row per time and bucket: Grafana's `heatmap-cells`, whose labels stand on yMin."""
     cells = [(sample.time, *bucket) for sample in samples for bucket in sample.histogram.buckets]
     schema = pa.schema(
@@ -265,9 +267,9 @@ def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress) -
         pa.array([decode_number(count) for *_, count in cells], pa.float64()),
         pa.array([boundaries for _, boundaries, *_ in cells], pa.int8()),
     ]
-    meta = evolve(dress.meta(Layout.MULTI), type=FrameType.HEATMAP_CELLS, type_version=(0, 0))
+    described = evolve(meta, type=FrameType.HEATMAP_CELLS, type_version=(0, 0))
     table = pa.Table.from_arrays(columns, schema=schema)
-    return Frame(table, name=metric.get(METRIC_NAME, ""), meta=meta)
+    return Frame(table, name=metric.get(METRIC_NAME, ""), meta=described)
 
 
 def _field(

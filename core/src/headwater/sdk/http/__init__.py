@@ -1,12 +1,12 @@
 """HTTP for data sources: settings, a pooled client whose calls can be cancelled, and strict paths.
 
-Needs the extra `headwater[http]` (urllib3). A settings class inherits the keys from `HttpOptions`; the
-data source then does:
+Needs the extra `headwater[http]` (urllib3), which loads when the client is first named, not before. A
+settings class inherits the keys from `HttpOptions`; the data source then does:
 
 ```
-settings = HttpClientSettings.from_instance(instance_settings)
+settings = HttpClientSettings.from_instance(instance)
 client = HttpClient(settings, user_agent="headwater-example/0.1.0")
-with client.request("GET", "api/v1/labels", context=context, idempotent=True) as response:
+with client.request("GET", "api/v1/labels", context=context) as response:
     response.raise_for_status()
     body = response.read()
 ```
@@ -14,10 +14,23 @@ with client.request("GET", "api/v1/labels", context=context, idempotent=True) as
 
 from __future__ import annotations
 
-from .client import HttpClient
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .options import HttpOptions
 from .paths import join_path, split_path
-from .response import HttpResponse
 from .settings import HttpClientSettings
 
+if TYPE_CHECKING:
+    from .client import HttpClient
+    from .response import HttpResponse
+
 __all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "join_path", "split_path"]
+
+_LAZY = {"HttpClient": "client", "HttpResponse": "response"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)

@@ -1,5 +1,7 @@
 """What an operator can set about HTTP, under Grafana's own `jsonData` and `secureJsonData` keys."""
 
+# ruff: noqa: RUF009 - field() and secret() make attrs fields
+
 from __future__ import annotations
 
 from collections.abc import Mapping

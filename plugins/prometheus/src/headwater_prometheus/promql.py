@@ -1,0 +1,241 @@
+"""Adding label matchers and groupings to a PromQL expression without touching the rest of its text.
+
+A rewriter that prints a syntax tree loses what its parser does not know: quoted UTF-8 label names, new or
+experimental functions, MetricsQL's `or` groups, comments. So the expression is cut into tokens, selectors and
+aggregations are found by the grammar's own rules of context, and text is inserted at their ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
+
+from attrs import frozen
+
+from headwater.errors import QueryError
+
+from .naming import label_name
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>   \s+ | \#[^\n]* )
+    | (?P<string>  "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | `[^`]*` )
+    | (?P<number>  (?: 0[xX][0-9a-fA-F_]+ | (?: [0-9][0-9_]*\.?[0-9_]* | \.[0-9]+ )(?:[eE][+-]?[0-9]+)? )
+                   [a-zA-Z0-9_]* )
+    | (?P<name>    [A-Za-z_:][A-Za-z0-9_:.]* )
+    | (?P<symbol>  =~ | !~ | != | == | >= | <= | [-+*/%^<>=(){}\[\],@:$] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LABEL_LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right", "fill"})
+_NUMBERS = frozenset({"inf", "nan"})
+_BINARY_WORDS = frozenset({"and", "or", "unless", "atan2", "default", "if", "ifnot"})
+_MODIFIERS = frozenset(
+    {"bool", "offset", "anchored", "smoothed", "limit", "keep_metric_names", "fill_left", "fill_right"}
+)
+_AGGREGATIONS = frozenset(
+    {"sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values",
+     "bottomk", "topk", "quantile", "limitk", "limit_ratio"}
+)  # fmt: skip
+_MATCH_OPERATORS = frozenset({"=", "!=", "=~", "!~"})
+
+
+class _Kind(Enum):
+    STRING = auto()
+    NUMBER = auto()
+    NAME = auto()
+    SYMBOL = auto()
+
+
+@frozen
+class _Token:
+    kind: _Kind
+    text: str
+    start: int
+    end: int
+
+
+@frozen
+class _Selector:
+    """Where a selector stands: tokens `first` to `last`; `brace` is its `{`, None for a bare metric name."""
+
+    first: int
+    last: int
+    brace: int | None
+
+
+def add_matchers(expr: str, matchers: Sequence[str]) -> str:
+    """`expr` with each of `matchers` (such as `job="api"`) in every selector.
+
+    A matcher is added beside those that are there, so it narrows a selector and never widens it. Raises
+    QueryError when the expression cannot be cut into tokens or its brackets do not match.
+    """
+    if not matchers:
+        return expr
+    addition = ", ".join(matchers)
+    tokens = _tokenize(expr)
+    insertions: list[tuple[int, str]] = []
+    for selector in _selectors(tokens):
+        if selector.brace is None:
+            insertions.append((tokens[selector.last].end, "{" + addition + "}"))
+        else:
+            insertions += _into_braces(tokens[selector.brace : selector.last + 1], addition)
+    return _insert(expr, insertions)
+
+
+def selectors(expr: str) -> list[str]:
+    """The text of each selector in `expr`, without range and offset. Raises QueryError as above."""
+    tokens = _tokenize(expr)
+    return [expr[tokens[one.first].start : tokens[one.last].end] for one in _selectors(tokens)]
+
+
+def add_grouping(expr: str, labels: Sequence[str]) -> str:
+    """`expr` with `labels` among the labels that every aggregation keeps.
+
+    `sum(x)` becomes `sum by (a) (x)`; an aggregation with `without` keeps all other labels already.
+    """
+    if not labels:
+        return expr
+    insertions: list[tuple[int, str]] = []
+    tokens = _tokenize(expr)
+    for index, token in enumerate(tokens):
+        if token.kind is not _Kind.NAME or token.text.lower() not in _AGGREGATIONS:
+            continue
+        after = _text(tokens, index + 1)
+        if after == "(":
+            end = _closing(tokens, index + 1)
+            if _text(tokens, end + 1).lower() in {"by", "without"} and _text(tokens, end + 2) == "(":
+                insertions += _into_grouping(tokens, end + 1, labels)
+            else:
+                insertions.append((token.end, f" by ({', '.join(map(label_name, labels))}) "))
+        elif after.lower() in {"by", "without"} and _text(tokens, index + 2) == "(":
+            insertions += _into_grouping(tokens, index + 1, labels)
+    return _insert(expr, insertions)
+
+
+def _selectors(tokens: Sequence[_Token]) -> Iterator[_Selector]:
+    index = 0
+    while index < len(tokens):
+        if tokens[index].text == "[":
+            index = _closing(tokens, index)
+        elif _opens_label_list(tokens, index):
+            index = _closing(tokens, index + 1)
+        elif tokens[index].text == "{":
+            end = _closing(tokens, index)
+            named = index > 0 and tokens[index - 1].kind is _Kind.NAME
+            yield _Selector(index - 1 if named else index, end, index)
+            index = end
+        elif _is_bare_metric(tokens, index):
+            yield _Selector(index, index, None)
+        index += 1
+
+
+def _into_grouping(tokens: Sequence[_Token], keyword: int, labels: Sequence[str]) -> list[tuple[int, str]]:
+    if tokens[keyword].text.lower() == "without":
+        return []
+    end = _closing(tokens, keyword + 1)
+    present = {token.text.strip("\"'`") for token in tokens[keyword + 2 : end]}
+    missing = [label_name(label) for label in labels if label not in present]
+    if not missing:
+        return []
+    return [(tokens[end].start, _comma_after(tokens[end - 1], "(") + ", ".join(missing))]
+
+
+def _into_braces(tokens: Sequence[_Token], addition: str) -> list[tuple[int, str]]:
+    """Where `addition` goes within `{ … }`: at the end, and before each `or` of MetricsQL."""
+    ends = [
+        index
+        for index in range(1, len(tokens) - 1)
+        if tokens[index].text == "or"
+        and tokens[index].kind is _Kind.NAME
+        and tokens[index - 1].kind is _Kind.STRING
+        and tokens[index + 1].text not in _MATCH_OPERATORS
+    ]
+    return [
+        (tokens[end - 1].end, _comma_after(tokens[end - 1], "{") + addition)
+        for end in [*ends, len(tokens) - 1]
+    ]
+
+
+def _comma_after(token: _Token, opening: str) -> str:
+    return "" if token.text in {opening, ","} else ", "
+
+
+def _is_bare_metric(tokens: Sequence[_Token], index: int) -> bool:
+    """Whether this name is a whole selector: no function, no keyword, and no braces follow."""
+    token = tokens[index]
+    if token.kind is not _Kind.NAME or _text(tokens, index + 1) in {"(", "{"}:
+        return False
+    word = token.text.lower()
+    if word in _NUMBERS or (_text(tokens, index + 1).lower() in {"by", "without"} and word in _AGGREGATIONS):
+        return False
+    # Keywords may be metric names; then they stand where an operand is due.
+    if word in _LABEL_LISTS or word in _BINARY_WORDS or word in _MODIFIERS:
+        return word != "bool" and _operand_is_due(tokens, index)
+    return True
+
+
+def _operand_is_due(tokens: Sequence[_Token], index: int) -> bool:
+    if index == 0:
+        return True
+    before = tokens[index - 1]
+    if before.kind is _Kind.SYMBOL:
+        return before.text not in {")", "]", "}"}
+    return before.kind is _Kind.NAME and before.text.lower() in _BINARY_WORDS | {"bool"}
+
+
+def _opens_label_list(tokens: Sequence[_Token], index: int) -> bool:
+    token = tokens[index]
+    return token.kind is _Kind.NAME and token.text.lower() in _LABEL_LISTS and _text(tokens, index + 1) == "("
+
+
+def _closing(tokens: Sequence[_Token], index: int) -> int:
+    """The place of the bracket that closes the one at `index`."""
+    pairs = {"(": ")", "[": "]", "{": "}"}
+    expected: list[str] = []
+    for place in range(index, len(tokens)):
+        token = tokens[place]
+        if token.kind is not _Kind.SYMBOL:
+            continue
+        if token.text in pairs:
+            expected.append(pairs[token.text])
+        elif token.text in pairs.values():
+            if token.text != expected.pop():
+                raise QueryError(
+                    f"unexpected {token.text!r} at character {token.start + 1} of the expression"
+                )
+            if not expected:
+                return place
+    opening = tokens[index]
+    raise QueryError(f"{opening.text!r} at character {opening.start + 1} of the expression is never closed")
+
+
+def _tokenize(expr: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position = 0
+    while position < len(expr):
+        match = _TOKEN.match(expr, position)
+        if match is None:
+            raise QueryError(f"unexpected {expr[position]!r} at character {position + 1} of the expression")
+        assert match.lastgroup is not None
+        if match.lastgroup != "space":
+            tokens.append(_Token(_Kind[match.lastgroup.upper()], match[0], match.start(), match.end()))
+        position = match.end()
+    return tokens
+
+
+def _text(tokens: Sequence[_Token], index: int) -> str:
+    """The token's text, empty past the end and for strings, which are never a keyword."""
+    if index >= len(tokens) or tokens[index].kind is _Kind.STRING:
+        return ""
+    return tokens[index].text
+
+
+def _insert(expr: str, insertions: Sequence[tuple[int, str]]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for position, text in sorted(insertions):
+        pieces += [expr[done:position], text]
+        done = position
+    return "".join([*pieces, expr[done:]])

@@ -1,0 +1,110 @@
+"""From a query and its time range to step, aligned bounds and an expression without variables.
+
+The rules are Grafana's. Times are milliseconds since the epoch, durations milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from .durations import format_interval, go_duration, parse_interval, round_interval
+from .query import PrometheusQuery
+
+MAX_POINTS = 11_000  # per series; Prometheus refuses more
+_DEFAULT_POINTS = 1_500
+_DEFAULT_SCRAPE = "15s"
+
+_RATE_INTERVAL = {"$__rate_interval", "${__rate_interval}", "$__rate_interval_ms", "${__rate_interval_ms}"}
+_INTERVAL = {"$__interval", "${__interval}", "$__interval_ms", "${__interval_ms}"}
+_NAMES = "rate_interval_ms|rate_interval|interval_ms|interval|range_ms|range_s|range"
+_VARIABLE = re.compile(rf"\$(?:\{{__({_NAMES})\}}|__({_NAMES})(?![A-Za-z0-9_]))")
+
+
+@frozen
+class Plan:
+    """What is sent to the server. `start` and `end` are aligned to `step`; `at` is the raw end."""
+
+    expr: str
+    step: int
+    start: int
+    end: int
+    at: int
+
+    @property
+    def executed_query(self) -> str:
+        return f"Expr: {self.expr}\nStep: {go_duration(self.step)}"
+
+
+def plan(query: PrometheusQuery, scrape_interval: str) -> Plan:
+    """The plan of `query` for a data source that scrapes every `scrape_interval`. Raises QueryError."""
+    time_range = query.time_range
+    from_ms, to_ms = time_range.from_ms, time_range.to_ms
+    step = step_of(query, scrape_interval)
+    offset = query.utc_offset_sec * 1000
+    return Plan(
+        expr=interpolate(query, step, scrape_interval),
+        step=step,
+        start=_align(from_ms, step, offset),
+        end=_align(to_ms, step, offset),
+        at=to_ms,
+    )
+
+
+def step_of(query: PrometheusQuery, scrape_interval: str) -> int:
+    """The step in milliseconds: at least the smallest step, and at most 11,000 of them in the range."""
+    scrape = scrape_interval or _DEFAULT_SCRAPE
+    length = max(0, query.time_range.to_ms - query.time_range.from_ms)
+    is_variable = query.interval in _RATE_INTERVAL | _INTERVAL
+    if query.interval and not is_variable:
+        smallest = parse_interval(query.interval)
+    else:
+        smallest = query.suggested_interval_ms or parse_interval(scrape)
+    calculated = max(round_interval(length // (query.max_data_points or _DEFAULT_POINTS)), smallest, 1)
+    # Rounding may go down, past what the server accepts.
+    safe = max(round_interval(length // MAX_POINTS), -(-length // MAX_POINTS))
+    step = max(calculated, safe)
+    if query.interval in _RATE_INTERVAL:
+        return _rate_interval(step, scrape)
+    return step * (query.interval_factor or 1)
+
+
+def interpolate(query: PrometheusQuery, step: int, scrape_interval: str) -> str:
+    """`query.expr` with `$__interval`, `$__range`, `$__rate_interval` and their kin replaced."""
+    length = query.time_range.to_ms - query.time_range.from_ms
+    rate = _rate_interval_of(query, step, scrape_interval or _DEFAULT_SCRAPE)
+    values = {
+        "interval_ms": str(step),
+        "interval": format_interval(step),
+        "range_ms": str(length),
+        "range_s": str(_rounded_seconds(length)),
+        "range": f"{_rounded_seconds(length)}s",
+        "rate_interval_ms": str(rate),
+        "rate_interval": go_duration(rate),
+    }
+    return _VARIABLE.sub(lambda match: values[match[1] or match[2]], query.expr)
+
+
+def _rate_interval_of(query: PrometheusQuery, step: int, scrape: str) -> int:
+    if query.interval in _RATE_INTERVAL:
+        return step
+    if query.interval in _INTERVAL:
+        scrape = f"{step}ms"
+    elif query.interval:
+        scrape = query.interval
+    return _rate_interval(query.suggested_interval_ms or step, scrape)
+
+
+def _rate_interval(interval: int, scrape: str) -> int:
+    """Wide enough for four scrapes, so that `rate` has its two samples even if some are missed."""
+    scraped = parse_interval(scrape)
+    return max(interval + scraped, 4 * scraped)
+
+
+def _align(time: int, step: int, offset: int) -> int:
+    return (time + offset) // step * step - offset
+
+
+def _rounded_seconds(milliseconds: int) -> int:
+    return (milliseconds + 500) // 1000
