@@ -82,7 +82,7 @@ def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
         values.append(pa.nulls(len(extra), pa.float64()))
     columns = [pa.chunked_array([chunk.cast(TIME_TYPE) for chunk in times], TIME_TYPE)]
     for name in sorted({name for metric in block.metrics for name in metric}):
-        fields.append(pa.field(_free_name(name), pa.dictionary(pa.int32(), pa.string())))
+        fields.append(pa.field(free_name(name), pa.dictionary(pa.int32(), pa.string())))
         columns.append(_label_column(block.metrics, name, rows))
     fields.append(pa.field(VALUE, pa.float64()))
     columns.append(pa.chunked_array(values, pa.float64()))
@@ -193,7 +193,7 @@ def _label_column(
     return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
 
 
-def _free_name(label: str) -> str:
+def free_name(label: str) -> str:
     """A label that is called like one of our own columns gets a prefix."""
     return f"label_{label}" if label in {TIME, VALUE, HISTOGRAM} else label
 

@@ -1,0 +1,178 @@
+"""The HTTP query API: which request goes where, and what its failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from headwater.context import CallContext
+from headwater.errors import (
+    DownstreamProtocolError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    ErrorSource,
+    HeadwaterError,
+    QueryError,
+)
+from headwater.sdk.http import HttpClient, HttpResponse
+
+from .answer import AnswerReader, ServerReportError, decode_answer
+from .settings import PrometheusSettings
+
+Params = list[tuple[str, str]]
+
+# Statuses whose body is a document of the API, errors included.
+_DOCUMENT_STATUSES = frozenset({400, 422, 503})
+
+
+class PrometheusApi:
+    """Requests to one server. Every request is a read, so all of them may be sent twice."""
+
+    def __init__(self, client: HttpClient, settings: PrometheusSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._custom = parse_qsl(settings.custom_query_parameters, keep_blank_values=True)
+
+    @contextmanager
+    def range_query(
+        self, expr: str, *, start: int, end: int, step: int, context: CallContext
+    ) -> Iterator[AnswerReader]:
+        """Read a matrix. Times and step are milliseconds; the reader raises the server's errors."""
+        params = [
+            ("query", expr),
+            ("start", seconds(start)),
+            ("end", seconds(end)),
+            ("step", seconds(step)),
+            *self._query_params(),
+        ]
+        with self._reading("api/v1/query_range", params, context) as reader:
+            yield reader
+
+    @contextmanager
+    def instant_query(self, expr: str, *, time: int, context: CallContext) -> Iterator[AnswerReader]:
+        """Read a vector, scalar or string, or the matrix of a range selector."""
+        params = [("query", expr), ("time", seconds(time)), *self._query_params()]
+        with self._reading("api/v1/query", params, context) as reader:
+            yield reader
+
+    def document(
+        self, path: str, params: Params, context: CallContext, *, method: str | None = None
+    ) -> bytes:
+        """The body of any other endpoint. Raises the server's error."""
+        with self.send(path, params, context, method=method) as response:
+            if response.status in _DOCUMENT_STATUSES:
+                raise self._document_error(response)
+            response.raise_for_status()
+            return response.read(limit=context.limits.max_bytes)
+
+    def send(
+        self, path: str, params: Params, context: CallContext, *, method: str | None = None
+    ) -> HttpResponse:
+        """The raw answer; `method` defaults to the configured one. A 405 for POST is tried again as GET."""
+        method = method or self._settings.http_method
+        everything = [*params, *self._custom]
+        if method == "POST":
+            response = self._client.request("POST", path, form=everything, context=context, idempotent=True)
+            if response.status != 405:
+                return response
+            response.close()
+        return self._client.request("GET", path, params=everything, context=context)
+
+    @contextmanager
+    def _reading(self, path: str, params: Params, context: CallContext) -> Iterator[AnswerReader]:
+        with self.send(path, params, context) as response:
+            if response.status in _DOCUMENT_STATUSES:
+                raise self._document_error(response)
+            response.raise_for_status()
+            reader = AnswerReader(response.stream_chunks())
+            with _reports_as_errors(response.status):
+                yield reader
+
+    def _document_error(self, response: HttpResponse) -> HeadwaterError:
+        """The error that the document of a 400, 422 or 503 reports; without one, what the body says."""
+        body = response.read(limit=1 << 20)
+        try:
+            decode_answer(body)
+        except ServerReportError as report:
+            return error_of(report, response.status)
+        except DownstreamProtocolError:
+            pass
+        text = body[:1024].decode("utf-8", "replace").strip()
+        return DownstreamServerError(
+            f"unexpected response with status code {response.status}: {text}",
+            code=response.status,
+            source=ErrorSource.from_http_status(response.status),
+            retryable=response.status == 503,
+        )
+
+    def _query_params(self) -> Params:
+        settings = self._settings
+        params: Params = []
+        if settings.query_timeout:
+            params.append(("timeout", settings.query_timeout))
+        if settings.query_stats_enabled:
+            params.append(("stats", "all"))
+        for name, threshold in (
+            ("max_samples_processed_warning_threshold", settings.max_samples_processed_warning_threshold),
+            ("max_samples_processed_error_threshold", settings.max_samples_processed_error_threshold),
+        ):
+            if threshold:
+                params.append((name, str(threshold)))
+        return params
+
+
+def seconds(milliseconds: int) -> str:
+    """Seconds with three decimals at most, exact for any time."""
+    whole, rest = divmod(abs(milliseconds), 1000)
+    sign = "-" if milliseconds < 0 else ""
+    return f"{sign}{whole}.{rest:03d}" if rest else f"{sign}{whole}"
+
+
+def error_of(report: ServerReportError, status: int) -> HeadwaterError:
+    """The typed error for `{"status": "error", "errorType": …, "error": …}`.
+
+    The text is the server's: for PromQL it names the position of the fault.
+    """
+    kind, text = report.error_type, f"{report.error_type}: {report.error}"
+    # VictoriaMetrics reports a syntax error with status 422 and "parse" in its text.
+    if kind == "bad_data" or status == 400 or (kind == "422" and "parse" in report.error):
+        return QueryError(text)
+    if kind == "timeout":
+        return DownstreamTimeoutError(text)
+    return DownstreamServerError(
+        text,
+        code=status,
+        name=kind,
+        status=status if status >= 400 else 500,
+        retryable=kind in {"unavailable", "canceled"} or status == 503,
+    )
+
+
+def read_document(body: bytes, data_type: type[Any]) -> Any:
+    """The `data` of a document as `data_type`, empty for null.
+
+    Raises DownstreamProtocolError, or the error that the document reports.
+    """
+    try:
+        parsed: Mapping[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DownstreamProtocolError("The answer is not JSON; is the data source's URL right?") from error
+    if parsed.get("status") == "error":
+        report = ServerReportError(str(parsed.get("errorType", "")), str(parsed.get("error", "")))
+        raise error_of(report, 200)
+    try:
+        return msgspec.convert(parsed.get("data") or data_type(), data_type)
+    except msgspec.ValidationError as error:
+        raise DownstreamProtocolError(f"The answer has an unexpected form: {error}.") from error
+
+
+@contextmanager
+def _reports_as_errors(status: int) -> Iterator[None]:
+    try:
+        yield
+    except ServerReportError as report:
+        raise error_of(report, status) from report

@@ -1,0 +1,208 @@
+"""`PrometheusDataSource`: from a query to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import chain
+from typing import Any
+
+from attrs import evolve
+
+from headwater.context import CallContext
+from headwater.errors import HeadwaterError, LimitExceededError, PluginRequestCanceledError
+from headwater.frames import FieldConfig, Frame, FrameMeta, Notice, Stat
+from headwater.models import CheckHealthResult, DataSourceInstanceSettings
+from headwater.sdk import DataSource
+from headwater.sdk.http import HttpClient, HttpClientSettings
+
+from . import __version__
+from .answer import AnswerReader, AnswerTail, SeriesBlock, collect
+from .api import PrometheusApi, seconds
+from .exemplars import exemplar_frame, read_exemplars, sample
+from .filters import matchers
+from .health import check_health
+from .layouts import (
+    Dress,
+    Layout,
+    empty_frame,
+    long_frame,
+    multi_frames,
+    scalar_frame,
+    wide_frame,
+)
+from .promql import add_grouping, add_matchers
+from .query import PrometheusQuery
+from .resources import ResourceRoutes
+from .settings import PrometheusSettings
+from .steps import Plan, plan
+
+
+class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, PrometheusQuery]):
+    """One server. Opens its first connection with the first query."""
+
+    def __init__(
+        self, settings: PrometheusSettings, instance: DataSourceInstanceSettings, logger: Any = None
+    ) -> None:
+        super().__init__(settings, instance, logger)
+        client_settings = HttpClientSettings.from_instance(instance)
+        self._client = HttpClient(client_settings, user_agent=f"headwater-prometheus/{__version__}")
+        self.api = PrometheusApi(self._client, settings)
+
+    def query(self, query: PrometheusQuery, context: CallContext) -> Iterator[Frame]:
+        """Frames of the range result, the instant result and the exemplars, whichever are asked for.
+
+        In the layout `multi` series are yielded while the answer arrives, in bounded memory. What the
+        server says of the whole answer (warnings, infos, statistics) stands on the result's first frame
+        or, if the answer is too large to wait for its end, on the last.
+        """
+        query.check()
+        planned = plan(query, self.settings.time_interval)
+        planned = evolve(planned, expr=_with_filters(planned.expr, query))
+        return self._frames(query, planned, context)
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        return check_health(self.api, context, verified=not self.settings.tls_skip_verify)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _frames(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Iterator[Frame]:
+        layout = Layout(query.chosen_layout)
+        if query.wants_range:
+            dress = Dress(planned.expr, query.legend_format, planned.step)
+            answer = self.api.range_query(
+                planned.expr, start=planned.start, end=planned.end, step=planned.step, context=context
+            )
+            yield from _described(_result(answer, dress, layout, context), planned)
+        if query.instant:
+            dress = Dress(planned.expr, query.legend_format)
+            answer = self.api.instant_query(planned.expr, time=planned.at, context=context)
+            yield from _described(_result(answer, dress, layout, context), planned)
+        if query.exemplar and context.headers.get("FromAlert") != "true":
+            yield self._exemplars(planned, layout, context)
+
+    def _exemplars(self, planned: Plan, layout: Layout, context: CallContext) -> Frame:
+        """Sampled for Grafana's graphs, all of them otherwise. Their failure does not fail the query."""
+        params = [
+            ("query", planned.expr),
+            ("start", seconds(planned.start)),
+            ("end", seconds(planned.end)),
+        ]
+        try:
+            exemplars = read_exemplars(self.api.document("api/v1/query_exemplars", params, context))
+        except PluginRequestCanceledError:
+            raise
+        except HeadwaterError as error:
+            context.check()
+            context.logger.warning("Exemplars could not be read.", error=str(error))
+            return exemplar_frame([]).with_notice(Notice.warning(f"Exemplars could not be read: {error}"))
+        return exemplar_frame(sample(exemplars, planned.step) if layout is Layout.MULTI else exemplars)
+
+
+def _with_filters(expr: str, query: PrometheusQuery) -> str:
+    return add_grouping(add_matchers(expr, matchers(query.scopes, query.adhoc_filters)), query.group_by_keys)
+
+
+def _result(
+    answer: AbstractContextManager[AnswerReader], dress: Dress, layout: Layout, context: CallContext
+) -> Iterator[tuple[Frame, AnswerTail | None]]:
+    """Frames in order; the tail comes with the first frame if it is known by then, else with the last."""
+    limits = context.limits
+    with answer as reader:
+        if layout is Layout.MULTI:
+            blocks = _within_limits(reader.blocks(), context)
+            frames = chain.from_iterable(multi_frames(block, dress) for block in blocks)
+        else:
+            block = collect(reader.blocks(), max_samples=limits.max_rows)
+            context.report_progress(rows=len(block.times))
+            _check_size(block, limits.max_bytes)
+            frames = chain(_laid_out(block, dress, layout, limits.max_bytes))
+        yield from _with_tail(frames, reader, dress, layout)
+
+
+def _laid_out(block: SeriesBlock, dress: Dress, layout: Layout, max_bytes: int | None) -> list[Frame]:
+    if not block.metrics:
+        return []
+    if layout is Layout.LONG:
+        return [long_frame(block, dress)]
+    return [wide_frame(block, dress, max_bytes=max_bytes)]
+
+
+def _with_tail(
+    frames: Iterator[Frame], reader: AnswerReader, dress: Dress, layout: Layout
+) -> Iterator[tuple[Frame, AnswerTail | None]]:
+    held = next(frames, None)
+    if held is None:
+        yield _without_series(reader.tail, dress, layout), reader.tail
+        return
+    tail_is_due = not reader.tail.result_type
+    if not tail_is_due:
+        yield held, reader.tail
+        yield from ((frame, None) for frame in frames)
+        return
+    for frame in frames:
+        yield held, None
+        held = frame
+    yield held, reader.tail
+
+
+def _without_series(tail: AnswerTail, dress: Dress, layout: Layout) -> Frame:
+    if tail.scalar is not None:
+        return scalar_frame(*tail.scalar, tail.result_type, dress, layout)
+    return empty_frame(dress.meta(layout, is_vector=tail.result_type == "vector"))
+
+
+def _described(frames: Iterable[tuple[Frame, AnswerTail | None]], planned: Plan) -> Iterator[Frame]:
+    """`frames` with the executed query on the first, and with what the server said of the answer."""
+    for index, (frame, tail) in enumerate(frames):
+        meta = frame.meta or FrameMeta()
+        if index == 0:
+            meta = evolve(
+                meta,
+                executed_query_string=planned.executed_query,
+                custom={**meta.custom, "calculatedMinStep": planned.step},
+            )
+        if tail is not None:
+            meta = _with_reports(meta, tail)
+        yield frame if meta is frame.meta else frame.with_(meta=meta)
+
+
+def _with_reports(meta: FrameMeta, tail: AnswerTail) -> FrameMeta:
+    notices = (*map(Notice.warning, tail.warnings), *map(Notice.info, tail.infos))
+    if tail.stats is None:
+        return evolve(meta, notices=notices) if notices else meta
+    samples = tail.stats.get("samples", {}) if isinstance(tail.stats, dict) else {}
+    total = samples.get("totalQueryableSamples")
+    named = FieldConfig(display_name="Total queryable samples")
+    return evolve(
+        meta,
+        notices=notices,
+        custom={**meta.custom, "stats": tail.stats},
+        stats=(Stat(float(total), named),) if isinstance(total, int | float) else (),
+    )
+
+
+def _within_limits(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[SeriesBlock]:
+    limits = context.limits
+    rows = size = 0
+    for block in blocks:
+        rows += len(block.times) + len(block.histograms)
+        size += block.times.nbytes + block.values.nbytes
+        context.report_progress(rows=rows, bytes=size)
+        if limits.max_rows is not None and rows > limits.max_rows:
+            raise LimitExceededError(f"The answer holds more than {limits.max_rows} samples, the row limit.")
+        if limits.max_bytes is not None and size > limits.max_bytes:
+            raise LimitExceededError(f"The answer is larger than {limits.max_bytes} bytes, the byte limit.")
+        yield block
+
+
+def _check_size(block: SeriesBlock, max_bytes: int | None) -> None:
+    """Refuse a long or wide frame that would be too large, before it is made."""
+    labels = len({name for metric in block.metrics for name in metric})
+    size = block.times.nbytes + block.values.nbytes + 4 * labels * len(block.times)
+    if max_bytes is not None and size > max_bytes:
+        raise LimitExceededError(
+            f"The answer takes {size} bytes as a frame; the byte limit is {max_bytes}. "
+            "Use a larger step, a shorter range or an aggregation."
+        )

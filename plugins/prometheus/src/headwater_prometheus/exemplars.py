@@ -1,0 +1,85 @@
+"""Exemplars: single observations, mostly with a trace id, that stand beside the series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from headwater.frames import Frame, FrameMeta
+
+from .answer import Labels
+from .api import read_document
+from .layouts import TIME, TIME_TYPE, VALUE, free_name
+from .samples import decode_number
+
+FRAME_NAME = "exemplar"
+
+
+class Exemplar(msgspec.Struct):
+    """`time` is milliseconds; `labels` are the exemplar's own over those of its series."""
+
+    time: int
+    value: float
+    labels: Labels
+
+
+class _Raw(msgspec.Struct):
+    labels: Labels
+    value: str
+    timestamp: float
+
+
+class _Series(msgspec.Struct, rename="camel"):
+    series_labels: Labels
+    exemplars: list[_Raw]
+
+
+def read_exemplars(body: bytes) -> list[Exemplar]:
+    """The exemplars of an answer of `query_exemplars`, by time."""
+    series: list[_Series] = read_document(body, list[_Series])
+    exemplars = [
+        Exemplar(round(raw.timestamp * 1000), decode_number(raw.value), {**one.series_labels, **raw.labels})
+        for one in series
+        for raw in one.exemplars
+    ]
+    return sorted(exemplars, key=lambda exemplar: exemplar.time)
+
+
+def sample(exemplars: Sequence[Exemplar], step: int) -> list[Exemplar]:
+    """Few enough to draw: of each step the largest, then each two deviations below the one kept before."""
+    if not exemplars:
+        return []
+    apart = 2 * float(np.std([exemplar.value for exemplar in exemplars]))
+    buckets: dict[int, list[Exemplar]] = {}
+    for exemplar in exemplars:
+        buckets.setdefault(exemplar.time // max(step, 1), []).append(exemplar)
+    kept: list[Exemplar] = []
+    for bucket in sorted(buckets):
+        last: float | None = None
+        for exemplar in sorted(buckets[bucket], key=lambda one: one.value, reverse=True):
+            if last is None or last - exemplar.value > apart:
+                kept.append(exemplar)
+                last = exemplar.value
+    return sorted(kept, key=lambda exemplar: exemplar.time)
+
+
+def exemplar_frame(exemplars: Sequence[Exemplar]) -> Frame:
+    """One row per exemplar: Time, Value, and a column per label, sorted by name."""
+    names = sorted({name for exemplar in exemplars for name in exemplar.labels})
+    columns = [
+        pa.array([exemplar.time for exemplar in exemplars], pa.int64()).cast(TIME_TYPE),
+        pa.array([exemplar.value for exemplar in exemplars], pa.float64()),
+        *(pa.array([exemplar.labels.get(name) for exemplar in exemplars], pa.string()) for name in names),
+    ]
+    schema = pa.schema(
+        [
+            pa.field(TIME, TIME_TYPE, nullable=False),
+            pa.field(VALUE, pa.float64()),
+            *(pa.field(free_name(name), pa.string()) for name in names),
+        ]
+    )
+    meta = FrameMeta(custom={"resultType": "exemplar"})
+    return Frame(pa.Table.from_arrays(columns, schema=schema), name=FRAME_NAME, meta=meta)

@@ -1,0 +1,29 @@
+"""The plugin object that the entry point names. Loads neither pyarrow nor urllib3."""
+
+from __future__ import annotations
+
+from headwater.sdk import DataSourcePlugin
+
+from . import __version__
+from .query import PrometheusQuery
+from .settings import PrometheusSettings
+
+
+class PrometheusPlugin(DataSourcePlugin):
+    """PromQL over HTTP: Prometheus, Mimir, Thanos, VictoriaMetrics and their like."""
+
+    id = "prometheus"
+    name = "Prometheus"
+    version = __version__
+    description = "PromQL to Arrow: series, native histograms, exemplars, warnings."
+    settings_type = PrometheusSettings
+    query_type = PrometheusQuery
+    query_text_key = "expr"
+    query_language = "promql"
+    capabilities = frozenset({"cancel", "stream", "resources"})
+    examples = (
+        {"expr": "up"},
+        {"expr": "sum by (job) (rate(http_requests_total[$__rate_interval]))", "layout": "wide"},
+        {"expr": "up", "instant": True},
+    )
+    data_source = "headwater_prometheus.datasource:PrometheusDataSource"
