@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -96,12 +96,12 @@ class Headwater:
             registry = _registry_of(self.plugins, middlewares)
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
-        self._contexts = PluginContextProvider(
+        self.plugin_contexts = PluginContextProvider(
             registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex
         )
         self._client = PluginClient(registry)
         self._workers = workers or WorkerPool()
-        self._query_service = QueryService(self._cache, self._contexts, self._client, self._workers)
+        self.query_service = QueryService(self._cache, self.plugin_contexts, self._client, self._workers)
         self._closed = False
 
     # --- data sources ------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class Headwater:
         `secure_json_data` holds plaintext secrets, which are encrypted before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.
         """
-        plugin_id = self._contexts.get(type).plugin_id
+        plugin_id = self.plugin_contexts.get(type).plugin_id
         return self.data_sources.add(AddDataSource(type=plugin_id, **fields))
 
     def update_data_source(self, data_source: str, **changes: Any) -> DataSource:
@@ -174,7 +174,7 @@ class Headwater:
         """Like `query`, for answers of any number of frames."""
         asked, context = self._prepare(data_source, query, self.limits.timeout, options)
         with context:
-            response = self._query_service.query_data([asked], context).responses.get("A")
+            response = self.query_service.query_data([asked], context).responses.get("A")
         if response is None:
             return []
         if response.error is not None:
@@ -188,7 +188,18 @@ class Headwater:
         `timeout` sets one. Close the stream, or read it to its end. Returns once the schema is known.
         """
         asked, context = self._prepare(data_source, query, None, options)
-        return _stream_of(self._query_service.query_chunked_data([asked], context), context)
+        return _stream_of(self.query_service.query_chunked_data([asked], context), context)
+
+    def query_chunks(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any
+    ) -> Generator[QueryChunk, None, None]:
+        """Like `stream`, for answers of any number of frames: their pieces as they arrive.
+
+        Close the generator to end the query. An error is a chunk, too: its `error` is set.
+        """
+        asked, context = self._prepare(data_source, query, None, options)
+        with context:
+            yield from self.query_service.query_chunked_data([asked], context)
 
     def query_data(
         self,
@@ -207,7 +218,7 @@ class Headwater:
                 if isinstance(request, Mapping)
                 else request
             )
-            return self._query_service.query_data(queries, call, user)
+            return self.query_service.query_data(queries, call, user)
 
     def query_chunked_data(
         self,
@@ -222,7 +233,7 @@ class Headwater:
             if isinstance(request, Mapping)
             else request
         )
-        return self._query_service.query_chunked_data(queries, context, user)
+        return self.query_service.query_chunked_data(queries, context, user)
 
     # --- health and resources ----------------------------------------------------------------------
 
@@ -230,12 +241,12 @@ class Headwater:
         self, data_source: str, *, timeout: float | None = 30.0, user: User | None = None
     ) -> CheckHealthResult:
         """Try a data source. A source that is down is a result with status ERROR, not an exception."""
-        plugin_context = self._contexts.get_with_data_source(self.data_source(data_source), user)
+        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
         with CallContext(timeout=timeout, limits=self.limits) as context:
             request = CheckHealthRequest(plugin_context)
             future = self._workers.submit(self._client.check_health, request, context)
             try:
-                return self._query_service.wait(future, context, plugin_context)
+                return self.query_service.wait(future, context, plugin_context)
             except DeadlineExceededError as error:
                 return CheckHealthResult.failed(str(error))
 
@@ -252,7 +263,7 @@ class Headwater:
         user: User | None = None,
     ) -> CallResourceResponse:
         """Ask a plugin for something that is not a query; the whole answer at once."""
-        plugin_context = self._contexts.get_with_data_source(self.data_source(data_source), user)
+        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
         path = path.lstrip("/")
         request = CallResourceRequest(
             plugin_context,
@@ -270,7 +281,7 @@ class Headwater:
 
     def plugin_info(self, plugin_id: str) -> PluginInfo:
         """What a plugin says of itself. Raises PluginNotRegisteredError, PluginUnavailableError."""
-        registered = self.registry.plugin(self._contexts.get(plugin_id).plugin_id)
+        registered = self.registry.plugin(self.plugin_contexts.get(plugin_id).plugin_id)
         assert registered is not None
         return registered.info
 

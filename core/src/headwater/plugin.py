@@ -46,6 +46,12 @@ class Plugin(Protocol):
     @property
     def plugin_id(self) -> str: ...
     @property
+    def implementation(self) -> object:
+        """The object that implements the hooks. Raises PluginUnavailableError."""
+        self._hooks()
+        return self._implementation
+
+    @property
     def info(self) -> PluginInfo: ...
     @property
     def target(self) -> Target: ...
@@ -123,6 +129,12 @@ class CorePlugin:
     @property
     def is_decommissioned(self) -> bool:
         return self._decommissioned
+
+    @property
+    def implementation(self) -> object:
+        """The object that implements the hooks. Raises PluginUnavailableError."""
+        self._hooks()
+        return self._implementation
 
     @property
     def info(self) -> PluginInfo:

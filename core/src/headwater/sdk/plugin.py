@@ -77,7 +77,7 @@ class DataSourcePlugin:
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:
-        self._instances = InstanceManager(self._build, _Served.close)
+        self._instances = InstanceManager(self._serve, _Served.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
         self._lock = threading.Lock()
         self._class: type[DataSource[Any, Any]] | None = None
@@ -144,9 +144,8 @@ class DataSourcePlugin:
         """Replace the data source's instance at its next use, because a worker hangs in the present one."""
         self._instances.discard(plugin_context)
 
-    # --- inside ------------------------------------------------------------------------------------
-
-    def _build(self, context: PluginContext) -> _Served:
+    def build(self, context: PluginContext) -> DataSource[Any, Any]:
+        """A new instance of the data source. Raises ValidationError, PluginUnavailableError."""
         instance = context.data_source_instance_settings
         if instance is None:
             raise ValidationError(f"plugin {self.id!r} needs a data source")
@@ -156,7 +155,12 @@ class DataSourcePlugin:
             path="jsonData",
             secrets=instance.decrypted_secure_json_data,
         )
-        return _Served(self._data_source_class()(settings, instance, _logger(self.id, instance.uid)))
+        return self._data_source_class()(settings, instance, _logger(self.id, instance.uid))
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _serve(self, context: PluginContext) -> _Served:
+        return _Served(self.build(context))
 
     def _data_source_class(self) -> type[DataSource[Any, Any]]:
         with self._lock:

@@ -29,7 +29,7 @@ def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Fram
             frame = result.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         context.check()
         return (_named(frame, query),)
-    return tuple(_named(frame, query) for frame in _frames(result))
+    return tuple(_named(_limited(frame, context), query) for frame in _frames(result))
 
 
 def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
@@ -57,6 +57,16 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
     context.check()
     if empty:
         yield rows()
+
+
+def _limited(frame: Frame, context: CallContext) -> Frame:
+    from headwater.frames import FrameStream
+
+    max_rows, max_bytes = context.limits.max_rows, context.limits.max_bytes
+    within_rows = max_rows is None or frame.num_rows <= max_rows
+    if within_rows and (max_bytes is None or frame.nbytes <= max_bytes):
+        return frame
+    return FrameStream.from_frame(frame).collect(max_rows=max_rows, max_bytes=max_bytes)
 
 
 def _frames(result: Any) -> Iterable[Frame]:

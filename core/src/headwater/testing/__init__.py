@@ -1,0 +1,20 @@
+"""For plugin authors' tests: the conformance kit. Needs the extra `headwater[testing]`."""
+
+import pytest
+
+from .features import DataSourceConfig, Features, ParameterProbe, Probes, Support, TypeProbe
+
+# Before the import below, so that a failing check shows its values.
+pytest.register_assert_rewrite("headwater.testing.conformance")
+
+from .conformance import DataSourceConformance  # noqa: E402
+
+__all__ = [
+    "DataSourceConfig",
+    "DataSourceConformance",
+    "Features",
+    "ParameterProbe",
+    "Probes",
+    "Support",
+    "TypeProbe",
+]

@@ -1,0 +1,78 @@
+"""Instances: built without I/O, independent, closed without a trace."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from headwater.host import Headwater
+from headwater.models import HealthStatus
+from headwater.testing.features import DataSourceConfig
+
+from .base import ConformanceBase, eventually
+
+_DISCARD_PORT = 9
+
+
+class LifecycleChecks(ConformanceBase):
+    def test_building_an_instance_opens_nothing(self, headwater: Headwater, config: DataSourceConfig) -> None:
+        """At a dead address only the first use may fail."""
+        self.need("network")
+        source = self.add(headwater, config, "dead", url=dead_address(config.url))
+        self.build(headwater, source).close()
+
+    def test_two_data_sources_share_no_state(self, headwater: Headwater, config: DataSourceConfig) -> None:
+        first, second = (self.add(headwater, config, name) for name in ("first", "second"))
+        expected = self.ask(headwater, first, self.probes.simple)
+        assert self.ask(headwater, second, self.probes.simple) == expected
+        headwater.remove_data_source(first)
+        assert self.ask(headwater, second, self.probes.simple) == expected
+
+    def test_an_edit_takes_effect_at_the_next_query(
+        self, headwater: Headwater, config: DataSourceConfig
+    ) -> None:
+        self.need("network")
+        source = self.add(headwater, config, "edited")
+        self.ask(headwater, source, self.probes.simple)
+        headwater.update_data_source(source, url=dead_address(config.url))
+        self.error_of(headwater, source, self.probes.simple)
+        headwater.update_data_source(source, url=config.url)
+        assert self.ask(headwater, source, self.probes.simple)
+
+    def test_closing_the_host_leaves_no_thread_and_no_file_open(self, config: DataSourceConfig) -> None:
+        """After a warm-up, because libraries keep pools of their own for the life of the process."""
+        self._use_once(config)
+        threads, files = _threads(), _open_files()
+        self._use_once(config)
+        assert eventually(lambda: _threads() <= threads, self.deadline), "threads were left running"
+        assert eventually(lambda: _open_files() <= files, self.deadline), "files or sockets were left open"
+
+    def test_an_instance_can_be_closed_unused_and_twice(self, headwater: Headwater, source: str) -> None:
+        data_source = self.build(headwater, source)
+        data_source.close()
+        data_source.close()
+
+    def _use_once(self, config: DataSourceConfig) -> None:
+        with Headwater(allow_plugins={self.plugin_id}) as host:
+            source = self.add(host, config, "once")
+            self.ask(host, source, self.probes.simple)
+            with self.stream(host, source, self.probes.rows(10)) as stream:
+                next(stream)
+            assert host.check_health(source, timeout=self.deadline).status is not HealthStatus.UNKNOWN
+
+
+def _threads() -> int:
+    """Live threads, without those that belong to the test run or to the shared watchdog."""
+    ours = ("MainThread", "headwater-watchdog", "headwater-deadline", "pytest_timeout")
+    return sum(not thread.name.startswith(ours) for thread in threading.enumerate())
+
+
+def _open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def dead_address(url: str) -> str:
+    """The same kind of address, where nobody listens."""
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://127.0.0.1:{_DISCARD_PORT}" if separator else f"127.0.0.1:{_DISCARD_PORT}"

@@ -1,0 +1,67 @@
+"""Settings: strict, with defaults written once, and errors that name the key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.errors import ValidationError
+from headwater.host import Headwater
+from headwater.testing.features import DataSourceConfig
+
+from .base import ConformanceBase
+
+_UNKNOWN = "noSuchSettingForSure"
+
+
+class SettingsChecks(ConformanceBase):
+    def test_an_unknown_setting_is_refused_by_name(
+        self, headwater: Headwater, config: DataSourceConfig
+    ) -> None:
+        source = self.add(headwater, config, "unknown-key", json_data={**config.json_data, _UNKNOWN: 1})
+        error = self.error_of(headwater, source, self.probes.simple)
+        assert isinstance(error, ValidationError)
+        assert _UNKNOWN in str(error)
+
+    def test_a_setting_of_the_wrong_type_is_refused_by_name(
+        self, headwater: Headwater, config: DataSourceConfig
+    ) -> None:
+        schema = headwater.plugin_info(self.plugin_id).settings_schema
+        for key, described in schema.get("properties", {}).items():
+            if described.get("writeOnly") or (wrong := _wrong_value(described)) is None:
+                continue
+            json_data = {**config.json_data, key: wrong}
+            source = self.add(headwater, config, f"wrong-{key}", json_data=json_data)
+            error = self.error_of(headwater, source, self.probes.simple)
+            assert isinstance(error, ValidationError), f"{key} = {wrong!r} gave {error!r}"
+            assert key in str(error)
+
+    def test_the_defaults_of_the_schema_change_nothing(
+        self, headwater: Headwater, config: DataSourceConfig
+    ) -> None:
+        """Writing every default down gives the same answer as leaving all of them out."""
+        schema = headwater.plugin_info(self.plugin_id).settings_schema
+        defaults = {
+            key: described["default"]
+            for key, described in schema.get("properties", {}).items()
+            if "default" in described and key not in config.json_data
+        }
+        plain = self.add(headwater, config, "plain")
+        written = self.add(headwater, config, "written", json_data={**config.json_data, **defaults})
+        assert self.ask(headwater, plain, self.probes.simple) == self.ask(
+            headwater, written, self.probes.simple
+        )
+
+
+def _wrong_value(described: dict[str, Any]) -> Any:
+    """A value that no JSON of this type is, None where any would do."""
+    kinds: dict[str, Any] = {
+        "string": {"not": "text"},
+        "integer": {"not": "a number"},
+        "number": {"not": "a number"},
+        "boolean": {"not": "true or false"},
+        "array": {"not": "a list"},
+        "object": ["not an object"],
+    }
+    if "enum" in described:
+        return {"not": "one of them"}
+    return kinds.get(described.get("type", ""))
