@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket as sockets
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import attrs
 import pymysql
+
 from servers.certificates import Certificates
 from servers.process import ServerProcess
 
@@ -114,6 +116,9 @@ def create_account(socket: Path) -> None:
 
 def answers(socket: Path) -> bool:
     """Whether the server lets root in, which is later than when the port opens."""
+    with sockets.socket(sockets.AF_UNIX) as probe:  # PyMySQL leaves its socket open when it is refused
+        if probe.connect_ex(str(socket)):
+            return False
     try:
         pymysql.connect(unix_socket=str(socket), user="root", connect_timeout=1, ssl_disabled=True).close()
     except pymysql.MySQLError:

@@ -16,6 +16,7 @@ from pathlib import Path
 import attrs
 import psycopg
 from psycopg import sql
+
 from servers.process import ServerProcess, find_program, free_port, unavailable
 
 USER = "headwater"

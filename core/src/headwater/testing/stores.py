@@ -120,7 +120,8 @@ class DataSourceStoreContract:
         added = store.add(a_data_source())
 
         updated = store.update(
-            attrs.evolve(added, name="renamed", json_data={"a": 1}, version=2), expected_revision=added.revision
+            attrs.evolve(added, name="renamed", json_data={"a": 1}, version=2),
+            expected_revision=added.revision,
         )
 
         assert updated.id == added.id
@@ -211,7 +212,9 @@ class DataSourceStoreContract:
         secrets = {"kept": "1", "changed": "2", "removed": "3"}
         added = service.add(AddDataSource(type="testdata", secure_json_data=secrets))
 
-        service.update(UpdateDataSource.of(added, secure_json_data={"changed": "4", "removed": "", "new": "5"}))
+        service.update(
+            UpdateDataSource.of(added, secure_json_data={"changed": "4", "removed": "", "new": "5"})
+        )
 
         stored = service.store.get_by_uid(added.uid)
         assert stored.secure_json_data["kept"] == added.secure_json_data["kept"]
@@ -260,7 +263,9 @@ class DataSourceStoreContract:
             with pytest.raises(EncryptionKeyError, match="'k9'"):
                 change("k9")
 
-    def test_a_key_that_is_active_or_used_is_not_retired(self, service: DataSourceService, ring: KeyRing) -> None:
+    def test_a_key_that_is_active_or_used_is_not_retired(
+        self, service: DataSourceService, ring: KeyRing
+    ) -> None:
         store = service.store
         first = store.active_key()
         service.add(AddDataSource(type="testdata", secure_json_data={"password": "p"}))

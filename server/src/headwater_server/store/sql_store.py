@@ -123,7 +123,7 @@ class SqlStore(SqlKeyRegister):
     def revisions(self) -> Mapping[str, int]:
         with self._transactions.read() as connection:
             rows = connection.execute(select(_sources.c.uid, _sources.c.revision))
-            return dict(rows.tuples().all())
+            return {row[0]: row[1] for row in rows}
 
     def subscribe(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
         """Calls `changed` for every change made by this object, and on PostgreSQL for those of other
