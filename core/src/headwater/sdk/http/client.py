@@ -15,7 +15,7 @@ from headwater.context import CallContext
 from headwater.errors import DownstreamProtocolError, ValidationError
 
 from .failures import TRANSPORT_ERRORS, translate
-from .interrupt import POOLS, Interrupt, interruptible_by
+from .interrupt import POOLS, HeaderListener, Interrupt, interruptible_by
 from .paths import join_path, split_path
 from .response import HttpResponse
 from .settings import HttpClientSettings, reveal
@@ -53,12 +53,14 @@ class HttpClient:
         idempotent: bool | None = None,
         timeout: float | None = None,
         max_bytes: int | None = None,
+        on_header: HeaderListener | None = None,
     ) -> HttpResponse:
         """Send one request; return as soon as status and headers are there.
 
         `path` is relative to the base URL and passes `split_path`. `form` becomes an url-encoded body.
         `idempotent` says that sending twice does no harm (default: by method). `timeout` (seconds of
-        silence) and `max_bytes` (decoded) default to the settings.
+        silence) and `max_bytes` (decoded) default to the settings. `on_header(name, value)` sees the header
+        lines while they arrive; those it returns true for are left out of the response.
 
         Raises Downstream* errors, ValidationError for an unsafe path, and the call's own error when
         `context` is cancelled or its deadline passes; then the connection is closed.
@@ -72,7 +74,7 @@ class HttpClient:
         all_headers = {**self._headers, **self._forwarded(context), **(headers or {})}
         bound = max_bytes or self.settings.options.response_limit or None
         for _ in range(_MAX_REDIRECTS + 1):
-            exchange = _Exchange(self._manager, self.settings, context, timeout, bound)
+            exchange = _Exchange(self._manager, self.settings, context, timeout, bound, on_header=on_header)
             response = exchange.send(method, url, body, all_headers, idempotent=idempotent)
             location = response.headers.get("location")
             if response.status not in {301, 302, 303, 307, 308} or not location:
@@ -140,12 +142,15 @@ class _Exchange:
         context: CallContext | None,
         timeout: float | None,
         max_bytes: int | None,
+        *,
+        on_header: HeaderListener | None,
     ) -> None:
         self._manager = manager
         self._settings = settings
         self._context = context
         self._timeout = timeout or settings.timeout
         self._max_bytes = max_bytes
+        self._on_header = on_header
 
     def send(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, idempotent: bool
@@ -153,7 +158,7 @@ class _Exchange:
         while True:
             if self._context is not None:
                 self._context.check()
-            interrupt = Interrupt()
+            interrupt = Interrupt(self._on_header)
             registration = self._context.on_cancel(interrupt.fire) if self._context is not None else None
             try:
                 with interruptible_by(interrupt):

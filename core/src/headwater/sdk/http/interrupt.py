@@ -7,10 +7,11 @@ query the server is still computing. The connections below report their socket t
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import urllib3
@@ -19,13 +20,17 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 _active = threading.local()
 
+HeaderListener = Callable[[str, str], bool]
+"""Called with name and value of each header line as it arrives; true keeps the line out of the response."""
+
 
 class Interrupt:
     """Ends the socket calls of one request. Thread-safe; `fire` may come before or after any of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_header: HeaderListener | None = None) -> None:
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
+        self.on_header = on_header
         self.fired = False
         self.reused_connection = False
 
@@ -69,7 +74,43 @@ def interruptible_by(interrupt: Interrupt) -> Iterator[None]:
         _active.interrupt = None
 
 
+class _HeaderTap:
+    """A response's file while its head is read, line by line: some servers report progress in headers."""
+
+    def __init__(self, file: Any, listener: HeaderListener) -> None:
+        self._file = file
+        self._listener = listener
+
+    def readline(self, limit: int = -1) -> bytes:
+        while True:
+            line: bytes = self._file.readline(limit)
+            name, colon, value = line.partition(b":")
+            if not colon or not self._listener(name.decode("latin-1"), value.decode("latin-1").strip()):
+                return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _ObservableResponse(http.client.HTTPResponse):
+    def begin(self) -> None:
+        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
+        if interrupt is None or interrupt.on_header is None:
+            super().begin()
+            return
+        file = self.fp
+        tap: Any = _HeaderTap(file, interrupt.on_header)
+        self.fp = tap
+        try:
+            super().begin()
+        finally:
+            if self.fp is tap:
+                self.fp = file
+
+
 class InterruptibleHTTPConnection(HTTPConnection):
+    response_class = _ObservableResponse
+
     def _new_conn(self) -> socket.socket:
         """Connect like urllib3, but let the interrupt know the socket before `connect` blocks."""
         try:
