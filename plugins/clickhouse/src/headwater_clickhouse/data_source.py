@@ -98,7 +98,9 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
 
     @resource("columns")
     def columns(self, request: ResourceRequest, context: CallContext) -> Any:
-        return self.catalog.columns(request.query.get("database", ""), request.query.get("table", ""), context)
+        return self.catalog.columns(
+            request.query.get("database", ""), request.query.get("table", ""), context
+        )
 
     @resource("functions")
     def functions(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002

@@ -9,7 +9,9 @@ from headwater.sdk.sql import Dialect, SpanKind, scan
 
 DIALECT = Dialect(backslash_escapes=True, hash_comments=True, heredocs=True)
 
-_READS = frozenset({"SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "VALUES"})
+_READS = frozenset(
+    {"SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "VALUES"}
+)
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
 _ESCAPES = {
     "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0",

@@ -30,7 +30,12 @@ class EmbeddedEngine:
     kind = "embedded"
 
     def __init__(
-        self, path: str, *, database: str = "", settings: Mapping[str, str] | None = None, read_only: bool = True
+        self,
+        path: str,
+        *,
+        database: str = "",
+        settings: Mapping[str, str] | None = None,
+        read_only: bool = True,
     ) -> None:
         self._path = path
         self._database = database
@@ -91,7 +96,7 @@ class EmbeddedEngine:
     def _give_back(self, connection: _Connection) -> None:
         connection.end()
         with self._lock:
-            if not self._closed and len(self._idle) < _IDLE_CONNECTIONS:
+            if not (self._closed or connection.spoilt) and len(self._idle) < _IDLE_CONNECTIONS:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -156,6 +161,8 @@ class _Connection:
         self.time_zone = ""
         self.read_only = False
         self._is_read_only = False
+        #: A connection whose query failed may answer its next statement with left-over output.
+        self.spoilt = False
 
     def begin(self, query_id: str, context: CallContext) -> None:
         """Mark the queries that follow with `query_id`, by which they can be killed."""
@@ -198,7 +205,7 @@ class _Connection:
                 try:
                     block = self._connection.streaming_fetch_result(running)
                 except RuntimeError as error:
-                    finished = True
+                    finished = self.spoilt = True
                     raise server_error(str(error)) from error
                 if block is None or block.size() == 0:
                     finished = True
@@ -216,10 +223,9 @@ class _Connection:
 
     def _whole(self, statement: Statement, output_format: str) -> bytes:
         try:
-            result = self._connection.query(
-                statement.sql, output_format, params=dict(statement.parameters)
-            )
+            result = self._connection.query(statement.sql, output_format, params=dict(statement.parameters))
         except RuntimeError as error:
+            self.spoilt = True
             raise server_error(str(error)) from error
         whole: bytes = result.bytes()
         return whole
@@ -231,5 +237,3 @@ def _read_block(block: bytes) -> pa.Table:
             return pa.table({})
         raise QueryError("Leave FORMAT out of the query: results are returned as Arrow.")
     return pa.ipc.open_stream(block).read_all()
-
-

@@ -43,14 +43,18 @@ class ClickHouseSettings(HttpOptions):
     )  # fmt: skip
 
     host: str = field("", aliases=("server",), doc="Where the server is, if the data source has no URL.")
-    port: int = field(0, minimum=0, maximum=65535, lenient=True, doc="HTTP port; default 8123, 8443 with TLS.")
+    port: int = field(
+        0, minimum=0, maximum=65535, lenient=True, doc="HTTP port; default 8123, 8443 with TLS."
+    )
     protocol: Literal["http", "native"] = field("http", doc="Only http: Arrow does not travel natively.")
     secure: bool = field(False, lenient=True, doc="HTTPS.")
     path: str = field("", doc="Path of the HTTP interface behind a proxy.")
     username: str = field("", doc="User, if the data source has none; the server's default is `default`.")
     default_database: str = field("", doc="Database of unqualified table names.")
     query_timeout: float = field(60.0, minimum=0, lenient=True, doc="Seconds a query may take.")
-    custom_settings: tuple[CustomSetting, ...] = field(factory=tuple, doc="ClickHouse settings of each query.")
+    custom_settings: tuple[CustomSetting, ...] = field(
+        factory=tuple, doc="ClickHouse settings of each query."
+    )
     http_headers: tuple[HeaderSetting, ...] = field(factory=tuple, doc="Headers of each request.")
     forward_grafana_headers: bool = field(False, doc="Pass the caller's headers on.")
     oauth_pass_thru_allow_fallback: bool = field(False, doc="Without a caller's token, use the password.")

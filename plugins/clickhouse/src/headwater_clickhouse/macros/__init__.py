@@ -13,9 +13,7 @@ from .statements import expand_statement
 
 __all__ = ["EXPRESSION_MACROS", "expand"]
 
-_ENGINE: MacroEngine[Scope] = MacroEngine(
-    {**EXPRESSION_MACROS, **FILTER_MACROS}, DIALECT, keep_unknown=True
-)
+_ENGINE: MacroEngine[Scope] = MacroEngine({**EXPRESSION_MACROS, **FILTER_MACROS}, DIALECT, keep_unknown=True)
 
 
 def expand(query: ClickHouseQuery) -> str:

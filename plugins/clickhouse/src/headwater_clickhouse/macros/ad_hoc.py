@@ -16,7 +16,23 @@ from .scope import Scope
 
 _OPERATORS = {"=~": "REGEXP", "!~": "NOT REGEXP"}
 _PLAIN_OPERATORS = frozenset(
-    {"=", "!=", "<>", "<", ">", "<=", ">=", "IN", "NOT IN", "LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE", "IS", "IS NOT"}
+    {
+        "=",
+        "!=",
+        "<>",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "IN",
+        "NOT IN",
+        "LIKE",
+        "NOT LIKE",
+        "ILIKE",
+        "NOT ILIKE",
+        "IS",
+        "IS NOT",
+    }
 )
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _MAP_KEY = re.compile(r"([A-Za-z_][\w.]*)\[\s*'((?:[^'\\]|\\.)*)'\s*\]")
@@ -27,7 +43,9 @@ def _ad_hoc_filters(call: MacroCall, scope: Scope) -> str:
     """`additional_table_filters={…}`: for use within SETTINGS. Each argument is a quoted table name."""
     tables = call.arguments or ()
     if not tables:
-        raise MacroError("unexpected number of arguments: $__adHocFilters expected at least 1 argument(s), received 0")
+        raise MacroError(
+            "unexpected number of arguments: $__adHocFilters expected at least 1 argument(s), received 0"
+        )
     if not all(len(table) > 2 and table[0] == table[-1] == "'" for table in tables):
         raise MacroError("$__adHocFilters expects table names in single quotes")
     condition = " AND ".join(_condition(item) for item in scope.ad_hoc_filters)

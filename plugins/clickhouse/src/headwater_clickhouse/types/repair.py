@@ -189,7 +189,9 @@ def _plan_scalar(
     match declared.name:
         case "DateTime" if pa.types.is_uint32(arrow):
             zone = str(declared.literals[0]) if declared.literals else column.time_zone
-            return Convert(wanted := pa.timestamp("s", zone), lambda array: seconds_to_timestamp(array, wanted))
+            return Convert(
+                wanted := pa.timestamp("s", zone), lambda array: seconds_to_timestamp(array, wanted)
+            )
         case "Enum8" | "Enum16" if pa.types.is_integer(arrow):
             return Convert(*enum_to_dictionary(declared.members))
         case "IPv4" if pa.types.is_uint32(arrow):

@@ -28,7 +28,9 @@ def enum_to_dictionary(
         positions[value & 0xFFFF] = position
 
     def convert(array: pa.Array) -> pa.Array:
-        values = np.asarray(array.fill_null(0) if array.null_count else array).astype(np.int16).view(np.uint16)
+        values = (
+            np.asarray(array.fill_null(0) if array.null_count else array).astype(np.int16).view(np.uint16)
+        )
         mask = np.asarray(array.is_null()) if array.null_count else None
         return pa.DictionaryArray.from_arrays(pa.array(positions[values], index_type, mask=mask), names)
 
@@ -61,9 +63,7 @@ def long_to_decimal(array: pa.Array, *, signed: bool) -> pa.Array:
 
 def long_to_text(array: pa.Array, *, signed: bool) -> pa.Array:
     """Little-endian 256-bit integers in decimal digits: no Arrow type holds all of them."""
-    return _map_distinct(
-        array, lambda raw: str(int.from_bytes(raw, "little", signed=signed)), pa.string()
-    )
+    return _map_distinct(array, lambda raw: str(int.from_bytes(raw, "little", signed=signed)), pa.string())
 
 
 def bfloat_to_float(array: pa.Array) -> pa.Array:

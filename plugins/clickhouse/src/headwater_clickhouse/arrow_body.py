@@ -1,0 +1,143 @@
+"""Read an HTTP body as an Arrow stream, and never mistake its end.
+
+pyarrow takes a body that is cut between two messages for a whole one, and an exception text for nonsense. So
+what it read last is kept, and looked at when it stops.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from headwater.errors import DownstreamProtocolError, HeadwaterError
+
+from .errors import server_error
+
+if TYPE_CHECKING:
+    from headwater.sdk.http import HttpResponse
+
+_CHUNK = 1 << 20
+#: ClickHouse cuts exception texts at 16 KiB.
+_TAIL = 32 * 1024
+_UNTAGGED = re.compile(rb"Code: \d+\. DB::Exception: .*", re.DOTALL)
+
+
+class ArrowBody(io.RawIOBase):
+    """The body as the file that `pyarrow.ipc.open_stream` reads.
+
+    Where the connection fails, reading ends early and the failure waits in `problem`, because the bytes
+    before it may hold the server's own explanation.
+    """
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self._chunks = response.stream_chunks(_CHUNK)
+        self._rest = memoryview(b"")
+        self._tail = b""
+        self._tag = response.headers.get("X-ClickHouse-Exception-Tag", "").encode()
+        self._failure: HeadwaterError | None = None
+        self._ended = False
+        self.empty = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> memoryview:  # type: ignore[override]
+        """`size` bytes, fewer only at the end."""
+        wanted = 1 << 62 if size is None or size < 0 else size
+        if len(self._rest) < wanted:
+            self._fill(wanted)
+        taken, self._rest = self._rest[:wanted], self._rest[wanted:]
+        if len(taken) < wanted:
+            self._ended = True
+        self.empty = self.empty and not taken
+        self._remember(taken)
+        return taken
+
+    def starts_with(self, mark: bytes) -> bool:
+        """Whether the bytes to be read next are `mark`."""
+        if len(self._rest) < len(mark):
+            self._fill(len(mark))
+        return bytes(self._rest[: len(mark)]) == mark
+
+    def problem(self) -> HeadwaterError | None:
+        """What went wrong, after pyarrow has stopped; None for a stream that came to its regular end.
+
+        Reads what is left of the body.
+        """
+        ended_early = self._ended
+        for chunk in [self._rest, *self._pieces()]:
+            self._remember(memoryview(chunk))
+        self._rest = memoryview(b"")
+        if text := self._exception_text():
+            return server_error(text)
+        if self._failure is not None:
+            return self._failure
+        return truncated() if ended_early else None
+
+    def _exception_text(self) -> str | None:
+        if self._tag:
+            frame = b"\r\n__exception__\r\n"
+            start = self._tail.rfind(frame + self._tag + b"\r\n")
+            if start < 0:
+                return None
+            text = self._tail[start + len(frame) + len(self._tag) + 2 :]
+            closing = re.search(rb"\n\d+ " + re.escape(self._tag) + re.escape(frame) + rb"\Z", text)
+            return (text[: closing.start()] if closing else text).decode("utf-8", "replace")
+        # Servers before 25.11 write the bare text. It only counts once reading has failed.
+        match = _UNTAGGED.search(self._tail)
+        return match[0].decode("utf-8", "replace") if match and self._ended else None
+
+    def _remember(self, data: memoryview) -> None:
+        if len(data) >= _TAIL:
+            self._tail = bytes(data[-_TAIL:])
+        elif data:
+            self._tail = (self._tail + bytes(data))[-_TAIL:]
+
+    def _fill(self, size: int) -> None:
+        pieces: list[bytes | memoryview] = [self._rest] if self._rest else []
+        have = len(self._rest)
+        for chunk in self._pieces():
+            pieces.append(chunk)
+            have += len(chunk)
+            if have >= size:
+                break
+        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._rest = memoryview(whole)
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Chunks as long as there are any; a failure is kept."""
+        while self._failure is None:
+            try:
+                chunk = next(self._chunks, None)
+            except HeadwaterError as error:
+                self._failure = error
+                return
+            if chunk is None:
+                return
+            yield chunk
+
+
+def truncated() -> DownstreamProtocolError:
+    return DownstreamProtocolError(
+        "The answer of ClickHouse ended before its end: the server, or a proxy in between, cut it off.",
+        retryable=True,
+    )
+
+
+def read_batches(reader: pa.RecordBatchStreamReader, body: ArrowBody) -> Iterator[pa.RecordBatch]:
+    """The reader's batches. Raises the server's exception, or DownstreamProtocolError for a cut stream."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            if (problem := body.problem()) is not None:
+                raise problem from None
+            return
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise (body.problem() or truncated()) from error
+        yield batch
