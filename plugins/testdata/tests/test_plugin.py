@@ -18,7 +18,7 @@ from headwater_testdata.scenarios import SCENARIOS
 @pytest.fixture
 def headwater() -> Iterator[Headwater]:
     with Headwater() as host:
-        host.data_sources.add(name="demo", type="testdata")
+        host.add_data_source(name="demo", type="testdata")
         yield host
 
 
@@ -52,8 +52,8 @@ def test_a_bad_key_is_named(headwater: Headwater, keys: dict[str, Any], path: st
 
 
 def test_health_is_as_configured(headwater: Headwater) -> None:
-    headwater.data_sources.add(name="ill", type="testdata", json_data={"healthError": "out of order"})
-    headwater.data_sources.add(name="keyed", type="testdata", secure_json_data={"apiKey": "k"})
+    headwater.add_data_source(name="ill", type="testdata", json_data={"healthError": "out of order"})
+    headwater.add_data_source(name="keyed", type="testdata", secure_json_data={"apiKey": "k"})
     assert headwater.check_health("demo").status is HealthStatus.OK
     assert headwater.check_health("ill").status is HealthStatus.ERROR
     assert headwater.check_health("ill").message == "out of order"
@@ -62,7 +62,7 @@ def test_health_is_as_configured(headwater: Headwater) -> None:
 
 
 def test_the_seed_of_the_data_source_is_the_default(headwater: Headwater) -> None:
-    headwater.data_sources.add(name="seeded", type="testdata", json_data={"seed": 9})
+    headwater.add_data_source(name="seeded", type="testdata", json_data={"seed": 9})
     rows = {"scenario": "streaming_rows", "rows": 5}
     assert headwater.query("seeded", rows).table == headwater.query("demo", {**rows, "seed": 9}).table
 
@@ -72,6 +72,13 @@ def test_resources_list_the_scenarios(headwater: Headwater) -> None:
     assert [scenario["id"] for scenario in listed] == list(SCENARIOS)
     one = json.loads(headwater.call_resource("demo", "scenarios/csv").body)
     assert one["keys"] == ["csvContent"]
+
+
+def test_a_schema_browser_sees_scenarios_as_tables(headwater: Headwater) -> None:
+    tables = json.loads(headwater.call_resource("demo", "tables").body)
+    assert [table["name"] for table in tables] == list(SCENARIOS)
+    answer = headwater.call_resource("demo", "columns", query_string="table=streaming_rows")
+    assert [column["name"] for column in json.loads(answer.body)] == ["id", "time", "city", "value"]
 
 
 def test_the_readme_names_every_scenario() -> None:

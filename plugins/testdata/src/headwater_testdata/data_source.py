@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
 
 from headwater.errors import QueryError
+from headwater.frames import Frame, FrameStream
 from headwater.sdk import CallContext, CheckHealthResult, DataSource, QueryResult, ResourceRequest, resource
 
 from .query import ScenarioQuery
@@ -37,6 +39,25 @@ class ScenarioSource(DataSource[ScenarioSettings, ScenarioQuery]):
     @resource("scenarios/{id}")
     def show_scenario(self, request: ResourceRequest, context: CallContext) -> dict[str, Any]:
         return _describe(_find(request.params["id"]))
+
+    @resource("tables")
+    def tables(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """The scenarios, as a schema browser asks for them."""
+        return [{"name": each.id, "comment": each.description} for each in SCENARIOS.values()]
+
+    @resource("columns")
+    def columns(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """The columns that scenario `table` answers with; raises what the scenario raises."""
+        result = self.query(
+            ScenarioQuery(scenario=request.query.get("table", ""), rows=1, delay_ms=1), context
+        )
+        if isinstance(result, Sequence):
+            result = result[0]
+        assert isinstance(result, Frame | FrameStream)
+        return [
+            {"name": field.name, "type": str(field.type), "nullable": field.nullable}
+            for field in result.schema
+        ]
 
 
 def _find(scenario_id: str) -> Scenario:

@@ -1,0 +1,1 @@
+"""The command line `headwater`. stdout is data, stderr is narration."""

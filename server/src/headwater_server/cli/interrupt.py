@@ -1,0 +1,37 @@
+"""Ctrl-C: the first one cancels the query at its data source, the second one leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from headwater.context import CallContext
+
+from .failures import INTERRUPTED
+
+
+@contextmanager
+def cancel_on_interrupt(context: CallContext, on_leave: Callable[[], object]) -> Iterator[None]:
+    """Within the block, SIGINT cancels `context`; a second one runs `on_leave` and ends the process."""
+
+    def cancel(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, leave)
+        click.echo("Cancelling; press Ctrl-C again to leave at once.", err=True)
+        # Not in this thread: it may hold the very locks that cancelling takes.
+        threading.Thread(target=context.cancel, name="headwater-cancel", daemon=True).start()
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        on_leave()
+        os._exit(INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

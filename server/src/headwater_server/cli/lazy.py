@@ -1,0 +1,41 @@
+"""A click group that imports a subcommand's module only when that subcommand runs."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+import click
+from attrs import frozen
+
+
+@frozen
+class LazyCommand:
+    """Where a command is, and the line that help shows of it, so that help imports nothing."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+class LazyGroup(click.Group):
+    """Commands by name. One whose module is not installed does not exist."""
+
+    def __init__(self, *args: object, lazy: Mapping[str, LazyCommand], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self._lazy = lazy
+
+    def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for name, command in self._lazy.items() if find_spec(command.module) is not None]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(context):
+            return None
+        lazy = self._lazy[name]
+        command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._lazy[name].summary) for name in self.list_commands(context)])

@@ -1,0 +1,61 @@
+"""`headwater`: options that every command shares, and the way out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from headwater_server.data_directory import ENVIRONMENT_VARIABLE, DataDirectory
+
+from .lazy import LazyCommand, LazyGroup
+
+_HERE = "headwater_server.cli"
+COMMANDS = {
+    "query": LazyCommand(
+        f"{_HERE}.query", "query", "Run a query and print its rows, or write them to a file."
+    ),
+    "schema": LazyCommand(f"{_HERE}.schema", "schema", "Show a data source's tables, or a table's columns."),
+    "ds": LazyCommand(f"{_HERE}.data_sources", "ds", "Add, list, show, test and remove data sources."),
+    "plugin": LazyCommand(f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins."),
+    "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
+    "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
+    "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
+    "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API."),
+    "token": LazyCommand(f"{_HERE}.token", "token", "Create, list and revoke API tokens."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Where data sources and keys are kept.  [env: {ENVIRONMENT_VARIABLE}]",
+)
+@click.version_option(package_name="headwater-server", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, data_dir: Path | None) -> None:
+    """Query data sources, and get Arrow.
+
+    Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 the query failed, 2 usage,
+    3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
+    """
+    context.obj = DataDirectory(data_dir) if data_dir is not None else DataDirectory.default()
+
+
+def run() -> NoReturn:
+    """The console script. Every expected failure is a sentence on stderr and an exit code."""
+    from .failures import exit_code_of, report
+
+    try:
+        result = main(prog_name="headwater", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        report(error)
+        sys.exit(exit_code_of(error))
+    sys.exit(result if isinstance(result, int) else 0)

@@ -1,0 +1,40 @@
+"""Rows to bytes: each format reads a stream of Arrow batches and writes as it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import PurePath
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from headwater.frames import FrameStream
+
+Write: TypeAlias = "Callable[[FrameStream, IO[bytes]], None]"
+
+FORMATS = ("table", "json", "jsonl", "csv", "parquet", "arrow")
+BINARY_FORMATS = frozenset({"parquet", "arrow"})
+_SUFFIXES: Mapping[str, str] = {
+    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet",
+    ".arrow": "arrow", ".arrows": "arrow", ".txt": "table",
+}  # fmt: skip
+_WRITERS = {
+    "json": ("json_lines", "write_json"),
+    "jsonl": ("json_lines", "write_json_lines"),
+    "csv": ("csv", "write_csv"),
+    "parquet": ("parquet", "write_parquet"),
+    "arrow": ("arrow", "write_arrow"),
+    "table": ("table", "write_table"),
+}
+
+
+def format_of_file(path: PurePath) -> str | None:
+    """The format that a file's suffix names, None if it names none."""
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def writer(format_name: str) -> Write:
+    """The function that writes `format_name`; imports only what that format needs."""
+    module, function = _WRITERS[format_name]
+    found: Write = getattr(import_module(f".{module}", __name__), function)
+    return found

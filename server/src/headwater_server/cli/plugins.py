@@ -1,0 +1,116 @@
+"""`headwater plugin`: what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .tables import print_records
+
+if TYPE_CHECKING:
+    from headwater.models import PluginInfo
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def plugin() -> None:
+    """Show the installed data-source plugins."""
+
+
+@plugin.command("list")
+@json_option
+def list_plugins(as_json: bool) -> None:
+    """List the plugins: id, version, distribution, state, and why one cannot be used.
+
+    Every plugin is imported, so that a broken one shows as BROKEN.
+    """
+    from headwater import Headwater
+
+    with Headwater() as headwater:
+        records = [
+            {
+                "id": record.plugin_id,
+                "version": record.version,
+                "distribution": record.distribution,
+                "state": str(record.state),
+                "reason": record.reason,
+            }
+            for record in headwater.load_plugins()
+        ]
+    print_records(
+        records, as_json=as_json, empty="No plugins are installed; try: pip install headwater-testdata"
+    )
+
+
+@plugin.command()
+@click.argument("plugin_id")
+@json_option
+def info(plugin_id: str, as_json: bool) -> None:
+    """Show a plugin's settings, secrets, query keys and examples."""
+    from headwater import Headwater
+
+    with Headwater() as headwater:
+        described = headwater.plugin_info(plugin_id)
+    if as_json:
+        _print_json(described)
+    else:
+        _print_text(described)
+
+
+def _print_json(described: PluginInfo) -> None:
+    import attrs
+    import orjson
+
+    record = attrs.asdict(described, recurse=False)
+    record["capabilities"] = sorted(described.capabilities)
+    click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2, default=dict))
+
+
+def _print_text(described: PluginInfo) -> None:
+    click.echo(f"{described.id}: {described.name} {described.version}")
+    for line in (described.description, _capabilities(described)):
+        if line:
+            click.echo(line)
+    _print_keys("Settings (--set KEY=VALUE)", described.settings_schema)
+    if described.secret_keys:
+        click.echo(f"\nSecrets (--secret KEY): {', '.join(described.secret_keys)}")
+    _print_keys("Query keys", described.query_schema)
+    if described.query_text_key:
+        click.echo(f"\nA query given as text is its {described.query_text_key}.")
+    for example in described.examples:
+        import orjson
+
+        click.echo(f"Example: {orjson.dumps(example).decode()}")
+
+
+def _capabilities(described: PluginInfo) -> str:
+    return f"Capabilities: {', '.join(sorted(described.capabilities))}" if described.capabilities else ""
+
+
+def _print_keys(title: str, schema: Any) -> None:
+    properties = {
+        key: value for key, value in schema.get("properties", {}).items() if not value.get("writeOnly")
+    }
+    if not properties:
+        return
+    click.echo(f"\n{title}:")
+    required = schema.get("required", ())
+    records = [
+        {
+            "key": key,
+            "type": _type(value),
+            "default": "required" if key in required else value.get("default", ""),
+            "meaning": value.get("description", ""),
+        }
+        for key, value in properties.items()
+    ]
+    print_records(records, as_json=False, empty="")
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    return str(schema.get("type", "any"))

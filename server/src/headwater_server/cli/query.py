@@ -1,0 +1,202 @@
+"""`headwater query`: run a query, write its rows."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from attrs import frozen
+
+from headwater_server.data_directory import DataDirectory
+
+from .inputs import parse_assignment, read_text
+from .output import BINARY_FORMATS, FORMATS, format_of_file, writer
+from .workspace import open_headwater, pass_directory
+
+if TYPE_CHECKING:
+    from headwater import CallContext, Headwater
+    from headwater.frames import FrameStream
+
+_TABLE_ROWS = 1000
+
+
+@frozen(kw_only=True)
+class QueryOptions:
+    """What the command line says of how to run a query and what to do with its rows."""
+
+    from_: str | None
+    to: str | None
+    timeout: float | None
+    params: Mapping[str, Any]
+    keys: Mapping[str, Any]
+    format: str
+    out: Path | None
+    limit: int | None
+    timing: bool
+
+    @property
+    def waits_silently(self) -> bool:
+        """Whether the terminal stays empty until the query has ended."""
+        return self.format == "table" or self.out is not None or not sys.stdout.isatty()
+
+
+@click.command()
+@click.argument("data_source")
+@click.argument("text", required=False)
+@click.option("-f", "--file", metavar="FILE", help="Read the query from FILE; - is stdin.")
+@click.option(
+    "--from", "from_", metavar="TIME", help="Start: now-6h, ISO 8601, or epoch milliseconds.  [now-1h]"
+)
+@click.option("--to", metavar="TIME", help="End.  [now]")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter, bound by the data source."
+)
+@click.option(
+    "--set", "keys", multiple=True, metavar="KEY=VALUE", help="Another key of the query; see `plugin info`."
+)
+@click.option(
+    "-o",
+    "--output",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="Default: by the suffix of --out, else table.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE once all rows are there."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"At most N rows, 0 for all.  [table: {_TABLE_ROWS}]",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Cancel after that long.",
+)
+@click.option("--timing", is_flag=True, help="Say on stderr how long it took.")
+@pass_directory
+def query(
+    directory: DataDirectory,
+    /,
+    data_source: str,
+    text: str | None,
+    file: str | None,
+    format_: str | None,
+    params: tuple[str, ...],
+    keys: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Run a query on DATA_SOURCE and print its rows.
+
+    TEXT is the query's main text (SQL, PromQL, a scenario), a query object in JSON, or - for stdin.
+    """
+    format_name = _format(format_, options["out"])
+    if options["limit"] is None and format_name == "table":
+        options["limit"] = _TABLE_ROWS
+    chosen = QueryOptions(
+        params=dict(map(parse_assignment, params)),
+        keys=dict(map(parse_assignment, keys)),
+        format=format_name,
+        **options,
+    )
+    asked = _read_query(text, file)
+    with open_headwater(directory) as headwater:
+        _run(headwater, data_source, asked, chosen)
+
+
+def _format(chosen: str | None, out: Path | None) -> str:
+    format_name = chosen or (format_of_file(out) if out is not None else None) or "table"
+    if format_name in BINARY_FORMATS and out is None and sys.stdout.isatty():
+        raise click.UsageError(f"{format_name} is not for a terminal; use --out FILE, or a pipe")
+    return format_name
+
+
+def _read_query(text: str | None, file: str | None) -> str | dict[str, Any]:
+    """The query's text, or a query object if the text is one."""
+    if (text is None) == (file is None):
+        raise click.UsageError("give the query as TEXT or with -f FILE, one of them")
+    if file is not None:
+        text = read_text(file)
+    elif text == "-":
+        text = read_text("-")
+    assert text is not None
+    if not text.strip():
+        raise click.UsageError("the query is empty")
+    return _query_object(text) or text
+
+
+def _query_object(text: str) -> dict[str, Any] | None:
+    import json
+
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], options: QueryOptions) -> None:
+    from headwater import CallContext
+
+    from .destination import Destination
+    from .interrupt import cancel_on_interrupt
+    from .progress import progress_bar
+
+    started = time.perf_counter()
+    with (
+        Destination(options.out) as destination,
+        progress_bar(wanted=options.waits_silently) as on_progress,
+        CallContext(timeout=options.timeout, limits=headwater.limits, on_progress=on_progress) as context,
+        cancel_on_interrupt(context, destination.discard),
+        _rows(headwater, data_source, asked, options, context) as stream,
+    ):
+        first = time.perf_counter()
+        writer(options.format)(stream, destination.sink)
+    _say_notices(stream)
+    if options.timing:
+        ended = time.perf_counter()
+        click.echo(
+            f"{stream.rows:,} rows, {stream.bytes:,} bytes of Arrow in {ended - started:.3f} s "
+            f"(first rows after {first - started:.3f} s)",
+            err=True,
+        )
+
+
+def _rows(
+    headwater: Headwater,
+    data_source: str,
+    asked: str | dict[str, Any],
+    options: QueryOptions,
+    context: CallContext,
+) -> FrameStream:
+    from .answers import rows_of
+
+    if isinstance(asked, str) and options.keys:
+        key = headwater.plugin_info(headwater.data_source(data_source).type).query_text_key
+        asked = {key: asked}
+    if isinstance(asked, dict):
+        asked = {**asked, **options.keys}
+    chunks = headwater.query_chunks(
+        data_source,
+        asked,
+        from_=options.from_,
+        to=options.to,
+        params=options.params or None,
+        context=context,
+    )
+    rows = rows_of(chunks, context)
+    return rows.limited(max_rows=options.limit) if options.limit else rows
+
+
+def _say_notices(stream: FrameStream) -> None:
+    for notice in stream.meta.notices if stream.meta is not None else ():
+        click.echo(f"{notice.severity}: {notice.text}", err=True)

@@ -1,0 +1,76 @@
+"""`headwater schema`: what a data source holds, from its plugin's resources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import click
+
+from headwater.errors import MethodNotImplementedError, QueryError
+from headwater_server.data_directory import DataDirectory
+
+from .plugins import json_option
+from .tables import print_records
+from .workspace import open_headwater, pass_directory
+
+if TYPE_CHECKING:
+    from headwater import Headwater
+
+# What schema browsers ask for: tables and columns of SQL-like sources, else metrics and labels, as
+# Prometheus' HTTP API gives them.
+_METRICS = "api/v1/label/__name__/values"
+_LABELS = "api/v1/labels"
+
+
+@click.command()
+@click.argument("data_source")
+@click.argument("table", required=False)
+@click.option("--database", default="", help="Default: the data source's own.")
+@json_option
+@pass_directory
+def schema(
+    directory: DataDirectory, data_source: str, table: str | None, database: str, as_json: bool
+) -> None:
+    """Show the tables of DATA_SOURCE, or the columns of TABLE; of metrics, the names and labels."""
+    with open_headwater(directory) as headwater:
+        records = _records(headwater, data_source, table, database)
+    print_records(_narrow(records), as_json=as_json, empty="Nothing found.")
+
+
+def _records(
+    headwater: Headwater, data_source: str, table: str | None, database: str
+) -> list[dict[str, Any]]:
+    try:
+        if table is None:
+            return _ask(headwater, data_source, "tables", {"database": database})
+        columns = _ask(headwater, data_source, "columns", {"database": database, "table": table})
+        if not columns:
+            raise QueryError(f"There is no table {table!r}; see `headwater schema {data_source}`.")
+        return columns
+    except MethodNotImplementedError:
+        if table is None:
+            return _ask(headwater, data_source, _METRICS, {})
+        return _ask(headwater, data_source, _LABELS, {"match[]": table})
+
+
+def _ask(headwater: Headwater, data_source: str, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+    """The resource's list of records. Raises QueryError with the server's words if it refused."""
+    import orjson
+
+    answer = headwater.call_resource(data_source, path, query_string=urlencode(query))
+    if answer.status >= 400:
+        raise QueryError(f"{path}: HTTP {answer.status}: {answer.body[:300].decode(errors='replace')}")
+    found = orjson.loads(answer.body)
+    items = found["data"] if isinstance(found, dict) and "data" in found else found
+    return [item if isinstance(item, dict) else {"name": item} for item in items]
+
+
+def _narrow(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the keys that are empty in every record, and with the same keys in each."""
+    keys = [
+        key
+        for key in dict.fromkeys(key for record in records for key in record)
+        if any(record.get(key) not in (None, "", False) for record in records)
+    ]
+    return [{key: record.get(key) for key in keys} for record in records]
