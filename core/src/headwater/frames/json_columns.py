@@ -1,4 +1,4 @@
-"""Arrow columns from parsed JSON arrays, whole columns at a time; a fault is sought only once there is one."""
+"""Arrow columns from parsed JSON arrays, whole columns at a time; a fault is looked for once there is one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from . import _json
 from .errors import FrameDecodeError
 from .field_type import FieldType
 
-_NONE = type(None)
+_NONE: type[object] = type(None)
 #: Python types that a column's values may have as they are.
-_PLAIN = {
+_PLAIN: dict[FieldType, set[type[object]]] = {
     FieldType.STRING: {str},
     FieldType.BOOL: {bool},
     FieldType.TIME: {int},
@@ -31,7 +31,7 @@ def read_column(
     """
     if field_type is FieldType.JSON:
         return _read_json(values, nullable)
-    kinds = set(map(type, values))
+    kinds: set[type[object]] = set(map(type, values))
     nulls = _NONE in kinds
     if kinds - {_NONE} - _PLAIN.get(field_type, {int}):
         values = [_coerced(field_type, value, f"{path}[{row}]") for row, value in enumerate(values)]
@@ -75,7 +75,7 @@ def _read_large_floats(values: list[Any], path: str) -> pa.Array:
 
 def _coerced(field_type: FieldType, value: Any, path: str) -> Any:
     """A value of another Python type than the column's, as Grafana's decoder takes it."""
-    kind = type(value)
+    kind: type[object] = type(value)
     if value is None or kind in _PLAIN.get(field_type, {int}):
         return value
     try:

@@ -141,9 +141,7 @@ def _field_type(field: pa.Field) -> FieldType:
 
 
 def _table(fields: list[tuple[pa.Field, FieldType]], data: Any, path: str) -> pa.Table:
-    members = _known_keys(
-        as_mapping(data or {}, path), {"values", "entities", "nanos", "factors", "enums"}, path
-    )
+    members = _known_keys(as_mapping(data or {}, path), {"values", "entities", "nanos"}, path)
     schema = pa.schema([field for field, _ in fields])
     columns = _list(members.get("values"), f"{path}.values")
     if not columns:

@@ -17,6 +17,7 @@ from .frame import Frame
 from .json_decode import MAX_BYTES, append_rows, frame_from_json, load
 from .json_encode import FrameInclude, iter_frame
 from .json_response import outcome, read_error
+from .meta import FrameMeta
 from .stream import DEFAULT_BATCH_ROWS, FrameStream
 
 MEDIA_TYPE = "text/jsonl"
@@ -41,8 +42,8 @@ def stream_chunks(
 ) -> Iterator[QueryChunk]:
     """The chunks of one frame: one per batch, at least one, and a last one with the error if it fails.
 
-    What a limit cut off is told in the same way, as an error with status 200 would not be seen: the last
-    chunk repeats the schema's `meta` in a frame without rows. Closes the stream.
+    Notices that come up on the way, such as that of a limit, follow in a frame of their own that has meta
+    and no fields: its frame id is `frame_id` with `-notices` behind. Closes the stream.
     """
     if isinstance(stream, Frame):
         stream = FrameStream.from_frame(stream, batch_rows=batch_rows)
@@ -52,6 +53,7 @@ def stream_chunks(
 
 def _chunks(stream: FrameStream, ref_id: str, frame_id: str) -> Iterator[QueryChunk]:
     started = False
+    first_notices = stream.meta.notices if stream.meta is not None else ()
     try:
         for batch in stream:
             started = True
@@ -64,9 +66,11 @@ def _chunks(stream: FrameStream, ref_id: str, frame_id: str) -> Iterator[QueryCh
         yield QueryChunk(ref_id, frame_id, error=describe(error))
         return
     if not started:
-        yield QueryChunk(
-            ref_id, frame_id, Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
-        )
+        empty = Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
+        yield QueryChunk(ref_id, frame_id, empty)
+    elif stream.meta is not None and stream.meta.notices != first_notices:
+        meta = FrameMeta(notices=stream.meta.notices[len(first_notices) :])
+        yield QueryChunk(ref_id, f"{frame_id}-notices", Frame(pa.table({}), ref_id=ref_id, meta=meta))
 
 
 def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYTES) -> Iterator[QueryChunk]:
