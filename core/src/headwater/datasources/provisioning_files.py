@@ -16,10 +16,11 @@ from headwater.secrets.secret import Secret
 from .commands import AddDataSource
 from .documents import Document, DocumentError, Place, read_document
 from .references import Resolver, UnresolvedReferenceError
+from .sealed_file import SEALED_PREFIX, SealedFile
 from .validation import validate
 
 _TOP = ("apiVersion", "datasources", "deleteDatasources", "prune")
-_FIELDS: Mapping[str, tuple[str, type]] = {
+FIELDS: Mapping[str, tuple[str, type]] = {
     "name": ("name", str),
     "type": ("type", str),
     "uid": ("uid", str),
@@ -58,13 +59,18 @@ class ProvisioningPlan:
 
 
 def read_plan(
-    paths: Iterable[str | os.PathLike[str]], environ: Mapping[str, str] | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    environ: Mapping[str, str] | None = None,
+    *,
+    seal: SealedFile | None = None,
 ) -> ProvisioningPlan:
-    """Reads and checks files, and the files of directories. Raises DocumentError with file, line and
-    column."""
+    """Reads and checks files, and the files of directories. `seal` opens secrets that an export sealed.
+
+    Raises DocumentError with file, line and column.
+    """
     environ = os.environ if environ is None else environ
     plans = [
-        _Reader(read_document(file), Resolver(environ, file.parent)).plan()
+        _Reader(read_document(file), Resolver(environ, file.parent), seal).plan()
         for path in paths
         for file in _files(Path(path))
     ]
@@ -98,9 +104,10 @@ def _refuse_clashes(data_sources: Iterable[Provisioned]) -> None:
 class _Reader:
     """Turns one document into a plan."""
 
-    def __init__(self, document: Document, resolver: Resolver) -> None:
+    def __init__(self, document: Document, resolver: Resolver, seal: SealedFile | None) -> None:
         self._document = document
         self._resolver = resolver
+        self._seal = seal
 
     def plan(self) -> ProvisioningPlan:
         top = self._document.data
@@ -118,11 +125,11 @@ class _Reader:
         )
 
     def _data_source(self, place: Place, item: dict[str, Any]) -> Provisioned:
-        self._refuse_unknown(place, item, (*_FIELDS, *_OTHER_FIELDS))
+        self._refuse_unknown(place, item, (*FIELDS, *_OTHER_FIELDS))
         self._require_first_organisation(place, item)
         values: dict[str, Any] = {
             attribute: self._scalar((*place, key), item[key], kind)
-            for key, (attribute, kind) in _FIELDS.items()
+            for key, (attribute, kind) in FIELDS.items()
             if item.get(key) is not None
         }
         for required in ("name", "type"):
@@ -142,9 +149,19 @@ class _Reader:
 
     def _secrets(self, place: Place, item: dict[str, Any]) -> dict[str, Secret]:
         return {
-            name: Secret(self._scalar((*place, "secureJsonData", name), value, str))
+            name: self._sealed((*place, "secureJsonData", name), str(item.get("uid", "")), value)
+            if isinstance(value, str) and value.startswith(SEALED_PREFIX)
+            else Secret(self._scalar((*place, "secureJsonData", name), value, str))
             for name, value in self._mapping(place, item, "secureJsonData").items()
         }
+
+    def _sealed(self, place: Place, uid: str, value: str) -> Secret:
+        if self._seal is None:
+            raise self._document.error(place, "the secret is sealed; give the key that it was exported with")
+        try:
+            return self._seal.open(uid, str(place[-1]), value)
+        except UnresolvedReferenceError as error:
+            raise self._document.error(place, str(error)) from None
 
     def _deletion(self, place: Place, item: dict[str, Any]) -> str:
         self._refuse_unknown(place, item, ("name", "orgId"))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cipher import FieldState, SecretCipher, SecretState
+    from .key_directory import DirectoryKeySource, ReadOnlyDirectoryKeySource
     from .key_sources import (
-        DirectoryKeySource,
         EnvironmentKeySource,
         InMemoryKeySource,
         KeyringKeySource,
@@ -25,7 +25,8 @@ _HOMES = {
     "FieldState": "cipher",
     "SecretCipher": "cipher",
     "SecretState": "cipher",
-    "DirectoryKeySource": "key_sources",
+    "DirectoryKeySource": "key_directory",
+    "ReadOnlyDirectoryKeySource": "key_directory",
     "EnvironmentKeySource": "key_sources",
     "InMemoryKeySource": "key_sources",
     "KeyringKeySource": "key_sources",
@@ -49,6 +50,7 @@ __all__ = [
     "KeySource",
     "KeyringKeySource",
     "LocalKey",
+    "ReadOnlyDirectoryKeySource",
     "RedactingFormatter",
     "Redactor",
     "RemoteKey",

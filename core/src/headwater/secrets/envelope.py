@@ -124,7 +124,7 @@ def record_dek_id(record: bytes) -> bytes:
 
 def wrap_aad(dek_id: bytes, owner: Owner, kek_id: str) -> bytes:
     """What a wrapped DEK is bound to. A KMS gets this as its additional data or encryption context."""
-    return _length_prefixed(b"dek/v1", dek_id, owner.tenant.encode(), owner.uid.encode(), kek_id.encode())
+    return length_prefixed(b"dek/v1", dek_id, owner.tenant.encode(), owner.uid.encode(), kek_id.encode())
 
 
 def encrypt_with(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
@@ -142,10 +142,11 @@ def decrypt_with(key: bytes, sealed: bytes, aad: bytes) -> bytes:
 
 
 def _secret_aad(owner: Owner, name: str, dek_id: bytes) -> bytes:
-    return _length_prefixed(b"secret/v1", owner.tenant.encode(), owner.uid.encode(), name.encode(), dek_id)
+    return length_prefixed(b"secret/v1", owner.tenant.encode(), owner.uid.encode(), name.encode(), dek_id)
 
 
-def _length_prefixed(*parts: bytes) -> bytes:
+def length_prefixed(*parts: bytes) -> bytes:
+    """`parts` as one byte string that no other parts give: each is preceded by its length in 4 bytes."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +42,21 @@ def check_key_id(key_id: str) -> str:
             f"{key_id!r} is not a key id: use 1 to 64 lower-case letters, digits and hyphens."
         )
     return key_id
+
+
+def decode_key(text: bytes, where: str) -> bytes:
+    """The 32 bytes of a key that is written in base64. `where` names the place in the EncryptionKeyError."""
+    try:
+        material = base64.b64decode(re.sub(rb"\s", b"", text), validate=True)
+    except binascii.Error:
+        raise EncryptionKeyError(
+            f"{where}: a key is {KEY_BYTES} bytes in base64; this is not base64."
+        ) from None
+    if len(material) != KEY_BYTES:
+        raise EncryptionKeyError(
+            f"{where}: a key is {KEY_BYTES} bytes in base64; this has {len(material)} bytes."
+        )
+    return material
 
 
 @frozen
