@@ -95,6 +95,10 @@ class SeriesBlock:
     histograms: list[HistogramSample] = field(factory=list)
     is_vector: bool = False
 
+    @classmethod
+    def empty(cls, *, is_vector: bool = False) -> SeriesBlock:
+        return cls([], [], np.empty(0, np.int64), np.empty(0, np.float64), is_vector=is_vector)
+
 
 @frozen
 class AnswerTail:
@@ -167,7 +171,7 @@ def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]
     if parsed.is_partial:
         warnings = [*warnings, "The server says that this answer is partial."]
     scalar = _scalar(data) if data.result_type in {"scalar", "string"} else None
-    block = decode_block(data.result) if scalar is None else _EMPTY
+    block = decode_block(data.result) if scalar is None else SeriesBlock.empty()
     stats = data.stats if data.stats is not None else parsed.stats
     tail = AnswerTail(
         data.result_type or ("vector" if block.is_vector else "matrix"),
@@ -222,7 +226,7 @@ def collect(blocks: Iterable[SeriesBlock], *, max_samples: int | None = None) ->
         collected.append(block)
     if len(collected) == 1:
         return collected[0]
-    return _concatenate(collected) if collected else _EMPTY
+    return _concatenate(collected) if collected else SeriesBlock.empty()
 
 
 def _concatenate(blocks: list[SeriesBlock]) -> SeriesBlock:
@@ -239,9 +243,6 @@ def _concatenate(blocks: list[SeriesBlock]) -> SeriesBlock:
         histograms,
         blocks[0].is_vector,
     )
-
-
-_EMPTY = SeriesBlock([], [], np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 def _head_of(buffer: bytearray) -> bytes:

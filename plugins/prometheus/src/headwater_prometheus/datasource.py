@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
 
+import pyarrow as pa
 from attrs import evolve
 
 from headwater.context import CallContext
@@ -25,7 +26,6 @@ from .health import check_health
 from .layouts import (
     Dress,
     Layout,
-    empty_frame,
     long_frame,
     multi_frames,
     scalar_frame,
@@ -117,16 +117,14 @@ def _result(
             block = collect(reader.blocks(), max_samples=limits.max_rows)
             context.report_progress(rows=len(block.times))
             _check_size(block, limits.max_bytes)
-            frames = chain(_laid_out(block, dress, layout, limits.max_bytes))
+            frames = chain([_laid_out(block, dress, layout, limits.max_bytes)] if block.metrics else [])
         yield from _with_tail(frames, reader, dress, layout)
 
 
-def _laid_out(block: SeriesBlock, dress: Dress, layout: Layout, max_bytes: int | None) -> list[Frame]:
-    if not block.metrics:
-        return []
-    if layout is Layout.LONG:
-        return [long_frame(block, dress)]
-    return [wide_frame(block, dress, max_bytes=max_bytes)]
+def _laid_out(block: SeriesBlock, dress: Dress, layout: Layout, max_bytes: int | None) -> Frame:
+    if layout is Layout.WIDE:
+        return wide_frame(block, dress, max_bytes=max_bytes)
+    return long_frame(block, dress)
 
 
 def _with_tail(
@@ -148,9 +146,13 @@ def _with_tail(
 
 
 def _without_series(tail: AnswerTail, dress: Dress, layout: Layout) -> Frame:
+    """A scalar, a text, or no data: in `multi` a frame with a type and no fields, else no rows."""
     if tail.scalar is not None:
         return scalar_frame(*tail.scalar, tail.result_type, dress, layout)
-    return empty_frame(dress.meta(layout, is_vector=tail.result_type == "vector"))
+    nothing = SeriesBlock.empty(is_vector=tail.result_type == "vector")
+    if layout is Layout.MULTI:
+        return Frame(pa.table({}), meta=dress.meta(layout, is_vector=nothing.is_vector))
+    return _laid_out(nothing, dress, layout, None)
 
 
 def _described(frames: Iterable[tuple[Frame, AnswerTail | None]], planned: Plan) -> Iterator[Frame]:

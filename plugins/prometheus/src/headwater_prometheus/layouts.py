@@ -99,6 +99,8 @@ def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
 def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None) -> Frame:
     """Each column is named by its series' text and carries the labels.
 
+    A series that has samples and histograms gets two columns, the second with the suffix ` histogram`.
+
     Raises LimitExceededError if the columns, filled up with nulls, would take more than `max_bytes`.
     """
     histogram_times = [sample.time for sample in block.histograms]
@@ -122,7 +124,8 @@ def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None
             fields.append(_field(series_text(metric), pa.float64(), metric, dress.config(metric)))
         if index in by_series:
             columns.append(_spread_histograms(times, by_series[index]))
-            fields.append(_field(series_text(metric), HISTOGRAM_TYPE, metric, dress.config(metric)))
+            name = series_text(metric) + (" histogram" if count else "")
+            fields.append(_field(name, HISTOGRAM_TYPE, metric, dress.config(metric)))
         start += count
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
     return Frame(table, meta=dress.meta(Layout.WIDE, is_vector=block.is_vector))
@@ -162,11 +165,6 @@ def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: L
     value_field = _field(VALUE, column.type, config=dress.config({}))
     schema = pa.schema([_field(TIME, TIME_TYPE, nullable=False), value_field])
     return Frame(pa.Table.from_arrays([times, column], schema=schema), meta=meta)
-
-
-def empty_frame(meta: FrameMeta) -> Frame:
-    """The contract's "no data": a frame with a type and no fields."""
-    return Frame(pa.table({}), meta=meta)
 
 
 def _label_column(

@@ -6,15 +6,19 @@ The rules are Grafana's. Times are milliseconds since the epoch, durations milli
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from attrs import frozen
 
-from .durations import format_interval, go_duration, parse_interval, round_interval
+from headwater.errors import QueryError, ValidationError
+from headwater.frames.intervals import format_interval, parse_interval_string, round_interval
+
 from .query import PrometheusQuery
 
 MAX_POINTS = 11_000  # per series; Prometheus refuses more
 _DEFAULT_POINTS = 1_500
 _DEFAULT_SCRAPE = "15s"
+_MILLISECOND = timedelta(milliseconds=1)
 
 _RATE_INTERVAL = {"$__rate_interval", "${__rate_interval}", "$__rate_interval_ms", "${__rate_interval_ms}"}
 _INTERVAL = {"$__interval", "${__interval}", "$__interval_ms", "${__interval_ms}"}
@@ -58,12 +62,12 @@ def step_of(query: PrometheusQuery, scrape_interval: str) -> int:
     length = max(0, query.time_range.to_ms - query.time_range.from_ms)
     is_variable = query.interval in _RATE_INTERVAL | _INTERVAL
     if query.interval and not is_variable:
-        smallest = parse_interval(query.interval)
+        smallest = _milliseconds(query.interval)
     else:
-        smallest = query.suggested_interval_ms or parse_interval(scrape)
-    calculated = max(round_interval(length // (query.max_data_points or _DEFAULT_POINTS)), smallest, 1)
+        smallest = query.suggested_interval_ms or _milliseconds(scrape)
+    calculated = max(_rounded(length // (query.max_data_points or _DEFAULT_POINTS)), smallest, 1)
     # Rounding may go down, past what the server accepts.
-    safe = max(round_interval(length // MAX_POINTS), -(-length // MAX_POINTS))
+    safe = max(_rounded(length // MAX_POINTS), -(-length // MAX_POINTS))
     step = max(calculated, safe)
     if query.interval in _RATE_INTERVAL:
         return _rate_interval(step, scrape)
@@ -76,7 +80,7 @@ def interpolate(query: PrometheusQuery, step: int, scrape_interval: str) -> str:
     rate = _rate_interval_of(query, step, scrape_interval or _DEFAULT_SCRAPE)
     values = {
         "interval_ms": str(step),
-        "interval": format_interval(step),
+        "interval": format_interval(timedelta(milliseconds=step)),
         "range_ms": str(length),
         "range_s": str(_rounded_seconds(length)),
         "range": f"{_rounded_seconds(length)}s",
@@ -98,7 +102,7 @@ def _rate_interval_of(query: PrometheusQuery, step: int, scrape: str) -> int:
 
 def _rate_interval(interval: int, scrape: str) -> int:
     """Wide enough for four scrapes, so that `rate` has its two samples even if some are missed."""
-    scraped = parse_interval(scrape)
+    scraped = _milliseconds(scrape)
     return max(interval + scraped, 4 * scraped)
 
 
@@ -108,3 +112,28 @@ def _align(time: int, step: int, offset: int) -> int:
 
 def _rounded_seconds(milliseconds: int) -> int:
     return (milliseconds + 500) // 1000
+
+
+def _rounded(milliseconds: int) -> int:
+    return round_interval(timedelta(milliseconds=milliseconds)) // _MILLISECOND
+
+
+def _milliseconds(text: str) -> int:
+    try:
+        interval = parse_interval_string(text) // _MILLISECOND
+    except ValidationError as error:
+        raise QueryError(f"{text!r} is not an interval such as 15s, 5m or 1h30m.") from error
+    if interval < 1:
+        raise QueryError(f"The interval {text!r} is shorter than a millisecond.")
+    return interval
+
+
+def go_duration(milliseconds: int) -> str:
+    """Go's text of a duration, such as `1m0s`; fractions of a second as `1500ms`, which PromQL can read."""
+    if milliseconds % 1000:
+        return f"{milliseconds}ms"
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}s"
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

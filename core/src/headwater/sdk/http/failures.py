@@ -30,13 +30,13 @@ def translate(error: Exception, origin: str, context: CallContext | None) -> Hea
     match error:
         case u.NameResolutionError():
             return DownstreamConnectionError(f"The name of {origin} cannot be resolved.")
+        case u.NewConnectionError():  # a ConnectTimeoutError to urllib3
+            detail = getattr(error.__cause__, "strerror", None) or "connection failed"
+            return DownstreamConnectionError(f"Cannot connect to {origin}: {detail}.")
         case u.ConnectTimeoutError():
             return DownstreamTimeoutError(f"{origin} did not accept a connection in time.")
         case u.ReadTimeoutError() | TimeoutError():
             return DownstreamTimeoutError(f"{origin} did not answer in time.")
-        case u.NewConnectionError():
-            detail = getattr(error.__cause__, "strerror", None) or "connection failed"
-            return DownstreamConnectionError(f"Cannot connect to {origin}: {detail}.")
         case u.ProxyError():
             return DownstreamConnectionError(f"The proxy could not reach {origin}.")
         case u.SSLError() | ssl.SSLError():

@@ -1,0 +1,380 @@
+"""What the HTTP client sends, what it accepts, and how it fails."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from headwater.context import CallContext
+from headwater.errors import (
+    DeadlineExceededError,
+    DownstreamAuthError,
+    DownstreamConnectionError,
+    DownstreamProtocolError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    ErrorSource,
+    LimitExceededError,
+    QueryCanceledError,
+    ValidationError,
+)
+from headwater.models import DataSourceInstanceSettings
+from headwater.sdk.http import HttpClient, HttpClientSettings
+from headwater.secrets import Secret
+from servers.scripted_http import Request, Script, answer, raw, serve
+
+
+def client(url: str, *, secrets: dict[str, str] | None = None, **fields: Any) -> HttpClient:
+    instance = DataSourceInstanceSettings(
+        uid="u",
+        name="n",
+        type="t",
+        url=url,
+        decrypted_secure_json_data={key: Secret(value) for key, value in (secrets or {}).items()},
+        **fields,
+    )
+    return HttpClient(HttpClientSettings.from_instance(instance), user_agent="test/1")
+
+
+def by_target(scripts: dict[str, Script]) -> Script:
+    return lambda request, connection: scripts[request.target](request, connection)
+
+
+def test_path_parameters_form_and_headers_arrive() -> None:
+    with (
+        serve(answer(b"ok")) as server,
+        client(f"{server.url}/base?tenant=a") as http,
+        http.request("POST", "api/q", params={"x": ["1", "2"]}, form={"query": "a b"}) as response,
+    ):
+        assert response.read() == b"ok"
+    (request,) = server.requests
+    assert request.target == "/base/api/q?tenant=a&x=1&x=2"
+    assert request.body == b"query=a+b"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["user-agent"] == "test/1"
+
+
+def test_connections_are_kept_and_used_again() -> None:
+    ports = []
+
+    def script(request: Request, connection: socket.socket) -> None:
+        ports.append(connection.getpeername())
+        answer(b"ok")(request, connection)
+
+    with serve(script) as server, client(server.url) as http:
+        for _ in range(3):
+            with http.request("GET", "x") as response:
+                response.read()
+    assert len(set(ports)) == 1
+
+
+def test_an_answer_that_is_not_read_to_its_end_gives_up_its_connection() -> None:
+    with serve(answer(b"x" * 5_000_000)) as server, client(server.url) as http:
+        http.request("GET", "big").close()
+        with http.request("GET", "big") as response:
+            assert len(response.read()) == 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "secrets", "authorization"),
+    [
+        (
+            {"basic_auth_enabled": True, "basic_auth_user": "me"},
+            {"basicAuthPassword": "pw"},
+            "Basic bWU6cHc=",
+        ),
+        ({}, {"bearerToken": "t0ken"}, "Bearer t0ken"),
+        ({"json_data": {"httpHeaderName1": "Authorization"}}, {"httpHeaderValue1": "Custom x"}, "Custom x"),
+    ],
+)
+def test_credentials_are_sent(fields: dict[str, Any], secrets: dict[str, str], authorization: str) -> None:
+    with serve(answer()) as server, client(server.url, secrets=secrets, **fields) as http:
+        http.request("GET").close()
+    assert server.requests[0].headers["authorization"] == authorization
+
+
+def test_the_callers_identity_is_forwarded_only_when_the_operator_says_so() -> None:
+    headers = {"Authorization": "Bearer user", "X-Id-Token": "id", "Cookie": "keep=1; drop=2"}
+    with serve(answer()) as server:
+        for json_data in ({}, {"oauthPassThru": True, "keepCookies": ["keep"]}):
+            with client(server.url, json_data=json_data) as http:
+                http.request("GET", context=CallContext(headers=headers)).close()
+    silent, forwarding = (request.headers for request in server.requests)
+    assert not {"authorization", "x-id-token", "cookie"} & silent.keys()
+    assert forwarding["authorization"] == "Bearer user"
+    assert forwarding["x-id-token"] == "id"
+    assert forwarding["cookie"] == "keep=1"
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+    with serve(answer(b"ok")) as server, client(server.url) as http, http.request("GET") as response:
+        assert response.read() == b"ok"
+
+
+def test_a_configured_proxy_gets_the_whole_url() -> None:
+    with (
+        serve(answer(b"ok")) as proxy,
+        client("http://server.test/x", json_data={"proxyUrl": proxy.url}) as http,
+    ):
+        with http.request("GET", "y") as response:
+            assert response.read() == b"ok"
+    assert proxy.requests[0].target == "http://server.test/x/y"
+
+
+def test_loopback_is_asked_for_plain_bytes_and_compression_can_be_forced() -> None:
+    packed = answer(gzip.compress(b"hello"), headers={"Content-Encoding": "gzip"})
+    with serve(packed) as server:
+        for compression in ("auto", "on"):
+            with (
+                client(server.url, json_data={"compression": compression}) as http,
+                http.request("GET") as response,
+            ):
+                assert response.read() == b"hello"
+    automatic, forced = (request.headers["accept-encoding"] for request in server.requests)
+    assert automatic == "identity"
+    assert "gzip" in forced
+
+
+def test_an_idempotent_request_is_repeated_when_the_kept_connection_died() -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        if len(server.requests) == 2:
+            connection.shutdown(socket.SHUT_RDWR)
+        else:
+            answer(b"ok")(request, connection)
+
+    with serve(script) as server, client(server.url) as http:
+        for _ in range(2):
+            with http.request("GET") as response:
+                assert response.read() == b"ok"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_request_on_a_new_connection_is_never_repeated(method: str) -> None:
+    with (
+        serve(raw(b"")) as server,
+        client(server.url) as http,
+        pytest.raises(DownstreamConnectionError, match="broke off"),
+    ):
+        http.request(method)
+    assert len(server.requests) == 1
+
+
+def test_a_post_is_not_repeated_unless_it_is_said_to_be_idempotent() -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        if len(server.requests) % 2 == 0:
+            connection.shutdown(socket.SHUT_RDWR)
+        else:
+            answer(b"ok")(request, connection)
+
+    with serve(script) as server, client(server.url) as http:
+        http.request("POST").read()
+        with pytest.raises(DownstreamConnectionError):
+            http.request("POST")
+        http.request("POST").read()
+        http.request("POST", idempotent=True).read()
+    assert len(server.requests) == 5
+
+
+def test_a_redirect_within_the_origin_is_followed() -> None:
+    moved = answer(status="307 Temporary Redirect", headers={"Location": "/new"})
+    script = by_target({"/old?q=1": moved, "/new?q=1": answer(b"here")})
+    with (
+        serve(script) as server,
+        client(server.url) as http,
+        http.request("POST", "old", params={"q": "1"}, body=b"same") as response,
+    ):
+        assert response.read() == b"here"
+    assert [request.body for request in server.requests] == [b"same", b"same"]
+
+
+def test_a_redirect_to_another_host_is_refused_and_gets_no_credentials() -> None:
+    with serve(answer(b"stolen")) as thief:
+        moved = answer(status="302 Found", headers={"Location": f"{thief.url}/x?token=1"})
+        with (
+            serve(moved) as server,
+            client(server.url, secrets={"bearerToken": "t"}) as http,
+            pytest.raises(DownstreamProtocolError, match="not followed") as failed,
+        ):
+            http.request("GET")
+    assert thief.requests == []
+    assert "token=1" not in str(failed.value)
+
+
+def test_a_circle_of_redirects_ends() -> None:
+    moved = answer(status="308 Permanent Redirect", headers={"Location": "/again"})
+    with (
+        serve(moved) as server,
+        client(server.url) as http,
+        pytest.raises(DownstreamProtocolError, match="circle"),
+    ):
+        http.request("GET")
+
+
+def test_an_unsafe_path_is_refused_before_anything_is_sent() -> None:
+    with serve(answer()) as server, client(server.url) as http, pytest.raises(ValidationError):
+        http.request("GET", "../admin")
+    assert server.requests == []
+
+
+def test_a_larger_answer_than_allowed_is_cut_off_after_decoding() -> None:
+    bomb = answer(gzip.compress(b"\0" * 50_000_000), headers={"Content-Encoding": "gzip"})
+    with (
+        serve(bomb) as server,
+        client(server.url, json_data={"responseLimit": 1_000_000}) as http,
+        http.request("GET") as response,
+        pytest.raises(LimitExceededError, match="1000000 bytes"),
+    ):
+        response.read()
+        assert response.bytes_read < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", DownstreamConnectionError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", DownstreamConnectionError),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+            DownstreamProtocolError,
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", DownstreamConnectionError),
+    ],
+)
+def test_a_broken_answer_is_a_downstream_error(data: bytes, error: type[Exception]) -> None:
+    with serve(raw(data)) as server, client(server.url) as http, pytest.raises(error):
+        http.request("GET").read()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "source"),
+    [
+        ("401 Unauthorized", DownstreamAuthError, ErrorSource.DOWNSTREAM),
+        ("403 Forbidden", DownstreamAuthError, ErrorSource.DOWNSTREAM),
+        ("504 Gateway Timeout", DownstreamTimeoutError, ErrorSource.DOWNSTREAM),
+        ("500 Internal Server Error", DownstreamServerError, ErrorSource.DOWNSTREAM),
+        ("414 URI Too Long", DownstreamServerError, ErrorSource.PLUGIN),
+    ],
+)
+def test_a_status_says_whose_fault_it_is(status: str, error: type[Any], source: ErrorSource) -> None:
+    with (
+        serve(answer(b"x" * 5000, status=status)) as server,
+        client(server.url) as http,
+        http.request("GET") as response,
+        pytest.raises(error) as failed,
+    ):
+        response.raise_for_status()
+    assert failed.value.source is source
+    assert len(str(failed.value)) < 1200
+
+
+def test_a_refused_connection_and_an_unknown_name_are_connection_errors() -> None:
+    with serve(answer()) as server:
+        url = server.url
+    for unreachable in (url, "http://nowhere.invalid"):
+        with client(unreachable) as http, pytest.raises(DownstreamConnectionError) as failed:
+            http.request("GET")
+        assert unreachable in str(failed.value)
+
+
+def test_a_silent_server_is_a_timeout() -> None:
+    with (
+        serve() as server,
+        client(server.url, json_data={"timeout": 0.1}) as http,
+        pytest.raises(DownstreamTimeoutError),
+    ):
+        http.request("GET")
+
+
+def test_cancelling_closes_the_connection_of_a_waiting_request() -> None:
+    context = CallContext(timeout=30)
+    with serve() as server, client(server.url) as http:
+        threading.Timer(0.1, context.cancel).start()
+        with pytest.raises(QueryCanceledError):
+            http.request("GET", context=context)
+        assert server.hung_up.wait(5)
+
+
+def test_the_deadline_closes_the_connection_in_the_middle_of_an_answer() -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        server.hang(request, connection)
+
+    context = CallContext(timeout=0.2)
+    with (
+        serve(script) as server,
+        client(server.url) as http,
+        http.request("GET", context=context) as response,
+    ):
+        chunks = response.stream_chunks()
+        assert next(chunks) == b"hello"
+        with pytest.raises(DeadlineExceededError):
+            next(chunks)
+        assert server.hung_up.wait(5)
+
+
+def test_a_body_that_ends_with_the_connection_is_no_success_when_cancelled() -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhalf")
+        server.hang(request, connection)
+
+    context = CallContext(timeout=0.2)
+    with (
+        serve(script) as server,
+        client(server.url) as http,
+        http.request("GET", context=context) as response,
+        pytest.raises(DeadlineExceededError),
+    ):
+        response.read()
+
+
+def test_a_cancelled_call_sends_nothing() -> None:
+    context = CallContext()
+    context.cancel()
+    with serve(answer()) as server, client(server.url) as http, pytest.raises(QueryCanceledError):
+        http.request("GET", context=context)
+    assert server.requests == []
+
+
+def test_a_body_is_a_file_that_arrow_reads() -> None:
+    table = pa.table({"n": list(range(100_000))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with (
+        serve(answer(sink.getvalue().to_pybytes())) as server,
+        client(server.url) as http,
+        http.request("GET") as response,
+        pa.ipc.open_stream(response.raw) as reader,
+    ):
+        assert reader.read_all() == table
+
+
+def test_calls_of_several_threads_do_not_disturb_each_other() -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        answer(request.target.encode() * 1000)(request, connection)
+
+    failures: list[BaseException] = []
+    with serve(script) as server, client(server.url) as http:
+
+        def work(name: str) -> None:
+            try:
+                for _ in range(20):
+                    with http.request("GET", name) as response:
+                        assert response.read() == f"/{name}".encode() * 1000
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(f"t{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert failures == []
