@@ -44,7 +44,7 @@ from .models import (
     TimeRange,
     User,
 )
-from .plugin import CorePlugin, unusable
+from .plugin import CorePlugin, Plugin, unusable
 from .plugin_context import PluginContextProvider
 from .query import QueryService
 from .registry import InMemoryRegistry, Registry
@@ -130,6 +130,7 @@ class Headwater:
         stored = self.data_source(data_source)
         self.data_sources.delete(stored.uid)
         self._cache.invalidate(stored.uid)
+        self._client.discard_instance(self.plugin_contexts.identify(stored))
 
     def data_source(self, uid_or_name: str) -> DataSource:
         """The data source with this uid or else this name. Raises DataSourceNotFoundError."""
@@ -302,7 +303,7 @@ class Headwater:
         for plugin in self.registry.plugins():
             plugin.decommission()
         for plugin in self.registry.plugins():
-            plugin.stop()
+            _stop(plugin)
         self._cache.close()
         self._workers.close()
 
@@ -441,6 +442,18 @@ def _stream_of(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStrea
         on_cancel=context.cancel,
     )
     return stream
+
+
+def _stop(plugin: Plugin) -> None:
+    """One plugin that does not end well must not keep the others from ending."""
+    try:
+        plugin.stop()
+    except Exception:
+        import structlog
+
+        structlog.get_logger("headwater").warning(
+            "Stopping a plugin failed.", plugin=plugin.plugin_id, exc_info=True
+        )
 
 
 def _close(chunks: Iterator[QueryChunk]) -> None:

@@ -21,10 +21,12 @@ __all__ = ["InstanceManager"]
 T = TypeVar("T")
 _FIRST_RETRY_SECONDS = 1.0
 _LAST_RETRY_SECONDS = 30.0
+_IDLE_SECONDS = 3600.0
+_SWEEP_SECONDS = 60.0
 
 
 class InstanceManager(Generic[T]):
-    """Builds, shares, replaces and closes instances. Thread-safe.
+    """Builds, shares, replaces and closes instances; those unused for an hour go too. Thread-safe.
 
     `build` makes an instance from a plugin context; `close` frees one. A failed build is remembered and
     raised again, with a growing pause between tries (1 s to 30 s); a changed configuration is tried at once.
@@ -44,6 +46,7 @@ class InstanceManager(Generic[T]):
         self._slots: dict[Hashable, _Slot[T]] = {}
         self._retired: list[_Live[T]] = []
         self._stopped = False
+        self._next_sweep = 0.0
 
     @contextmanager
     def use(self, context: PluginContext) -> Iterator[T]:
@@ -63,7 +66,9 @@ class InstanceManager(Generic[T]):
         with self._condition:
             if self._stopped:
                 raise PluginUnavailableError("The plugin has been stopped.")
+            idle = self._take_idle()
             slot = self._slots.setdefault(key, _Slot())
+        self._close_all(idle)
         with slot.building:
             with self._condition:
                 if slot.live is not None and slot.live.serves(configuration):
@@ -95,21 +100,28 @@ class InstanceManager(Generic[T]):
     def release(self, live: _Live[T]) -> None:
         with self._condition:
             live.users -= 1
-            closable = [live] if live.retired and live.users == 0 else []
-            for ended in closable:
-                self._retired.remove(ended)
+            live.last_used = self._clock()
+            ended = live.retired and live.users == 0
+            if ended and live in self._retired:
+                self._retired.remove(live)
             self._condition.notify_all()
-        self._close_all(closable)
+        if ended:
+            self._close_all([live])
 
     def discard(self, context: PluginContext) -> None:
-        """Replace the instance for `context` at its next use: a worker hangs in it, or it is spoilt."""
+        """Forget the instance for `context`: a worker hangs in it, or its data source is gone.
+
+        It is closed when its last user leaves, but `stop` does not wait for that.
+        """
         with self._condition:
-            slot = self._slots.get(_key(context))
-            closable = []
-            if slot is not None:
-                replaced, slot.live = slot.live, None
-                closable = self._retire(replaced)
-        self._close_all(closable)
+            slot = self._slots.pop(_key(context), None)
+            live = slot.live if slot is not None else None
+            if live is None:
+                return
+            live.retired = True
+            idle = live.users == 0
+        if idle:
+            self._close_all([live])
 
     def stop(self, timeout: float = 10.0) -> None:
         """Refuse new users, wait up to `timeout` seconds for the present ones, close everything.
@@ -137,6 +149,20 @@ class InstanceManager(Generic[T]):
         with self._condition:
             return len(self._retired) + sum(slot.live is not None for slot in self._slots.values())
 
+    def _take_idle(self) -> list[_Live[T]]:
+        """Instances that nobody has used for an hour, taken out of their places; looked for once a minute."""
+        now = self._clock()
+        if now < self._next_sweep:
+            return []
+        self._next_sweep = now + _SWEEP_SECONDS
+        idle = []
+        for slot in self._slots.values():
+            live = slot.live
+            if live is not None and live.users == 0 and now - live.last_used > _IDLE_SECONDS:
+                slot.live = None
+                idle += self._retire(live)
+        return idle
+
     def _retire(self, live: _Live[T] | None) -> list[_Live[T]]:
         """Mark `live` as replaced; the result is what can be closed now."""
         if live is None:
@@ -149,19 +175,24 @@ class InstanceManager(Generic[T]):
 
     def _close_all(self, ended: list[_Live[T]]) -> None:
         for live in ended:
-            self._close(live.instance)
+            with self._condition:
+                already, live.closed = live.closed, True
+            if not already:
+                self._close(live.instance)
 
 
 class _Live(Generic[T]):
     """An instance and the number of its users."""
 
-    __slots__ = ("configuration", "instance", "retired", "users")
+    __slots__ = ("closed", "configuration", "instance", "last_used", "retired", "users")
 
     def __init__(self, instance: T, configuration: tuple[Any, ...], users: int) -> None:
         self.instance = instance
         self.configuration = configuration
         self.users = users
+        self.last_used = 0.0
         self.retired = False
+        self.closed = False
 
     def serves(self, configuration: tuple[Any, ...]) -> bool:
         """Equal configuration, or a request that still carries an older one than ours.

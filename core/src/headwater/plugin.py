@@ -46,12 +46,6 @@ class Plugin(Protocol):
     @property
     def plugin_id(self) -> str: ...
     @property
-    def implementation(self) -> object:
-        """The object that implements the hooks. Raises PluginUnavailableError."""
-        self._hooks()
-        return self._implementation
-
-    @property
     def info(self) -> PluginInfo: ...
     @property
     def target(self) -> Target: ...

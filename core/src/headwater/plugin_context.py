@@ -54,6 +54,17 @@ class PluginContextProvider:
             namespace=self._namespace,
         )
 
+    def identify(self, data_source: DataSource) -> PluginContext:
+        """A context that names the data source and opens no secret."""
+        return PluginContext(
+            plugin_id=data_source.type,
+            org_id=data_source.org_id,
+            namespace=self._namespace,
+            data_source_instance_settings=DataSourceInstanceSettings(
+                uid=data_source.uid, name=data_source.name, type=data_source.type
+            ),
+        )
+
     def get_with_data_source(self, data_source: DataSource, user: User | None = None) -> PluginContext:
         """A context with decrypted settings. Raises PluginNotRegisteredError, SecretUnavailableError."""
         base = self.get(data_source.type, user)

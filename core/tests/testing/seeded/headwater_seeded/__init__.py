@@ -1,0 +1,1 @@
+"""A data source that is right, except for the one fault that SEEDED_FAULT names."""
