@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import frozen
 
@@ -44,8 +44,6 @@ class MacroEngine(Generic[S]):
 
     `keep_unknown` leaves unknown macros in the text; otherwise they raise MacroError.
     """
-
-    Function: TypeAlias = Callable[[MacroCall, S], str]
 
     def __init__(
         self,
