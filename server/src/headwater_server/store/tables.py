@@ -100,3 +100,21 @@ revision = Table(
 )
 """One row. Every write takes its next value first, and so all writes of all processes happen one after
 another."""
+
+api_token = Table(
+    "headwater_api_token",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", exact(190), nullable=False),
+    Column("digest", exact(64), nullable=False),
+    Column("role", exact(16), nullable=False),
+    Column("scopes", LONG_TEXT, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=True),
+    Column("last_used", BigInteger, nullable=True),
+    Column("revoked", BigInteger, nullable=True),
+    UniqueConstraint("name", name="headwater_api_token_name"),
+    UniqueConstraint("digest", name="headwater_api_token_digest"),
+    sqlite_autoincrement=True,
+)
+"""`digest` is the SHA-256 of the token in hexadecimal; the token itself is nowhere."""

@@ -1,0 +1,169 @@
+"""From the Authorization header to a principal."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+from headwater.errors import ErrorSource, HeadwaterError
+from headwater.secrets import Secret
+
+from .permissions import Principal, Role
+from .token_store import ApiToken, TokenExistsError, TokenStore
+from .tokens import digest_of, new_token
+
+_CACHE_SECONDS = 5.0
+_CACHED_TOKENS = 10_000
+_LAST_USED_EVERY = timedelta(minutes=1)
+
+OffLoop = Callable[[Callable[[], ApiToken | None]], Awaitable[ApiToken | None]]
+"""Runs a blocking look-up elsewhere than on the event loop."""
+
+
+class AuthenticationError(HeadwaterError):
+    """Nobody, or nobody we know. One text for all causes, so that it tells an attacker nothing."""
+
+    message_id = "auth.unauthorized"
+    status = 401
+    source = ErrorSource.CALLER
+
+
+class PermissionDeniedError(HeadwaterError):
+    message_id = "auth.forbidden"
+    status = 403
+    source = ErrorSource.CALLER
+
+
+@frozen
+class _Known:
+    token: ApiToken
+    until: float
+
+
+class Authenticator:
+    """Knows bearer tokens, the admin's password (basic auth), and perhaps the anonymous caller.
+
+    A token once found is trusted for five seconds: so long a revocation in another process may take. In
+    this process `forget` makes it immediate. Used from one event loop.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenStore,
+        *,
+        admin_password: Secret | None = None,
+        admin_name: str = "admin",
+        anonymous: Role | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.tokens = tokens
+        self._admin = Principal.of(f"user:{admin_name}", admin_name, Role.ADMIN)
+        self._admin_digests = None
+        if admin_password is not None and admin_password.reveal():
+            self._admin_digests = _sha256(admin_name), _sha256(admin_password.reveal())
+        self._anonymous = Principal.of("anonymous", "anonymous", anonymous) if anonymous else None
+        self._clock = clock
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._used: dict[bytes, datetime] = {}
+        self._noted: dict[bytes, datetime] = {}
+
+    async def authenticate(self, authorization: str | None, off_loop: OffLoop) -> Principal:
+        """Raises AuthenticationError; StoreError if tokens cannot be looked up."""
+        if not authorization:
+            if self._anonymous is None:
+                raise _unauthorized()
+            return self._anonymous
+        scheme, _, credentials = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return await self._bearer(credentials.strip(), off_loop)
+        if scheme.lower() == "basic":
+            return await self._basic(credentials.strip(), off_loop)
+        raise _unauthorized()
+
+    def forget(self) -> None:
+        """Look every token up anew at its next use."""
+        self._known.clear()
+
+    def note_last_used(self) -> None:
+        """Write when tokens were last used, for each at most once a minute. Blocks: call it off the loop."""
+        used, self._used = self._used, {}
+        due = {
+            digest: at
+            for digest, at in used.items()
+            if digest not in self._noted or at - self._noted[digest] >= _LAST_USED_EVERY
+        }
+        if due:
+            self.tokens.touch(due)
+            self._noted |= due
+
+    async def _bearer(self, text: str, off_loop: OffLoop) -> Principal:
+        digest = digest_of(text)
+        if digest is None:
+            raise _unauthorized()
+        token = self._cached(digest)
+        if token is None:
+            token = await off_loop(lambda: self.tokens.find(digest))
+            # The look-up is by digest: its timing tells of the digest at most, never of the token.
+            if token is None or not hmac.compare_digest(token.digest, digest):
+                raise _unauthorized()
+            self._keep(digest, token)
+        now = self._clock()
+        if token.refusal(now):
+            raise _unauthorized()
+        self._used[digest] = now
+        return token.principal
+
+    async def _basic(self, credentials: str, off_loop: OffLoop) -> Principal:
+        try:
+            name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise _unauthorized() from None
+        if colon and name == "api_key":  # Grafana takes a token as the password of this user
+            return await self._bearer(password, off_loop)
+        if self._admin_digests is None:
+            raise _unauthorized()
+        same_name = hmac.compare_digest(_sha256(name), self._admin_digests[0])
+        same_password = hmac.compare_digest(_sha256(password), self._admin_digests[1])
+        if not (same_name & same_password):
+            raise _unauthorized()
+        return self._admin
+
+    def _cached(self, digest: bytes) -> ApiToken | None:
+        known = self._known.get(digest)
+        if known is None or known.until <= time.monotonic():
+            self._known.pop(digest, None)
+            return None
+        return known.token
+
+    def _keep(self, digest: bytes, token: ApiToken) -> None:
+        self._known[digest] = _Known(token, time.monotonic() + _CACHE_SECONDS)
+        while len(self._known) > _CACHED_TOKENS:
+            self._known.popitem(last=False)
+
+
+def _unauthorized() -> AuthenticationError:
+    return AuthenticationError("Unauthorized")
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def first_admin_token(tokens: TokenStore) -> Secret | None:
+    """The token of a first start: made, as `admin`, if there has never been one, else None."""
+    if tokens.list():
+        return None
+    new = new_token()
+    try:
+        tokens.add(ApiToken(name="admin", digest=new.digest, role=Role.ADMIN))
+    except TokenExistsError:  # another process started at the same moment
+        return None
+    return new.secret
