@@ -36,7 +36,7 @@ class NativeDecoderHook(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][str(built)] = f"headwater_mysql/decode/{built.name}"
 
     def _compile(self) -> Path | None:
-        """The built module, beside its source so that editable installs find it. None if it can't be built."""
+        """The built module, beside its source so that editable installs find it; None if it can't be built."""
         if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
             return None
         source = Path(self.root) / PACKAGE / "_native.cpp"
@@ -60,7 +60,8 @@ def _unix_command(source: Path, target: Path) -> list[str]:
     undefined = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
     return [
         *compiler, "-std=c++17", *flags, "-fPIC", "-shared", "-fvisibility=hidden", *undefined,
-        f"-DPy_LIMITED_API={LIMITED_API}", f"-I{sysconfig.get_path('include')}", str(source), "-o", str(target),
+        f"-DPy_LIMITED_API={LIMITED_API}", f"-I{sysconfig.get_path('include')}",
+        str(source), "-o", str(target),
     ]  # fmt: skip
 
 

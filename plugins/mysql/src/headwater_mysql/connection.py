@@ -13,12 +13,18 @@ from typing import Final
 import pyarrow as pa
 
 from headwater.errors import QueryError
-
 from headwater_mysql.decode.rows import DecoderFactory, Framing
-from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, from_server, lost_connection
+from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
 from headwater_mysql.handshake import Session, Target, open_session
 from headwater_mysql.protocol.constants import Command
-from headwater_mysql.protocol.packets import PacketBuffer, Reader, ServerError, ServerReply, frames, parse_error, parse_ok
+from headwater_mysql.protocol.packets import (
+    PacketBuffer,
+    ServerError,
+    ServerReply,
+    frames,
+    parse_error,
+    parse_ok,
+)
 from headwater_mysql.protocol.results import (
     ResultColumns,
     ResultEnd,
@@ -94,7 +100,9 @@ class Connection:
         whole = min(-int(-(seconds or 0) // 1), 31_536_000)
         if whole == self._statement_seconds:
             return
-        variable = f"max_statement_time={whole}" if self.session.is_mariadb else f"max_execution_time={whole * 1000}"
+        variable = (
+            f"max_statement_time={whole}" if self.session.is_mariadb else f"max_execution_time={whole * 1000}"
+        )
         self.command(f"SET SESSION {variable}")
         self._statement_seconds = whole
 
@@ -115,7 +123,7 @@ class Connection:
         self._socket.close()
 
     def quiet(self) -> bool:
-        """Whether nothing has arrived while the connection rested: no farewell, no error, no end of stream."""
+        """Whether nothing has arrived while the connection rested: no farewell, no error, no end."""
         try:
             self._socket.setblocking(False)
             self._socket.recv(1)
@@ -134,7 +142,9 @@ class Connection:
                 if error.code not in UNSUPPORTED_IN_PREPARED:
                     raise
                 if parameters:
-                    raise QueryError("this statement takes no parameters: the server can't prepare it") from error
+                    raise QueryError(
+                        "this statement takes no parameters: the server can't prepare it"
+                    ) from error
         elif parameters:
             raise QueryError("parameters need the binary protocol")
         self._send(bytes((Command.QUERY,)) + sql.encode())
@@ -148,7 +158,9 @@ class Connection:
         close = frames(bytes((Command.STATEMENT_CLOSE,)) + statement.to_bytes(4, "little"))
         try:
             if len(parameters) != expected:
-                raise QueryError(f"the statement has {expected} placeholder(s), but {len(parameters)} value(s) came")
+                raise QueryError(
+                    f"the statement has {expected} placeholder(s), but {len(parameters)} value(s) came"
+                )
             self._send(_encoded(statement, parameters))
             framing = Framing(True, self.session.deprecate_eof, batch_rows)
             return self._result(framing, b"", 1, lambda: self._send_raw(close))

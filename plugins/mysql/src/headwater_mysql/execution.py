@@ -8,11 +8,13 @@ from collections.abc import Generator, Sequence
 import pyarrow as pa
 
 from headwater.errors import DeadlineExceededError, DownstreamTimeoutError
+from headwater.frames import Notice
 from headwater.sdk import CallContext
-
 from headwater_mysql.connection import Connection, Result
+from headwater_mysql.handshake import Session
 from headwater_mysql.killer import Killer
 from headwater_mysql.pool import Pool
+from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.statements import Parameter
 
 _GRACE_SECONDS = 1.0
@@ -33,6 +35,30 @@ class Execution:
         self._result: Result | None = None
         self._connection = pool.acquire(context)
         self._registration = context.on_cancel(self.cancel)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The result's columns; none before `start`, or for a statement that returns no rows."""
+        header = self._result and self._result.header
+        return header.columns if header else ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        header = self._result and self._result.header
+        return header.plan.schema if header else pa.schema([])
+
+    @property
+    def session(self) -> Session:
+        return self._connection.session
+
+    @property
+    def zero_dates(self) -> int:
+        """Dates of the result that became null so far."""
+        return self._result.zero_dates if self._result else 0
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return ()
 
     def start(self, sql: str, parameters: Sequence[Parameter] = (), *, binary: bool = True) -> Result:
         """Run the statement up to its columns. On any error the connection has been given back."""
@@ -87,5 +113,3 @@ class Execution:
         if isinstance(error, DownstreamTimeoutError) and self._context.remaining() == 0:
             return DeadlineExceededError("the query did not finish before its deadline")
         return error
-
-

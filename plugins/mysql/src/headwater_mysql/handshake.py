@@ -16,7 +16,6 @@ import pymysql
 
 from headwater.errors import DownstreamAuthError, ValidationError
 from headwater.sdk import DataSourceInstanceSettings
-
 from headwater_mysql.address import Address, parse_address
 from headwater_mysql.errors import from_connecting
 from headwater_mysql.protocol.constants import Capability
@@ -94,7 +93,7 @@ def _open_socket(address: Address, seconds: float) -> socket.socket:
 
 
 def _notice_dead_peers(remote: socket.socket) -> None:
-    """A server that vanished without a word is noticed after about a minute, queries without deadline included."""
+    """Notice a server that vanished without a word after about a minute, even without a deadline."""
     remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
@@ -104,7 +103,9 @@ def _notice_dead_peers(remote: socket.socket) -> None:
 def _log_in(target: Target, raw: socket.socket, seconds: float) -> Session:
     settings = target.settings
     password = settings.password.reveal().encode() if settings.password else b""
-    refused = {} if settings.allow_cleartext_passwords else dict.fromkeys(_CLEARTEXT_PLUGINS, _RefuseCleartext)
+    refused = (
+        {} if settings.allow_cleartext_passwords else dict.fromkeys(_CLEARTEXT_PLUGINS, _RefuseCleartext)
+    )
     driver: Any = pymysql.Connection(
         host=settings.server_name or target.address.host or "localhost",
         user=target.user,
@@ -141,7 +142,7 @@ def _take_over(driver: Any) -> Session:
     return Session(
         socket=connected,
         thread_id=int(driver.server_thread_id[0]),
-        server_version=str(driver.server_version),
+        server_version=str(driver.server_version).removeprefix("5.5.5-"),  # MariaDB's disguise
         capabilities=int(driver.server_capabilities) & int(_WANTED),
         tls_version=(connected.version() or "") if isinstance(connected, ssl.SSLSocket) else "",
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headwater.errors import DownstreamServerError, HeadwaterError
-
 from headwater_mysql.connection import Connection
 
 KILL_SECONDS: Final = 5.0
@@ -63,5 +62,7 @@ class Killer:
     def _complain(self, thread_id: int, error: HeadwaterError) -> None:
         if self._logger is not None:
             self._logger.warning(
-                "A cancelled statement could not be killed at the server.", thread_id=thread_id, exc_info=error
+                "A cancelled statement could not be killed at the server.",
+                thread_id=thread_id,
+                exc_info=error,
             )

@@ -45,7 +45,9 @@ class MySQLSettings:
     tls_mode: Literal["auto", "required"] = field(
         "auto", doc="auto: TLS if another TLS setting asks for it. required: always."
     )
-    server_name: str = field("", doc="Name the server's certificate must carry; the host of the URL if empty.")
+    server_name: str = field(
+        "", doc="Name the server's certificate must carry; the host of the URL if empty."
+    )
     allow_cleartext_passwords: bool = field(
         False, doc="Let the server ask for the password in clear (PAM, LDAP). Use it with TLS."
     )
@@ -80,4 +82,8 @@ class MySQLSettings:
 
 
 def _is_zone(name: str) -> bool:
-    return bool(re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", name)) or name == "SYSTEM" or name in available_timezones()
+    return (
+        bool(re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", name))
+        or name == "SYSTEM"
+        or name in available_timezones()
+    )

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from headwater.errors import ValidationError
 from headwater.sdk import Secret
-
 from headwater_mysql.settings import MySQLSettings
 
 
@@ -32,7 +31,9 @@ def tls_context(settings: MySQLSettings) -> ssl.SSLContext | None:
         try:
             context.load_verify_locations(cadata=authority)
         except (ssl.SSLError, ValueError) as error:
-            raise ValidationError("is not a certificate in PEM form", path="secureJsonData.tlsCACert") from error
+            raise ValidationError(
+                "is not a certificate in PEM form", path="secureJsonData.tlsCACert"
+            ) from error
     else:
         context.load_default_certs()
     if settings.tls_auth:

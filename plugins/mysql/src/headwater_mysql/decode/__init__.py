@@ -1,1 +1,1 @@
-"""Rows of the binary and the text protocol, decoded into Arrow: natively where built, with numpy elsewhere."""
+"""Rows of the binary and the text protocol into Arrow: natively where built, with numpy elsewhere."""

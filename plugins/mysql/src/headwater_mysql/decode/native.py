@@ -1,4 +1,4 @@
-"""The native row decoder: `_native.cpp` behind the face of `RowDecoder`. Importing it fails where it isn't built."""
+"""The native row decoder: `_native.cpp` behind the face of `RowDecoder`. ImportError where it isn't built."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ class NumpyRowDecoder:
     def decode(self, data: memoryview) -> int:
         used = 0
         while not self.full and self._last is None:
-            if self._joining is None and (step := self._many(bytes(data[used:]))):
-                used += step
-            elif step := self._one(data[used:]):
+            if (self._joining is None and (step := self._many(bytes(data[used:])))) or (
+                step := self._one(data[used:])
+            ):
                 used += step
             else:
                 break
@@ -74,7 +74,8 @@ class NumpyRowDecoder:
             empty = [pa.array([], column.type) for column in self._plan.columns]
             return pa.RecordBatch.from_arrays(empty, schema=self._plan.schema)
         starts, ends = np.concatenate(self._starts), np.concatenate(self._ends)
-        rows = Rows(bytes(self._data) + bytes(PADDING), starts, ends)
+        self._data += bytes(PADDING)
+        rows = Rows(self._data, starts, ends)
         decode = decode_binary if self._framing.binary else decode_text
         try:
             arrays, zero_dates = decode(rows, self._plan)

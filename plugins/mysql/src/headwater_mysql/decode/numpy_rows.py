@@ -28,7 +28,7 @@ PADDING = 16
 class Rows:
     """The payloads of some rows: `data` and where in it each row starts and ends."""
 
-    def __init__(self, data: bytes, starts: Positions, ends: Positions) -> None:
+    def __init__(self, data: bytes | bytearray, starts: Positions, ends: Positions) -> None:
         self.data = data
         self.bytes = np.frombuffer(data, np.uint8)
         self.starts = starts
@@ -134,9 +134,14 @@ def bits(rows: Rows, start: Positions, end: Positions, absent: Mask | None) -> p
 
 
 def moments(
-    plan: ColumnPlan, year: Positions, month: Positions, day: Positions, micros: Positions, absent: Mask | None
+    plan: ColumnPlan,
+    year: Positions,
+    month: Positions,
+    day: Positions,
+    micros: Positions,
+    absent: Mask | None,
 ) -> tuple[pa.Array, int]:
-    """Dates, or dates with `micros` of the day. Zero, partial and impossible dates become null; their number."""
+    """Dates, or dates with `micros` of the day; and how many were zero, partial or impossible, now null."""
     if np.any((month > 12) | (day > 31) | (year > 9999)):
         raise MalformedPacketError("a date is out of range")
     month_starts, month_days = _calendar()
@@ -152,7 +157,7 @@ def moments(
 
 @cache
 def _calendar() -> tuple[Positions, Positions]:
-    """Days from 1970-01-01 to, and days in, each month; indexed by year * 16 + month, 0 where there is none."""
+    """Days from 1970-01-01 to, and days in, each month; by year * 16 + month, 0 where there is none."""
     months = np.arange("0001-01", "10000-01", dtype="datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
     after = (months + 1).astype("datetime64[D]").astype(np.int64)
@@ -183,6 +188,8 @@ def text_durations(strings: pa.Array) -> pa.Array:
         return np.asarray(whole.to_numpy(zero_copy_only=False))
 
     value = micros_of_day(field("h"), field("m"), field("s"), field("f"))
-    negative = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), False).to_numpy(zero_copy_only=False)
+    negative = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), False).to_numpy(
+        zero_copy_only=False
+    )
     absent = strings.is_null().to_numpy(zero_copy_only=False) if strings.null_count else None
     return numbers(np.where(negative, -value, value), pa.duration("us"), absent)

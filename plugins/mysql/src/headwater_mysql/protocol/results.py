@@ -75,7 +75,13 @@ class ResultReader:
     """Reads one statement's result sets. `sequence` is the number the answer's first frame carries."""
 
     def __init__(
-        self, framing: Framing, decoder: DecoderFactory, *, utc: bool = True, received: bytes = b"", sequence: int = 1
+        self,
+        framing: Framing,
+        decoder: DecoderFactory,
+        *,
+        utc: bool = True,
+        received: bytes = b"",
+        sequence: int = 1,
     ) -> None:
         self._framing = framing
         self._make_decoder = decoder
@@ -103,7 +109,7 @@ class ResultReader:
             self._packets.feed(self._rows.take())
 
     def next_step(self) -> Step:
-        """What the received bytes say. Raises MalformedPacketError, ServerError and LocalInfileRefusedError."""
+        """What the received bytes say. Raises MalformedPacketError, ServerError, LocalInfileRefusedError."""
         while True:
             if self._state is _State.ROWS:
                 return self._next_rows()

@@ -1,0 +1,178 @@
+"""One live MySQL data source: a pool of connections, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError, QueryError, ValidationError
+from headwater.frames import FrameMeta, FrameStream, Notice
+from headwater.frames.intervals import parse_interval_string
+from headwater.sdk import (
+    CallContext,
+    CheckHealthResult,
+    DataSource,
+    DataSourceInstanceSettings,
+    QueryResult,
+    ResourceRequest,
+    resource,
+)
+from headwater_mysql.connection import Connection
+from headwater_mysql.decode.rows import choose_decoder
+from headwater_mysql.execution import Execution
+from headwater_mysql.handshake import Target
+from headwater_mysql.health import describe_failure, describe_success
+from headwater_mysql.killer import Killer
+from headwater_mysql.macros import ExpandedQuery, expand
+from headwater_mysql.metadata import Metadata
+from headwater_mysql.partitions import PartitionedRead
+from headwater_mysql.pool import Pool, PoolLimits
+from headwater_mysql.query_model import TIME_SERIES, MySQLQuery
+from headwater_mysql.series import time_series
+from headwater_mysql.settings import MySQLSettings
+from headwater_mysql.time_columns import EpochColumns
+
+
+class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
+    """Connects on first use. Thread-safe."""
+
+    def __init__(
+        self, settings: MySQLSettings, instance: DataSourceInstanceSettings, logger: Any = None
+    ) -> None:
+        super().__init__(settings, instance, logger)
+        self._target = Target.of(settings, instance)
+        self._shortest_interval = _interval(settings.time_interval)
+        try:
+            self.decoder_name, self._decoder = choose_decoder(settings.decoder)
+        except ImportError as error:
+            raise QueryError("the native decoder was not built into this installation") from error
+        limits = PoolLimits(settings.max_open_conns, settings.max_idle_conns, settings.conn_max_lifetime)
+        self.pool: Pool[Connection] = Pool(self._connect, limits, settings.connect_seconds)
+        self._killer = Killer(self._connect, logger)
+        self._metadata = Metadata(self._rows)
+
+    def query(self, query: MySQLQuery, context: CallContext) -> QueryResult:
+        """A stream for a table, a frame for a time series, None for an empty statement.
+
+        Raises errors of `headwater.errors`.
+        """
+        query.check()
+        if not query.raw_sql.strip():
+            return None
+        interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
+        expanded = expand(query.raw_sql, query.time_range, interval)
+        read = self._start(expanded, query, context)
+        stream = self._stream(read, expanded, context)
+        if query.format != TIME_SERIES:
+            return stream
+        limits = context.limits
+        frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
+        return time_series(frame, read.columns, expanded, query.time_range, limits.max_rows)
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        try:
+            execution = self._execution(context)
+            execution.start("SELECT 1")
+            for _ in execution.batches():
+                pass
+        except HeadwaterError as error:
+            context.check()
+            return describe_failure(error)
+        return describe_success(execution.session, self.decoder_name, self.pool.state)
+
+    def close(self) -> None:
+        self.pool.close()
+        self._killer.close()
+
+    @resource("databases")
+    def databases(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """Databases that the user may see: `[{"name"}]`."""
+        del request
+        return self._metadata.databases(context)
+
+    @resource("tables")
+    def tables(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """Tables and views of `?database=` (the configured one by default): name, kind, rows, comment."""
+        return self._metadata.tables(self._database(request), context)
+
+    @resource("columns")
+    def columns(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """Columns of `?table=` in `?database=`: name, type, nullability, key, default, comment."""
+        return self._metadata.columns(self._database(request), request.query.get("table", ""), context)
+
+    @resource("functions")
+    def functions(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
+        """Functions for completion: the common built-in ones and those stored in the databases."""
+        del request
+        return self._metadata.functions(context)
+
+    def _database(self, request: ResourceRequest) -> str:
+        return request.query.get("database") or self._target.database
+
+    def _connect(self, seconds: float) -> Connection:
+        return Connection.open(self._target, seconds, self._decoder)
+
+    def _execution(self, context: CallContext) -> Execution:
+        return Execution(self.pool, self._killer, context)
+
+    def _start(
+        self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext
+    ) -> Execution | PartitionedRead:
+        binary = self.settings.wire_protocol == "binary"
+
+        if query.partitions > 1:
+            return PartitionedRead.start(
+                self._execution, context, expanded.sql, query.params, query.partition_column, query.partitions
+            )
+        execution = self._execution(context)
+        execution.start(expanded.sql, query.params, binary=binary)
+        return execution
+
+    def _stream(
+        self, read: Execution | PartitionedRead, expanded: ExpandedQuery, context: CallContext
+    ) -> FrameStream:
+        epochs = EpochColumns(read.schema)
+        meta = FrameMeta(executed_query_string=expanded.sql, notices=read.notices)
+
+        def batches() -> Generator[pa.RecordBatch, None, None]:
+            try:
+                rows = size = 0
+                for batch in read.batches():
+                    stream.meta = self._with_zero_dates(meta, read.zero_dates)
+                    rows, size = rows + batch.num_rows, size + batch.nbytes
+                    context.report_progress(rows=rows, bytes=size)
+                    yield epochs.convert(batch)
+            finally:
+                read.close()
+
+        stream = FrameStream(epochs.schema, batches(), meta=meta, on_close=read.close, on_cancel=read.cancel)
+        return stream
+
+    def _with_zero_dates(self, meta: FrameMeta, count: int) -> FrameMeta:
+        if not count:
+            return meta
+        if self.settings.zero_dates == "error":
+            raise QueryError(
+                "the result holds zero or impossible dates, which the data source does not allow"
+            )
+        return meta.with_notice(Notice.warning(f"{count} zero or impossible date(s) became null"))
+
+    def _rows(self, sql: str, parameters: tuple[str, ...], context: CallContext) -> list[dict[str, Any]]:
+        """A small result as Python values, for the resources."""
+        execution = self._execution(context)
+        execution.start(sql, parameters)
+        table = pa.Table.from_batches(list(execution.batches()), execution.schema)
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
+
+
+def _interval(text: str) -> timedelta:
+    if not text:
+        return timedelta(0)
+    try:
+        return parse_interval_string(text)
+    except ValidationError as error:
+        raise ValidationError("expected an interval such as 10s", path="jsonData.timeInterval") from error

@@ -1,0 +1,198 @@
+"""From the SQL that a user wrote to the SQL that the server gets: Grafana's MySQL macros.
+
+Macros are found by a tokenizer: those in strings and comments stay as they are, and arguments may hold
+brackets, strings and other macros. Only `$__interval` and its like are replaced everywhere, strings included, because
+`$__timeGroup(time, '$__interval')` is how they are used.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from headwater.errors import MacroError, QueryError, ValidationError
+from headwater.frames.intervals import format_interval, parse_interval
+from headwater.frames.time_series import Fill, FillMode
+from headwater.models import TimeRange
+from headwater.sdk.sql import Dialect, MacroCall, MacroEngine, SpanKind, scan
+
+DIALECT: Final = Dialect(backslash_escapes=True, hash_comments=True, dash_needs_space=True)
+
+_GLOBALS = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
+_RESTRICTED = re.compile(
+    r"\bshow\s+grants\b|\b(?:session_user|system_user|user)\s*\(\s*\)|\bcurrent_user\b", re.IGNORECASE
+)
+_EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
+
+
+@attrs.frozen
+class ExpandedQuery:
+    """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did."""
+
+    sql: str
+    fill: Fill | None = None
+    fill_interval: timedelta | None = None
+
+
+@attrs.define
+class _Scope:
+    """What macros know, and what they have to say besides SQL."""
+
+    time_range: TimeRange
+    fill: Fill | None = None
+    fill_interval: timedelta | None = None
+
+    @property
+    def start(self) -> int:
+        return self.time_range.from_s
+
+    @property
+    def end(self) -> int:
+        return self.time_range.to_s
+
+    @property
+    def start_ns(self) -> int:
+        return self.time_range.from_ms * 1_000_000
+
+    @property
+    def end_ns(self) -> int:
+        return self.time_range.to_ms * 1_000_000
+
+
+def expand(sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuery:
+    """`sql` with its macros expanded. `interval` is the value of `$__interval`.
+
+    Raises MacroError; QueryError for statements that ask who the data source's user is.
+    """
+    scope = _Scope(time_range)
+    try:
+        expanded = _ENGINE.expand(_replace_globals(sql, scope, interval), scope)
+    except QueryError as error:
+        raise MacroError(f"interpolation failed: {error}") from error
+    refuse_restricted(expanded)
+    return ExpandedQuery(expanded, scope.fill, scope.fill_interval)
+
+
+def refuse_restricted(sql: str) -> None:
+    """Raises QueryError for functions that would show the data source's own account."""
+    if _RESTRICTED.search("".join(_executed(sql))):
+        raise QueryError("invalid query - it asks for the data source's own user, which is not shown")
+
+
+def _executed(sql: str) -> list[str]:
+    """The parts of `sql` that the server runs: code, and comments that are code to it (`/*! … */`)."""
+    parts = []
+    for span in scan(sql, DIALECT):
+        text = sql[span.start : span.end]
+        if span.kind is SpanKind.CODE:
+            parts.append(text)
+        elif span.kind is SpanKind.COMMENT and (marker := _EXECUTED_COMMENT.match(text)):
+            parts += [" ", *_executed(text[marker.end() : -2]), " "]
+        else:
+            parts.append(" " if span.kind is SpanKind.COMMENT else "''")
+    return parts
+
+
+def _replace_globals(sql: str, scope: _Scope, interval: timedelta) -> str:
+    values = {
+        "$__interval_ms": str(interval // timedelta(milliseconds=1)),
+        "$__interval": format_interval(interval),
+        "$__unixEpochFrom()": str(scope.start),
+        "$__unixEpochTo()": str(scope.end),
+    }
+    return _GLOBALS.sub(lambda match: values[match[0]], sql)
+
+
+def _time_column(call: MacroCall) -> str:
+    if not call.arguments or not call.arguments[0]:
+        raise MacroError(f"missing time column argument for macro {call.name}")
+    return call.arguments[0]
+
+
+def _from_unix(seconds: int) -> str:
+    """FROM_UNIXTIME knows no time before 1970."""
+    if seconds < 0:
+        return f"DATE_ADD(FROM_UNIXTIME(0), INTERVAL {seconds} SECOND)"
+    return f"FROM_UNIXTIME({seconds})"
+
+
+def _time(call: MacroCall, scope: _Scope) -> str:
+    del scope
+    return f"UNIX_TIMESTAMP({_time_column(call)}) as time_sec"
+
+
+def _time_filter(call: MacroCall, scope: _Scope) -> str:
+    return f"{_time_column(call)} BETWEEN {_from_unix(scope.start)} AND {_from_unix(scope.end)}"
+
+
+def _unix_epoch_filter(call: MacroCall, scope: _Scope) -> str:
+    column = _time_column(call)
+    return f"{column} >= {scope.start} AND {column} <= {scope.end}"
+
+
+def _unix_epoch_nano_filter(call: MacroCall, scope: _Scope) -> str:
+    column = _time_column(call)
+    return f"{column} >= {scope.start_ns} AND {column} <= {scope.end_ns}"
+
+
+def _time_group(call: MacroCall, scope: _Scope) -> str:
+    column, seconds = _group(call, scope)
+    return f"UNIX_TIMESTAMP({column}) DIV {seconds} * {seconds}"
+
+
+def _unix_epoch_group(call: MacroCall, scope: _Scope) -> str:
+    column, seconds = _group(call, scope)
+    return f"{column} DIV {seconds} * {seconds}"
+
+
+def _group(call: MacroCall, scope: _Scope) -> tuple[str, int]:
+    """Column and whole seconds of a group; a third argument asks for missing groups to be filled."""
+    arguments = call.arguments or ()
+    if len(arguments) < 2:
+        raise MacroError(f"macro {call.name} needs time column and interval")
+    text = arguments[1].strip("'\"")
+    try:
+        interval = parse_interval(text)
+    except ValidationError as error:
+        raise MacroError(f"error parsing interval {text}") from error
+    seconds = interval // timedelta(seconds=1)
+    if seconds < 1:
+        raise MacroError(f"interval must be positive, got {text}")
+    if len(arguments) > 2:
+        scope.fill, scope.fill_interval = _fill(arguments[2]), timedelta(seconds=seconds)
+    return arguments[0], seconds
+
+
+def _fill(argument: str) -> Fill:
+    text = argument.strip("'\"")
+    if text.upper() == "NULL":
+        return Fill(FillMode.NULL)
+    if text.lower() == "previous":
+        return Fill(FillMode.PREVIOUS)
+    try:
+        return Fill(FillMode.VALUE, float(text))
+    except ValueError as error:
+        raise MacroError(f"error parsing fill value {text}") from error
+
+
+_ENGINE: Final[MacroEngine[_Scope]] = MacroEngine(
+    {
+        "__time": _time,
+        "__timeEpoch": _time,
+        "__timeFilter": _time_filter,
+        "__timeFrom": lambda _, scope: _from_unix(scope.start),
+        "__timeTo": lambda _, scope: _from_unix(scope.end),
+        "__timeGroup": _time_group,
+        "__timeGroupAlias": lambda call, scope: _time_group(call, scope) + ' AS "time"',
+        "__unixEpochFilter": _unix_epoch_filter,
+        "__unixEpochNanoFilter": _unix_epoch_nano_filter,
+        "__unixEpochNanoFrom": lambda _, scope: str(scope.start_ns),
+        "__unixEpochNanoTo": lambda _, scope: str(scope.end_ns),
+        "__unixEpochGroup": _unix_epoch_group,
+        "__unixEpochGroupAlias": lambda call, scope: _unix_epoch_group(call, scope) + ' AS "time"',
+    },
+    DIALECT,
+)

@@ -1,0 +1,232 @@
+"""One result read over several connections: each reads a range of an integer column."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import pyarrow as pa
+
+from headwater.errors import QueryError
+from headwater.frames import Notice
+from headwater.sdk import CallContext
+from headwater_mysql.execution import Execution
+from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.statements import Parameter
+
+_BATCHES_AHEAD = 2
+"""Batches that each connection may have ready before the consumer takes them."""
+
+_NOTICE = Notice.info(
+    "Read over several connections: rows arrive in no order, and changes made meanwhile may be seen by some "
+    "connections only."
+)
+
+NewExecution = Callable[[CallContext], Execution]
+
+
+@attrs.frozen
+class Range:
+    """A statement that returns the rows of one range, and its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+def divide(
+    sql: str, parameters: Sequence[Parameter], column: str, low: int, high: int, count: int
+) -> list[Range]:
+    """At most `count` statements that together return every row of `sql` once.
+
+    The statement becomes a derived table, so that any SELECT can be divided; servers merge a plain one and
+    use the column's index. Rows whose column is NULL belong to the first range. The outer ranges are open: rows
+    that come to lie outside `low` and `high` meanwhile are not lost.
+    """
+    count = max(1, min(count, high - low + 1))
+    cuts = [low + (high - low + 1) * part // count for part in range(1, count)]
+    name = _quoted(column)
+    conditions: list[tuple[str, tuple[int, ...]]] = [
+        (f"p.{name} >= ? AND p.{name} < ?", pair) for pair in pairwise(cuts)
+    ]
+    if cuts:
+        conditions.insert(0, (f"p.{name} < ? OR p.{name} IS NULL", (cuts[0],)))
+        conditions.append((f"p.{name} >= ?", (cuts[-1],)))
+    else:
+        conditions.append(("TRUE", ()))
+    derived = _derived(sql)
+    return [
+        Range(f"SELECT * FROM {derived} WHERE {condition}", (*parameters, *bounds))  # noqa: S608
+        for condition, bounds in conditions
+    ]
+
+
+class PartitionedRead:
+    """Connections that read at the same time, their batches handed to one consumer in the order they come."""
+
+    notices: tuple[Notice, ...] = (_NOTICE,)
+
+    def __init__(self, new_execution: NewExecution, context: CallContext, count: int) -> None:
+        self._new_execution = new_execution
+        self._context = context.child()
+        self._ready = _Handover(_BATCHES_AHEAD * count)
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._zero_dates: dict[int, int] = {}
+        self._first: Execution | None = None
+
+    @classmethod
+    def start(
+        cls,
+        new_execution: NewExecution,
+        context: CallContext,
+        sql: str,
+        parameters: Sequence[Parameter],
+        column: str,
+        count: int,
+    ) -> PartitionedRead:
+        """Find the column's range, divide it by `count`, begin to read. Raises errors of `headwater.errors`.
+
+        The first range is begun in the calling thread, which tells the columns.
+        """
+        low, high = _bounds(new_execution(context), sql, parameters, column)
+        ranges = divide(sql, parameters, column, low, high, count)
+        read = cls(new_execution, context, len(ranges))
+        try:
+            read._first = new_execution(read._context)
+            read._first.start(ranges[0].sql, ranges[0].parameters)
+            read._run(lambda: read._hand_over(0, read._started))
+            for number, part in enumerate(ranges[1:], 1):
+                read._run(lambda number=number, part=part: read._read_range(number, part))
+        except BaseException:
+            read.close()
+            raise
+        return read
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self._started.columns
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._started.schema
+
+    @property
+    def zero_dates(self) -> int:
+        with self._lock:
+            return sum(self._zero_dates.values())
+
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """Every connection's batches. Raises the first error of any of them."""
+        try:
+            for _ in self._threads:
+                while (item := self._ready.get()) is not None:
+                    if isinstance(item, BaseException):
+                        raise item
+                    yield item
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """End all statements, at the server too. From any thread."""
+        self._ready.stop()
+        self._context.cancel()
+
+    def close(self) -> None:
+        """End what is still running and wait for the threads. Any number of times."""
+        self._ready.stop()
+        if any(thread.is_alive() for thread in self._threads) or not self._threads:
+            self._context.cancel("the partitioned read was closed")
+        for thread in self._threads:
+            thread.join()
+        if self._first is not None:
+            self._first.close()
+        self._context.close()
+
+    @property
+    def _started(self) -> Execution:
+        assert self._first is not None
+        return self._first
+
+    def _run(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=f"headwater-mysql-read-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _read_range(self, number: int, part: Range) -> None:
+        try:
+            execution = self._new_execution(self._context)
+            execution.start(part.sql, part.parameters)
+            if execution.schema != self.schema:
+                execution.close()
+                raise QueryError("the partitions have different columns")
+        except BaseException as error:
+            self._ready.put(error)
+            return
+        self._hand_over(number, execution)
+
+    def _hand_over(self, number: int, execution: Execution) -> None:
+        try:
+            for batch in execution.batches():
+                with self._lock:
+                    self._zero_dates[number] = execution.zero_dates
+                self._ready.put(batch)
+            self._ready.put(None)
+        except BaseException as error:
+            self._ready.put(error)
+
+
+class _Handover:
+    """A bounded queue that can be stopped: afterwards nobody waits, and what is put is dropped."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: deque[Any] = deque()
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    def put(self, item: pa.RecordBatch | BaseException | None) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._size)
+            if not self._stopped:
+                self._items.append(item)
+                self._changed.notify_all()
+
+    def get(self) -> Any:
+        """The next item; None also once stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._items)
+            if not self._items:
+                return None
+            self._changed.notify_all()
+            return self._items.popleft()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+
+def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], column: str) -> tuple[int, int]:
+    """The smallest and the largest value of the column; 0 and 0 without any."""
+    name = _quoted(column)
+    bounds = f"SELECT MIN(p.{name}) AS low, MAX(p.{name}) AS high FROM {_derived(sql)}"  # noqa: S608
+    execution.start(bounds, parameters)
+    (row,) = pa.Table.from_batches(list(execution.batches()), execution.schema).to_pylist()
+    if row["low"] is None:
+        return 0, 0
+    if not isinstance(row["low"], int):
+        raise QueryError(f"the partition column {column!r} is not an integer")
+    return row["low"], row["high"]
+
+
+def _derived(sql: str) -> str:
+    """The line breaks keep a comment at the statement's end from swallowing the bracket."""
+    return f"(\n{sql.rstrip().rstrip(';')}\n) AS p"
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

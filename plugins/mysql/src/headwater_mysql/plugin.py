@@ -1,0 +1,42 @@
+"""The entry point: what the plugin is, without loading a driver."""
+
+from __future__ import annotations
+
+from headwater.sdk import DataSourcePlugin
+from headwater_mysql.query_model import MySQLQuery
+from headwater_mysql.settings import MySQLSettings
+
+__all__ = ["MySQLPlugin"]
+
+
+class MySQLPlugin(DataSourcePlugin):
+    id = "mysql"
+    name = "MySQL"
+    version = "0.1.0"
+    description = "MySQL and MariaDB, read over the binary protocol straight into Arrow."
+    alias_ids = ("mariadb", "grafana-mysql-datasource")
+    settings_type = MySQLSettings
+    query_type = MySQLQuery
+    query_text_key = "rawSql"
+    query_language = "mysql"
+    capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
+    examples = (
+        {
+            "title": "Table",
+            "description": "Any statement that returns rows.",
+            "query": {
+                "rawSql": "SELECT table_name, table_rows FROM information_schema.tables",
+                "format": "table",
+            },
+        },
+        {
+            "title": "Time series",
+            "description": "A value per minute and metric, gaps filled with null.",
+            "query": {
+                "rawSql": "SELECT $__timeGroupAlias(created, '1m', NULL), region AS metric, SUM(total) "
+                "FROM orders WHERE $__timeFilter(created) GROUP BY 1, 2 ORDER BY 1",
+                "format": "time_series",
+            },
+        },
+    )
+    data_source = "headwater_mysql.datasource:MySQLDataSource"

@@ -1,0 +1,37 @@
+"""The query model: Grafana's MySQL query, with bound parameters and partitioned reads besides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from headwater.errors import QueryError
+from headwater.sdk import Query, field
+
+TABLE = "table"
+TIME_SERIES = "time_series"
+
+_FILL_KEYS = ("fill", "fillInterval", "fillMode", "fillValue")
+
+
+@frozen(kw_only=True)
+class MySQLQuery(Query):
+    """`format` and the rest are checked by `check`, so that each fault carries Grafana's words."""
+
+    raw_sql: str = field("", doc="One SQL statement; macros such as $__timeFilter(column) are expanded.")
+    format: str = field(TABLE, doc="table, or time_series: wide series with one column per metric.")
+    params: tuple[Any, ...] = field((), doc="Values for the statement's ? placeholders, bound by the server.")
+    partitions: int = field(
+        1, minimum=1, maximum=64, doc="Connections to read over; more than one needs partitionColumn."
+    )
+    partition_column: str = field("", doc="Integer column of the result whose range is divided.")
+
+    def check(self) -> None:
+        """Raises QueryError for a model that can't be run."""
+        if any(key in self.data_query.json for key in _FILL_KEYS):
+            raise QueryError("query fill-parameters not supported")
+        if self.format not in (TABLE, TIME_SERIES):
+            raise QueryError(f"Unrecognized query model format: {self.format}")
+        if self.partitions > 1 and not self.partition_column:
+            raise QueryError("partitions need a partitionColumn")

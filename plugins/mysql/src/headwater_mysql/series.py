@@ -1,0 +1,136 @@
+"""A result as a time series: Grafana's rules from rows to wide frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.errors import ErrorSource, FrameError, QueryError
+from headwater.frames import Frame, FrameMeta, FrameType, Notice
+from headwater.frames.time_series import Fill, long_to_wide, resample
+from headwater.models import TimeRange
+from headwater_mysql.macros import ExpandedQuery
+from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.constants import BINARY_CHARSET, ColumnFlag, ColumnType
+from headwater_mysql.time_columns import time_index
+
+_TEXT_TYPES = {
+    ColumnType.VARCHAR, ColumnType.VAR_STRING, ColumnType.STRING,
+    ColumnType.TINY_BLOB, ColumnType.MEDIUM_BLOB, ColumnType.LONG_BLOB, ColumnType.BLOB,
+}  # fmt: skip
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def time_series(
+    frame: Frame,
+    columns: Sequence[Column],
+    query: ExpandedQuery,
+    time_range: TimeRange,
+    max_rows: int | None,
+) -> Frame:
+    """`frame` as a wide time series, its gaps filled as the query's macros asked.
+
+    The time column becomes `Time`; other columns become float64 values, text columns the labels of series. No
+    rows give a frame without columns. Raises QueryError if a column is unfit.
+    """
+    if not frame.num_rows:
+        return Frame(pa.table({}), frame.name, frame.ref_id, frame.meta)
+    time = time_index(frame.schema)
+    if time is None or not pa.types.is_temporal(frame.schema.field(time).type):
+        raise QueryError(
+            "db has no time column: time column is missing; make sure your data includes a time column for "
+            "time series format or switch to a table format that doesn't require it",
+            source=ErrorSource.DOWNSTREAM,
+        )
+    frame = _typed(frame, time, metric_index(columns))
+    if any(pa.types.is_string(field.type) for field in frame.schema):
+        frame = _widen(frame, query.fill)
+    else:
+        frame = frame.with_(
+            meta=attrs.evolve(frame.meta or FrameMeta(), type=FrameType.TIME_SERIES_WIDE, type_version=(0, 1))
+        )
+    if query.fill is not None and query.fill_interval is not None:
+        frame = _fill_gaps(frame, query.fill, query.fill_interval, time_range, max_rows)
+    return frame
+
+
+def metric_index(columns: Sequence[Column]) -> int | None:
+    """The column called `metric`, else the first one of a text type. ENUM and SET do not count as text."""
+    for index, column in enumerate(columns):
+        if column.name == "metric":
+            return index
+    return next((index for index, column in enumerate(columns) if _is_text(column)), None)
+
+
+def _is_text(column: Column) -> bool:
+    other = column.flags & (ColumnFlag.ENUM | ColumnFlag.SET) or column.charset == BINARY_CHARSET
+    return column.type in _TEXT_TYPES and not other
+
+
+def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
+    """Times as timestamps called `Time`, the metric as text, values as float64."""
+    fields, arrays = [], []
+    for index, field in enumerate(frame.schema):
+        column = frame.table.column(index)
+        if index == time:
+            type_ = field.type if pa.types.is_timestamp(field.type) else pa.timestamp("ms")
+            field = field.with_name("Time")  # noqa: PLW2901
+        elif index == metric or pa.types.is_string(field.type):
+            type_ = pa.string()
+        else:
+            type_ = pa.float64()
+        try:
+            arrays.append(_seconds(column) if pa.types.is_duration(field.type) else column.cast(type_))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise QueryError(
+                f"convert value to float failed: column {field.name!r} is {field.type}"
+            ) from error
+        fields.append(field.with_type(arrays[-1].type))
+    return frame.with_(table=pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
+
+
+def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.divide(column.cast(pa.int64()).cast(pa.float64()), 1e6)
+
+
+def _widen(frame: Frame, fill: Fill | None) -> Frame:
+    """Long to wide; with one value column, the label `metric` becomes the series' name, as in Grafana 7."""
+    wide_as_before = frame.num_columns == 3
+    try:
+        frame = long_to_wide(frame, fill)
+    except FrameError as error:
+        raise QueryError(
+            f"failed to convert long to wide series when converting from dataframe: {error}",
+            source=ErrorSource.DOWNSTREAM,
+        ) from error
+    if not wide_as_before:
+        return frame
+    fields = [
+        attrs.evolve(field, name=field.labels["metric"], labels={})
+        if set(field.labels) == {"metric"}
+        else field
+        for field in frame.fields
+    ]
+    return Frame.from_fields(fields, name=frame.name, ref_id=frame.ref_id, meta=frame.meta)
+
+
+def _fill_gaps(
+    frame: Frame, fill: Fill, interval: timedelta, time_range: TimeRange, max_rows: int | None
+) -> Frame:
+    start = _EPOCH + (time_range.from_ - _EPOCH) // interval * interval
+    if max_rows is not None and (time_range.to - start) // interval > max_rows:
+        return frame.with_notice(
+            Notice.warning(
+                "Fill operation skipped: time range and interval would require more points than the "
+                "configured row limit"
+            )
+        )
+    try:
+        return resample(frame, TimeRange(start, time_range.to), interval, fill)
+    except FrameError as error:
+        raise QueryError(f"failed to resample dataframe: {error}", source=ErrorSource.DOWNSTREAM) from error
