@@ -32,7 +32,8 @@ class ReadOnlyDirectoryKeySource:
             if not self._directory.exists():
                 return {}
             _check_private(self._directory, self._directory.stat(), expected="700")
-            return {file.stem: self._read(file) for file in sorted(self._directory.glob(f"*{_SUFFIX}"))}
+            files = sorted(self._directory.glob(f"*{_SUFFIX}"))
+            return {file.stem: LocalKey(file.stem, read_key_file(file)) for file in files}
         except OSError as error:
             raise EncryptionKeyError(
                 f"Cannot read the key directory {self._directory}: {error.strerror}."
@@ -40,11 +41,6 @@ class ReadOnlyDirectoryKeySource:
 
     def describe(self) -> str:
         return f"directory {self._directory}"
-
-    def _read(self, file: Path) -> LocalKey:
-        with file.open("rb") as opened:
-            _check_private(file, os.fstat(opened.fileno()), expected="600")
-            return LocalKey(file.stem, decode_key(opened.read(1024), str(file)))
 
 
 class DirectoryKeySource(ReadOnlyDirectoryKeySource):
@@ -112,6 +108,17 @@ class DirectoryKeySource(ReadOnlyDirectoryKeySource):
             yield
         finally:
             os.close(lock)
+
+
+def read_key_file(file: Path) -> bytes:
+    """The 32 bytes that a file holds in base64. Raises EncryptionKeyError, also if others may read the
+    file."""
+    try:
+        with file.open("rb") as opened:
+            _check_private(file, os.fstat(opened.fileno()), expected="600")
+            return decode_key(opened.read(1024), str(file))
+    except OSError as error:
+        raise EncryptionKeyError(f"Cannot read the key file {file}: {error.strerror}.") from error
 
 
 def _check_private(path: Path, status: os.stat_result, *, expected: str) -> None:
