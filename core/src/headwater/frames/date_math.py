@@ -11,7 +11,7 @@ from headwater.models import TimeRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_STEP = re.compile(r"(?P<sign>[+-])(?P<count>[0-9]{0,9})(?P<unit>ms|[yQMwdhms])|/(?P<round>[yQMwdhms])")
+_STEP = re.compile(r"(?P<sign>[+-])?(?P<count>[0-9]{0,9})(?P<unit>ms|[yQMwdhms])|/(?P<round>[yQMwdhms])")
 _FIXED = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -51,9 +51,9 @@ def parse_time(
 ) -> datetime:
     """A point in time, in UTC: unix milliseconds, `now` with steps, or ISO 8601.
 
-    Steps apply from left to right: `+1h` and `-1M` move by y Q M w d h m s ms, `/d` goes to the start of the
-    unit, or to its last millisecond if `round_up`. Days and longer units follow the calendar of `zone`;
-    `week_start` is 0 for Monday to 6 for Sunday. A time without an offset is one of `zone`.
+    Steps apply from left to right: `+1h`, `-1M` and `-1h30m` move by y Q M w d h m s ms, `/d` goes to the
+    start of the unit, or to its last millisecond if `round_up`. Days and longer units follow the calendar
+    of `zone`; `week_start` is 0 for Monday to 6 for Sunday. A time without an offset is one of `zone`.
 
     :raises ValidationError: none of these, or beyond the years 1 to 9999.
     """
@@ -88,10 +88,11 @@ def add(moment: datetime, count: int, unit: str) -> datetime:
 
 
 def _walk(moment: datetime, steps: str, text: str, round_up: bool, week_start: int) -> datetime:
-    at = 0
+    at, sign = 0, ""
     while at < len(steps):
         step = _STEP.match(steps, at)
-        if step is None:
+        sign = (step["sign"] or sign) if step else ""
+        if step is None or not (sign or step["round"]):
             raise ValidationError(f"invalid time {text[:40]!r}: no step at {steps[at:][:20]!r}")
         at = step.end()
         if step["round"]:
@@ -100,7 +101,7 @@ def _walk(moment: datetime, steps: str, text: str, round_up: bool, week_start: i
                 moment = add(add(moment, 1, step["round"]), -1, "ms")
         else:
             count = int(step["count"] or 1)
-            moment = add(moment, count if step["sign"] == "+" else -count, step["unit"])
+            moment = add(moment, count if sign == "+" else -count, step["unit"])
     return moment
 
 

@@ -142,7 +142,7 @@ def _write_strings(array: pa.Array) -> bytes:
     if len(array) <= _SAMPLE * 2:
         return _json.dumps(array.to_pylist())[1:-1]
     if pa.types.is_string_view(array.type):
-        array = array.cast(pa.large_string())
+        array = array.cast(pa.string())
     if len(array.slice(0, _SAMPLE).unique()) < _SAMPLE // 4:
         return _write_dictionary(array.dictionary_encode())
     return _write_distinct(array)
@@ -164,8 +164,14 @@ def _write_dictionary(array: pa.DictionaryArray) -> bytes:
 
 def _write_distinct(array: pa.Array) -> bytes:
     """Strings that do not repeat: joined as they are, unless one needs escaping."""
-    if _needs_escapes(array):
+    ends, characters = _text(array)
+    if ((characters < 0x20) | (characters == 0x22) | (characters == 0x5C)).any():
         return _json.dumps(array.to_pylist())[1:-1]
+    if pa.types.is_large_string(array.type):
+        valid = array.is_valid().buffers()[1] if array.null_count else None
+        ends32 = (ends - ends[0]).astype(np.int32)
+        buffers = (pa.py_buffer(ends32), pa.py_buffer(characters), valid)
+        array = pa.StringArray.from_buffers(len(array), *buffers)
     nulls = array.null_count
     if nulls:
         array = array.fill_null("\x01")  # a control character: no string of this slice has one
@@ -174,14 +180,14 @@ def _write_distinct(array: pa.Array) -> bytes:
     return text.replace(b'"\x01"', b"null") if nulls else text
 
 
-def _needs_escapes(array: pa.Array) -> bool:
+def _text(array: pa.Array) -> tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.uint8]]:
+    """Where the strings of a slice end in its buffer, and the bytes of that part of the buffer."""
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
-    if data is None or ends[0] == ends[-1]:
-        return False
-    text = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-    return bool(((text < 0x20) | (text == 0x22) | (text == 0x5C)).any())
+    if data is None:
+        return ends, np.empty(0, np.uint8)
+    return ends, np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
 
 
 def _ticks(array: pa.Array) -> Ints:
