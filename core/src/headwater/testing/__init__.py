@@ -1,7 +1,8 @@
-"""For plugin authors' tests: the conformance kit. Needs the extra `headwater[testing]`."""
+"""For plugin authors' tests: the conformance kit and a fault proxy. Needs the extra `headwater[testing]`."""
 
 import pytest
 
+from .fault_proxy import Fault, FaultProxy
 from .features import DataSourceConfig, Features, ParameterProbe, Probes, Support, TypeProbe
 
 # Before the import below, so that a failing check shows its values.
@@ -12,6 +13,8 @@ from .conformance import DataSourceConformance  # noqa: E402
 __all__ = [
     "DataSourceConfig",
     "DataSourceConformance",
+    "Fault",
+    "FaultProxy",
     "Features",
     "ParameterProbe",
     "Probes",

@@ -1,0 +1,94 @@
+"""The proxy does to answers what it promises, and nothing else."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from headwater.testing import Fault, FaultProxy
+
+ANSWER = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """Sends ANSWER to whoever sends a byte, then closes."""
+
+    def answer(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                if connection.recv(1):
+                    connection.sendall(ANSWER)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def ask(port: int, timeout: float = 5.0) -> bytes:
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), timeout) as client:
+        client.sendall(b"?")
+        while data := client.recv(65_536):
+            received += data
+    return received
+
+
+def test_without_a_fault_every_byte_passes(server: int) -> None:
+    with FaultProxy("127.0.0.1", server) as proxy:
+        assert ask(proxy.port) == ANSWER
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, 65_536, 70_000])
+def test_a_cut_answer_ends_after_exactly_so_many_bytes(server: int, count: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(cut_after=count)) as proxy:
+        assert ask(proxy.port) == ANSWER[:count]
+
+
+def test_a_reset_is_an_error_at_the_client(server: int) -> None:
+    with (
+        FaultProxy("127.0.0.1", server, Fault(reset_after=1000)) as proxy,
+        pytest.raises(ConnectionResetError),
+    ):
+        ask(proxy.port)
+
+
+def test_a_half_open_connection_says_nothing_more(server: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(silent_after=1000)) as proxy, pytest.raises(TimeoutError):
+        ask(proxy.port, timeout=0.3)
+
+
+def test_a_corrupt_byte_is_the_only_difference(server: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(corrupt_at=70_001)) as proxy:
+        received = ask(proxy.port)
+    assert [i for i, byte in enumerate(received) if byte != ANSWER[i]] == [70_001]
+
+
+def test_latency_and_dripping_delay_without_losing_a_byte(server: int) -> None:
+    slow = Fault(latency=0.05, jitter=0.01, drip=20_000, drip_pause=0.01)
+    with FaultProxy("127.0.0.1", server, slow) as proxy:
+        started = time.monotonic()
+        assert ask(proxy.port) == ANSWER
+        assert time.monotonic() - started > 0.1
+
+
+def test_closing_ends_waiting_connections_and_threads(server: int) -> None:
+    before = threading.active_count()
+    with FaultProxy("127.0.0.1", server, Fault(silent_after=0)) as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port), 5)
+        client.sendall(b"?")
+    assert client.recv(1) == b""
+    client.close()
+    assert threading.active_count() == before
