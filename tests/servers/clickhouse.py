@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 from attrs import frozen
 
@@ -24,7 +26,6 @@ READER, READER_PASSWORD = "reader", "reader-pw"
 _CONFIG = """
 <clickhouse>
   <users_config>{directory}/users.xml</users_config>
-  <http_options_response></http_options_response>
 </clickhouse>
 """
 _USERS = """
@@ -32,7 +33,6 @@ _USERS = """
   <profiles>
     <default/>
     <readonly><readonly>1</readonly></readonly>
-    <constrained><constraints><max_threads><readonly/></max_threads></constraints></constrained>
   </profiles>
   <quotas><default/></quotas>
   <users>
@@ -50,6 +50,27 @@ _USERS = """
     </reader>
   </users>
 </clickhouse>
+"""
+
+
+_OLD_CONFIG = """
+<yandex>
+  <logger><level>error</level><console>1</console></logger>
+  <http_port>{port}</http_port><listen_host>127.0.0.1</listen_host>
+  <path>{directory}/data/</path><tmp_path>{directory}/tmp/</tmp_path>
+  <users_config>{directory}/users.xml</users_config>
+  <default_profile>default</default_profile><default_database>default</default_database>
+  <mark_cache_size>100000000</mark_cache_size>
+</yandex>
+"""
+_OLD_USERS = """
+<yandex>
+  <profiles><default/></profiles><quotas><default/></quotas>
+  <users><default>
+    <password></password><networks><ip>127.0.0.1</ip></networks>
+    <profile>default</profile><quota>default</quota>
+  </default></users>
+</yandex>
 """
 
 
@@ -93,12 +114,26 @@ def start_clickhouse() -> Iterator[ClickHouseServer]:
 
 @contextmanager
 def start_old_clickhouse() -> Iterator[ClickHouseServer]:
-    """ClickHouse 18.16 of Debian 12, which cannot answer in Arrow."""
+    """ClickHouse 18.16 of Debian 12, which cannot answer in Arrow. Unpacked, not installed."""
     root = fetch_debian_packages(
-        "clickhouse-server", ["clickhouse-server", "clickhouse-common"], suite="bookworm", with_dependencies=False
-    )
-    raise NotImplementedError(root)
-    yield
+        "clickhouse-18", ["clickhouse-server"], suite="bookworm", with_dependencies=True,
+        skip=("perl", "adduser", "debconf", "passwd", "libpam"),
+    )  # fmt: skip
+    loader = next(root.glob("lib/*/ld-linux-*.so.*"), None)
+    if loader is None:
+        unavailable(f"no loader below {root}")
+    libraries = f"{loader.parent}:{root / 'usr/lib' / loader.parent.name}"
+    with tempfile.TemporaryDirectory(prefix="headwater-clickhouse-", ignore_cleanup_errors=True) as scratch:
+        directory = Path(scratch)
+        port = free_port()
+        (directory / "config.xml").write_text(_OLD_CONFIG.format(directory=directory, port=port))
+        (directory / "users.xml").write_text(_OLD_USERS)
+        command = [
+            str(loader), "--library-path", libraries, str(root / "usr/sbin/clickhouse-server"),
+            f"--config-file={directory / 'config.xml'}",
+        ]  # fmt: skip
+        with ServerProcess(command, ready=lambda: _answers(port), directory=directory) as process:
+            yield ClickHouseServer(port, process)
 
 
 def _library() -> Path:
@@ -113,8 +148,6 @@ def _library() -> Path:
 
 
 def _write_configuration(directory: Path) -> None:
-    import hashlib
-
     def digest(password: str) -> str:
         return hashlib.sha256(password.encode()).hexdigest()
 
@@ -131,8 +164,6 @@ def _answers(port: int) -> bool:
 
 
 def _post(url: str, sql: str, settings: dict[str, str]) -> str:
-    from urllib.parse import urlencode
-
     query = f"?{urlencode(settings)}" if settings else ""
     with urllib.request.urlopen(f"{url}/{query}", data=sql.encode(), timeout=60) as answer:
         text: str = answer.read().decode()

@@ -1,4 +1,4 @@
-"""Run ClickHouse out of `libchdb.so` in a process of its own: `python clickhouse_launcher.py LIBRARY ARGUMENT…`.
+"""ClickHouse out of `libchdb.so` in a process of its own: `clickhouse_launcher.py LIBRARY ARGUMENT…`.
 
 The library exports the main function of clickhouse-local, which can listen for HTTP. Ends when its
 standard input is closed.

@@ -46,7 +46,7 @@ class ArrowBody(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1) -> memoryview:  # type: ignore[override]
+    def read(self, size: int | None = -1) -> memoryview:
         """`size` bytes, fewer only at the end."""
         wanted = 1 << 62 if size is None or size < 0 else size
         if len(self._rest) < wanted:
@@ -70,7 +70,8 @@ class ArrowBody(io.RawIOBase):
         Reads what is left of the body.
         """
         ended_early = self._ended
-        for chunk in [self._rest, *self._pieces()]:
+        self._remember(self._rest)
+        for chunk in self._pieces():
             self._remember(memoryview(chunk))
         self._rest = memoryview(b"")
         if text := self._exception_text():
@@ -106,8 +107,7 @@ class ArrowBody(io.RawIOBase):
             have += len(chunk)
             if have >= size:
                 break
-        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._rest = memoryview(whole)
+        self._rest = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _pieces(self) -> Iterator[bytes]:
         """Chunks as long as there are any; a failure is kept."""

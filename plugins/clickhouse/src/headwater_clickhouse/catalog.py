@@ -1,4 +1,4 @@
-"""Databases, tables, columns and the rest of what an editor completes, from `system.*`, remembered a while."""
+"""What an editor completes: databases, tables, columns and more, from `system.*`, remembered a while."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ WHERE database = if({database:String} = '', currentDatabase(), {database:String}
 ORDER BY name
 """
 _COLUMNS = """
-SELECT database, table, name, type, comment, default_kind AS defaultKind, default_expression AS defaultExpression,
+SELECT database, table, name, type, comment,
+       default_kind AS defaultKind, default_expression AS defaultExpression,
        is_in_primary_key = 1 AS isInPrimaryKey, is_in_sorting_key = 1 AS isInSortingKey,
        is_in_partition_key = 1 AS isInPartitionKey
 FROM system.columns

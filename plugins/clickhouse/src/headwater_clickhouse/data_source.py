@@ -9,18 +9,20 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.context import CallContext
+from headwater.errors import ValidationError
 from headwater.frames import FrameMeta, FrameStream, Visualisation
 from headwater.models import CheckHealthResult
 from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
 
 from .catalog import Catalog
-from .dialect import prepare_statement
+from .dialect import can_be_described, prepare_statement
 from .embedded import EmbeddedEngine
 from .embedded_process import engine_path
 from .engine import ArrowResult, Engine, Statement
 from .health import check_health
 from .macros import expand
 from .parameters import encode_parameters
+from .partitions import NOTICE, read_partitioned
 from .query_model import ClickHouseQuery, Format
 from .settings import ClickHouseSettings, is_embedded
 from .typed_result import mend_types
@@ -62,7 +64,7 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         self.engine.close()
 
     def _stream(self, statement: Statement, query: ClickHouseQuery, context: CallContext) -> FrameStream:
-        result = self.engine.run(statement, context)
+        result = self._start(statement, query, context)
         try:
             schema, batches = self._mended(result, statement, query, context)
         except BaseException:
@@ -77,19 +79,30 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
             on_close=result.close,
             on_cancel=result.cancel,
         )
+        if query.partitions > 1:
+            stream.add_notice(NOTICE)
         return stream.limited(self.settings.row_limit) if self.settings.enable_row_limit else stream
+
+    def _start(self, statement: Statement, query: ClickHouseQuery, context: CallContext) -> ArrowResult:
+        if query.partitions == 1:
+            return self.engine.run(statement, context)
+        if not query.partition_column:
+            raise ValidationError("is required for a partitioned read", path="partitionColumn")
+        return read_partitioned(self.engine, statement, query.partition_column, query.partitions, context)
 
     def _mended(
         self, result: ArrowResult, statement: Statement, query: ClickHouseQuery, context: CallContext
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        def describe() -> dict[str, str]:
+        def describe() -> list[str]:
+            if not can_be_described(statement.sql):
+                return []
             described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
-            return {row["name"]: row["type"] for row in self.engine.rows(described, context)}
+            return [row["type"] for row in self.engine.rows(described, context)]
 
-        return mend_types(result, describe, binary_columns=query.binary_columns)
+        return mend_types(result, describe, time_zone=query.time_zone, binary_columns=query.binary_columns)
 
     @resource("databases")
-    def databases(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+    def databases(self, request: ResourceRequest, context: CallContext) -> Any:
         return self.catalog.databases(context)
 
     @resource("tables")
@@ -103,11 +116,11 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         )
 
     @resource("functions")
-    def functions(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+    def functions(self, request: ResourceRequest, context: CallContext) -> Any:
         return self.catalog.functions(context)
 
     @resource("settings")
-    def server_settings(self, request: ResourceRequest, context: CallContext) -> Any:  # noqa: ARG002
+    def server_settings(self, request: ResourceRequest, context: CallContext) -> Any:
         return self.catalog.settings(context)
 
     @resource("map-keys")

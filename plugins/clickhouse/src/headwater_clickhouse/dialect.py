@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from headwater.errors import QueryError
@@ -9,9 +10,8 @@ from headwater.sdk.sql import Dialect, SpanKind, scan
 
 DIALECT = Dialect(backslash_escapes=True, hash_comments=True, heredocs=True)
 
-_READS = frozenset(
-    {"SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "VALUES"}
-)
+_SELECTS = frozenset({"SELECT", "WITH", "FROM"})
+_READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
 _ESCAPES = {
     "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0",
@@ -46,9 +46,15 @@ def prepare_statement(sql: str, *, allow_writes: bool) -> str:
                 "(setting allowWrites)."
             )
     upper = [word.upper() for word in words]
-    if any(pair == ("INTO", "OUTFILE") for pair in zip(upper, upper[1:], strict=False)):
+    if any(pair == ("INTO", "OUTFILE") for pair in itertools.pairwise(upper)):
         raise QueryError("Leave INTO OUTFILE out of the query: results are returned as Arrow.")
     return sql[:end].rstrip()
+
+
+def can_be_described(sql: str) -> bool:
+    """Whether `DESCRIBE (sql)` tells the types of a prepared statement's columns."""
+    words, _ = _top_level_words(sql)
+    return bool(words) and words[0].upper() in _SELECTS
 
 
 def _top_level_words(sql: str) -> tuple[list[str], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -65,6 +65,9 @@ class EmbeddedEngine:
         finally:
             self._give_back(connection)
         return [json.loads(line) for line in text.splitlines()]
+
+    def health_details(self) -> dict[str, str]:
+        return {"path": self._path}
 
     def close(self) -> None:
         with self._lock:
@@ -188,7 +191,7 @@ class _Connection:
     def text(self, statement: Statement, output_format: str) -> str:
         return self._whole(statement, output_format).decode()
 
-    def stream(self, statement: Statement) -> Iterator[pa.Table]:
+    def stream(self, statement: Statement) -> Generator[pa.Table, None, None]:
         """Tables of one schema, at least one. Close the generator to end the query early."""
         parameters = dict(statement.parameters)
         try:

@@ -96,10 +96,11 @@ def _load_driver() -> Any:
             "The embedded engine is not installed: pip install 'headwater-clickhouse[embedded]'. "
             "It exists for Linux and macOS."
         ) from error
+    driver: Any = _chdb
     # Loading chdb takes over SIGSEGV, SIGABRT, SIGTSTP and others, which are the host's to handle.
-    _chdb.reset_signal_handlers()
-    _chdb.set_signal_handlers_enabled(0)
-    return _chdb
+    driver.reset_signal_handlers()
+    driver.set_signal_handlers_enabled(0)
+    return driver
 
 
 def _refuse_in_forked_child() -> None:

@@ -59,4 +59,7 @@ class Engine(Protocol):
     def rows(self, statement: Statement, context: CallContext) -> list[dict[str, Any]]:
         """The whole of a small result, as JSON values by column name."""
 
+    def health_details(self) -> dict[str, str]:
+        """What an administrator should know of a working connection."""
+
     def close(self) -> None: ...

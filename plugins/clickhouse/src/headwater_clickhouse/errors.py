@@ -60,18 +60,22 @@ class _Codes:
     TIMEOUT: ClassVar = frozenset({159, 160})
     SERVER: ClassVar = frozenset(
         {
-            3, 23, 24, 49, 74, 75, 76, 95, 101, 102, 173, 198, 209, 210, 212, 225, 236, 242, 243, 246, 252, 279,
-            286, 319, 341, 365, 373, 394, 425, 439, 499, 999, 1000, 1001, 1002,
+            3, 23, 24, 49, 74, 75, 76, 95, 101, 102, 173, 198, 209, 210, 212, 225, 236, 242, 243, 246, 252,
+            279, 286, 319, 341, 365, 373, 394, 425, 439, 499, 999, 1000, 1001, 1002,
         }
     )  # fmt: skip
     RETRYABLE: ClassVar = frozenset({202, 209, 210, 236, 279, 999})
 
 
-_HEAD = re.compile(r"\s*(?:DB::)?(?:\w+: )?Code: (\d+)[.,]\s*", re.DOTALL)
-_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version [^)]*\))?\s*$")
-_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)")
-_TRACE = re.compile(r",? Stack trace(?: \(when copying| ?:).*", re.DOTALL)
-_ADVICE = re.compile(r"\n\nIf you use ClickHouse Cloud,.*?\n\n\.", re.DOTALL)
+_HEAD = re.compile(r"(?:[\w:]*Exception: )?Code: (\d+)[.,]\s*(?:e\.displayText\(\) = )?")
+_CLASS = re.compile(r"(?:DB|Poco|std)::[\w:]*(?:Exception|Error): ")
+_NAME = re.compile(r"\s*\(([A-Z][A-Z0-9_]+)\)$")
+_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\)[^()]*)*\)")
+#: Frames of the server's stack, the old servers' second copy of the class, and advice for other products.
+_NOISE = re.compile(
+    r",? Stack trace(?: \(when copying| ?:).*|, e\.what\(\) = .*|\s*If you use ClickHouse Cloud,.*?\n\n\.",
+    re.DOTALL,
+)
 _LIMIT_TEXT = 2000
 
 
@@ -79,16 +83,17 @@ def server_error(text: str) -> HeadwaterError:
     """The typed error for an exception text, such as
     `Code: 60. DB::Exception: Unknown table expression identifier 't'. (UNKNOWN_TABLE) (version 26.7.3.1)`.
     """
-    plain = _ADVICE.sub("", _TRACE.sub("", text)).strip()
-    name = match[1] if (match := _NAME.search(plain)) else None
-    code = None
-    message = _VERSION.sub("", plain)
+    message = _VERSION.sub("", _NOISE.sub("", text)).strip()
+    code = name = None
+    # A server that forwards another's exception nests the heads and repeats the names.
     while match := _HEAD.match(message):
         code = int(match[1])
-        message = re.sub(r"^(?:DB|Poco)::[\w:]*(?:Exception|Error)\w*: ", "", message[match.end() :])
-    if name is not None:
-        message = re.sub(rf"(?:\s*\({name}\))+\s*$", "", message)
-    message = message.strip().rstrip(".") + "."
+        message = _CLASS.sub("", message[match.end() :], count=1)
+    while match := _NAME.search(message):
+        name = match[1]
+        message = message[: match.start()].rstrip()
+    message = message.rstrip(".")
+    message += "" if message.endswith(("?", "!")) else "."
     if len(message) > _LIMIT_TEXT:
         message = message[:_LIMIT_TEXT] + "…"
     return make_error(code, name, message)
@@ -109,7 +114,7 @@ def make_error(code: int | None, name: str | None, message: str) -> HeadwaterErr
         error = ClickHouseServerError(public)
     else:
         error = ClickHouseQueryError(public)
-    error.retryable = code in _Codes.RETRYABLE or (code is not None and code in {202})
+    error.retryable = code in _Codes.RETRYABLE
     assert isinstance(error, ClickHouseError)
     error.code, error.name = code, name
     return error

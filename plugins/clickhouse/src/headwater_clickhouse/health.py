@@ -17,7 +17,8 @@ from headwater.models import CheckHealthResult
 from .engine import Engine, Statement
 from .errors import ClickHouseError
 
-_PROBE = "SELECT version() AS version, currentUser() AS user, currentDatabase() AS database, timezone() AS tz"
+_VERSION = "SELECT version() AS version"
+_SESSION = "SELECT currentUser() AS user, currentDatabase() AS database, timezone() AS tz"
 #: The first release that answers `FORMAT ArrowStream`.
 _FIRST_WITH_ARROW = (20, 4)
 
@@ -25,20 +26,23 @@ _FIRST_WITH_ARROW = (20, 4)
 def check_health(engine: Engine, context: CallContext) -> CheckHealthResult:
     """OK with version, user and database; or ERROR with one of the categories of `category`."""
     try:
-        (probe,) = engine.rows(Statement(_PROBE), context)
+        # Alone and first: the rest is not known to old servers, of which the version tells.
+        (first,) = engine.rows(Statement(_VERSION), context)
+        version = first["version"]
+        if is_too_old(version):
+            return CheckHealthResult.failed(too_old(version), category="server", version=version)
+        (session,) = engine.rows(Statement(_SESSION), context)
     except HeadwaterError as error:
         context.check()
         return failed(error)
-    version = probe["version"]
-    if is_too_old(version):
-        return CheckHealthResult.failed(too_old(version), category="server", version=version)
     return CheckHealthResult.ok(
         "Data source is working",
         version=version,
         engine=engine.kind,
-        user=probe["user"],
-        database=probe["database"],
-        timeZone=probe["tz"],
+        user=session["user"],
+        database=session["database"],
+        timeZone=session["tz"],
+        **engine.health_details(),
     )
 
 

@@ -51,14 +51,20 @@ class NegotiatedSettings:
 
         Raises ValidationError if it refuses one of the operator's.
         """
-        if not isinstance(error, ClickHouseError) or error.code not in (_READONLY, _UNKNOWN_SETTING, _CONSTRAINT):
+        if not isinstance(error, ClickHouseError) or error.code not in (
+            _READONLY,
+            _UNKNOWN_SETTING,
+            _CONSTRAINT,
+        ):
             return False
         match = _NAMED.search(str(error))
         name = (match[1] or match[2]) if match else ""
         if name not in sent:
             return False
         if name in self._custom:
-            raise ValidationError(f"the server refuses the setting {name}: {error}", path="jsonData.customSettings")
+            raise ValidationError(
+                f"the server refuses the setting {name}: {error}", path="jsonData.customSettings"
+            )
         with self._lock:
             if error.code == _READONLY:
                 self._none_allowed = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
@@ -44,13 +45,16 @@ class ClickHouseQuery(Query):
     raw_sql: str = field(doc="One SQL statement, without FORMAT.")
     format: int | str = field("table", doc="time_series (0), table (1), logs (2), traces (3) or multi (4).")
     params: Mapping[str, Any] = field(factory=dict, doc="Values of {name:Type} placeholders.")
-    fill_mode: int | None = field(None, doc="Gaps in time series: 0 previous, 1 null, 2 value.")
+    fill_mode: Literal[0, 1, 2] | None = field(None, doc="Gaps in time series: 0 previous, 1 null, 2 value.")
     fill_value: float = field(0.0, doc="The value of fill mode 2.")
     binary_columns: tuple[str, ...] = field(factory=tuple, doc="String columns that hold bytes, not text.")
+    partitions: int = field(1, minimum=1, maximum=64, doc="Connections to read over; needs partitionColumn.")
+    partition_column: str = field("", doc="Column of the result by which the rows are divided.")
     ad_hoc_filters: tuple[AdHocFilter, ...] = field(
         factory=tuple, aliases=("adhocFilters",), doc="For $__adHocFilters."
     )
     variables: Mapping[str, Any] = field(factory=dict, doc="Dashboard variables, for $__conditionalAll.")
+    meta: Mapping[str, Any] = field(factory=dict, doc="`timezone`: the zone of DateTime columns without one.")
 
     @property
     def result_format(self) -> Format:
@@ -61,3 +65,14 @@ class ClickHouseQuery(Query):
             raise ValidationError(
                 "expected time_series (0), table (1), logs (2), traces (3) or multi (4)", path="format"
             ) from None
+
+    @property
+    def time_zone(self) -> str:
+        """The zone that the caller's client asks for, empty if none. Raises ValidationError."""
+        name = str(self.meta.get("timezone") or "")
+        if name:
+            try:
+                ZoneInfo(name)
+            except (ValueError, OSError, KeyError):
+                raise ValidationError(f"there is no time zone {name!r}", path="meta.timezone") from None
+        return name

@@ -43,8 +43,8 @@ _KILL_SECONDS = 5.0
 #: Headers of the caller that are about the connection, or about who the caller is.
 _NOT_FORWARDED = frozenset(
     {
-        "authorization", "cookie", "x-id-token", "host", "connection", "keep-alive", "transfer-encoding", "te",
-        "trailer", "upgrade", "proxy-authorization", "content-length", "content-type", "accept",
+        "authorization", "cookie", "x-id-token", "host", "connection", "keep-alive", "transfer-encoding",
+        "te", "trailer", "upgrade", "proxy-authorization", "content-length", "content-type", "accept",
         "accept-encoding", "user-agent", "expect",
     }
 )  # fmt: skip
@@ -96,6 +96,14 @@ class RemoteEngine:
             return [json.loads(line) for line in body.splitlines() if line]
         except ValueError as error:
             raise _not_clickhouse(self._client.settings.origin) from error
+
+    def health_details(self) -> dict[str, str]:
+        details = {}
+        if self.negotiated.none_allowed:
+            details["settings"] = "The user may set nothing (readonly=1): the server's defaults apply."
+        if self._settings.tls_skip_verify:
+            details["tls"] = "The server's certificate is not verified (tlsSkipVerify)."
+        return details
 
     def kill(self, query_id: str) -> None:
         """Tell the server to stop a query, without waiting for its answer."""
@@ -164,13 +172,16 @@ class RemoteEngine:
     def _auth(self, context: CallContext | None) -> dict[str, str]:
         """Who asks: the caller's token, or the configured user.
 
-        Where HTTP's own authentication is used for a proxy or a token, the user goes into ClickHouse's headers.
+        Where HTTP's own authentication is taken by a proxy or a token, the user goes into ClickHouse's
+        headers.
         """
         if self._settings.oauth_pass_thru and context is not None:
             if any(name.lower() == "authorization" for name in context.headers):
                 return {}
             if not self._settings.oauth_pass_thru_allow_fallback:
-                raise DownstreamAuthError("The query carries no identity to forward, and no fallback is allowed.")
+                raise DownstreamAuthError(
+                    "The query carries no identity to forward, and no fallback is allowed."
+                )
         password = self._settings.password.reveal() if self._settings.password is not None else ""
         if not self._user and not password:
             return {}
@@ -295,7 +306,7 @@ def _configured_headers(settings: ClickHouseSettings) -> list[tuple[str, Secret 
 
 
 def _report_progress(name: str, value: str, context: CallContext) -> bool:
-    """Take progress lines out of the head: a query of a minute sends hundreds, more than a client may keep."""
+    """Take progress lines out of the head: a minute's query sends hundreds, more than clients accept."""
     if name.lower() != "x-clickhouse-progress":
         return False
     try:

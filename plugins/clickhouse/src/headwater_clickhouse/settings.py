@@ -44,7 +44,7 @@ class ClickHouseSettings(HttpOptions):
 
     host: str = field("", aliases=("server",), doc="Where the server is, if the data source has no URL.")
     port: int = field(
-        0, minimum=0, maximum=65535, lenient=True, doc="HTTP port; default 8123, 8443 with TLS."
+        0, minimum=0, maximum=65535, lenient=True, doc="HTTP port; else 8123, or 8443 with TLS."
     )
     protocol: Literal["http", "native"] = field("http", doc="Only http: Arrow does not travel natively.")
     secure: bool = field(False, lenient=True, doc="HTTPS.")

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
+from headwater.errors import DownstreamProtocolError
+
 from .engine import ArrowResult
-from .types import Repair, needs_declared_type, parse_type, plan_repair
+from .types import DeclaredType, Repair, needs_declared_type, parse_type, plan_repair
 from .types.repair import Column, Keep
 
 
 def mend_types(
-    result: ArrowResult, describe: Callable[[], Mapping[str, str]], *, binary_columns: tuple[str, ...] = ()
+    result: ArrowResult,
+    describe: Callable[[], Sequence[str]],
+    *,
+    time_zone: str = "",
+    binary_columns: tuple[str, ...] = (),
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The mended schema and batches of `result`.
 
-    `describe` gives the declared type of each column. It costs a round trip, so it is only asked when the
-    Arrow types leave a doubt. Reads the first batch, which decides whether a String column is text.
+    `describe` gives the columns' declared types in order, or nothing for a statement that cannot be
+    described. It costs a round trip, so it is only asked when the Arrow types leave a doubt. `time_zone` is
+    for columns that name none; default: the engine's. Reads the first batch, which decides whether a
+    String column is text.
     """
     arrow = result.schema
-    doubtful = {field.name for field in arrow if needs_declared_type(field.type)}
-    declared = describe() if doubtful else {}
+    doubtful = [needs_declared_type(field.type) for field in arrow]
+    described = describe() if any(doubtful) else []
+    declared: list[DeclaredType | None] = [parse_type(text) for text in described] or [None] * len(arrow)
+    if len(declared) != len(arrow):
+        raise DownstreamProtocolError(
+            f"The server describes {len(declared)} columns but sends {len(arrow)}. Did the table change?"
+        )
     batches = iter(result)
     first = next(batches, None)
     repairs: list[Repair] = []
     for index, field in enumerate(arrow):
-        column = Column(field.name, result.time_zone if doubtful else "", field.name in binary_columns)
-        text = declared.get(field.name) if field.name in doubtful else None
+        column = Column(field.name, time_zone or result.time_zone, field.name in binary_columns)
         sample = None if first is None else first.column(index)
-        repairs.append(plan_repair(field.type, None if text is None else parse_type(text), column, sample))
+        known = declared[index] if doubtful[index] else None
+        repairs.append(plan_repair(field.type, known, column, sample))
     schema = pa.schema([field.with_type(repair.type) for field, repair in zip(arrow, repairs, strict=True)])
     if all(isinstance(repair, Keep) for repair in repairs):
         return arrow, itertools.chain([] if first is None else [first], batches)

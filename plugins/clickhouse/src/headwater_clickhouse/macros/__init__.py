@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from headwater.sdk.sql import MacroEngine
+from headwater_clickhouse.dialect import DIALECT
+from headwater_clickhouse.query_model import ClickHouseQuery
 
-from ..dialect import DIALECT
-from ..query_model import ClickHouseQuery
 from .ad_hoc import FILTER_MACROS
 from .expressions import EXPRESSION_MACROS
 from .scope import Scope

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from headwater.errors import MacroError
 from headwater.sdk.sql import MacroCall, split_arguments
+from headwater_clickhouse.dialect import DIALECT, quote_text
+from headwater_clickhouse.query_model import AdHocFilter
 
-from ..dialect import DIALECT, quote_text
-from ..query_model import AdHocFilter
 from .expressions import Expansion
 from .scope import Scope
 

@@ -93,7 +93,7 @@ def _time_interval_ms(call: MacroCall, scope: Scope) -> str:
     return f"toStartOfInterval(toDateTime64({column}, 3), INTERVAL {scope.interval_ms} millisecond)"
 
 
-def _time_group(call: MacroCall, scope: Scope) -> str:  # noqa: ARG001
+def _time_group(call: MacroCall, scope: Scope) -> str:
     column, period = call.expect(2)
     seconds = parse_duration_ms(period.strip("'\"")) // 1000
     if seconds <= 0:

@@ -8,8 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from headwater.models import TimeRange
-
-from ..query_model import AdHocFilter, ClickHouseQuery
+from headwater_clickhouse.query_model import AdHocFilter, ClickHouseQuery
 
 
 @frozen

@@ -117,12 +117,11 @@ class _Parser:
                 names.append(_unquote(value) if kind == "quoted" else value)
                 self._next += 1
                 arguments.append(self.read_type(depth + 1))
+            elif name == "SimpleAggregateFunction" and not arguments and not names:
+                self._skip_function()
             else:
-                if name == "SimpleAggregateFunction" and not arguments and not names:
-                    self._skip_function()
-                else:
-                    names.append("")
-                    arguments.append(self.read_type(depth + 1))
+                names.append("")
+                arguments.append(self.read_type(depth + 1))
             if self.peek() == ("sign", ","):
                 self.take()
         if name in {"Tuple", "Nested"}:

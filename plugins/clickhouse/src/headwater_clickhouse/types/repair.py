@@ -10,7 +10,7 @@ from attrs import frozen
 
 from headwater.errors import DownstreamProtocolError, QueryError
 
-from .declared import DeclaredType
+from .declared import DeclaredType, parse_type
 from .scalars import (
     bfloat_to_float,
     bytes_to_text,
@@ -59,7 +59,10 @@ class Text:
 
     column: str
     padded: bool
-    type: pa.DataType = pa.string()
+
+    @property
+    def type(self) -> pa.DataType:
+        return pa.string()
 
     def apply(self, array: pa.Array) -> pa.Array:
         try:
@@ -171,8 +174,8 @@ def plan_repair(
     bare = declared.bare if declared is not None else None
     if bare is not None and bare.name == "AggregateFunction":
         raise QueryError(
-            f"Column {column.name!r} is an intermediate aggregation state. Wrap it in finalizeAggregation(…), "
-            "or use the -Merge form of the function."
+            f"Column {column.name!r} is an intermediate aggregation state. "
+            "Wrap it in finalizeAggregation(…), or use the -Merge form of the function."
         )
     if pa.types.is_nested(arrow) or pa.types.is_dictionary(arrow):
         return _plan_nested(arrow, bare, column, sample)
@@ -265,8 +268,6 @@ def _plan_nested(
 
 
 def _plan_alternative(field: pa.Field, column: Column, sample: pa.Array | None) -> Repair:
-    from .declared import parse_type
-
     declared = None if pa.types.is_null(field.type) else parse_type(field.name)
     return plan_repair(field.type, declared, column, sample)
 

@@ -46,7 +46,7 @@ def ipv4_to_text(array: pa.Array) -> pa.Array:
 
 
 def ipv6_to_text(array: pa.Array) -> pa.Array:
-    return _map_distinct(array, lambda raw: _ipv6_name(raw), pa.string())
+    return _map_distinct(array, _ipv6_name, pa.string())
 
 
 def long_to_decimal(array: pa.Array, *, signed: bool) -> pa.Array:
