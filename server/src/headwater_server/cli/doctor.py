@@ -50,7 +50,7 @@ class Finding:
 @pass_directory
 @click.pass_context
 def doctor(context: click.Context, directory: DataDirectory, as_json: bool) -> None:
-    """Check the installation. Exits with 0 when nothing is wrong, and never shows a secret."""
+    """Check the installation, and say what to mend. Never shows a secret."""
     findings, code = examine(directory)
     print_records([asdict(finding) for finding in findings], as_json=as_json, empty="")
     context.exit(code)

@@ -28,6 +28,8 @@ from headwater.errors import (
 )
 
 OK, QUERY, USAGE, SECRET, CONNECTION, LIMIT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+READER_GONE = 141
+"""What shells report of a process that SIGPIPE ended."""
 
 _CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
     ((KeyboardInterrupt, click.Abort, PluginRequestCanceledError), INTERRUPTED),

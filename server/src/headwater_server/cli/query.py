@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from attrs import frozen
 
 from headwater_server.data_directory import DataDirectory
 
+from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
 from .output import BINARY_FORMATS, FORMATS, format_of_file, writer
 from .workspace import open_headwater, pass_directory
@@ -93,7 +95,7 @@ def query(
     keys: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Run a query on DATA_SOURCE and print its rows.
+    """Run a query and print its rows, or write them to a file.
 
     TEXT is the query's main text (SQL, PromQL, a scenario), a query object in JSON, or - for stdin.
     """
@@ -107,8 +109,13 @@ def query(
         **options,
     )
     asked = _read_query(text, file)
-    with open_headwater(directory) as headwater:
-        _run(headwater, data_source, asked, chosen)
+    try:
+        with open_headwater(directory) as headwater:
+            _run(headwater, data_source, asked, chosen)
+    except BrokenPipeError:
+        # Whoever read the rows wants no more (`| head`). Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(READER_GONE) from None
 
 
 def _format(chosen: str | None, out: Path | None) -> str:
@@ -162,6 +169,8 @@ def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], op
         first = time.perf_counter()
         writer(options.format)(stream, destination.sink)
     _say_notices(stream)
+    if stream.truncated and options.limit == _TABLE_ROWS:
+        click.echo("A table shows the first rows only; --limit 0 shows all.", err=True)
     if options.timing:
         ended = time.perf_counter()
         click.echo(

@@ -32,7 +32,7 @@ _LABELS = "api/v1/labels"
 def schema(
     directory: DataDirectory, data_source: str, table: str | None, database: str, as_json: bool
 ) -> None:
-    """Show the tables of DATA_SOURCE, or the columns of TABLE; of metrics, the names and labels."""
+    """Show a data source's tables, or a table's columns. Of metrics: their names, or one's labels."""
     with open_headwater(directory) as headwater:
         records = _records(headwater, data_source, table, database)
     print_records(_narrow(records), as_json=as_json, empty="Nothing found.")

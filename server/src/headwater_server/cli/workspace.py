@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headwater.errors import StoreError
 from headwater_server.data_directory import DataDirectory
 
 if TYPE_CHECKING:
     from headwater import Headwater
+    from headwater_server.store import SqlStore
+
+_LOCK_SECONDS = 5.0
 
 pass_directory = click.make_pass_decorator(DataDirectory)
 
@@ -23,21 +27,33 @@ def open_headwater(directory: DataDirectory) -> Iterator[Headwater]:
     Raises StoreError, EncryptionKeyError.
     """
     from headwater import Headwater
-    from headwater.secrets import DirectoryKeySource, EnvironmentKeySource
-    from headwater_server.store import SqlStore
+    from headwater_server.key_sources import key_sources
 
     from .logs import write_logs_to_stderr
 
     directory.prepare()
-    with closing(SqlStore.open(directory.store_url)) as store:
+    with closing(_open_store(directory)) as store:
         is_new = not store.key_records()
-        sources = (DirectoryKeySource(directory.keys), EnvironmentKeySource())
-        with Headwater(store, key_sources=sources) as headwater:
+        with Headwater(store, key_sources=key_sources(directory)) as headwater:
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:
-                click.echo(
-                    f"Secrets are encrypted with key {store.active_key()} in {directory.keys}; "
-                    "back that folder up, apart from the database.",
-                    err=True,
-                )
+                _say_where_the_key_is(store.active_key(), directory)
             yield headwater
+
+
+def _say_where_the_key_is(key_id: str, directory: DataDirectory) -> None:
+    if (directory.keys / f"{key_id}.key").exists():
+        click.echo(
+            f"Secrets are encrypted with key {key_id} in {directory.keys}; "
+            "back that folder up, apart from the database.",
+            err=True,
+        )
+
+
+def _open_store(directory: DataDirectory) -> SqlStore:
+    from headwater_server.store import SqlStore
+
+    try:
+        return SqlStore.open(directory.store_url, lock_timeout=_LOCK_SECONDS)
+    except StoreError as error:
+        raise type(error)(f"Data directory {directory.path}: {error}") from error

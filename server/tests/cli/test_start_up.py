@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from headwater_server.cli.main import COMMANDS, main
+
+Headwater = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_help_imports_neither_pyarrow_nor_a_plugin() -> None:
+    code = (
+        "import sys; from headwater_server.cli.main import main; main(['--help'], standalone_mode=False);"
+        "print({'pyarrow', 'numpy', 'sqlalchemy', 'rich', 'headwater_testdata'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_help_names_every_command_and_the_exit_codes(headwater: Headwater) -> None:
+    done = headwater("--help")
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("query", "ds", "plugin", "schema", "doctor", "130"))
+
+
+def test_the_summaries_that_help_shows_are_the_commands_own() -> None:
+    context = main.make_context("headwater", ["doctor"], resilient_parsing=True)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        assert (command.help or "").startswith(COMMANDS[name].summary), name
+
+
+@pytest.mark.parametrize("name", ["query", "schema", "ds", "plugin", "doctor"])
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_the_version_is_the_distributions(headwater: Headwater) -> None:
+    assert headwater("--version").stdout == "headwater 0.1.0\n"
