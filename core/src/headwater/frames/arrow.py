@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -69,6 +69,7 @@ def decode_grafana_file(
     with _typed_errors():
         check_file(memoryview(buffer), max_bytes, max_rows)
         with pa.ipc.open_file(buffer) as reader:
+            _check_names(reader.schema)
             _check_types(reader.schema)
             table = reader.read_all()
         table.validate(full=True)
@@ -91,7 +92,6 @@ def encode_stream(
         sink = _Pieces()
         options = pa.ipc.IpcWriteOptions(compression=compression)
         with pa.ipc.new_stream(pa.PythonFile(sink, "w"), stream.schema, options=options) as writer:
-            yield sink.take()
             for batch in stream:
                 writer.write_batch(batch)
                 yield sink.take()
@@ -116,6 +116,7 @@ def decode_stream(
     try:
         with _typed_errors(checked):
             reader = pa.ipc.open_stream(pa.PythonFile(checked, "r"))
+            _check_names(reader.schema)
             described = Frame.from_table(reader.schema.empty_table())
     except BaseException:
         file.close()
@@ -167,6 +168,14 @@ def _grafana_field(field: pa.Field, plan: Conversion, *, nullable: bool) -> pa.F
     metadata = {TS_TYPE: plan.type.ts_type.encode()} | ({} if labels is None else {LABELS: labels})
     written = pa.field(field.name, plan.type.arrow_type, nullable=nullable, metadata=metadata)
     return describe_field(written, config=plan.config)
+
+
+def _check_names(fields: Iterable[pa.Field]) -> None:
+    """Read every name, nested ones too: pyarrow finds out late that one is not UTF-8."""
+    for field in fields:
+        type_ = field.type
+        _ = field.name, getattr(type_, "tz", None)
+        _check_names(type_.field(index) for index in range(type_.num_fields))
 
 
 def _check_types(schema: pa.Schema) -> None:

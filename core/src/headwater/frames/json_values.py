@@ -6,7 +6,7 @@ contain, and is replaced in the text. Repeated strings are written once and gath
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -180,7 +180,7 @@ def _write_distinct(array: pa.Array) -> bytes:
     return text.replace(b'"\x01"', b"null") if nulls else text
 
 
-def _text(array: pa.Array) -> tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.uint8]]:
+def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Where the strings of a slice end in its buffer, and the bytes of that part of the buffer."""
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
