@@ -18,6 +18,7 @@ Place = tuple[str | int, ...]
 """The way to a value from the top of a document: keys and indexes."""
 
 _MAX_NODES = 100_000
+_PLAIN_TAGS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 
 
 class DocumentError(ValidationError):
@@ -84,19 +85,25 @@ def _read_yaml(text: str, file: Path) -> Document:
         import yaml
     except ImportError:
         raise DocumentError("reading YAML needs PyYAML: pip install 'headwater[yaml]'", file) from None
-    loader = yaml.SafeLoader(text)
+    try:
+        return _compose(yaml.SafeLoader(text), file)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        position = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        raise DocumentError(f"not YAML: {error.problem or error.context}", file, *position) from None
+    except yaml.YAMLError as error:
+        raise DocumentError(f"not YAML: {str(error).splitlines()[0]}", file) from None
+    except RecursionError:
+        raise DocumentError("not usable: nested too deep", file) from None
+
+
+def _compose(loader: yaml.SafeLoader, file: Path) -> Document:
     try:
         node = loader.get_single_node()
         if node is None:
             return Document(file, None)
         reader = _YamlReader(loader, file)
         return Document(file, reader.value(node, ()), reader.marks)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise DocumentError(f"not YAML: {error.problem or error.context}", file, *position) from None
-    except yaml.YAMLError as error:
-        raise DocumentError(f"not YAML: {error}", file) from None
     finally:
         loader.dispose()
 
@@ -120,6 +127,8 @@ class _YamlReader:
         if len(place) > 50:
             raise self._error(node, "nested more than 50 deep")
         self.marks[place] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+            raise self._error(node, f"the tag {node.tag} is not allowed")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from headwater.datasources import AddDataSource, DataSourceService, MemoryStore, UpdateDataSource
+from headwater.errors import (
+    DataSourceExistsError,
+    DataSourceReadOnlyError,
+    DataSourceVersionConflictError,
+    SecretUnavailableError,
+    ValidationError,
+)
+from headwater.secrets import InMemoryKeySource, KeyRing, LocalKey, Secret, SecretCipher, SecretState
+from headwater.secrets.key_setup import prepare_keys
+
+CANARY = "canary-77aa1b"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def source() -> InMemoryKeySource:
+    return InMemoryKeySource([LocalKey("k1", os.urandom(32))])
+
+
+@pytest.fixture
+def service(clock: Clock, source: InMemoryKeySource) -> DataSourceService:
+    store, ring = MemoryStore(), KeyRing([source])
+    prepare_keys(ring, store)
+    return DataSourceService(store, SecretCipher(ring, store.active_key), clock=clock)
+
+
+def test_a_nameless_data_source_is_called_after_its_type_and_numbered(service: DataSourceService) -> None:
+    names = [service.add(AddDataSource(type="mysql")).name for _ in range(3)]
+
+    assert names == ["mysql", "mysql-1", "mysql-2"]
+
+
+def test_a_uid_is_made_where_none_is_given(service: DataSourceService) -> None:
+    made = service.add(AddDataSource(type="mysql")).uid
+    given = service.add(AddDataSource(type="mysql", uid="My_uid-1")).uid
+
+    assert given == "My_uid-1"
+    assert len(made) == 14
+    assert made[0].isalpha()
+    assert made.isalnum()
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"type": ""}, "type"),
+        ({"type": "../x"}, "type"),
+        ({"uid": "a b"}, "uid"),
+        ({"uid": "ü"}, "uid"),
+        ({"uid": "x" * 41}, "uid"),
+        ({"name": "x" * 191}, "name"),
+        ({"name": " x"}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"access": "browser"}, "access"),
+        ({"url": "http://" + "x" * 250}, "url"),
+        ({"url": "http://a b"}, "url"),
+        ({"url": "http://host\n.evil"}, "url"),
+        ({"url": "http://[::1"}, "url"),
+        ({"url": "http://host:99999"}, "url"),
+        ({"user": "x" * 256}, "user"),
+        ({"database": "x" * 256}, "database"),
+        ({"basic_auth_user": "x" * 256}, "basicAuthUser"),
+        ({"json_data": {"a": float("nan")}}, "jsonData"),
+        ({"json_data": {"a": object()}}, "jsonData"),
+        ({"secure_json_data": {"": "x"}}, "secureJsonData"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_its_name(
+    service: DataSourceService, fields: dict[str, object], path: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        service.add(AddDataSource(**{"type": "mysql", **fields}))  # type: ignore[arg-type]
+
+    assert caught.value.path == path
+    assert service.store.list() == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:3306",
+        "http://[::1]:9090/path?x=1",
+        "https://reader@host",
+        "unix:///run/x.sock",
+        "/run/x.sock",
+    ],
+)
+def test_the_urls_of_all_kinds_of_data_sources_are_accepted(service: DataSourceService, url: str) -> None:
+    assert service.add(AddDataSource(type="t", url=url)).url == url
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(service: DataSourceService) -> None:
+    with pytest.raises(ValidationError, match="secureJsonData") as caught:
+        service.add(AddDataSource(type="t", url=f"http://root:{CANARY}@host"))
+
+    assert CANARY not in str(caught.value)
+
+
+def test_a_taken_name_or_uid_is_refused(service: DataSourceService) -> None:
+    service.add(AddDataSource(type="t", name="one", uid="one"))
+
+    for name, uid in (("one", ""), ("", "one"), ("one", "one")):
+        with pytest.raises(DataSourceExistsError):
+            service.add(AddDataSource(type="t", name=name, uid=uid))
+
+
+def test_commands_do_not_show_their_secrets() -> None:
+    add = AddDataSource(type="t", secure_json_data={"password": CANARY})
+    update = UpdateDataSource(uid="u", name="n", type="t", secure_json_data={"password": Secret(CANARY)})
+
+    assert CANARY not in repr(add) + repr(update)
+
+
+def test_an_update_raises_version_and_time_even_if_the_clock_stands_still(
+    service: DataSourceService, clock: Clock
+) -> None:
+    added = service.add(AddDataSource(type="t"))
+
+    updated = service.update(UpdateDataSource.of(added, url="x"))
+    clock.now += timedelta(hours=1)
+    later = service.update(UpdateDataSource.of(updated, url="y"))
+
+    assert (added.version, updated.version, later.version) == (1, 2, 3)
+    assert added.updated < updated.updated < later.updated == clock.now
+    assert later.created == added.created
+
+
+def test_an_update_of_a_version_that_is_gone_is_refused(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t"))
+    service.update(UpdateDataSource.of(added, url="first"))
+
+    with pytest.raises(DataSourceVersionConflictError, match="reload and try again"):
+        service.update(UpdateDataSource.of(added, url="second"))
+    assert service.update(UpdateDataSource.of(added, url="third", version=0)).version == 3
+
+
+def test_a_read_only_data_source_is_changed_by_force_only(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t", read_only=True))
+
+    with pytest.raises(DataSourceReadOnlyError, match="Cannot update read-only data source"):
+        service.update(UpdateDataSource.of(added, url="x"))
+    with pytest.raises(DataSourceReadOnlyError, match="Cannot delete read-only data source"):
+        service.delete(added.uid)
+    service.update(UpdateDataSource.of(added, url="x"), force=True)
+    service.delete(added.uid, force=True)
+    assert service.store.list() == []
+
+
+def test_a_name_cannot_be_taken_away(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t"))
+
+    with pytest.raises(ValidationError, match="name"):
+        service.update(UpdateDataSource.of(added, name=""))
+
+
+def test_secret_fields_are_listed_readable_or_not(
+    service: DataSourceService, source: InMemoryKeySource
+) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY, "token": ""}))
+    assert service.secure_json_fields(added) == {"password": True}
+    source.remove("k1")
+    service.cipher.ring.reload()
+
+    assert service.secure_json_fields(added) == {"password": True}
+    assert service.secret_states(added)["password"].state is SecretState.KEY_MISSING
+    with pytest.raises(SecretUnavailableError, match=r"password \(key_missing, key k1\)"):
+        service.decrypt(added)
+
+
+def test_an_unrelated_edit_keeps_secrets_that_cannot_be_read_now(
+    service: DataSourceService, source: InMemoryKeySource
+) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+    lost = source.keys()["k1"]
+    source.remove("k1")
+    service.cipher.ring.reload()
+
+    updated = service.update(UpdateDataSource.of(added, url="http://new"))
+
+    assert isinstance(lost, LocalKey)
+    back = SecretCipher(KeyRing([InMemoryKeySource([lost])]), lambda: "k1")
+    assert back.open(updated.owner, updated.secrets)["password"].reveal() == CANARY
+
+
+def test_secrets_that_pass_are_masked_from_then_on(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+    assert service.redactor.redact(f"x{CANARY}x") == "x********x"
+
+    other = DataSourceService(service.store, service.cipher)
+    assert CANARY in other.redactor.redact(CANARY)
+    other.decrypt(added)
+    assert other.redactor.redact(CANARY) == "********"
+
+
+def test_a_data_source_does_not_show_its_secrets(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+
+    assert "password" in repr(added)
+    assert CANARY not in repr(added)
+    assert repr(added.secure_json_data["password"])[2:20] not in repr(added)
+
+
+def test_rotating_one_data_source_keeps_its_secrets_and_its_version(service: DataSourceService) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+
+    rotated = service.rotate(added.uid)
+
+    assert rotated.version == added.version
+    assert rotated.secure_json_data != added.secure_json_data
+    assert service.decrypt(rotated)["password"].reveal() == CANARY

@@ -1,0 +1,242 @@
+"""States of secrets, and that nothing but the right bytes in the right place opens."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import attrs
+import pytest
+
+from headwater.errors import EncryptionKeyError, SecretUnavailableError
+from headwater.secrets import (
+    FieldState,
+    InMemoryKeySource,
+    KeyRing,
+    LocalKey,
+    RemoteKey,
+    RemoteKeySource,
+    SecretCipher,
+    SecretState,
+)
+from headwater.secrets.cipher import SealedSecrets, wrapping_key_id
+from headwater.secrets.envelope import Owner
+
+ONE, TWO = Owner("1", "one"), Owner("1", "two")
+PLAIN = {"password": "hunter22", "token": "t0ken"}
+
+
+class Keys:
+    """A cipher whose keys and active key a test may change."""
+
+    def __init__(self) -> None:
+        self.source = InMemoryKeySource([LocalKey("k1", os.urandom(32))])
+        self.active = "k1"
+
+    @property
+    def cipher(self) -> SecretCipher:
+        return SecretCipher(KeyRing([self.source]), lambda: self.active)
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+def revealed(cipher: SecretCipher, owner: Owner, stored: SealedSecrets) -> dict[str, str]:
+    return {name: secret.reveal() for name, secret in cipher.open(owner, stored).items()}
+
+
+def states(cipher: SecretCipher, owner: Owner, stored: SealedSecrets) -> dict[str, SecretState]:
+    return {name: each.state for name, each in cipher.states(owner, stored).items()}
+
+
+def test_sealed_secrets_open_for_their_owner(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+    assert revealed(keys.cipher, ONE, stored) == PLAIN
+    assert keys.cipher.states(ONE, stored) == {name: FieldState(name, SecretState.OK, "k1") for name in PLAIN}
+
+
+def test_one_data_key_serves_all_secrets_of_a_data_source(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    stored = keys.cipher.seal(ONE, stored, {"third": "3"})
+
+    assert len(stored.data_keys) == 1
+
+
+def test_what_is_not_changed_keeps_its_bytes(keys: Keys) -> None:
+    before = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+    after = keys.cipher.seal(ONE, before, {"token": "new"})
+
+    assert after.records["password"] == before.records["password"]
+    assert after.records["token"] != before.records["token"]
+    assert after.data_keys == before.data_keys
+
+
+def test_an_empty_text_removes_a_secret_and_the_last_one_its_data_key(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+    stored = keys.cipher.seal(ONE, stored, {"token": "", "never there": ""})
+    assert set(stored.records) == {"password"}
+    assert keys.cipher.seal(ONE, stored, {"password": ""}) == SealedSecrets()
+
+
+def test_no_key_is_needed_to_carry_or_remove_secrets(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    keys.source.remove("k1")
+
+    assert keys.cipher.seal(ONE, stored, {}) == stored
+    assert set(keys.cipher.seal(ONE, stored, {"token": ""}).records) == {"password"}
+
+
+def test_without_the_key_every_field_says_which_key_is_missing(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    keys.source.remove("k1")
+
+    with pytest.raises(SecretUnavailableError) as caught:
+        keys.cipher.open(ONE, stored)
+
+    assert str(caught.value) == (
+        "Data source 'one' has secrets that cannot be opened: "
+        "password (key_missing, key k1), token (key_missing, key k1)."
+    )
+
+
+def test_one_bad_field_keeps_all_secrets_shut(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    broken = attrs.evolve(stored, records={**stored.records, "token": b"v1 junk"})
+
+    assert states(keys.cipher, ONE, broken) == {"password": SecretState.OK, "token": SecretState.CORRUPT}
+    with pytest.raises(SecretUnavailableError, match=r"token \(corrupt\)") as caught:
+        keys.cipher.open(ONE, broken)
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("plain", [b"hunter22", b"", "hünter".encode()])
+def test_plain_text_in_the_store_is_never_taken_for_a_secret(keys: Keys, plain: bytes) -> None:
+    stored = SealedSecrets({"password": plain}, {})
+
+    assert states(keys.cipher, ONE, stored) == {"password": SecretState.CORRUPT}
+
+
+def test_an_unreadable_field_can_be_overwritten_and_its_neighbour_waits_for_the_key(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    lost = keys.source.keys()["k1"]
+    keys.source.remove("k1")
+    keys.source.create("k2")
+    keys.active = "k2"
+
+    stored = keys.cipher.seal(ONE, stored, {"password": "new"})
+
+    assert states(keys.cipher, ONE, stored) == {
+        "password": SecretState.OK,
+        "token": SecretState.KEY_MISSING,
+    }
+    assert isinstance(lost, LocalKey)
+    keys.source = InMemoryKeySource(
+        [lost, *(key for key in keys.source.keys().values() if isinstance(key, LocalKey))]
+    )
+    assert revealed(keys.cipher, ONE, stored) == {"password": "new", "token": "t0ken"}
+
+
+def test_overwriting_every_unreadable_field_drops_the_lost_data_key(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    keys.source.remove("k1")
+    keys.source.create("k2")
+    keys.active = "k2"
+
+    stored = keys.cipher.seal(ONE, stored, {"password": "new", "token": "new"})
+
+    assert [wrapping_key_id(wrapped) for wrapped in stored.data_keys.values()] == ["k2"]
+
+
+def test_every_swap_between_fields_data_sources_and_data_keys_is_refused(keys: Keys) -> None:
+    one = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    two = keys.cipher.seal(TWO, SealedSecrets(), PLAIN)
+    (one_id, one_key), (two_id, two_key) = (*one.data_keys.items(), *two.data_keys.items())
+    fields_swapped = {"password": one.records["token"], "token": one.records["password"]}
+    swaps = {
+        "fields": SealedSecrets(fields_swapped, one.data_keys),
+        "records of another": SealedSecrets(two.records, one.data_keys),
+        "data key of another": SealedSecrets(one.records, {one_id: two_key}),
+        "records and data keys of another": two,
+        "both data keys, records of another": SealedSecrets(two.records, {**one.data_keys, **two.data_keys}),
+        "data key under another's id": SealedSecrets(one.records, {two_id: one_key}),
+    }
+
+    for swap, stored in swaps.items():
+        assert SecretState.OK not in states(keys.cipher, ONE, stored).values(), swap
+
+
+def test_every_single_bit_flip_of_a_stored_data_key_is_refused(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), {"password": "p"})
+    ((dek_id, wrapped),) = stored.data_keys.items()
+
+    for bit in range(len(wrapped) * 8):
+        changed = bytearray(wrapped)
+        changed[bit // 8] ^= 1 << bit % 8
+        flipped = SealedSecrets(stored.records, {dek_id: bytes(changed)})
+        assert states(keys.cipher, ONE, flipped)["password"] is not SecretState.OK
+
+
+def test_another_key_under_the_same_id_is_tampering(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    keys.source = InMemoryKeySource([LocalKey("k1", os.urandom(32))])
+
+    assert set(states(keys.cipher, ONE, stored).values()) == {SecretState.TAMPERED}
+
+
+def test_sealing_without_the_active_key_is_refused(keys: Keys) -> None:
+    keys.active = "k9"
+
+    with pytest.raises(EncryptionKeyError, match="'k9'"):
+        keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+
+def test_rewrapping_changes_the_wrapping_key_alone(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    keys.source.create("k2")
+    keys.active = "k2"
+
+    rewrapped = {dek_id: keys.cipher.rewrap(ONE, wrapped) for dek_id, wrapped in stored.data_keys.items()}
+    keys.source.remove("k1")
+
+    assert revealed(keys.cipher, ONE, SealedSecrets(stored.records, rewrapped)) == PLAIN
+
+
+def test_rotating_replaces_data_key_and_records(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+    rotated = keys.cipher.rotate(ONE, stored)
+
+    assert revealed(keys.cipher, ONE, rotated) == PLAIN
+    assert not set(rotated.data_keys) & set(stored.data_keys)
+    assert not set(rotated.records.values()) & set(stored.records.values())
+
+
+def test_a_key_service_that_is_down_is_a_missing_key_and_a_retryable_failure_to_write() -> None:
+    down = itertools.count()
+
+    def service(data: bytes, aad: bytes) -> bytes:
+        if next(down) > 0:
+            raise ConnectionError("no route to kms.internal with token hunter22")
+        return data[::-1]
+
+    key = RemoteKey("kms", service, service)
+    cipher = SecretCipher(KeyRing([RemoteKeySource([key])]), lambda: "kms")
+    stored = cipher.seal(ONE, SealedSecrets(), {"password": "p"})
+
+    assert states(cipher, ONE, stored) == {"password": SecretState.KEY_MISSING}
+    with pytest.raises(EncryptionKeyError) as caught:
+        cipher.seal(TWO, SealedSecrets(), {"password": "p"})
+    assert caught.value.retryable
+    assert "hunter22" not in str(caught.value)
+
+
+def test_a_stored_set_shows_names_but_no_bytes(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+
+    assert "'password', 'token'" in repr(stored)
+    assert "\\x" not in repr(stored)

@@ -1,0 +1,236 @@
+"""What happens with the keys when a host starts."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from headwater.datasources import AddDataSource, DataSourceService, MemoryStore, UpdateDataSource
+from headwater.errors import EncryptionKeyError
+from headwater.secrets import (
+    DirectoryKeySource,
+    InMemoryKeySource,
+    KeyRing,
+    LocalKey,
+    RemoteKey,
+    RemoteKeySource,
+)
+from headwater.secrets.key_setup import add_key, prepare_keys
+from headwater.secrets.rotation import activate, key_status, retire, rewrap, verify
+
+
+def test_the_first_start_makes_a_key_and_says_where(tmp_path: Path) -> None:
+    store, ring = MemoryStore(), KeyRing([DirectoryKeySource(tmp_path / "keys")])
+
+    report = prepare_keys(ring, store)
+
+    assert report.created == f"directory {tmp_path / 'keys'}"
+    assert report.active == store.active_key()
+    assert (tmp_path / "keys" / f"{report.active}.key").exists()
+
+
+def test_later_starts_use_it() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    first = prepare_keys(KeyRing([source]), store)
+
+    second = prepare_keys(KeyRing([source]), store)
+
+    assert (second.active, second.created) == (first.active, None)
+
+
+def test_a_key_that_was_put_there_before_the_first_start_is_taken() -> None:
+    store = MemoryStore()
+
+    report = prepare_keys(KeyRing([InMemoryKeySource([LocalKey("mine", os.urandom(32))])]), store)
+
+    assert (report.active, report.created) == ("mine", None)
+
+
+def test_a_lost_key_is_never_replaced_by_a_new_one() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    active = prepare_keys(KeyRing([source]), store).active
+    source.remove(active)
+
+    with pytest.raises(EncryptionKeyError, match=f"'{active}' is not available"):
+        prepare_keys(KeyRing([source]), store)
+    assert source.keys() == {}
+
+
+def test_a_wrong_key_under_the_right_id_stops_the_start() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    active = prepare_keys(KeyRing([source]), store).active
+
+    with pytest.raises(EncryptionKeyError, match=f"'{active}' in memory is not the key"):
+        prepare_keys(KeyRing([InMemoryKeySource([LocalKey(active, os.urandom(32))])]), store)
+
+
+def test_other_keys_that_are_missing_or_wrong_are_reported_and_do_not_stop_it() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    ring = KeyRing([source])
+    prepare_keys(ring, store)
+    for key_id in ("lost", "wrong", "retired"):
+        add_key(ring, store, key_id)
+    retire(ring, store, "retired", forget=True)
+    source.remove("lost")
+    source.remove("wrong")
+    source.create("wrong")
+
+    report = prepare_keys(KeyRing([source]), store)
+
+    assert (report.missing, report.wrong) == (("lost",), ("wrong",))
+
+
+def test_a_start_without_any_place_for_a_key_is_refused() -> None:
+    with pytest.raises(EncryptionKeyError, match="No key source takes new keys"):
+        prepare_keys(KeyRing([RemoteKeySource([])]), MemoryStore())
+
+
+def test_hosts_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    store = MemoryStore()
+
+    def start(_: int) -> str:
+        return prepare_keys(KeyRing([DirectoryKeySource(tmp_path / "keys")]), store).active
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(16)))) == 1
+    assert len(list((tmp_path / "keys").glob("*.key"))) == 1
+
+
+def test_a_kms_key_protects_a_store_from_start_to_rotation() -> None:
+    kms = {name: os.urandom(32) for name in ("kms-1", "kms-2")}
+
+    def remote(name: str) -> RemoteKey:
+        local = LocalKey(name, kms[name])
+        return RemoteKey(name, local.wrap, local.unwrap)
+
+    ring = KeyRing([RemoteKeySource([remote("kms-1")])])
+    store = MemoryStore()
+    service = DataSourceService.with_keys(store, ring.sources)
+    service.add(AddDataSource(type="t", uid="one", secure_json_data={"password": "p"}))
+    ring = KeyRing([RemoteKeySource([remote("kms-1"), remote("kms-2")])])
+    service = DataSourceService.with_keys(store, ring.sources)
+
+    add_key(ring, store, "kms-2")
+    activate(ring, store, "kms-2")
+    rewrap(service.cipher, store)
+    retire(ring, store, "kms-1")
+
+    assert service.decrypt(store.get_by_uid("one"))["password"].reveal() == "p"
+
+
+# --- rotation
+
+
+def a_service(source: InMemoryKeySource) -> DataSourceService:
+    return DataSourceService.with_keys(MemoryStore(), [source])
+
+
+def test_a_rewrap_that_stops_half_way_is_taken_up_again() -> None:
+    service = a_service(InMemoryKeySource())
+    store, ring = service.store, service.cipher.ring
+    for number in range(10):
+        service.add(AddDataSource(type="t", secure_json_data={"password": str(number)}))
+    activate(ring, store, add_key(ring, store).id)
+
+    def stop(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rewrap(service.cipher, store, batch=4, progress=stop)
+    assert verify(service.cipher, store).opened == 10
+    report = rewrap(service.cipher, store, batch=4)
+    assert (report.rewrapped, report.already) == (6, 4)
+    again = rewrap(service.cipher, store)
+    assert (again.rewrapped, again.already) == (0, 10)
+
+
+def test_a_rewrap_reports_what_it_cannot_open_and_does_the_rest() -> None:
+    source = InMemoryKeySource()
+    service = a_service(source)
+    store, ring = service.store, service.cipher.ring
+    service.add(AddDataSource(type="t", uid="lost", secure_json_data={"password": "1"}))
+    lost = store.active_key()
+    activate(ring, store, add_key(ring, store).id)
+    service.add(AddDataSource(type="t", uid="good", secure_json_data={"password": "2"}))
+    activate(ring, store, add_key(ring, store).id)
+    source.remove(lost)
+    ring.reload()
+
+    report = rewrap(service.cipher, store)
+
+    assert (report.rewrapped, report.already) == (1, 0)
+    assert report.failed == (
+        f"Data source 'lost' has secrets that cannot be opened: data key (key_missing, key {lost}).",
+    )
+    assert [uid for uid, _ in verify(service.cipher, store).bad] == ["lost"]
+    with pytest.raises(EncryptionKeyError, match="still wraps"):
+        retire(ring, store, lost)
+
+
+def test_a_key_that_is_not_here_cannot_be_activated() -> None:
+    source = InMemoryKeySource()
+    service = a_service(source)
+    store, ring = service.store, service.cipher.ring
+    key = add_key(ring, store)
+    source.remove(key.id)
+    ring.reload()
+
+    with pytest.raises(EncryptionKeyError, match="is not available"):
+        activate(ring, store, key.id)
+    source.create(key.id)
+    ring.reload()
+    with pytest.raises(EncryptionKeyError, match="not the key that was registered"):
+        activate(ring, store, key.id)
+
+
+def test_the_status_of_keys_tells_what_an_operator_needs_to_know() -> None:
+    source = InMemoryKeySource()
+    service = a_service(source)
+    store, ring = service.store, service.cipher.ring
+    first = store.active_key()
+    service.add(AddDataSource(type="t", secure_json_data={"password": "1"}))
+    second = add_key(ring, store).id
+    source.remove(second)
+    ring.reload()
+
+    assert [
+        (each.id, each.state, each.source, each.matches, each.data_keys) for each in key_status(ring, store)
+    ] == [
+        (first, "active", "memory", True, 1),
+        (second, "added", "", False, 0),
+    ]
+
+
+def test_an_edit_during_a_rotation_loses_neither_the_edit_nor_the_new_key() -> None:
+    service = a_service(InMemoryKeySource())
+    store, ring = service.store, service.cipher.ring
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": "1"}))
+    old = store.active_key()
+    activate(ring, store, add_key(ring, store).id)
+    real_update, rewraps = store.update, iter([True])
+
+    def update_after_a_rewrap(data_source, *, expected_revision):  # type: ignore[no-untyped-def]
+        if next(rewraps, False):
+            rewrap(service.cipher, store)
+        return real_update(data_source, expected_revision=expected_revision)
+
+    store.update = update_after_a_rewrap  # type: ignore[method-assign]
+    service.update(UpdateDataSource.of(added, url="http://new"))
+
+    assert store.get_by_uid(added.uid).url == "http://new"
+    assert old not in store.key_usage()
+
+
+def test_a_cached_copy_from_before_the_rotation_still_opens_after_it() -> None:
+    service = a_service(InMemoryKeySource())
+    store, ring = service.store, service.cipher.ring
+    cached = service.add(AddDataSource(type="t", secure_json_data={"password": "1"}))
+    old = store.active_key()
+    activate(ring, store, add_key(ring, store).id)
+    rewrap(service.cipher, store)
+    retire(ring, store, old, forget=True)
+
+    assert service.decrypt(cached)["password"].reveal() == "1"
