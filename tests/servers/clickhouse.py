@@ -8,14 +8,18 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pyarrow as pa
 from attrs import frozen
 
 from servers.process import ServerProcess, fetch_debian_packages, fetch_npm_package, free_port, unavailable
+
+Ask = Callable[..., pa.Table]
+"""Runs a query (SQL, or a query object) with the options of `Headwater.query`."""
 
 # npm's default tag is an older engine, which cannot listen.
 NPM_VERSION = "26.7.3-stable.1"

@@ -104,6 +104,8 @@ class _Parser:
         names: list[str] = []
         literals: list[int | float | str] = []
         members: list[tuple[str, int]] = []
+        if name == "SimpleAggregateFunction":
+            self._skip_function()
         while self.peek() != ("sign", ")"):
             kind, value = self.peek() or ("", "")
             if kind == "text" and self.peek(1) == ("sign", "="):
@@ -117,8 +119,6 @@ class _Parser:
                 names.append(_unquote(value) if kind == "quoted" else value)
                 self._next += 1
                 arguments.append(self.read_type(depth + 1))
-            elif name == "SimpleAggregateFunction" and not arguments and not names:
-                self._skip_function()
             else:
                 names.append("")
                 arguments.append(self.read_type(depth + 1))
@@ -139,6 +139,7 @@ class _Parser:
         if self.peek() == ("sign", "("):
             self.take()
             self._skip_arguments()
+        self.take("sign", ",")
 
     def _skip_arguments(self) -> None:
         depth = 1

@@ -120,10 +120,8 @@ class OfUnion:
     def apply(self, array: pa.Array) -> pa.Array:
         children = [repair.apply(array.field(index)) for index, repair in enumerate(self.alternatives)]
         names = [self.type.field(index).name for index in range(self.type.num_fields)]
-        union = pa.UnionArray.from_dense(
-            array.type_codes, array.offsets, children, names, list(self.type.type_codes)
-        )
-        return union.cast(self.type) if union.type != self.type else union
+        codes = list(self.type.type_codes)
+        return pa.UnionArray.from_dense(array.type_codes, array.offsets, children, names, codes)
 
 
 @frozen
@@ -258,7 +256,7 @@ def _plan_nested(
             _plan_alternative(field, column, part) for field, part in zip(fields, parts, strict=True)
         )
         wanted = pa.dense_union(
-            [field.with_type(repair.type) for field, repair in zip(fields, alternatives, strict=True)],
+            [pa.field(field.name, repair.type) for field, repair in zip(fields, alternatives, strict=True)],
             list(arrow.type_codes),
         )
         return OfUnion(wanted, alternatives)

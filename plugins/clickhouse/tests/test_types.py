@@ -1,0 +1,142 @@
+"""Every ClickHouse type arrives as the Arrow type that says what it is, on both engines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from headwater.errors import QueryError
+from servers.clickhouse import Ask
+
+UTC = dt.UTC
+BERLIN = pa.timestamp("s", "Europe/Berlin")
+INT128_MIN, UINT128_MAX = -(2**127), 2**128 - 1
+INT256_MIN, UINT256_MAX = -(2**255), 2**256 - 1
+
+
+def moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, UTC)
+
+
+CASES: dict[str, tuple[str, pa.DataType, Any]] = {
+    "whole number": ("toInt64(-9223372036854775807)", pa.int64(), -9223372036854775807),
+    "unsigned number": ("18446744073709551615", pa.uint64(), 18446744073709551615),
+    "real uint32": ("toUInt32(4294967295)", pa.uint32(), 4294967295),
+    "real int8": ("toInt8(-7)", pa.int8(), -7),
+    "Bool": ("true", pa.bool_(), True),
+    "Float32": ("toFloat32(1.5)", pa.float32(), 1.5),
+    "BFloat16": ("toBFloat16(1.5)", pa.float32(), 1.5),
+    "Decimal": ("toDecimal64('1.50', 4)", pa.decimal128(18, 4), Decimal("1.5000")),
+    "Int128": (f"toInt128('{INT128_MIN}')", pa.decimal256(39, 0), Decimal(INT128_MIN)),
+    "UInt128": (f"toUInt128('{UINT128_MAX}')", pa.decimal256(39, 0), Decimal(UINT128_MAX)),
+    "Int256": (f"toInt256('{INT256_MIN}')", pa.string(), str(INT256_MIN)),
+    "UInt256": (f"toUInt256('{UINT256_MAX}')", pa.string(), str(UINT256_MAX)),
+    "Date": ("toDate('2024-02-29')", pa.date32(), dt.date(2024, 2, 29)),
+    "Date32": ("toDate32('1925-01-01')", pa.date32(), dt.date(1925, 1, 1)),
+    "DateTime in the server's zone": ("toDateTime(4102444799)", pa.timestamp("s", "Etc/UTC"), moment(4102444799)),
+    "DateTime in a zone": ("toDateTime(1700000000, 'Europe/Berlin')", BERLIN, moment(1700000000)),
+    "DateTime64": ("toDateTime64(1700000000.123, 3, 'UTC')", pa.timestamp("ms", "UTC"), moment(1700000000.123)),
+    "Enum8": ("CAST('b', 'Enum8(\\'a\\' = 1, \\'b\\' = -2)')", pa.dictionary(pa.int8(), pa.string()), "b"),
+    "Enum16": ("CAST(1000, 'Enum16(\\'ż\\' = 1000)')", pa.dictionary(pa.int8(), pa.string()), "ż"),
+    "IPv4": ("toIPv4('192.168.0.255')", pa.string(), "192.168.0.255"),
+    "IPv6": ("toIPv6('2001:db8::1')", pa.string(), "2001:db8::1"),
+    "IPv4 within IPv6": ("toIPv6('::ffff:1.2.3.4')", pa.string(), "::ffff:1.2.3.4"),
+    "String": ("'żółw'", pa.string(), "żółw"),
+    "String that is no text": ("unhex('ff00fe')", pa.binary(), b"\xff\x00\xfe"),
+    "FixedString": ("toFixedString('ab', 4)", pa.string(), "ab"),
+    "FixedString that is no text": ("toFixedString(unhex('ff'), 2)", pa.binary(2), b"\xff\x00"),
+    "UUID": ("toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')", pa.uuid(), uuid.UUID("61f0c404-5cb3-11e7-907b-a6006ad3dba0")),
+    "JSON": ("CAST('{\"a\":1}', 'JSON')", pa.json_(pa.string()), '{"a":1}'),
+    "LowCardinality": ("toLowCardinality('x')", pa.dictionary(pa.int32(), pa.string()), "x"),
+    "LowCardinality(FixedString)": ("CAST('x', 'LowCardinality(FixedString(4))')", pa.dictionary(pa.int32(), pa.string()), "x"),
+    "SimpleAggregateFunction": ("CAST(toIPv4('1.1.1.1'), 'SimpleAggregateFunction(any, IPv4)')", pa.string(), "1.1.1.1"),
+    "Array(DateTime)": ("[toDateTime(1, 'Europe/Berlin')]", pa.list_(pa.field("item", BERLIN, nullable=False)), [moment(1)]),
+    "Array(Enum8)": ("[CAST('a', 'Enum8(\\'a\\' = 1)')]", pa.list_(pa.field("item", pa.dictionary(pa.int8(), pa.string()), nullable=False)), ["a"]),
+    "Array(Array(IPv4))": ("[[toIPv4('1.2.3.4')], []]", None, [["1.2.3.4"], []]),
+    "Map to DateTime": ("map('k', toDateTime(1, 'Europe/Berlin'))", None, [("k", moment(1))]),
+    "Tuple": ("CAST((1, 'x'), 'Tuple(a DateTime(\\'Europe/Berlin\\'), b Enum8(\\'x\\' = 1))')", None, {"a": moment(1), "b": "x"}),
+    "Nested": ("CAST([(1, '1.1.1.1')], 'Nested(a DateTime(\\'Europe/Berlin\\'), b IPv4)')", None, [{"a": moment(1), "b": "1.1.1.1"}]),
+    "Array(Nullable(DateTime))": ("[toNullable(toDateTime(1, 'Europe/Berlin')), NULL]", None, [moment(1), None]),
+    "Variant": ("CAST(toIPv4('1.2.3.4'), 'Variant(IPv4, String)')", None, "1.2.3.4"),
+    "Point": ("(1., 2.)::Point", None, {"1": 1.0, "2": 2.0}),
+    "empty array": ("[]", None, []),
+}  # fmt: skip
+SETTINGS = "SETTINGS allow_experimental_variant_type = 1, allow_suspicious_low_cardinality_types = 1"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_type_arrives_as_what_it_is(ask: Ask, case: str) -> None:
+    expression, wanted, value = CASES[case]
+    table = ask(f"SELECT {expression} AS v {SETTINGS}")
+    if wanted is not None:
+        assert table.schema.field("v").type == wanted
+    assert table.column("v").to_pylist() == [value]
+    table.validate(full=True)
+
+
+NULLABLE = [
+    "DateTime", "IPv4", "IPv6", "Int128", "UInt256", "FixedString(3)", "Enum8('a' = 1)", "BFloat16", "String", "UUID",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NULLABLE)
+def test_null_stays_null(ask: Ask, name: str) -> None:
+    quoted = name.replace("'", "\\'")
+    table = ask(f"SELECT CAST(NULL, 'Nullable({quoted})') AS v UNION ALL SELECT CAST(NULL, 'Nullable({quoted})')")
+    assert table.column("v").to_pylist() == [None, None]
+    assert table.schema.field("v").nullable
+
+
+def test_a_column_that_cannot_be_null_says_so(ask: Ask) -> None:
+    schema = ask("SELECT now() AS a, toNullable(now()) AS b").schema
+    assert (schema.field("a").nullable, schema.field("b").nullable) == (False, True)
+
+
+def test_a_million_rows_of_several_batches_are_mended_alike(ask: Ask) -> None:
+    table = ask(
+        "SELECT toDateTime(number) AS t, toIPv4(number) AS ip, if(number % 2, NULL, toDateTime(number)) AS n "
+        "FROM numbers(1000000)"
+    )
+    assert table.num_rows == 1_000_000
+    assert table.column("ip")[999_999].as_py() == "0.15.66.63"
+    assert table.column("n").null_count == 500_000
+    assert table.column("t").cast(pa.int64()).to_pylist() == list(range(1_000_000))
+
+
+def test_a_result_without_rows_has_its_types(ask: Ask) -> None:
+    table = ask("SELECT now() AS t, toIPv4('1.1.1.1') AS ip, toInt128(1) AS i WHERE 0")
+    assert table.num_rows == 0
+    assert [str(field.type) for field in table.schema] == ["timestamp[s, tz=Etc/UTC]", "string", "decimal256(39, 0)"]
+
+
+def test_an_aggregation_state_is_refused_with_advice(ask: Ask) -> None:
+    with pytest.raises(QueryError, match=r"finalizeAggregation"):
+        ask("SELECT sumState(number) AS s FROM numbers(3)")
+
+
+def test_bytes_that_begin_as_text_are_an_error_that_says_what_to_do(ask: Ask) -> None:
+    sql = "SELECT if(number = 300000, unhex('ff'), 'x') AS s FROM numbers(400000)"
+    with pytest.raises(QueryError, match=r'"binaryColumns"'):
+        ask(sql)
+    table = ask({"rawSql": sql, "binaryColumns": ["s"]})
+    assert table.column("s").type == pa.binary()
+    assert table.column("s")[300_000].as_py() == b"\xff"
+
+
+def test_the_clients_time_zone_counts_for_columns_without_one(ask: Ask) -> None:
+    query = {
+        "rawSql": "SELECT toDateTime(1) AS a, toDateTime(1, 'Asia/Tokyo') AS b",
+        "meta": {"timezone": "Europe/Madrid"},
+    }
+    schema = ask(query).schema
+    assert [field.type.tz for field in schema] == ["Europe/Madrid", "Asia/Tokyo"]
+
+
+def test_columns_of_one_name_keep_their_own_types(ask: Ask) -> None:
+    table = ask("SELECT a, a FROM (SELECT now() AS a)")
+    assert [str(field.type) for field in table.schema] == ["timestamp[s, tz=Etc/UTC]"] * 2
