@@ -16,8 +16,7 @@ class MySQLSettings:
     """`jsonData` and `secureJsonData`. Address, user and (as a fallback) database are top-level keys."""
 
     other_keys: ClassVar[tuple[str, ...]] = (
-        "maxIdleConnsAuto", "authenticationType", "configurePoolSettings", "enableSecureSocksProxy*",
-        "secureSocksProxy*", "pdc*",
+        "maxIdleConnsAuto", "authenticationType", "secureSocksProxyUsername", "pdc*",
     )  # fmt: skip
 
     database: str = field("", doc="Database to use; the top-level `database` if empty.")
@@ -61,12 +60,15 @@ class MySQLSettings:
     zero_dates: Literal["null", "error"] = field(
         "null", doc="What 0000-00-00 and other impossible dates become: null with a notice, or an error."
     )
+    enable_secure_socks_proxy: bool = field(False, doc="Not supported: must be false.")
     password: Secret | None = secret(doc="Password of the user.")
     tls_ca_cert: Secret | None = secret(key="tlsCACert", doc="Certificate authority in PEM form.")
     tls_client_cert: Secret | None = secret(doc="Client certificate in PEM form.")
     tls_client_key: Secret | None = secret(doc="The client certificate's key in PEM form.")
 
     def __attrs_post_init__(self) -> None:
+        if self.enable_secure_socks_proxy:
+            raise ValueError("enableSecureSocksProxy: connecting through a SOCKS proxy is not supported")
         if self.timezone and not _is_zone(self.timezone):
             raise ValueError("timezone: expected an offset such as +05:30, or a zone's name")
 
