@@ -140,7 +140,8 @@ def _translate(error: DBAPIError) -> StoreError:
         return StoreLockedError("The store is locked by another process; try again.")
     if state == "53100" or number in (1021, 1114):
         return StoreError("The disk of the store is full; nothing was changed.")
-    if state in ("28000", "28P01"):
+    # libpq gives no code for a login that is refused, only the server's sentence.
+    if state in ("28000", "28P01") or "authentication failed" in str(original):
         return StoreError("The store's database refused the user name or password.")
     if error.connection_invalidated or state is None or state.startswith("08"):
         return StoreError("The store's database cannot be reached.", status=503, retryable=True)
