@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from attrs import evolve
 
 from .errors import (
-    HeadwaterError,
     MethodNotImplementedError,
     PluginHealthCheckError,
     PluginNotRegisteredError,
@@ -31,11 +30,14 @@ from .models import (
 if TYPE_CHECKING:
     from .context import CallContext
     from .plugin import Plugin
-    from .registry import Registry
+
+from .registry import Registry, not_registered
 
 __all__ = ["PluginClient"]
 
 R = TypeVar("R")
+_OK = 200
+_END: Final = object()
 
 # RFC 9110 §7.6.1 and what Grafana also keeps to itself.
 _HOP_BY_HOP = frozenset(
@@ -60,34 +62,35 @@ class PluginClient:
         self._registry = registry
 
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
-        """One outcome per ref id. Frames without a ref id get their query's."""
+        """One outcome per ref id. Frames without a ref id get their query's; errors, status and source."""
         plugin = self._plugin(request)
-        answer = _guarded(plugin, context, lambda: plugin.query_data(request, context))
+        answer = _guarded(plugin, context, plugin.query_data, request, context)
         if not isinstance(answer, QueryDataResponse):
             raise _wrong_answer(plugin, "query_data", answer)
         return QueryDataResponse(
-            {ref_id: _with_ref_ids(ref_id, response) for ref_id, response in answer.responses.items()}
+            {ref_id: _outcome(plugin, ref_id, response) for ref_id, response in answer.responses.items()}
         )
 
-    def query_chunked_data(self, request: QueryDataRequest, context: CallContext) -> Iterator[QueryChunk]:
-        """The answer piece by piece; close the iterator to end the queries.
+    def query_chunked_data(
+        self, request: QueryDataRequest, context: CallContext
+    ) -> Generator[QueryChunk, None, None]:
+        """The answer piece by piece; close the generator to end the queries.
 
         A plugin without the hook is served from `query_data`, one chunk per frame.
         """
         plugin = self._plugin(request)
-        if not _guarded(plugin, context, lambda: plugin.implements("query_chunked_data")):
+        if not _guarded(plugin, context, plugin.implements, "query_chunked_data"):
             yield from _as_chunks(self.query_data(request, context))
             return
-        chunks = _guarded(plugin, context, lambda: plugin.query_chunked_data(request, context))
-        if not isinstance(chunks, Iterable):
-            raise _wrong_answer(plugin, "query_chunked_data", chunks)
-        yield from _guarded_items(plugin, context, chunks)
+        chunks = _guarded(plugin, context, plugin.query_chunked_data, request, context)
+        for chunk in _guarded_items(plugin, context, "query_chunked_data", chunks, QueryChunk):
+            yield _complete(chunk)
 
     def check_health(self, request: CheckHealthRequest, context: CallContext) -> CheckHealthResult:
         """Raises PluginHealthCheckError when the check itself cannot run."""
         plugin = self._plugin(request)
         try:
-            answer = _guarded(plugin, context, lambda: plugin.check_health(request, context))
+            answer = _guarded(plugin, context, plugin.check_health, request, context)
         except PluginRequestFailedError as error:
             raise PluginHealthCheckError(
                 f"The health check of plugin {plugin.plugin_id!r} failed; see the host's log for details."
@@ -98,18 +101,16 @@ class PluginClient:
 
     def call_resource(
         self, request: CallResourceRequest, context: CallContext
-    ) -> Iterator[CallResourceResponse]:
+    ) -> Generator[CallResourceResponse, None, None]:
         """Responses of which the first has status and headers. Hop-by-hop headers and cookies stay out."""
         plugin = self._plugin(request)
         request = evolve(request, headers=_without(request.headers, _NOT_FOR_PLUGINS))
-        answers = _guarded(plugin, context, lambda: plugin.call_resource(request, context))
-        if not isinstance(answers, Iterable):
-            raise _wrong_answer(plugin, "call_resource", answers)
-        count = 0
-        for answer in _guarded_items(plugin, context, answers):
-            yield evolve(answer, headers=_without(answer.headers, _NOT_FOR_CALLERS)) if count == 0 else answer
-            count += 1
-        if not count:
+        answers = _guarded(plugin, context, plugin.call_resource, request, context)
+        empty = True
+        for answer in _guarded_items(plugin, context, "call_resource", answers, CallResourceResponse):
+            yield evolve(answer, headers=_without(answer.headers, _NOT_FOR_CALLERS)) if empty else answer
+            empty = False
+        if empty:
             raise PluginRequestFailedError(
                 f"Plugin {plugin.plugin_id!r} sent no answer to the resource call."
             )
@@ -125,31 +126,36 @@ class PluginClient:
             raise ValidationError("the request is missing", path="request")
         plugin_id = request.plugin_context.plugin_id
         plugin = self._registry.plugin(plugin_id)
-        if plugin is None or plugin.is_decommissioned:
-            raise PluginNotRegisteredError(
-                f"Plugin {plugin_id!r} is not registered; install the distribution that provides it."
-            )
+        if plugin is None:
+            raise not_registered(plugin_id)
+        if plugin.is_decommissioned:
+            raise PluginNotRegisteredError(f"Plugin {plugin_id!r} has been stopped and takes no more calls.")
         return plugin
 
 
-def _guarded(plugin: Plugin, context: CallContext, call: Callable[[], R]) -> R:
+def _guarded(plugin: Plugin, context: CallContext, call: Callable[..., R], *args: Any) -> R:
     try:
-        return call()
-    except Exception as error:
-        raise _mapped(plugin, context, error) from (error.__cause__ or error)
+        return call(*args)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # SystemExit, and panics of compiled drivers, are no Exception
+        _raise(plugin, context, error)
 
 
-def _guarded_items(plugin: Plugin, context: CallContext, items: Iterable[R]) -> Iterator[R]:
-    """Iterate with errors mapped. Closing this generator closes the plugin's."""
+def _guarded_items(
+    plugin: Plugin, context: CallContext, hook: str, items: object, kind: type[R]
+) -> Generator[R, None, None]:
+    """The items of a hook's answer, with errors mapped. Closing this generator closes the plugin's."""
+    if not isinstance(items, Iterable):
+        raise _wrong_answer(plugin, hook, items)
     iterator = iter(items)
     try:
         while True:
-            try:
-                item = next(iterator)
-            except StopIteration:
+            item = _guarded(plugin, context, next, iterator, _END)
+            if item is _END:
                 return
-            except Exception as error:
-                raise _mapped(plugin, context, error) from (error.__cause__ or error)
+            if not isinstance(item, kind):
+                raise _wrong_answer(plugin, hook, item)
             yield item
     finally:
         close = getattr(iterator, "close", None)
@@ -157,15 +163,15 @@ def _guarded_items(plugin: Plugin, context: CallContext, items: Iterable[R]) -> 
             close()
 
 
-def _mapped(plugin: Plugin, context: CallContext, error: Exception) -> HeadwaterError:
-    reason = context.cancel_reason
-    if isinstance(reason, HeadwaterError):
-        return type(reason)(str(reason))
-    if isinstance(error, NotImplementedError):
-        return MethodNotImplementedError(f"Plugin {plugin.plugin_id!r} does not implement this call.")
-    if not isinstance(error, HeadwaterError):
-        context.logger.error("A plugin raised an unexpected error.", plugin=plugin.plugin_id, exc_info=error)
-    return describe(error)
+def _raise(plugin: Plugin, context: CallContext, error: BaseException) -> NoReturn:
+    if isinstance(error, NotImplementedError) and not context.cancelled:
+        raise MethodNotImplementedError(
+            f"Plugin {plugin.plugin_id!r} does not implement this call."
+        ) from error
+    told = context.explain(error)
+    if told is error:
+        raise told
+    raise told from error
 
 
 def _wrong_answer(plugin: Plugin, hook: str, answer: object) -> PluginRequestFailedError:
@@ -174,11 +180,28 @@ def _wrong_answer(plugin: Plugin, hook: str, answer: object) -> PluginRequestFai
     )
 
 
-def _with_ref_ids(ref_id: str, response: DataResponse) -> DataResponse:
-    if all(frame.ref_id for frame in response.frames):
-        return response
-    frames = tuple(frame if frame.ref_id else frame.with_(ref_id=ref_id) for frame in response.frames)
-    return evolve(response, frames=frames)
+def _outcome(plugin: Plugin, ref_id: str, response: object) -> DataResponse:
+    """`response` with all that a plugin may leave out; a failure if it is no response at all."""
+    if not isinstance(response, DataResponse):
+        return DataResponse.from_error(_wrong_answer(plugin, "query_data", response))
+    frames = response.frames
+    for frame in frames:
+        if not hasattr(frame, "ref_id"):
+            return DataResponse.from_error(_wrong_answer(plugin, "query_data", frame))
+    if not all(frame.ref_id for frame in frames):
+        frames = tuple(frame if frame.ref_id else frame.with_(ref_id=ref_id) for frame in frames)
+    if response.error is None:
+        return response if frames is response.frames else evolve(response, frames=frames)
+    error = describe(response.error)
+    status = error.status if response.status == _OK else response.status
+    return DataResponse(frames, error, status, response.error_source or error.source)
+
+
+def _complete(chunk: QueryChunk) -> QueryChunk:
+    frame = chunk.frame
+    if frame is not None and not frame.ref_id:
+        chunk = evolve(chunk, frame=frame.with_(ref_id=chunk.ref_id))
+    return chunk if chunk.error is None else evolve(chunk, error=describe(chunk.error))
 
 
 def _as_chunks(answer: QueryDataResponse) -> Iterator[QueryChunk]:

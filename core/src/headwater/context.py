@@ -6,19 +6,23 @@ with `on_cancel` (send KILL QUERY, close a socket) and another thread runs it.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from attrs import evolve, frozen
 
-from .errors import DeadlineExceededError, QueryCanceledError
+from .errors import DeadlineExceededError, HeadwaterError, QueryCanceledError, describe
 from .watchdog import Alarm, shared_watchdog
 
 __all__ = ["CallContext", "CancelRegistration", "Progress", "QueryLimits"]
+
+_CANCELLED = "The query was cancelled by its caller."
 
 
 @frozen
@@ -34,6 +38,9 @@ class QueryLimits:
     max_concurrent_queries: int = 8
 
 
+DEFAULT_LIMITS = QueryLimits()
+
+
 @frozen
 class Progress:
     """How far a query has come, as its data source reports it. `total_rows` is 0 while unknown."""
@@ -44,16 +51,19 @@ class Progress:
 
 
 class CancelRegistration:
-    """Handle of one `on_cancel` callback. Leave the `with` block, or call `remove`, to take it back."""
+    """Handle of one `on_cancel` callback. Leave the `with` block, or call `remove`, to take it back.
 
-    __slots__ = ("_callback", "_context")
+    Taking it back does not wait for a callback that already runs in another thread.
+    """
+
+    __slots__ = ("_context", "callback")
 
     def __init__(self, context: CallContext, callback: Callable[[], object]) -> None:
         self._context = context
-        self._callback = callback
+        self.callback = callback
 
     def remove(self) -> None:
-        self._context._remove(self._callback)
+        self._context._remove(self)
 
     def __enter__(self) -> Self:
         return self
@@ -84,15 +94,16 @@ class CallContext:
     ) -> None:
         self.request_id = request_id or uuid.uuid4().hex
         self.headers: Mapping[str, str] = MappingProxyType(dict(headers or {}))
-        self.limits = limits or QueryLimits()
-        self.deadline = None if timeout is None else time.monotonic() + max(0.0, timeout)
+        self.limits = limits or DEFAULT_LIMITS
+        unbounded = timeout is None or timeout == math.inf
+        self.deadline = None if unbounded else time.monotonic() + max(0.0, timeout or 0.0)
         self.skip_cache = skip_cache
         self._logger = logger
         self._on_progress = on_progress
         self._lock = threading.Lock()
-        self._callbacks: list[Callable[[], object]] = []
+        self._registrations: dict[CancelRegistration, None] = {}
         self._canceled = threading.Event()
-        self._reason: BaseException | None = None
+        self._reason: HeadwaterError | None = None
         self._alarm: Alarm | None = None
         self._parent_registration: CancelRegistration | None = None
 
@@ -100,9 +111,9 @@ class CallContext:
     def logger(self) -> Any:
         """A structlog logger that carries the request id."""
         if self._logger is None:
-            import structlog
+            from .logs import get_logger
 
-            self._logger = structlog.get_logger("headwater").bind(request_id=self.request_id)
+            self._logger = get_logger(request_id=self.request_id)
         return self._logger
 
     def remaining(self) -> float | None:
@@ -115,13 +126,13 @@ class CallContext:
         if self._canceled.is_set():
             return True
         if self.deadline is not None and time.monotonic() >= self.deadline:
-            self._expire()
+            self._end_in(_in_thread, _deadline_passed())
             return True
         return False
 
     @property
-    def cancel_reason(self) -> BaseException | None:
-        """The error that `check` raises, None while the call is alive."""
+    def cancel_reason(self) -> HeadwaterError | None:
+        """Why the call is over: QueryCanceledError or DeadlineExceededError; None while it is alive."""
         return self._reason if self.cancelled else None
 
     def check(self) -> None:
@@ -129,12 +140,22 @@ class CallContext:
 
         Each call raises a fresh exception, so that tracebacks of several threads do not mix.
         """
-        if not self.cancelled:
-            return
-        reason = self._reason
-        if isinstance(reason, DeadlineExceededError):
-            raise DeadlineExceededError(str(reason)) from reason
-        raise QueryCanceledError(str(reason)) from reason
+        if self.cancelled and self._reason is not None:
+            raise self._reason.fresh()
+
+    def explain(self, error: BaseException) -> HeadwaterError:
+        """What to say of `error`: that the call is over, if it is, whatever a driver made of that.
+
+        Otherwise as `headwater.errors.describe`; what that keeps to itself is logged here.
+        """
+        reason = self.cancel_reason
+        if reason is not None:
+            ended = reason.fresh()
+            ended.__cause__ = error
+            return ended
+        if not isinstance(error, HeadwaterError):
+            self.logger.error("A plugin raised an unexpected error.", exc_info=error)
+        return describe(error)
 
     def wait(self, seconds: float) -> None:
         """Sleep up to `seconds`; raises as `check` does as soon as the call is over."""
@@ -142,24 +163,24 @@ class CallContext:
         self._canceled.wait(seconds if left is None else min(seconds, left))
         self.check()
 
-    def cancel(self, reason: str = "The query was cancelled by its caller.") -> None:
-        """Cancel the call and run the callbacks in this thread. Only the first cancellation counts."""
+    def cancel(self, reason: str = _CANCELLED) -> None:
+        """Cancel the call; returns when the callbacks have run. Only the first cancellation counts."""
         self._finish(QueryCanceledError(reason))
+
+    def cancel_in(self, submit: Callable[[Callable[[], None]], object], reason: str = _CANCELLED) -> None:
+        """Cancel the call, but leave the callbacks, which may block, to `submit`."""
+        self._end_in(submit, QueryCanceledError(reason))
 
     def on_cancel(self, callback: Callable[[], object]) -> CancelRegistration:
         """Run `callback` on cancellation or at the deadline; at once if the call is over already.
 
-        The callback runs in another thread than the query. What it raises is logged, not propagated.
+        Callbacks run side by side, in other threads than the query's, so that one that blocks delays
+        no other. What they raise is logged, not propagated.
         """
-        with self._lock:
-            waiting = not self._canceled.is_set()
-            if waiting:
-                self._callbacks.append(callback)
-                if self._alarm is None and self.deadline is not None:
-                    self._alarm = shared_watchdog().schedule(self.deadline, self._expire)
-        if not waiting:
-            self._run(callback)
-        return CancelRegistration(self, callback)
+        registration = CancelRegistration(self, callback)
+        if self.cancelled or not self._add(registration, alarm=True):
+            self._run(registration)
+        return registration
 
     def child(
         self,
@@ -167,6 +188,7 @@ class CallContext:
         timeout: float | None = None,
         limits: QueryLimits | None = None,
         headers: Mapping[str, str] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> CallContext:
         """A context that ends with this one, and no later than `timeout` seconds from now."""
         left = self.remaining()
@@ -177,12 +199,15 @@ class CallContext:
             headers=self.headers if headers is None else headers,
             limits=limits or self.limits,
             logger=self._logger,
-            on_progress=self._on_progress,
+            on_progress=on_progress or self._on_progress,
             skip_cache=self.skip_cache,
         )
-        child._parent_registration = self.on_cancel(
-            lambda: child._finish(self._reason or QueryCanceledError(""))
-        )
+        registration = CancelRegistration(self, lambda: child._inherit_end(self))
+        # The child has this deadline itself, or an earlier one: no need for two alarms.
+        if self.cancelled or not self._add(registration, alarm=False):
+            child._inherit_end(self)
+        else:
+            child._parent_registration = registration
         return child
 
     def with_limits(self, **changes: Any) -> CallContext:
@@ -197,7 +222,7 @@ class CallContext:
     def close(self) -> None:
         """Forget deadline and callbacks: the call has ended by itself."""
         with self._lock:
-            self._callbacks.clear()
+            self._registrations.clear()
             alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
@@ -217,37 +242,72 @@ class CallContext:
         return f"<CallContext {self.request_id} {state}>"
 
     def _expire(self) -> None:
-        self._finish(DeadlineExceededError("The query did not finish before its deadline."))
+        self._finish(_deadline_passed())
 
-    def _finish(self, reason: BaseException) -> None:
+    def _inherit_end(self, parent: CallContext) -> None:
+        self._finish(parent._reason or QueryCanceledError(_CANCELLED))
+
+    def _finish(self, reason: HeadwaterError) -> None:
+        self._run_side_by_side(self._end(reason))
+
+    def _end_in(self, submit: Callable[[Callable[[], None]], object], reason: HeadwaterError) -> None:
+        registrations = self._end(reason)
+        if registrations:
+            submit(lambda: self._run_side_by_side(registrations))
+
+    def _end(self, reason: HeadwaterError) -> list[CancelRegistration]:
+        """Mark the call as over; the callbacks that are to run, none if it was over before."""
         with self._lock:
             if self._canceled.is_set():
-                return
+                return []
             self._reason = reason
             self._canceled.set()
-            callbacks, self._callbacks = self._callbacks, []
+            registrations, self._registrations = list(self._registrations), {}
             alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
-        for callback in callbacks:
-            self._run(callback)
+        return registrations
 
-    def _inherit_end(self, parent: CallContext) -> None:
-        if parent._reason is not None:
-            self._finish(parent._reason)
+    def _run_side_by_side(self, registrations: list[CancelRegistration]) -> None:
+        if not registrations:
+            return
+        *others, last = registrations
+        threads = [_in_thread(partial(self._run, each)) for each in others]
+        self._run(last)
+        for thread in threads:
+            thread.join()
 
-    def _run(self, callback: Callable[[], object]) -> None:
+    def _run(self, registration: CancelRegistration) -> None:
         try:
-            callback()
+            registration.callback()
         except Exception:
             self.logger.warning("A cancellation callback failed.", exc_info=True)
 
-    def _remove(self, callback: Callable[[], object]) -> None:
+    def _add(self, registration: CancelRegistration, *, alarm: bool) -> bool:
+        """False if the call is over already. `alarm` has the watchdog end the call at its deadline."""
         with self._lock:
-            if callback in self._callbacks:
-                self._callbacks.remove(callback)
-            alarm = None
-            if not self._callbacks:
+            if self._canceled.is_set():
+                return False
+            self._registrations[registration] = None
+            if alarm and self._alarm is None and self.deadline is not None:
+                self._alarm = shared_watchdog().schedule(self.deadline, self._expire)
+            return True
+
+    def _remove(self, registration: CancelRegistration) -> None:
+        alarm = None
+        with self._lock:
+            self._registrations.pop(registration, None)
+            if not self._registrations:
                 alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
+
+
+def _deadline_passed() -> DeadlineExceededError:
+    return DeadlineExceededError("The query did not finish before its deadline.")
+
+
+def _in_thread(run: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=run, name="headwater-cancel", daemon=True)
+    thread.start()
+    return thread

@@ -18,10 +18,11 @@ import importlib_metadata
 from importlib_metadata import EntryPoint
 
 from .errors import PluginUnavailableError
+from .hook_checks import flaw_in
 from .hookspecs import ENTRY_POINT_GROUP
-from .plugin import check_implementation
+from .logs import get_logger
 
-__all__ = ["PluginRecord", "PluginState", "discover"]
+__all__ = ["PluginRecord", "PluginState", "discover", "load_all"]
 
 ALLOW_VARIABLE = "HEADWATER_PLUGINS_ALLOW"
 BLOCK_VARIABLE = "HEADWATER_PLUGINS_BLOCK"
@@ -68,6 +69,7 @@ class PluginRecord:
         self.reason = reason
         self._import = import_
         self._implementation: object = None
+        self._cause: BaseException | None = None
         self._lock = threading.RLock()
 
     @property
@@ -83,7 +85,7 @@ class PluginRecord:
             if self.state is PluginState.DISCOVERED:
                 self._load()
             if self.state is not PluginState.READY:
-                raise PluginUnavailableError(self.explanation)
+                raise PluginUnavailableError(self.explanation) from self._cause
             return self._implementation
 
     @property
@@ -95,14 +97,17 @@ class PluginRecord:
         try:
             found = self._import()
             implementation = found() if callable(found) else found
-        except (Exception, SystemExit) as error:
-            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self.state, self.reason = PluginState.BROKEN, f"loading {self.entry_point} failed with {what}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and panics of compiled drivers, are no Exception
+            self.state, self.reason = (
+                PluginState.BROKEN,
+                f"loading {self.entry_point} failed with {_named(error)}",
+            )
+            self._cause = error
             return
-        try:
-            check_implementation(self.plugin_id, implementation)
-        except PluginUnavailableError as error:
-            self.state, self.reason = PluginState.INVALID, str(error)
+        if flaw := flaw_in(implementation):
+            self.state, self.reason = PluginState.INVALID, flaw
             return
         self._implementation = implementation
         self.state = PluginState.READY
@@ -125,11 +130,35 @@ def discover(
     allow = _from_environment(ALLOW_VARIABLE) if allow is None else allow
     block = _from_environment(BLOCK_VARIABLE) if block is None else block
     found: dict[str, list[PluginRecord]] = defaultdict(list)
-    for entry_point, distribution in _entry_points(distributions or importlib_metadata.distributions()):
+    installed = importlib_metadata.distributions() if distributions is None else distributions
+    for entry_point, distribution in _entry_points(installed):
         found[entry_point.name].append(_record(entry_point, distribution, allow, block))
     records = [record for plugin_id in sorted(found) for record in _mark_duplicates(found[plugin_id])]
-    _warn_of_unusable(records)
+    warn_of_unusable(records)
     return records
+
+
+def load_all(records: Iterable[PluginRecord]) -> None:
+    """Import every usable plugin, so that its record is READY, BROKEN or INVALID; one warning sums up."""
+    failed = []
+    for record in records:
+        if record.state is not PluginState.DISCOVERED:
+            continue
+        try:
+            record.load()
+        except PluginUnavailableError:
+            failed.append(record)
+    warn_of_unusable(failed)
+
+
+def warn_of_unusable(records: Iterable[PluginRecord]) -> None:
+    """One warning for all `records` that cannot be used, blocked ones aside: somebody wanted those."""
+    unusable = [record for record in records if not record.usable and record.state is not PluginState.BLOCKED]
+    if unusable:
+        get_logger("headwater.discovery").warning(
+            "Some data-source plugins cannot be used.",
+            plugins=[f"{record.plugin_id} of {record.distribution} ({record.state})" for record in unusable],
+        )
 
 
 def _entry_points(distributions: Iterable[Any]) -> Iterator[tuple[EntryPoint, Any]]:
@@ -140,16 +169,16 @@ def _entry_points(distributions: Iterable[Any]) -> Iterator[tuple[EntryPoint, An
             text = distribution.read_text("entry_points.txt")
             if not text or ENTRY_POINT_GROUP not in text:
                 continue
-            name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
-            if not name or name in seen:
+            name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
+            if name in seen:
                 continue
             seen.add(name)
             entry_points = list(distribution.entry_points)
         except Exception as error:
-            _logger().warning(
-                "A distribution's metadata cannot be read.",
-                distribution=repr(distribution),
-                reason=str(error),
+            get_logger("headwater.discovery").warning(
+                "A distribution's metadata cannot be read; its plugins are not found.",
+                path=str(getattr(distribution, "_path", distribution)),
+                reason=_named(error),
             )
             continue
         for entry_point in entry_points:
@@ -177,6 +206,12 @@ def _record(
     return record
 
 
+def _named(error: BaseException) -> str:
+    """Type and first line of `error`: import errors of compiled libraries fill pages."""
+    line = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
 def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str]) -> str:
     if plugin_id in block or "*" in block:
         return "it is on the block list"
@@ -187,6 +222,7 @@ def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str])
 
 def _why_incompatible(distribution: Any) -> str:
     """Check the distribution's requirement on the core before anything is imported."""
+    from packaging.markers import UndefinedEnvironmentName
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
@@ -195,9 +231,9 @@ def _why_incompatible(distribution: Any) -> str:
     for line in distribution.requires or ():
         try:
             needed = Requirement(line)
-        except InvalidRequirement:
+            applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        except (InvalidRequirement, UndefinedEnvironmentName):
             return f"its requirement {line!r} cannot be read"
-        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
         if canonicalize_name(needed.name) != _CORE or not applies:
             continue
         if not needed.specifier.contains(__version__, prereleases=True):
@@ -213,21 +249,6 @@ def _mark_duplicates(records: list[PluginRecord]) -> list[PluginRecord]:
             record.state = PluginState.DUPLICATE
             record.reason = f"{names} both claim this id; uninstall one of them"
     return records
-
-
-def _warn_of_unusable(records: list[PluginRecord]) -> None:
-    unusable = [record for record in records if not record.usable and record.state is not PluginState.BLOCKED]
-    if unusable:
-        _logger().warning(
-            "Some data-source plugins cannot be used.",
-            plugins=[f"{record.plugin_id} ({record.state})" for record in unusable],
-        )
-
-
-def _logger() -> Any:
-    import structlog
-
-    return structlog.get_logger("headwater.discovery")
 
 
 def _from_environment(variable: str) -> set[str]:

@@ -40,6 +40,7 @@ stays reachable as `__cause__`. Message ids and statuses follow Grafana's plugin
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Self
 
 
 class ErrorSource(StrEnum):
@@ -89,6 +90,23 @@ class HeadwaterError(Exception):
             self.status = status
         if retryable is not None:
             self.retryable = retryable
+
+    def fresh(self) -> Self:
+        """The same error without a traceback, cause kept: one error may be raised in several threads."""
+        again: Self = _restore(type(self), self.args, self.__dict__)
+        again.__cause__ = self.__cause__
+        return again
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args`, which not every subclass takes.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[HeadwaterError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class PluginNotRegisteredError(HeadwaterError):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 __all__ = ["WorkerPool"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_Inbox: TypeAlias = "queue.SimpleQueue[Callable[[], None] | None]"
 _IDLE_SECONDS = 30.0
 
 
@@ -20,15 +23,17 @@ class WorkerPool:
 
     Tasks never queue behind others: bounds belong to whoever submits (per data source, per request).
     Threads are daemons, so that a driver that never returns cannot keep the process alive, and end
-    after half a minute without work.
+    after `idle_seconds` without work.
     """
 
-    def __init__(self, name: str = "headwater-worker") -> None:
+    def __init__(self, name: str = "headwater-worker", *, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._name = name
-        self._lock = threading.Lock()
-        self._idle: list[queue.SimpleQueue[Callable[[], None] | None]] = []
+        self._idle_seconds = idle_seconds
         self._closed = False
+        self._lock = threading.Lock()
+        self._idle: list[_Inbox] = []
         self._count = 0
+        _pools.add(self)
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run `function` in a worker. Raises RuntimeError after `close`."""
@@ -60,6 +65,12 @@ class WorkerPool:
         for inbox in idle:
             inbox.put(None)
 
+    def _forget_threads(self) -> None:
+        """For a forked child, which has none of its parent's threads, and perhaps a lock that one held."""
+        self._lock = threading.Lock()
+        self._idle = []
+        self._count = 0
+
     def _start(self, task: Callable[[], None]) -> None:
         with self._lock:
             if self._closed:
@@ -67,28 +78,42 @@ class WorkerPool:
             if self._idle:
                 self._idle.pop().put(task)
                 return
+            threading.Thread(target=self._work, args=(task,), name=self._name, daemon=True).start()
             self._count += 1
-        threading.Thread(target=self._work, args=(task,), name=self._name, daemon=True).start()
 
     def _work(self, task: Callable[[], None] | None) -> None:
-        inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        while task is not None:
-            task()
-            task = None
-            task = self._next(inbox)
-        with self._lock:
-            self._count -= 1
+        inbox: _Inbox = queue.SimpleQueue()
+        try:
+            while task is not None:
+                task()
+                task = None  # or an idle thread would keep the last task's result alive
+                task = self._next(inbox)
+        finally:
+            with self._lock:
+                self._count -= 1
 
-    def _next(self, inbox: queue.SimpleQueue[Callable[[], None] | None]) -> Callable[[], None] | None:
+    def _next(self, inbox: _Inbox) -> Callable[[], None] | None:
         with self._lock:
             if self._closed:
                 return None
             self._idle.append(inbox)
         try:
-            return inbox.get(timeout=_IDLE_SECONDS)
+            return inbox.get(timeout=self._idle_seconds)
         except queue.Empty:
             with self._lock:
                 if inbox in self._idle:
                     self._idle.remove(inbox)
                     return None
-            return inbox.get()
+            return inbox.get()  # a task was put in just before the time ran out
+
+
+_pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
+
+
+def _forget_threads_after_fork() -> None:
+    for pool in _pools:
+        pool._forget_threads()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads_after_fork)

@@ -86,3 +86,6 @@ class DataSourceSpec:
     @hookspec
     def stop_plugin(self) -> None:
         """The host is closing: end every instance, connection and thread. May be called twice."""
+
+
+HOOKS = tuple(name for name in vars(DataSourceSpec) if not name.startswith("_"))

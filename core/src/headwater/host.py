@@ -106,14 +106,14 @@ class Headwater:
 
     # --- data sources ------------------------------------------------------------------------------
 
-    def add_data_source(self, *, type: str, **fields: Any) -> DataSource:  # noqa: A002
+    def add_data_source(self, name: str = "", *, type: str, **fields: Any) -> DataSource:  # noqa: A002
         """Add a data source; `fields` are those of AddDataSource.
 
         `secure_json_data` holds plaintext secrets, which are encrypted before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.
         """
         plugin_id = self.plugin_contexts.get(type).plugin_id
-        return self.data_sources.add(AddDataSource(type=plugin_id, **fields))
+        return self.data_sources.add(AddDataSource(name=name, type=plugin_id, **fields))
 
     def update_data_source(self, data_source: str, **changes: Any) -> DataSource:
         """Change some fields of a data source, named by uid or name; its next query uses them.

@@ -6,14 +6,14 @@ ones. Here the last user to leave closes it.
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from .errors import DeadlineExceededError, PluginUnavailableError
+from .errors import DeadlineExceededError, HeadwaterError, PluginUnavailableError, describe
+from .logs import get_logger
 from .models import PluginContext
 
 __all__ = ["InstanceManager"]
@@ -44,7 +44,7 @@ class InstanceManager(Generic[T]):
         self._clock = clock
         self._condition = threading.Condition()
         self._slots: dict[Hashable, _Slot[T]] = {}
-        self._retired: list[_Live[T]] = []
+        self._retired: set[_Live[T]] = set()
         self._stopped = False
         self._next_sweep = 0.0
 
@@ -65,45 +65,27 @@ class InstanceManager(Generic[T]):
         key, configuration = _key(context), _configuration(context)
         with self._condition:
             if self._stopped:
-                raise PluginUnavailableError("The plugin has been stopped.")
+                raise _stopped()
             idle = self._take_idle()
-            slot = self._slots.setdefault(key, _Slot())
+            slot = self._slots.get(key)
+            if slot is None:
+                slot = self._slots[key] = _Slot()
+            live = slot.enter(configuration)
         self._close_all(idle)
+        if live is not None:
+            return live
         with slot.building:
             with self._condition:
-                if slot.live is not None and slot.live.serves(configuration):
-                    slot.live.users += 1
-                    return slot.live
-            slot.refuse_while_failing(configuration, self._clock())
-            try:
-                instance = self._build(context)
-            except Exception as error:
-                slot.remember_failure(configuration, error, self._clock())
-                raise
-            slot.failure = None
-            live = _Live(instance, configuration, users=1)
-            closable, stopped = self._install(slot, live)
-        self._close_all(closable)
-        if stopped:
-            self.release(live)
-            raise PluginUnavailableError("The plugin has been stopped.")
-        return live
-
-    def _install(self, slot: _Slot[T], live: _Live[T]) -> tuple[list[_Live[T]], bool]:
-        """Put `live` in its place; what it replaces and can be closed, and whether `stop` came in between."""
-        with self._condition:
-            if self._stopped:
-                return self._retire(live), True
-            replaced, slot.live = slot.live, live
-            return self._retire(replaced), False
+                live = slot.enter(configuration)  # another thread may have built it meanwhile
+            return live or self._build_in(slot, key, context, configuration)
 
     def release(self, live: _Live[T]) -> None:
         with self._condition:
             live.users -= 1
             live.last_used = self._clock()
             ended = live.retired and live.users == 0
-            if ended and live in self._retired:
-                self._retired.remove(live)
+            if ended:
+                self._retired.discard(live)
             self._condition.notify_all()
         if ended:
             self._close_all([live])
@@ -111,7 +93,8 @@ class InstanceManager(Generic[T]):
     def discard(self, context: PluginContext) -> None:
         """Forget the instance for `context`: a worker hangs in it, or its data source is gone.
 
-        It is closed when its last user leaves, but `stop` does not wait for that.
+        It is closed when its last user leaves, but `stop` does not wait for that. One that is being built
+        serves those who wait for it and nobody else.
         """
         with self._condition:
             slot = self._slots.pop(_key(context), None)
@@ -136,10 +119,11 @@ class InstanceManager(Generic[T]):
             self._slots.clear()
         self._close_all(closable)
         with self._condition:
-            drained = self._condition.wait_for(lambda: not self._retired, timeout)
-            stragglers, self._retired = self._retired, []
+            self._condition.wait_for(lambda: not self._retired, timeout)
+            stragglers = list(self._retired)
+            self._retired.clear()
         self._close_all(stragglers)
-        if not drained:
+        if stragglers:
             raise DeadlineExceededError(
                 f"{len(stragglers)} data source(s) were still in use after {timeout:g} s and were closed."
             )
@@ -148,6 +132,31 @@ class InstanceManager(Generic[T]):
         """How many instances are alive, the retired ones that are still used included."""
         with self._condition:
             return len(self._retired) + sum(slot.live is not None for slot in self._slots.values())
+
+    def _build_in(
+        self, slot: _Slot[T], key: Hashable, context: PluginContext, configuration: _Configuration
+    ) -> _Live[T]:
+        slot.refuse_while_failing(configuration, self._clock())
+        try:
+            instance = self._build(context)
+        except Exception as error:
+            slot.remember_failure(configuration, error, self._clock())
+            raise
+        slot.failure = None
+        live = _Live(instance, configuration)
+        with self._condition:
+            if self._stopped:
+                closable = self._retire(live)
+            elif self._slots.get(key) is not slot:  # discarded while it was built
+                live.users, live.retired = 1, True
+                closable = []
+            else:
+                replaced, slot.live, live.users = slot.live, live, 1
+                closable = self._retire(replaced)
+        self._close_all(closable)
+        if live in closable:
+            raise _stopped()
+        return live
 
     def _take_idle(self) -> list[_Live[T]]:
         """Instances that nobody has used for an hour, taken out of their places; looked for once a minute."""
@@ -170,15 +179,23 @@ class InstanceManager(Generic[T]):
         live.retired = True
         if live.users == 0:
             return [live]
-        self._retired.append(live)
+        self._retired.add(live)
         return []
 
     def _close_all(self, ended: list[_Live[T]]) -> None:
+        """Close each once. What that raises is logged: it is nobody's fault who uses another instance."""
         for live in ended:
             with self._condition:
                 already, live.closed = live.closed, True
-            if not already:
+            if already:
+                continue
+            try:
                 self._close(live.instance)
+            except Exception:
+                get_logger("headwater.plugin").warning("Closing a data source failed.", exc_info=True)
+
+
+_Configuration = tuple[Any, ...]
 
 
 class _Live(Generic[T]):
@@ -186,15 +203,15 @@ class _Live(Generic[T]):
 
     __slots__ = ("closed", "configuration", "instance", "last_used", "retired", "users")
 
-    def __init__(self, instance: T, configuration: tuple[Any, ...], users: int) -> None:
+    def __init__(self, instance: T, configuration: _Configuration) -> None:
         self.instance = instance
         self.configuration = configuration
-        self.users = users
+        self.users = 0
         self.last_used = 0.0
         self.retired = False
         self.closed = False
 
-    def serves(self, configuration: tuple[Any, ...]) -> bool:
+    def serves(self, configuration: _Configuration) -> bool:
         """Equal configuration, or a request that still carries an older one than ours.
 
         Without the latter, two threads with cached settings of different age would rebuild in turn.
@@ -211,21 +228,43 @@ class _Slot(Generic[T]):
     def __init__(self) -> None:
         self.building = threading.Lock()
         self.live: _Live[T] | None = None
-        self.failure: tuple[tuple[Any, ...], Exception, float, float] | None = None
+        self.failure: _Failure | None = None
 
-    def refuse_while_failing(self, configuration: tuple[Any, ...], now: float) -> None:
-        if self.failure is None:
-            return
-        failed, error, retry_at, _ = self.failure
-        if failed == configuration and now < retry_at:
-            again = copy.copy(error)
-            raise again.with_traceback(None) from error
+    def enter(self, configuration: _Configuration) -> _Live[T] | None:
+        """The live instance with one more user, if it serves `configuration`."""
+        if self.live is None or not self.live.serves(configuration):
+            return None
+        self.live.users += 1
+        return self.live
 
-    def remember_failure(self, configuration: tuple[Any, ...], error: Exception, now: float) -> None:
+    def refuse_while_failing(self, configuration: _Configuration, now: float) -> None:
+        failure = self.failure
+        if failure is not None and failure.configuration == configuration and now < failure.retry_at:
+            raise failure.error.fresh()
+
+    def remember_failure(self, configuration: _Configuration, error: Exception, now: float) -> None:
         pause = _FIRST_RETRY_SECONDS
-        if self.failure is not None and self.failure[0] == configuration:
-            pause = min(_LAST_RETRY_SECONDS, 2 * self.failure[3])
-        self.failure = (configuration, error, now + pause, pause)
+        if self.failure is not None and self.failure.configuration == configuration:
+            pause = min(_LAST_RETRY_SECONDS, 2 * self.failure.pause)
+        self.failure = _Failure(configuration, describe(error), pause, now + pause)
+
+
+class _Failure:
+    """A build that failed, when to try again, and how long the pause before that is, in seconds."""
+
+    __slots__ = ("configuration", "error", "pause", "retry_at")
+
+    def __init__(
+        self, configuration: _Configuration, error: HeadwaterError, pause: float, retry_at: float
+    ) -> None:
+        self.configuration = configuration
+        self.error = error
+        self.pause = pause
+        self.retry_at = retry_at
+
+
+def _stopped() -> PluginUnavailableError:
+    return PluginUnavailableError("The plugin has been stopped.")
 
 
 def _key(context: PluginContext) -> Hashable:
@@ -233,7 +272,8 @@ def _key(context: PluginContext) -> Hashable:
     return (context.namespace, context.org_id, settings.uid if settings else None)
 
 
-def _configuration(context: PluginContext) -> tuple[Any, ...]:
+def _configuration(context: PluginContext) -> _Configuration:
     settings = context.data_source_instance_settings
-    config = tuple(sorted(context.config.items()))
-    return (settings.id, settings.version, settings.updated, config) if settings else (0, 0, None, config)
+    if settings is None:
+        return (0, 0, None, context.config)
+    return (settings.id, settings.version, settings.updated, context.config)

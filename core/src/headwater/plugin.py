@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
+from attrs import evolve
 
-from .errors import MethodNotImplementedError, PluginUnavailableError
-from .hookspecs import PROJECT, DataSourceSpec
+from .errors import HeadwaterError, MethodNotImplementedError, PluginUnavailableError
+from .hook_checks import check_implementation, check_middleware
+from .hookspecs import HOOKS, PROJECT, DataSourceSpec
 from .models import CheckHealthResult, PluginInfo
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CorePlugin", "Plugin", "Target"]
 
-_HOOKS = tuple(name for name in vars(DataSourceSpec) if not name.startswith("_"))
-
 
 class Target(StrEnum):
     """Where a plugin runs."""
@@ -45,6 +44,10 @@ class Plugin(Protocol):
 
     @property
     def plugin_id(self) -> str: ...
+    @property
+    def version(self) -> str:
+        """The installed distribution's; known without importing the plugin."""
+
     @property
     def info(self) -> PluginInfo: ...
     @property
@@ -74,8 +77,8 @@ class CorePlugin:
     One manager per plugin, because a shared one would show every request to every plugin. `middlewares`
     are objects with `hookimpl(wrapper=True)` methods; the first is the outermost.
 
-    `load` is called at first use, so that registering a plugin imports nothing. What it raises is raised
-    again at every use.
+    `load` is called at first use, so that registering a plugin imports nothing. While it fails, every use
+    calls it again.
     """
 
     def __init__(
@@ -90,8 +93,11 @@ class CorePlugin:
         self._version = version
         self._load = load
         self._middlewares = tuple(middlewares)
+        for middleware in self._middlewares:
+            check_middleware(middleware)
         self._lock = threading.RLock()
-        self._manager: pluggy.PluginManager | None = None
+        self._hook: Any = None
+        self._implemented: frozenset[str] = frozenset()
         self._implementation: object = None
         self._info: PluginInfo | None = None
         self._decommissioned = False
@@ -107,6 +113,10 @@ class CorePlugin:
     @property
     def plugin_id(self) -> str:
         return self._plugin_id
+
+    @property
+    def version(self) -> str:
+        return self._version
 
     @property
     def target(self) -> Target:
@@ -135,10 +145,7 @@ class CorePlugin:
         """What the plugin says of itself; imports it. Raises PluginUnavailableError."""
         with self._lock:
             if self._info is None:
-                described = self._hooks().describe_plugin() if self.implements("describe_plugin") else None
-                self._info = described or PluginInfo(
-                    id=self.plugin_id, name=self.plugin_id, version=self._version
-                )
+                self._info = self._describe()
             return self._info
 
     def start(self) -> None:
@@ -150,9 +157,9 @@ class CorePlugin:
         with self._lock:
             self._decommissioned = True
             already, self._exited = self._exited, True
-            manager = self._manager
-        if manager is not None and not already:
-            manager.hook.stop_plugin()
+            hook = self._hook
+        if hook is not None and not already:
+            hook.stop_plugin()
 
     def decommission(self) -> None:
         self._decommissioned = True
@@ -160,9 +167,7 @@ class CorePlugin:
     def implements(self, hook: str) -> bool:
         """Whether the plugin itself, not a middleware, implements `hook`."""
         self._hooks()
-        assert self._manager is not None
-        implementations = getattr(self._manager.hook, hook).get_hookimpls()
-        return any(not implementation.wrapper for implementation in implementations)
+        return hook in self._implemented
 
     def discard_instance(self, context: PluginContext) -> None:
         """Tell a plugin that manages instances to replace the one of `context`."""
@@ -198,69 +203,58 @@ class CorePlugin:
         if not self.implements(hook):
             raise MethodNotImplementedError(f"Plugin {self.plugin_id!r} does not implement {hook}.")
 
-    def _hooks(self) -> Any:
-        manager = self._manager
-        if manager is None:
-            with self._lock:
-                manager = self._manager or self._build()
-        return manager.hook
+    def _describe(self) -> PluginInfo:
+        described = None
+        if self.implements("describe_plugin"):
+            with _reasons(self.plugin_id, "cannot describe itself"):
+                described = self._hooks().describe_plugin()
+        if described is None:
+            return PluginInfo(id=self.plugin_id, name=self.plugin_id, version=self.version)
+        if not isinstance(described, PluginInfo):
+            raise PluginUnavailableError(
+                f"Plugin {self.plugin_id!r} described itself with {type(described).__name__}, not PluginInfo."
+            )
+        return described if described.version else evolve(described, version=self.version)
 
-    def _build(self) -> pluggy.PluginManager:
-        implementation = self._load()
+    def _hooks(self) -> Any:
+        if self._hook is None:
+            with self._lock:
+                if self._hook is None:
+                    self._build()
+        return self._hook
+
+    def _build(self) -> None:
+        if self._exited:
+            raise PluginUnavailableError(f"Plugin {self.plugin_id!r} has been stopped.")
+        with _reasons(self.plugin_id, "cannot be loaded"):
+            implementation = self._load()
         check_implementation(self.plugin_id, implementation)
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(DataSourceSpec)
         try:
             manager.register(implementation, self.plugin_id)
             manager.check_pending()
-            # pluggy runs the last registered wrapper first.
-            for middleware in reversed(self._middlewares):
-                manager.register(middleware)
         except pluggy.PluginValidationError as error:
             raise PluginUnavailableError(f"Plugin {self.plugin_id!r} is not valid: {error}") from error
+        self._implemented = frozenset(name for name in HOOKS if getattr(manager.hook, name).get_hookimpls())
+        # pluggy runs the last registered wrapper first.
+        for middleware in reversed(self._middlewares):
+            manager.register(middleware)
         self._implementation = implementation
-        manager.hook.start_plugin()
-        self._manager = manager
-        return manager
+        with _reasons(self.plugin_id, "cannot be started"):
+            manager.hook.start_plugin()
+        self._hook = manager.hook
 
 
-def check_implementation(plugin_id: str, implementation: object) -> None:
-    """Refuse what pluggy would accept in silence. Raises PluginUnavailableError with a sentence."""
-
-    def refuse(reason: str) -> PluginUnavailableError:
-        return PluginUnavailableError(f"Plugin {plugin_id!r} is not valid: {reason}.")
-
-    marked = [name for name in dir(implementation) if _hook_options(implementation, name) is not None]
-    if not marked:
-        raise refuse(f"{type(implementation).__name__} has no method marked with hookimpl")
-    for name in marked:
-        if name not in _HOOKS:
-            near = difflib.get_close_matches(name, _HOOKS, n=1)
-            hint = f", did you mean {near[0]}?" if near else f"; hooks are {', '.join(_HOOKS)}"
-            raise refuse(f"there is no hook {name}{hint}")
-        function = inspect.unwrap(getattr(implementation, name))
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise refuse(f"{name} is async; hooks are synchronous, the host runs them in threads")
-        _check_arguments(name, function, refuse)
-
-
-def _check_arguments(name: str, function: Any, refuse: Callable[[str], PluginUnavailableError]) -> None:
-    allowed = list(inspect.signature(getattr(DataSourceSpec, name)).parameters)[1:]
-    for argument in inspect.signature(function).parameters.values():
-        if argument.kind is argument.KEYWORD_ONLY:
-            raise refuse(f"argument {argument.name} of {name} is keyword-only and would never be passed")
-        if argument.name not in allowed and argument.name != "self":
-            takes = ", ".join(allowed) or "none"
-            raise refuse(f"{name} has an argument {argument.name}; the hook's arguments are: {takes}")
-
-
-def _hook_options(implementation: object, name: str) -> Any:
-    """The mark that hookimpl leaves, read without running properties."""
-    if name.startswith("__"):
-        return None
-    static = inspect.getattr_static(implementation, name, None)
-    function = getattr(static, "__func__", static)
-    return getattr(function, f"{PROJECT}_impl", None)
+@contextmanager
+def _reasons(plugin_id: str, failure: str) -> Iterator[None]:
+    """Foreign exceptions within the block become PluginUnavailableError; their text stays in the cause."""
+    try:
+        yield
+    except (HeadwaterError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginUnavailableError(f"Plugin {plugin_id!r} {failure} ({type(error).__name__}).") from error
 
 
 def unusable(plugin_id: str, reason: str, version: str = "") -> CorePlugin:

@@ -6,13 +6,14 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from . import __version__
-from .errors import PluginNotRegisteredError
 from .models import DataSourceInstanceSettings, PluginContext, User
+from .registry import Registry, not_registered
 
 if TYPE_CHECKING:
     from .datasources import DataSource
-    from .registry import Registry
     from .secrets import Secret
 
 __all__ = ["PluginContextProvider"]
@@ -43,11 +44,10 @@ class PluginContextProvider:
         """A context without a data source. Raises PluginNotRegisteredError."""
         plugin = self._registry.plugin(plugin_id)
         if plugin is None:
-            raise PluginNotRegisteredError(
-                f"Plugin {plugin_id!r} is not registered; install the distribution that provides it."
-            )
+            raise not_registered(plugin_id)
         return PluginContext(
             plugin_id=plugin.plugin_id,
+            plugin_version=plugin.version,
             user=user,
             config=self._config,
             user_agent=self._user_agent,
@@ -84,13 +84,9 @@ class PluginContextProvider:
             updated=data_source.updated,
             api_version=data_source.api_version,
         )
-        return PluginContext(
-            plugin_id=base.plugin_id,
+        return evolve(
+            base,
             org_id=data_source.org_id,
-            user=user,
             data_source_instance_settings=settings,
-            config=base.config,
-            user_agent=base.user_agent,
-            namespace=base.namespace,
             api_version=data_source.api_version,
         )

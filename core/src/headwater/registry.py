@@ -59,3 +59,9 @@ class InMemoryRegistry:
             if self._plugins.pop(plugin_id, None) is None:
                 raise PluginNotRegisteredError(f"Plugin {plugin_id!r} is not registered.")
             self._aliases = {alias: held for alias, held in self._aliases.items() if held != plugin_id}
+
+
+def not_registered(plugin_id: str) -> PluginNotRegisteredError:
+    return PluginNotRegisteredError(
+        f"Plugin {plugin_id!r} is not registered; install the distribution that provides it."
+    )

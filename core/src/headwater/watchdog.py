@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 _IDLE_SECONDS = 5.0
+_LONGEST_WAIT = 3600.0  # far below `threading.TIMEOUT_MAX`, which a wait must not exceed
 
 
 class Alarm:
@@ -32,11 +33,13 @@ class Watchdog:
     delay the deadlines of others. Cancelled alarms are swept when they make up half of the heap.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
         self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._thread: threading.Thread | None = None
+        self._wakes_at = 0.0
         self._sweep_at = 64
 
     def schedule(self, moment: float, callback: Callable[[], object]) -> Alarm:
@@ -45,11 +48,20 @@ class Watchdog:
             self._sweep()
             heapq.heappush(self._heap, (moment, next(self._order), alarm))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="headwater-watchdog", daemon=True)
-                self._thread.start()
-            elif self._heap[0][2] is alarm:
+                thread = threading.Thread(target=self._watch, name="headwater-watchdog", daemon=True)
+                thread.start()
+                self._thread = thread
+            elif moment < self._wakes_at:  # most deadlines are far off: waking the thread would cost more
                 self._condition.notify()
         return alarm
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None
+
+    def __len__(self) -> int:
+        """How many alarms are kept, cancelled ones that have not been swept included."""
+        return len(self._heap)
 
     def _sweep(self) -> None:
         if len(self._heap) < self._sweep_at:
@@ -59,29 +71,33 @@ class Watchdog:
         self._sweep_at = max(64, 2 * len(self._heap))
 
     def _watch(self) -> None:
-        while True:
-            with self._condition:
-                due = self._next_due()
-                if due is None:
-                    return
-            threading.Thread(target=due.callback, name="headwater-deadline", daemon=True).start()
+        while (due := self._next_due()) is not None:
+            try:
+                threading.Thread(target=due.callback, name="headwater-deadline", daemon=True).start()
+            except RuntimeError:  # no more threads: late deadlines are better than none
+                due.callback()
 
     def _next_due(self) -> Alarm | None:
         """Wait for the next live alarm. None, and the thread ends, after an idle while."""
-        while True:
-            while self._heap and self._heap[0][2].cancelled:
-                heapq.heappop(self._heap)
-            if not self._heap:
-                if not self._condition.wait(_IDLE_SECONDS) and not self._heap:
-                    self._thread = None
-                    return None
-                continue
-            moment, _, alarm = self._heap[0]
-            left = moment - time.monotonic()
-            if left <= 0:
-                heapq.heappop(self._heap)
-                return alarm
-            self._condition.wait(left)
+        with self._condition:
+            while True:
+                while self._heap and self._heap[0][2].cancelled:
+                    heapq.heappop(self._heap)
+                if not self._heap:
+                    if not self._wait(self._idle_seconds) and not self._heap:
+                        self._thread = None
+                        return None
+                    continue
+                moment, _, alarm = self._heap[0]
+                left = moment - time.monotonic()
+                if left <= 0:
+                    heapq.heappop(self._heap)
+                    return alarm
+                self._wait(min(left, _LONGEST_WAIT))
+
+    def _wait(self, seconds: float) -> bool:
+        self._wakes_at = time.monotonic() + seconds
+        return self._condition.wait(seconds)
 
 
 _shared = Watchdog()

@@ -1,0 +1,37 @@
+"""Where log lines go: to structlog if the application has configured it, else to `logging`.
+
+structlog's own default prints every line to stdout, which belongs to the application.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+__all__ = ["get_logger"]
+
+
+def get_logger(name: str = "headwater", **bound: Any) -> Any:
+    """A structlog logger that carries `bound`.
+
+    Over `logging`, the logger is `name`, a line is `event key=value …`, and the record's attribute
+    `headwater` holds the keys and values.
+    """
+    import structlog
+
+    if structlog.is_configured():
+        return structlog.get_logger(name).bind(**bound)
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[structlog.stdlib.filter_by_level, _as_record],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    ).bind(**bound)
+
+
+def _as_record(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str], dict[str, Any]]:
+    text, exc_info = event.pop("event"), event.pop("exc_info", None)
+    shown = "".join(f" {key}={value!r}" for key, value in event.items())
+    return (f"{text}{shown}",), {"exc_info": exc_info, "extra": {"headwater": dict(event)}}
