@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
 from headwater.errors import MethodNotImplementedError, ValidationError
 from headwater.models import CallResourceRequest, CallResourceResponse
+
+from .paths import split_path
 
 if TYPE_CHECKING:
     from headwater.context import CallContext
@@ -21,7 +22,6 @@ __all__ = ["ResourceRequest", "Route", "resource", "routes_of"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _MARK = "_headwater_resource"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @frozen
@@ -95,24 +95,6 @@ def routes_of(data_source: type) -> tuple[Route, ...]:
     return tuple(sorted(routes, key=lambda route: ("{" in route.pattern, route.pattern)))
 
 
-def path_segments(path: str) -> tuple[str, ...]:
-    """The decoded segments of a path from outside. Raises ValidationError for anything that could escape.
-
-    Decoding repeats until nothing changes, so that a doubly encoded `..` is seen for what it is.
-    """
-    segments = []
-    for raw in path.strip("/").split("/"):
-        segment, previous = raw, None
-        for _ in range(8):
-            if segment == previous:
-                break
-            previous, segment = segment, unquote(segment)
-        if segment in ("", ".", "..") or "/" in segment or "\\" in segment or _CONTROL.search(segment):
-            raise ValidationError("not a valid resource path", path="path")
-        segments.append(unquote(raw))
-    return tuple(segments)
-
-
 def dispatch(
     target: object, routes: tuple[Route, ...], request: CallResourceRequest, context: CallContext
 ) -> Iterator[CallResourceResponse]:
@@ -120,7 +102,7 @@ def dispatch(
 
     Raises MethodNotImplementedError when no route fits, with status 405 when only the method differs.
     """
-    segments = path_segments(request.path)
+    segments = split_path(request.path.strip("/"))
     other_methods: set[str] = set()
     for route in routes:
         params = route.match(segments)

@@ -1,4 +1,4 @@
-"""HTTP for data sources: settings, a pooled client whose calls can be cancelled, and strict paths.
+"""HTTP for data sources: settings, and a pooled client whose calls can be cancelled.
 
 Needs the extra `headwater[http]` (urllib3), which loads when the client is first named, not before. A
 settings class inherits the keys from `HttpOptions`; the data source then does:
@@ -18,14 +18,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .options import HttpOptions
-from .paths import join_path, split_path
 from .settings import HttpClientSettings
 
 if TYPE_CHECKING:
     from .client import HttpClient
     from .response import HttpResponse
 
-__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "join_path", "split_path"]
+__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse"]
 
 _LAZY = {"HttpClient": "client", "HttpResponse": "response"}
 

@@ -13,10 +13,10 @@ from urllib3.util.request import ACCEPT_ENCODING
 
 from headwater.context import CallContext
 from headwater.errors import DownstreamProtocolError, ValidationError
+from headwater.sdk.paths import join_path, split_path
 
 from .failures import TRANSPORT_ERRORS, translate
 from .interrupt import POOLS, HeaderListener, Interrupt, interruptible_by
-from .paths import join_path, split_path
 from .response import HttpResponse
 from .settings import HttpClientSettings, reveal
 from .tls import ssl_context

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.errors import ValidationError
-from headwater.sdk.http import join_path, split_path
+from headwater.sdk.paths import join_path, split_path
 
 ATTACKS = [
     "../config",
