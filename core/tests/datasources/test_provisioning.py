@@ -16,7 +16,8 @@ from headwater.datasources.provisioning import ProvisioningReport, apply_plan, p
 from headwater.datasources.references import Resolver, UnresolvedReferenceError
 from headwater.datasources.sealed_file import SealedFile
 from headwater.errors import DataSourceExistsError, SecretUnavailableError
-from headwater.secrets import InMemoryKeySource
+from headwater.secrets import InMemoryKeySource, KeyRing, SecretCipher
+from headwater.secrets.key_setup import prepare_keys
 
 GRAFANA = """
 apiVersion: 1
@@ -138,14 +139,16 @@ def test_a_secret_that_the_file_drops_is_removed(service: DataSourceService, fol
 
 def test_an_unreadable_secret_is_written_anew_from_the_file(folder: Path) -> None:
     store, lost, new = MemoryStore(), InMemoryKeySource(), InMemoryKeySource()
-    service = DataSourceService.with_keys(store, [lost, new])
+    ring = KeyRing([lost, new], grace=0)
+    prepare_keys(ring, store)
+    service = DataSourceService(store, SecretCipher(ring, store.active_key))
     provision(service, [folder], ENVIRON)
     store.register_key("k2", b"")
     store.activate_key("k2")
     new.create("k2")
     for key_id in tuple(lost.keys()):
         lost.remove(key_id)
-    service.cipher.ring.reload()
+    ring.reload()
     with pytest.raises(SecretUnavailableError):
         secrets_of(service, "Prometheus")
 

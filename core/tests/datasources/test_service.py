@@ -39,7 +39,7 @@ def source() -> InMemoryKeySource:
 
 @pytest.fixture
 def service(clock: Clock, source: InMemoryKeySource) -> DataSourceService:
-    store, ring = MemoryStore(), KeyRing([source])
+    store, ring = MemoryStore(), KeyRing([source], grace=0)
     prepare_keys(ring, store)
     return DataSourceService(store, SecretCipher(ring, store.active_key), clock=clock)
 

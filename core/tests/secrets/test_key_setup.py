@@ -17,6 +17,7 @@ from headwater.secrets import (
     LocalKey,
     RemoteKey,
     RemoteKeySource,
+    SecretCipher,
 )
 from headwater.secrets.key_setup import add_key, prepare_keys
 from headwater.secrets.rotation import activate, key_status, retire, rewrap, verify
@@ -125,7 +126,9 @@ def test_a_kms_key_protects_a_store_from_start_to_rotation() -> None:
 
 
 def a_service(source: InMemoryKeySource) -> DataSourceService:
-    return DataSourceService.with_keys(MemoryStore(), [source])
+    store, ring = MemoryStore(), KeyRing([source], grace=0)
+    prepare_keys(ring, store)
+    return DataSourceService(store, SecretCipher(ring, store.active_key))
 
 
 def test_a_rewrap_that_stops_half_way_is_taken_up_again() -> None:

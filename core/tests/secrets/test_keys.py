@@ -231,9 +231,32 @@ def test_a_key_that_is_added_later_is_found_without_a_restart() -> None:
     assert ring.get("k1") is None
     source.create("k1")
 
-    assert ring.get("k1") is None, "sources are read at most once a second"
+    assert ring.get("k1") is None, "sources are read at most once a second for one id"
     clock.now += 1
     assert ring.get("k1") is not None
+
+
+def test_a_miss_of_one_key_does_not_hide_another_that_is_new() -> None:
+    source = InMemoryKeySource()
+    ring = KeyRing([source], clock=FakeClock())
+    assert ring.get("k1") is None
+    source.create("k2")
+
+    assert ring.get("k2") is not None
+
+
+def test_a_key_that_was_removed_opens_for_a_moment_longer() -> None:
+    source, clock = InMemoryKeySource(), FakeClock()
+    ring = KeyRing([source], grace=30, clock=clock)
+    key = source.create("k1")
+    assert ring.get("k1") is key
+    source.remove("k1")
+    ring.reload()
+
+    assert ring.ids() == ()
+    assert ring.get("k1") is key
+    clock.now += 30
+    assert ring.get("k1") is None
 
 
 def test_a_missing_key_is_reported_with_the_places_that_were_looked_at(tmp_path: Path) -> None:

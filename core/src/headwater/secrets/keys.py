@@ -144,15 +144,26 @@ class WritableKeySource(KeySource, Protocol):
 class KeyRing:
     """Finds a KEK by id in an ordered list of sources; the first source that has the id wins.
 
-    An unknown id makes the ring read its sources again (at most once a second), so a key that an operator
-    adds is found without a restart."""
+    An unknown id makes the ring read its sources again (at most once a second for the same id), so a key that
+    an operator adds is found without a restart. A key that has gone from its source still opens secrets for
+    `grace`
+    seconds: copies of data sources from before a rotation live on for a moment in caches.
+    """
 
-    def __init__(self, sources: Iterable[KeySource], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        sources: Iterable[KeySource],
+        *,
+        grace: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._sources = tuple(sources)
+        self._grace = grace
         self._clock = clock
         self._lock = Lock()
         self._keys: Mapping[str, tuple[WrappingKey, KeySource]] | None = None
-        self._read_at = float("-inf")
+        self._gone: dict[str, tuple[WrappingKey, float]] = {}
+        self._missed: dict[str, float] = {}
 
     @property
     def sources(self) -> tuple[KeySource, ...]:
@@ -165,10 +176,15 @@ class KeyRing:
     def get(self, key_id: str) -> WrappingKey | None:
         """The key, or None if no source has it. Raises EncryptionKeyError."""
         found = self._all().get(key_id)
-        if found is None and self._clock() - self._read_at >= 1:
+        if found is None and self._clock() - self._missed.get(key_id, float("-inf")) >= 1:
             self.reload()
             found = self._all().get(key_id)
-        return found[0] if found else None
+            if found is None:
+                self._note_missed(key_id)
+        if found is not None:
+            return found[0]
+        key, until = self._gone.get(key_id, (None, 0.0))
+        return key if self._clock() < until else None
 
     def require(self, key_id: str) -> WrappingKey:
         """The key; raises EncryptionKeyError that says where it was looked for."""
@@ -195,11 +211,22 @@ class KeyRing:
             for key_id, key in source.keys().items():
                 keys.setdefault(key_id, (key, source))
         with self._lock:
+            now = self._clock()
+            gone = {key_id: kept for key_id, kept in self._gone.items() if now < kept[1]}
+            for key_id, (key, _) in (self._keys or {}).items():
+                if key_id not in keys:
+                    gone.setdefault(key_id, (key, now + self._grace))
+            self._gone = {key_id: kept for key_id, kept in gone.items() if key_id not in keys}
             self._keys = keys
-            self._read_at = self._clock()
 
     def describe(self) -> str:
         return ", ".join(source.describe() for source in self._sources) or "no key source"
+
+    def _note_missed(self, key_id: str) -> None:
+        with self._lock:
+            if len(self._missed) >= 1000:  # ids come from stored bytes, which may be anything
+                self._missed.clear()
+            self._missed[key_id] = self._clock()
 
     def _all(self) -> Mapping[str, tuple[WrappingKey, KeySource]]:
         if self._keys is None:
