@@ -154,7 +154,7 @@ def _grafana_column(frame: Frame, index: int, plan: Conversion) -> pa.Array:
         chunks = [plan.apply(chunk).cast(_string_first(plan.type)) for chunk in column.chunks]
         array = pa.concat_arrays(chunks) if chunks else pa.nulls(0, _string_first(plan.type))
         return array.cast(plan.type.arrow_type)
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, ValueError, OverflowError) as error:
         name = frame.schema.field(index).name
         raise FrameTypeError(f"column {name!r} ({column.type}) cannot be written: {error}") from error
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from attrs import frozen
 
+from .errors import TimeSeriesError
 from .series_schema import Ints
 
 
@@ -55,21 +58,29 @@ def previous_rows(rows: Ints) -> Ints:
 
 
 def _constant(type_: pa.DataType, value: float, mode: FillMode) -> pa.Scalar | None:
-    """`value` as a scalar of `type_`, or None if columns of this type are not filled."""
+    """`value` as a scalar of `type_`, or None if columns of this type are not filled.
+
+    :raises TimeSeriesError: the type cannot hold the value.
+    """
     types = pa.types
-    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_):
-        whole: Any = int(value) if not types.is_floating(type_) else value
-        return (
-            pa.scalar(whole, pa.int64()).cast(type_) if types.is_decimal(type_) else pa.scalar(whole, type_)
-        )
-    if mode is FillMode.ZERO and types.is_boolean(type_):
-        return pa.scalar(False)
-    if mode is FillMode.ZERO and types.is_temporal(type_):
-        return pa.scalar(0, pa.int64()).cast(type_) if type_.bit_width == 64 else None
-    return None
+    plain: Any
+    if types.is_floating(type_):
+        plain = float(value)
+    elif types.is_integer(type_):
+        plain = int(value)
+    elif types.is_decimal(type_):
+        plain = Decimal(str(value))
+    elif mode is FillMode.ZERO and types.is_boolean(type_):
+        plain = False
+    elif mode is FillMode.ZERO and types.is_temporal(type_):
+        plain = 0
+    else:
+        return None
+    try:
+        return pa.scalar(plain, type_)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise TimeSeriesError(f"cannot fill a column of {type_} with {value}") from error
 
 
 def _put(array: pa.Array, missing: npt.NDArray[np.bool_], constant: pa.Scalar) -> pa.Array:
-    import pyarrow.compute as pc
-
     return pc.if_else(pa.array(missing), constant, array)

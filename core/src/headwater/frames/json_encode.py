@@ -133,7 +133,7 @@ def _joined(frame: Frame, index: int, slice_rows: int, write: Any) -> Iterator[b
     for part in _slices(frame.table.column(index), slice_rows):
         try:
             text = write(part)
-        except (pa.ArrowException, ValueError) as error:
+        except (pa.ArrowException, ValueError, OverflowError) as error:
             name = frame.schema.field(index).name
             raise FrameTypeError(f"column {name!r} ({part.type}) cannot be written: {error}") from error
         except FrameTypeError as error:
