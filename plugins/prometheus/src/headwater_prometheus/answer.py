@@ -128,11 +128,11 @@ class AnswerReader:
     """
 
     def __init__(
-        self, chunks: Iterable[bytes], *, piece_bytes: int = PIECE_BYTES, max_buffer: int = MAX_BUFFER
+        self, chunks: Iterable[bytes], *, piece_bytes: int | None = None, max_buffer: int | None = None
     ) -> None:
         self._chunks = chunks
-        self._piece_bytes = piece_bytes
-        self._max_buffer = max_buffer
+        self._piece_bytes = piece_bytes or PIECE_BYTES
+        self._max_buffer = max_buffer or MAX_BUFFER
         self.tail = AnswerTail("")
 
     def blocks(self) -> Iterator[SeriesBlock]:

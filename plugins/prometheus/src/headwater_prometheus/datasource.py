@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
 from itertools import chain
 from typing import Any
 
@@ -106,7 +106,7 @@ def _with_filters(expr: str, query: PrometheusQuery) -> str:
 
 def _result(
     answer: AbstractContextManager[AnswerReader], dress: Dress, layout: Layout, context: CallContext
-) -> Iterator[tuple[Frame, AnswerTail | None]]:
+) -> Generator[tuple[Frame, AnswerTail | None], None, None]:
     """Frames in order; the tail comes with the first frame if it is known by then, else with the last."""
     limits = context.limits
     with answer as reader:
@@ -155,19 +155,28 @@ def _without_series(tail: AnswerTail, dress: Dress, layout: Layout) -> Frame:
     return _laid_out(nothing, dress, layout, None)
 
 
-def _described(frames: Iterable[tuple[Frame, AnswerTail | None]], planned: Plan) -> Iterator[Frame]:
+def _described(
+    frames: Generator[tuple[Frame, AnswerTail | None], None, None], planned: Plan
+) -> Iterator[Frame]:
     """`frames` with the executed query on the first, and with what the server said of the answer."""
-    for index, (frame, tail) in enumerate(frames):
-        meta = frame.meta or FrameMeta()
-        if index == 0:
-            meta = evolve(
-                meta,
-                executed_query_string=planned.executed_query,
-                custom={**meta.custom, "calculatedMinStep": planned.step},
-            )
-        if tail is not None:
-            meta = _with_reports(meta, tail)
-        yield frame if meta is frame.meta else frame.with_(meta=meta)
+    first = True
+    with closing(frames):
+        for frame, tail in frames:
+            meta = frame.meta or FrameMeta()
+            if first:
+                meta = _with_plan(meta, planned)
+                first = False
+            if tail is not None:
+                meta = _with_reports(meta, tail)
+            yield frame if meta is frame.meta else frame.with_(meta=meta)
+
+
+def _with_plan(meta: FrameMeta, planned: Plan) -> FrameMeta:
+    return evolve(
+        meta,
+        executed_query_string=planned.executed_query,
+        custom={**meta.custom, "calculatedMinStep": planned.step},
+    )
 
 
 def _with_reports(meta: FrameMeta, tail: AnswerTail) -> FrameMeta:

@@ -86,7 +86,8 @@ class ResourceRoutes:
     @resource("suggestions", methods=("POST",))
     def suggestions(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
         """Names of labels, or values of `labelName`, of the series that queries and filters select."""
-        asked = parse(_Suggestions, request.json() or {}, path="body", ignore_unknown=True)
+        body = request.json()
+        asked = parse(_Suggestions, {} if body is None else body, path="body", ignore_unknown=True)
         path = _values_path(asked.label_name) if asked.label_name else "api/v1/labels"
         limit = asked.limit or self.settings.series_limit
         params = [("match[]", text) for text in _matched_series(asked)]

@@ -40,6 +40,8 @@ def decode_samples(texts: Sequence[bytes]) -> tuple[Int64Array, Float64Array]:
     anything else.
     """
     joined = b",".join([text for text in texts if b'"' in text])  # `[]` would be an empty line
+    if not joined:
+        return np.empty(0, np.int64), np.empty(0, np.float64)
     try:
         seconds, values = _by_numpy(joined) if len(joined) < _SMALL else _by_csv(joined)
     except (ValueError, DeprecationWarning, pa.ArrowInvalid) as error:
@@ -62,8 +64,6 @@ def decode_number(text: str) -> float:
 
 def _by_numpy(text: bytes) -> tuple[Float64Array, Float64Array]:
     plain = text.translate(None, b"[]" + _NOISE)
-    if not plain:
-        return np.empty(0), np.empty(0)
     flat = np.fromstring(plain, dtype=np.float64, sep=",")
     # numpy stops at the first text that is no number, with a warning only.
     if len(flat) % 2 or len(flat) != plain.count(b",") + 1:

@@ -19,6 +19,7 @@ MAX_POINTS = 11_000  # per series; Prometheus refuses more
 _DEFAULT_POINTS = 1_500
 _DEFAULT_SCRAPE = "15s"
 _MILLISECOND = timedelta(milliseconds=1)
+_LONGEST = timedelta(days=365) // _MILLISECOND  # no interval is rounded to more
 
 _RATE_INTERVAL = {"$__rate_interval", "${__rate_interval}", "$__rate_interval_ms", "${__rate_interval_ms}"}
 _INTERVAL = {"$__interval", "${__interval}", "$__interval_ms", "${__interval_ms}"}
@@ -66,8 +67,7 @@ def step_of(query: PrometheusQuery, scrape_interval: str) -> int:
     else:
         smallest = query.suggested_interval_ms or _milliseconds(scrape)
     calculated = max(_rounded(length // (query.max_data_points or _DEFAULT_POINTS)), smallest, 1)
-    # Rounding may go down, past what the server accepts.
-    safe = max(_rounded(length // MAX_POINTS), -(-length // MAX_POINTS))
+    safe = _rounded_up(-(-length // MAX_POINTS))
     step = max(calculated, safe)
     if query.interval in _RATE_INTERVAL:
         return _rate_interval(step, scrape)
@@ -116,6 +116,16 @@ def _rounded_seconds(milliseconds: int) -> int:
 
 def _rounded(milliseconds: int) -> int:
     return round_interval(timedelta(milliseconds=milliseconds)) // _MILLISECOND
+
+
+def _rounded_up(milliseconds: int) -> int:
+    """Rounding to the nearest may go down, past what the server accepts."""
+    aimed_at = milliseconds
+    while (rounded := _rounded(aimed_at)) < milliseconds:
+        aimed_at = aimed_at * 5 // 4 + 1
+        if rounded == _LONGEST:
+            return milliseconds
+    return rounded
 
 
 def _milliseconds(text: str) -> int:

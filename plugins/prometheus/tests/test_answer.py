@@ -1,0 +1,184 @@
+"""Answers are read in pieces, and what is no answer is refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.errors import DownstreamProtocolError, LimitExceededError
+from headwater_prometheus.answer import (
+    AnswerReader,
+    Histogram,
+    SeriesBlock,
+    ServerReportError,
+    collect,
+    decode_answer,
+)
+
+LABELS = st.dictionaries(st.text(), st.text(), max_size=4)
+SAMPLES = st.lists(st.tuples(st.integers(0, 10**10), st.floats(allow_nan=False)), max_size=5)
+SERIES = st.lists(st.tuples(LABELS, SAMPLES), max_size=12)
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": ")])
+
+
+def document(series: list[Any], separators: tuple[str, str] = (",", ":"), **extra: Any) -> bytes:
+    data = {"resultType": "matrix", "result": series}
+    return json.dumps({"status": "success", "data": data, **extra}, separators=separators).encode()
+
+
+def matrix(series: list[tuple[dict[str, str], list[tuple[int, float]]]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "metric": labels,
+            "values": [[time, "+Inf" if value == math.inf else repr(value)] for time, value in pairs],
+        }
+        for labels, pairs in series
+    ]
+
+
+def read(body: bytes, *, chunk: int = 7, piece: int = 64) -> tuple[SeriesBlock, AnswerReader, int]:
+    chunks = (body[start : start + chunk] for start in range(0, len(body), chunk))
+    reader = AnswerReader(chunks, piece_bytes=piece)
+    blocks = list(reader.blocks())
+    return collect(blocks), reader, len(blocks)
+
+
+@given(series=SERIES, separators=SEPARATORS, chunk=st.integers(1, 200), piece=st.integers(1, 300))
+def test_pieces_of_any_size_give_what_the_whole_document_says(
+    series: list[Any], separators: tuple[str, str], chunk: int, piece: int
+) -> None:
+    body = document(matrix(series), separators, warnings=['},{"metric":{"a'], infos=["i"])
+    block, reader, _ = read(body, chunk=chunk, piece=piece)
+    assert block.metrics == [labels for labels, _ in series]
+    assert block.counts == [len(pairs) for _, pairs in series]
+    assert block.times.tolist() == [time * 1000 for _, pairs in series for time, _ in pairs]
+    assert block.values.tolist() == [value for _, pairs in series for _, value in pairs]
+    assert reader.tail.warnings == ('},{"metric":{"a',)
+    assert reader.tail.infos == ("i",)
+    assert reader.tail.result_type == "matrix"
+
+
+def test_a_large_answer_is_decoded_before_its_end_is_there() -> None:
+    body = document(matrix([({"n": str(n)}, [(1, 1.0)]) for n in range(100)]))
+    _, _, blocks = read(body)
+    assert blocks > 10
+
+
+def test_a_label_that_looks_like_the_border_of_two_series_is_only_a_label() -> None:
+    labels = {"a": '"},{"metric":{"__name__":"fake"},"values":[[1,"1"]]},{"metric":{'}
+    block, _, _ = read(document(matrix([(labels, [(1, 2.0)]), ({}, [(3, 4.0)])])), piece=1)
+    assert block.metrics == [labels, {}]
+
+
+def test_the_result_type_may_come_last_or_not_at_all() -> None:
+    for tail in (b',"resultType":"vector"', b""):
+        body = b'{"data":{"result":[{"metric":{"a":"b"},"value":[1.5,"2"]}]%b},"status":"success"}' % tail
+        block, reader, _ = read(body)
+        assert block.is_vector
+        assert reader.tail.result_type == "vector"
+        assert block.times.tolist() == [1500]
+
+
+def test_unknown_keys_are_accepted_everywhere() -> None:
+    body = document(
+        [{"metric": {}, "values": [[1, "2"]], "new": {"x": [1]}}], stats={"seriesFetched": "1"}, new=1
+    )
+    block, reader, _ = read(body)
+    assert block.values.tolist() == [2.0]
+    assert reader.tail.stats == {"seriesFetched": "1"}
+
+
+def test_a_partial_answer_says_so() -> None:
+    _, reader, _ = read(document([], isPartial=True))
+    assert "partial" in reader.tail.warnings[0]
+
+
+def test_samples_and_histograms_of_one_series_are_both_kept() -> None:
+    histogram = {"count": "6", "sum": "4.5", "buckets": [[0, "0.5", "1", "6"]]}
+    series = {"metric": {"a": "b"}, "values": [[1, "2"]], "histograms": [[3.5, histogram]]}
+    block, _, _ = read(document([{"metric": {}, "values": []}, series]))
+    assert block.counts == [0, 1]
+    (sample,) = block.histograms
+    assert (sample.index, sample.time) == (1, 3500)
+    assert sample.histogram == Histogram("6", "4.5", [(0, "0.5", "1", "6")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"), [("scalar", "NaN", "NaN"), ("string", 'a "text"', 'a "text"')]
+)
+def test_scalars_and_strings_are_single_values(kind: str, text: str, expected: str) -> None:
+    body = json.dumps({"status": "success", "data": {"resultType": kind, "result": [1.25, text]}}).encode()
+    block, tail = decode_answer(body)
+    assert block.metrics == []
+    assert tail.scalar == (1250, expected)
+
+
+def test_an_error_document_is_reported_with_its_type() -> None:
+    body = b'{"status":"error","errorType":"bad_data","error":"1:5: parse error"}'
+    with pytest.raises(ServerReportError) as failed:
+        read(body)
+    assert (failed.value.error_type, failed.value.error) == ("bad_data", "1:5: parse error")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"upstream connect error", "not JSON"),
+        (b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":', "not complete"),
+        (b"{}", 'no "status"'),
+        (b'{"status":"success"}', 'no "status"'),
+        (b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":[]}]}}', "malformed series"),
+        (
+            b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":5}]}}',
+            "sample",
+        ),
+        (b'{"status":"success","data":{"resultType":"scalar","result":[1]}}', "malformed scalar"),
+        (
+            b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"\xff"}}]}}',
+            "malformed",
+        ),
+    ],
+)
+def test_what_is_no_answer_is_refused_with_the_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(DownstreamProtocolError, match=reason):
+        read(body)
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
+    with pytest.raises((DownstreamProtocolError, ServerReportError)):
+        decode_answer(noise)
+
+
+@given(st.integers(0, 400))
+def test_a_truncated_answer_is_never_taken_for_a_whole_one(length: int) -> None:
+    body = document(matrix([({"n": str(n)}, [(1, 1.0)]) for n in range(20)]))
+    with pytest.raises(DownstreamProtocolError):
+        read(body[: min(length, len(body) - 1)], piece=50)
+
+
+def test_more_samples_than_allowed_are_refused_while_they_arrive() -> None:
+    body = document(matrix([({"n": str(n)}, [(1, 1.0)] * 10) for n in range(100)]))
+    arrived = []
+
+    def chunks() -> Any:
+        for start in range(0, len(body), 500):
+            arrived.append(start)
+            yield body[start : start + 500]
+
+    with pytest.raises(LimitExceededError, match="55 samples"):
+        collect(AnswerReader(chunks(), piece_bytes=400).blocks(), max_samples=55)
+    assert len(arrived) < len(body) // 500
+
+
+def test_an_answer_that_cannot_be_cut_is_bounded() -> None:
+    body = document(matrix([({"n": "1"}, [(1, 1.0)] * 1000)]), (", ", ": "))
+    with pytest.raises(LimitExceededError, match="5000 bytes"):
+        list(AnswerReader([body], piece_bytes=100, max_buffer=5000).blocks())
