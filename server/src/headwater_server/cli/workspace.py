@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from headwater_server.data_directory import DataDirectory
 
 if TYPE_CHECKING:
     from headwater import Headwater
+    from headwater_server.auth.sql_tokens import SqlTokenStore
     from headwater_server.store import SqlStore
 
 _LOCK_SECONDS = 5.0
@@ -21,7 +22,7 @@ pass_directory = click.make_pass_decorator(DataDirectory)
 
 
 @contextmanager
-def open_headwater(directory: DataDirectory) -> Iterator[Headwater]:
+def open_headwater(directory: DataDirectory, middlewares: Sequence[object] = ()) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
 
     Raises StoreError, EncryptionKeyError.
@@ -34,11 +35,21 @@ def open_headwater(directory: DataDirectory) -> Iterator[Headwater]:
     directory.prepare()
     with closing(_open_store(directory)) as store:
         is_new = not store.key_records()
-        with Headwater(store, key_sources=key_sources(directory)) as headwater:
+        with Headwater(store, key_sources=key_sources(directory), middlewares=middlewares) as headwater:
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:
                 _say_where_the_key_is(store.active_key(), directory)
             yield headwater
+
+
+@contextmanager
+def open_tokens(directory: DataDirectory) -> Iterator[SqlTokenStore]:
+    """The API tokens of `directory`, without a host. Raises StoreError."""
+    from headwater_server.auth.sql_tokens import SqlTokenStore
+
+    directory.prepare()
+    with closing(_open_store(directory)) as store:
+        yield SqlTokenStore(store.engine)
 
 
 def _say_where_the_key_is(key_id: str, directory: DataDirectory) -> None:

@@ -1,0 +1,101 @@
+"""The audit log: who did what to which data source, as JSON lines that are only ever appended."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Mapping
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import structlog
+from attrs import asdict, frozen
+
+__all__ = ["AuditLog", "AuditRecord", "FileAuditLog", "NoAuditLog", "query_hash"]
+
+
+@frozen(kw_only=True)
+class AuditRecord:
+    """One deed. `time` is RFC 3339 in UTC, `ms` its duration, `outcome` ok, error, denied or cancelled.
+
+    `query_hash` names the query without showing it. `rows` and `bytes` count what was answered.
+    """
+
+    time: str
+    request_id: str
+    who: str
+    address: str
+    action: str
+    data_source: str = ""
+    query_hash: str = ""
+    rows: int = 0
+    bytes: int = 0
+    ms: float = 0.0
+    status: int = 0
+    outcome: str = "ok"
+
+
+class AuditLog(Protocol):
+    def write(self, record: AuditRecord) -> None:
+        """Take a record; does not block and does not raise."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class NoAuditLog:
+    """Keeps nothing."""
+
+    def write(self, record: AuditRecord) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FileAuditLog:
+    """Appends to a file, from a thread of its own. A file that was rotated away is opened anew.
+
+    A disk that is full must not stop queries: records that cannot be written are counted in `lost`, and
+    the log says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError if the file cannot be opened."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        self.lost = 0
+        self._file = WatchedFileHandler(path, encoding="utf-8")
+        self._records: queue.SimpleQueue[AuditRecord | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_all, name="headwater-audit", daemon=True)
+        self._thread.start()
+
+    def write(self, record: AuditRecord) -> None:
+        self._records.put(record)
+
+    def close(self) -> None:
+        self._records.put(None)
+        self._thread.join(timeout=5)
+
+    def _write_all(self) -> None:
+        while (record := self._records.get()) is not None:
+            try:
+                self._file.reopenIfNeeded()
+                if self._file.stream is not None:
+                    self._file.stream.write(orjson.dumps(asdict(record)).decode() + "\n")
+                    self._file.stream.flush()
+            except (OSError, ValueError) as error:
+                self.lost += 1
+                structlog.get_logger("headwater.audit").error(
+                    "An audit record could not be written.", reason=str(error), lost=self.lost
+                )
+        self._file.close()
+
+
+def query_hash(query: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits that are the same for the same query, whatever the order of its keys."""
+    text = orjson.dumps(query, option=orjson.OPT_SORT_KEYS, default=str)
+    return hashlib.sha256(text).hexdigest()[:16]

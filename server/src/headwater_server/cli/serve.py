@@ -1,0 +1,151 @@
+"""`headwater serve`: the HTTP API on a data directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headwater_server.data_directory import DataDirectory
+
+from .inputs import read_text
+from .workspace import open_headwater, pass_directory
+
+if TYPE_CHECKING:
+    from headwater import Headwater
+    from headwater_server.audit import AuditLog
+    from headwater_server.auth import Authenticator
+    from headwater_server.http import HeadwaterApp
+    from headwater_server.serving import ListenOptions
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="0 for any.")
+@click.option("--unix-socket", type=_FILE, help="Listen on a Unix socket instead.")
+@click.option("--tls-cert", type=_FILE, help="Certificate chain, PEM.")
+@click.option("--tls-key", type=_FILE, help="Its private key, PEM.")
+@click.option("--allow-plain-http", is_flag=True, help="Listen beyond loopback without TLS.")
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A proxy whose X-Forwarded headers are believed.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which clients may call; on loopback, loopback's own names by default.",
+)
+@click.option(
+    "--admin-password-file",
+    metavar="FILE",
+    envvar="HEADWATER_ADMIN_PASSWORD_FILE",
+    help="Turns on basic auth for user `admin`.",
+)
+@click.option("--anonymous", metavar="ROLE", help="What callers without credentials may do: viewer, …")
+@click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
+@click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.option("--multi-status", is_flag=True, help="Answer 207, not 400, when some query failed.")
+@click.option("--protect-metrics", is_flag=True, help="/metrics needs credentials.")
+@click.option("--root-url", default="", help="The address that users see.")
+@click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
+@pass_directory
+def serve(directory: DataDirectory, **options: Any) -> None:
+    """Serve the HTTP API, with Grafana's paths.
+
+    Listens on loopback. The first start makes an admin token and prints it, once. SIGTERM ends it: running
+    requests may finish, and queries that take longer are cancelled at their data sources.
+    """
+    from headwater_server.serving import ListenOptions, UnsafeListenError
+    from headwater_server.serving import serve as run
+
+    listen = ListenOptions(
+        host=options["host"],
+        port=options["port"],
+        unix_socket=options["unix_socket"],
+        tls_certificate=options["tls_cert"],
+        tls_key=options["tls_key"],
+        plain_http_ok=options["allow_plain_http"],
+        trusted_proxies=options["trusted_proxies"],
+        drain_timeout=options["drain_timeout"],
+    )
+    try:
+        listen.check()
+    except UnsafeListenError as error:
+        raise click.UsageError(str(error)) from None
+    with _open(directory, listen, options) as app:
+        run(app, listen)
+
+
+@contextmanager
+def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, Any]) -> Iterator[HeadwaterApp]:
+    """The app on the directory's store, with everything closed at the end."""
+    from headwater_server.http import HttpOptions, create_app
+    from headwater_server.metrics import HostMetrics
+    from headwater_server.serving.logs import write_host_logs
+    from headwater_server.tracing import middlewares_if_installed
+
+    metrics = HostMetrics()
+    middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
+    with open_headwater(directory, middlewares) as headwater, closing(_audit(options["audit_log"])) as audit:
+        redactor = headwater.data_sources.redactor
+        form = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
+        write_host_logs(redactor, form=form, level=options["log_level"])
+        app = create_app(
+            headwater,
+            authenticator=_authenticator(headwater, listen, options),
+            options=HttpOptions(
+                multi_status=options["multi_status"],
+                protect_metrics=options["protect_metrics"],
+                allowed_hosts=tuple(map(str.lower, options["allowed_hosts"])) or listen.default_allowed_hosts,
+                root_url=options["root_url"],
+            ),
+            audit=audit,
+            metrics=metrics,
+        )
+        try:
+            yield app
+        finally:
+            app.close()
+
+
+def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[str, Any]) -> Authenticator:
+    """Tokens of the store. The first start makes one for the admin, and shows it this one time."""
+    from headwater.secrets import Secret
+    from headwater_server.auth import Authenticator, Role
+    from headwater_server.auth.authenticator import first_admin_token
+    from headwater_server.auth.sql_tokens import SqlTokenStore
+    from headwater_server.store import SqlStore
+
+    assert isinstance(headwater.store, SqlStore)
+    tokens = SqlTokenStore(headwater.store.engine)
+    made = first_admin_token(tokens)
+    redactor = headwater.data_sources.redactor
+    where = f"unix:{listen.unix_socket}" if listen.unix_socket else listen.url
+    click.echo(f"Headwater serves {where}", err=True)
+    if made is not None:
+        click.echo(f"Admin token, shown only now: {redactor.watch(made).reveal()}", err=True)
+    password = None
+    if (file := options["admin_password_file"]) is not None:
+        password = redactor.watch(Secret(read_text(file).rstrip("\r\n")))
+    anonymous = Role.parse(options["anonymous"]) if options["anonymous"] else None
+    return Authenticator(tokens, admin_password=password, anonymous=anonymous)
+
+
+def _audit(path: Path | None) -> AuditLog:
+    from headwater_server.audit import FileAuditLog, NoAuditLog
+
+    return NoAuditLog() if path is None else FileAuditLog(path)

@@ -1,0 +1,126 @@
+"""`create_app`: the HTTP API of a `Headwater` as an ASGI app, to be served or mounted anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import groupby
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from headwater import Headwater
+from headwater_server.audit import AuditLog, NoAuditLog
+from headwater_server.auth import Authenticator, CallerLimits, MemoryTokenStore, RequestLimiter
+from headwater_server.metrics import HostMetrics
+
+from .endpoint import Endpoint
+from .errors import plain_error
+from .host import Host
+from .middleware import RequestMiddleware
+from .openapi import describe
+from .operations import Operation
+from .options import HttpOptions
+from .responses import json_response
+from .routes import operations
+from .static_files import page_routes
+
+__all__ = ["HeadwaterApp", "create_app"]
+
+_LAST_USED_SECONDS = 60.0
+
+
+def create_app(
+    headwater: Headwater,
+    *,
+    authenticator: Authenticator | None = None,
+    options: HttpOptions | None = None,
+    limits: CallerLimits | None = None,
+    audit: AuditLog | None = None,
+    metrics: HostMetrics | None = None,
+) -> HeadwaterApp:
+    """The HTTP API of `headwater`, which stays the caller's to close.
+
+    Without an `authenticator` nobody may do anything but ask for health: give one with tokens, with a
+    password, or with a role for everybody. Metrics of plugin calls need `metrics.plugin_middleware` among the
+    middlewares of `headwater`. Several apps may live in one process.
+    """
+    host = Host(
+        headwater,
+        options or HttpOptions(),
+        authenticator or Authenticator(MemoryTokenStore()),
+        RequestLimiter(limits or CallerLimits()),
+        audit or NoAuditLog(),
+        metrics or HostMetrics(),
+    )
+    return HeadwaterApp(host)
+
+
+class HeadwaterApp:
+    """An ASGI app. Its lifespan is optional: an app mounted without one starts at the first request."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._app = Starlette(
+            routes=_routes(host),
+            middleware=[Middleware(RequestMiddleware, host=host)],
+            exception_handlers={404: _not_found},
+            lifespan=self._lifespan,
+        )
+        self._app.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def close(self) -> None:
+        """End running queries and the app's threads."""
+        self.host.close()
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        async def note_last_used() -> None:
+            while True:
+                await asyncio.sleep(_LAST_USED_SECONDS)
+                await self.host.run(self.host.authenticator.note_last_used)
+
+        noting = asyncio.create_task(note_last_used())
+        try:
+            yield
+        finally:
+            noting.cancel()
+            self.close()
+
+
+def _routes(host: Host) -> list[BaseRoute]:
+    table = operations(protect_metrics=host.options.protect_metrics)
+    document = json_response(describe(table)).body
+
+    async def openapi(request: Request) -> Response:
+        request.scope["headwater.record"].route = "/api/openapi.json"
+        return Response(document, media_type="application/json")
+
+    return [
+        *_grouped(host, table),
+        Route("/api/openapi.json", openapi, methods=["GET"]),
+        *page_routes(),
+    ]
+
+
+def _grouped(host: Host, table: list[Operation]) -> list[BaseRoute]:
+    """One route for each path, in the order of the table."""
+    return [
+        Route(path, Endpoint(host, path, list(group)))
+        for path, group in groupby(table, key=lambda operation: operation.path)
+    ]
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    request_id = request.scope["headwater.record"].request_id
+    if request.url.path.startswith("/apis/"):
+        return plain_error(404, "api.reserved", "This API is reserved for later versions.", request_id)
+    return plain_error(404, "notFound", "Not found", request_id)

@@ -1,0 +1,132 @@
+"""`Call`: one authenticated request on its way through a handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from headwater.context import CallContext
+from headwater.errors import ErrorSource, HeadwaterError, ValidationError
+from headwater_server.auth import Action, PermissionDeniedError, Principal
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .record import RequestRecord
+
+T = TypeVar("T")
+_OWN_HEADERS = frozenset(
+    {"authorization", "cookie", "host", "content-length", "content-type", "accept-encoding"}
+)
+
+
+class BodyError(HeadwaterError):
+    message_id = "request.body"
+    status = 400
+    source = ErrorSource.CALLER
+
+
+class Call:
+    """What a handler gets. What it enters into `stack` lives until the answer is sent."""
+
+    def __init__(
+        self, host: Host, request: Request, principal: Principal, record: RequestRecord, stack: AsyncExitStack
+    ) -> None:
+        self.host = host
+        self.request = request
+        self.principal = principal
+        self.record = record
+        self.stack = stack
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        return self.request.path_params
+
+    @property
+    def headers_for_plugins(self) -> dict[str, str]:
+        """The caller's headers less those between it and this host: a plugin never sees our token."""
+        return {name: value for name, value in self.request.headers.items() if name not in _OWN_HEADERS}
+
+    def require(self, action: Action, uid: str = "") -> None:
+        """Raises PermissionDeniedError unless the caller may do `action` on this data source, or on all."""
+        if not self.principal.may(action, uid):
+            raise PermissionDeniedError(
+                "Access denied to data source" if action.has_uid else f"Access denied: needs {action}"
+            )
+
+    async def body(self) -> bytes:
+        """The whole body. Raises BodyError with 408, 413 or 415."""
+        options = self.host.options
+        if self.request.headers.get("content-encoding", "identity") != "identity":
+            raise BodyError("A request body must not be compressed.", status=415)
+        declared = self.request.headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > options.max_body_bytes:
+            raise _too_large(options.max_body_bytes)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(options.body_timeout):
+                async for piece in self.request.stream():
+                    body += piece
+                    if len(body) > options.max_body_bytes:
+                        raise _too_large(options.max_body_bytes)
+        except TimeoutError:
+            raise BodyError("The request body did not arrive in time.", status=408) from None
+        return bytes(body)
+
+    async def json(self, type_: type[T]) -> T:
+        """The body as a `type_`. Raises BodyError, ValidationError."""
+        media_type = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise BodyError("The request body must be application/json.", status=415)
+        body = await self.body()
+        try:
+            return msgspec.json.decode(body, type=type_)
+        except msgspec.ValidationError as error:
+            message, _, place = str(error).partition(" - at `$")
+            raise ValidationError(message, path=place.strip("`.")) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BodyError(f"bad request data: {error}") from None
+
+    @asynccontextmanager
+    async def context(self, seconds: float | None) -> AsyncIterator[CallContext]:
+        """A context that is cancelled when the client goes away, and when the host shuts down.
+
+        It ends after `seconds`; None for no end. Enter it after the body is read: from then on only the
+        disconnect can arrive.
+        """
+        host, limits = self.host, self.host.headwater.limits
+        context = CallContext(
+            timeout=seconds,
+            request_id=self.record.request_id,
+            headers=self.headers_for_plugins,
+            limits=limits,
+            skip_cache=self.request.headers.get("x-grafana-nocache") == "true",
+        )
+        watcher = asyncio.create_task(self._cancel_when_gone(context))
+        host.running.add(context)
+        try:
+            yield context
+        except BaseException:
+            # Somebody may still work for this context: it must hear of the end before it is forgotten.
+            host.workers.submit(context.cancel)
+            raise
+        else:
+            self.record.cancelled = context.cancelled
+            context.close()
+        finally:
+            host.running.discard(context)
+            watcher.cancel()
+
+    async def _cancel_when_gone(self, context: CallContext) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+        # In a worker: a callback may block, such as one that opens a connection for KILL QUERY.
+        self.host.workers.submit(context.cancel, "The client went away.")
+
+
+def _too_large(limit: int) -> BodyError:
+    return BodyError(f"The request body is larger than {limit} bytes.", status=413)

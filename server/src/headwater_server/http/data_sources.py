@@ -1,0 +1,110 @@
+"""`/api/datasources`: list, read, add, change and remove data sources, by uid, name or id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from headwater.datasources import DataSource
+from headwater.errors import DataSourceNotFoundError, ValidationError
+from headwater_server.auth import Action, PermissionDeniedError
+
+from .call import Call
+from .models import AddDataSourceBody, ChangeBody, DataSourceBody, DataSourceListItem, IdBody
+from .models import UpdateDataSourceBody as UpdateBody
+from .plugins import plugin_name
+from .responses import json_response
+
+
+async def list_data_sources(call: Call) -> Response:
+    headwater = call.host.headwater
+
+    def run() -> list[DataSourceListItem]:
+        stored = [each for each in headwater.store.list() if call.principal.may(Action.READ, each.uid)]
+        return [DataSourceListItem.of(each, plugin_name(headwater, each.type)) for each in stored]
+
+    return json_response(await call.host.run(run))
+
+
+async def get_data_source(call: Call) -> Response:
+    return json_response(DataSourceBody.of(await find(call, Action.READ)))
+
+
+async def get_id(call: Call) -> Response:
+    return json_response(IdBody((await find(call, Action.READ)).id))
+
+
+async def add_data_source(call: Call) -> Response:
+    call.require(Action.WRITE)
+    body = await call.json(AddDataSourceBody)
+    if body.secure_json_data:
+        call.require(Action.WRITE_SECRETS)
+    added = await call.host.run(lambda: call.host.headwater.add_data_source(**_fields(body)))
+    call.record.note("datasources:create", data_source=added.uid)
+    return _changed("Datasource added", added)
+
+
+async def update_data_source(call: Call) -> Response:
+    stored = await find(call, Action.WRITE)
+    call.record.note("datasources:write", data_source=stored.uid)
+    body = await call.json(UpdateBody)
+    if body.secure_json_data:
+        call.require(Action.WRITE_SECRETS, stored.uid)
+    if body.uid and body.uid != stored.uid:
+        raise ValidationError("the uid of a data source cannot be changed", path="uid")
+    changes = _fields(body)
+    del changes["uid"]
+    updated = await call.host.run(lambda: call.host.headwater.update_data_source(stored.uid, **changes))
+    return _changed("Datasource updated", updated)
+
+
+async def delete_data_source(call: Call) -> Response:
+    stored = await find(call, Action.WRITE)
+    call.record.note("datasources:delete", data_source=stored.uid)
+    await call.host.run(lambda: call.host.headwater.remove_data_source(stored.uid))
+    return json_response(ChangeBody(message="Data source deleted", id=stored.id))
+
+
+async def find(call: Call, action: Action) -> DataSource:
+    """The data source that the path names by `uid`, `name` or `id`, if the caller may do `action` on it.
+
+    Raises DataSourceNotFoundError; PermissionDeniedError, also in its place to callers who may do `action` on
+    some data sources only: they do not learn which others exist.
+    """
+    uid = call.path_params.get("uid")
+    if uid is not None:
+        call.require(action, uid)
+    try:
+        stored = await call.host.run(lambda: _look_up(call))
+    except DataSourceNotFoundError:
+        if call.principal.may(action):
+            raise
+        raise PermissionDeniedError("Access denied to data source") from None
+    call.require(action, stored.uid)
+    return stored
+
+
+def _look_up(call: Call) -> DataSource:
+    store, params = call.host.headwater.store, call.path_params
+    if "uid" in params:
+        return store.get_by_uid(params["uid"])
+    if "name" in params:
+        return store.get_by_name(params["name"])
+    text = params["id"]
+    if not (text.isascii() and text.isdecimal()) or int(text) >= 2**31:
+        raise ValidationError("id is invalid")
+    return store.get_by_id(int(text))
+
+
+def _fields(body: AddDataSourceBody) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(body)
+    fields["json_data"] = fields["json_data"] or {}
+    fields["secure_json_data"] = fields["secure_json_data"] or {}
+    return fields
+
+
+def _changed(message: str, stored: DataSource) -> Response:
+    body = ChangeBody(message=message, id=stored.id, name=stored.name, datasource=DataSourceBody.of(stored))
+    return json_response(body)

@@ -1,0 +1,89 @@
+"""`Endpoint`: the operations of one path as an ASGI app; authenticates, limits, calls, maps errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+
+import structlog
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from headwater.errors import ErrorSource, HeadwaterError
+from headwater_server.auth import AuthenticationError, PermissionDeniedError, Principal
+
+from .call import Call
+from .errors import error_response
+from .host import Host
+from .operations import Operation
+from .record import RequestRecord
+from .responses import ClientStalledError
+
+_NOBODY = Principal("nobody", "nobody")
+
+
+class MethodNotAllowedError(HeadwaterError):
+    message_id = "request.method"
+    status = 405
+    source = ErrorSource.CALLER
+
+
+class Endpoint:
+    def __init__(self, host: Host, path: str, operations: Iterable[Operation]) -> None:
+        self._host = host
+        self._path = path
+        self._operations = {operation.method: operation for operation in operations}
+        if "GET" in self._operations:
+            self._operations.setdefault("HEAD", self._operations["GET"])
+        self._any = self._operations.get("*")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        record: RequestRecord = scope["headwater.record"]
+        record.route = self._path
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            async with AsyncExitStack() as stack:
+                await self._answer(Request(scope, receive, sending), record, stack)
+        except HeadwaterError as error:
+            if started:
+                raise
+            response = error_response(error, record.request_id)
+            if isinstance(error, MethodNotAllowedError):
+                response.headers["allow"] = ", ".join(sorted(self._operations))
+            await response(scope, receive, send)
+        except ClientStalledError:
+            structlog.get_logger("headwater.http").info(
+                "A client left its answer unread and was cut off.", request_id=record.request_id
+            )
+
+    async def _answer(self, request: Request, record: RequestRecord, stack: AsyncExitStack) -> None:
+        operation = self._operations.get(request.method) or self._any
+        if operation is None:
+            raise MethodNotAllowedError(f"{request.method} is not allowed here.")
+        principal = _NOBODY
+        if not operation.public:
+            principal = await self._authenticate(request, record)
+            record.who = principal.id
+            stack.enter_context(self._host.limiter.turn(principal.id))
+        if operation.action is not None and not principal.may_somewhere(operation.action):
+            raise PermissionDeniedError(f"Access denied: needs {operation.action}")
+        call = Call(self._host, request, principal, record, stack)
+        response = await operation.handler(call)
+        await response(request.scope, request.receive, request._send)
+
+    async def _authenticate(self, request: Request, record: RequestRecord) -> Principal:
+        host = self._host
+        host.limiter.check_failures(record.address)
+        try:
+            return await host.authenticator.authenticate(request.headers.get("authorization"), host.run)
+        except AuthenticationError:
+            if "authorization" in request.headers:
+                host.limiter.note_failure(record.address)
+                host.metrics.failed_logins.inc()
+            raise

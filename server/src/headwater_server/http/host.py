@@ -1,0 +1,73 @@
+"""`Host`: everything the handlers of one app share. Nothing of it is global."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from headwater import Headwater
+from headwater.context import CallContext
+from headwater.executor import WorkerPool
+from headwater_server.audit import AuditLog
+from headwater_server.auth import Authenticator, RequestLimiter
+from headwater_server.metrics import HostMetrics
+
+from .options import HttpOptions
+from .result_memory import ResultMemory
+
+R = TypeVar("R")
+_STORE_CHECK_SECONDS = 5.0
+
+
+class Host:
+    def __init__(
+        self,
+        headwater: Headwater,
+        options: HttpOptions,
+        authenticator: Authenticator,
+        limiter: RequestLimiter,
+        audit: AuditLog,
+        metrics: HostMetrics,
+    ) -> None:
+        self.headwater = headwater
+        self.options = options
+        self.authenticator = authenticator
+        self.limiter = limiter
+        self.audit = audit
+        self.metrics = metrics
+        self.workers = WorkerPool("headwater-http")
+        self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
+        self.running: set[CallContext] = set()
+        self.draining = False
+        self._store_is_well = True
+        self._store_checked = float("-inf")
+
+    async def run(self, function: Callable[[], R]) -> R:
+        """What `function` returns, from a worker thread."""
+        return await asyncio.wrap_future(self.workers.submit(contextvars.copy_context().run, function))
+
+    async def store_is_well(self) -> bool:
+        """Whether the store answers; asked at most every five seconds."""
+        if time.monotonic() - self._store_checked >= _STORE_CHECK_SECONDS:
+            self._store_checked = time.monotonic()
+            try:
+                self._store_is_well = await self.run(self.headwater.store.revision) >= 0
+            except Exception:
+                self._store_is_well = False
+        return self._store_is_well
+
+    def cancel_all(self, reason: str) -> None:
+        """End every query at its data source."""
+        for context in tuple(self.running):
+            self.workers.submit(context.cancel, reason)
+
+    def close(self) -> None:
+        """End queries and threads. The Headwater and the audit log stay open: they are the caller's."""
+        self.cancel_all("The host is shutting down.")
+        try:
+            self.authenticator.note_last_used()
+        finally:
+            self.workers.close()

@@ -1,0 +1,127 @@
+"""Around every request: its id, safe headers, counting, logs, and an answer even when a handler fails."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import plain_error
+from .host import Host
+from .record import RequestRecord
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_QUIET = frozenset({"/healthz", "/readyz", "/api/health", "/metrics"})
+_SAFE_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"deny",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+}
+
+
+class RequestMiddleware:
+    def __init__(self, app: ASGIApp, host: Host) -> None:
+        self._app = app
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        record = scope["headwater.record"] = RequestRecord(_request_id(headers), _address(scope))
+        answer = _Answer(record, send)
+        in_flight = self._host.metrics.http_in_flight
+        in_flight.inc()
+        try:
+            if self._may_call(headers):
+                await self._app(scope, receive, answer.send)
+            else:
+                message = "This host is not known by that name; see the option allowed_hosts."
+                refusal = plain_error(421, "request.host", message, record.request_id)
+                await refusal(scope, receive, answer.send)
+        except Exception as error:
+            structlog.get_logger("headwater.http").error(
+                "A request failed.", request_id=record.request_id, route=record.route, exc_info=error
+            )
+            if answer.started:
+                raise
+            failure = plain_error(500, "internal", "Internal Server Error", record.request_id)
+            await failure(scope, receive, answer.send)
+        finally:
+            in_flight.dec()
+            self._finish(scope, record)
+
+    def _may_call(self, headers: dict[bytes, bytes]) -> bool:
+        allowed = self._host.options.allowed_hosts
+        if not allowed:
+            return True
+        name = headers.get(b"host", b"").decode("latin-1").lower()
+        return re.sub(r":\d+$", "", name) in allowed
+
+    def _finish(self, scope: Scope, record: RequestRecord) -> None:
+        host = self._host
+        status = "499" if record.cancelled else str(record.status)
+        host.metrics.http_duration.labels(record.route, scope["method"], status).observe(
+            record.milliseconds / 1000
+        )
+        for deed in record.finished():
+            host.audit.write(deed)
+        logger = structlog.get_logger("headwater.http")
+        log = logger.debug if record.route in _QUIET and record.status < 400 else logger.info
+        log(
+            "Request answered.",
+            request_id=record.request_id,
+            method=scope["method"],
+            route=record.route,
+            status=record.status,
+            bytes=record.bytes,
+            ms=round(record.milliseconds, 3),
+            who=record.who,
+            address=record.address,
+            **({"cancelled": True} if record.cancelled else {}),
+        )
+
+
+class _Answer:
+    """`send` with the headers of every answer, and a count of what went out."""
+
+    def __init__(self, record: RequestRecord, send: Send) -> None:
+        self._record = record
+        self._send = send
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            self._record.status = message["status"]
+            _add_headers(message, self._record.request_id)
+        elif message["type"] == "http.response.body":
+            self._record.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
+    headers = list(message.get("headers", ()))
+    present = {name.lower() for name, _ in headers}
+    headers += [(name, value) for name, value in _SAFE_HEADERS.items() if name not in present]
+    headers.append((b"x-request-id", request_id.encode()))
+    message["headers"] = headers
+
+
+def _request_id(headers: dict[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -1,0 +1,108 @@
+"""`/api/plugins`: what is installed, and what cannot be used and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from headwater import Headwater
+from headwater.discovery import PluginState
+from headwater.errors import HeadwaterError, PluginNotRegisteredError, PluginUnavailableError
+from headwater.models import PluginInfo
+
+from .call import Call
+from .models import PluginBody, PluginErrorBody, PluginSettingsBody
+from .responses import json_response
+
+_ERROR_CODES = {
+    PluginState.BLOCKED: "pluginBlocked",
+    PluginState.INCOMPATIBLE: "pluginIncompatible",
+    PluginState.DUPLICATE: "pluginDuplicate",
+    PluginState.INVALID: "pluginInvalid",
+}
+
+
+async def list_plugins(call: Call) -> Response:
+    """Usable plugins by name; `type` other than `datasource` finds none, `enabled=0` neither."""
+    wanted = call.request.query_params
+    if wanted.get("type") not in (None, "", "datasource") or wanted.get("enabled") == "0":
+        return json_response([])
+    infos = await call.host.run(lambda: _usable(call.host.headwater))
+    return json_response([PluginBody(**_fields(info)) for info in infos])
+
+
+async def get_settings(call: Call) -> Response:
+    plugin_id = call.path_params["id"]
+    try:
+        info = await call.host.run(lambda: call.host.headwater.plugin_info(plugin_id))
+    except PluginNotRegisteredError:
+        raise PluginNotRegisteredError("Plugin not found, no installed plugin with that id") from None
+    body = PluginSettingsBody(
+        **_fields(info),
+        settings_schema=dict(info.settings_schema),
+        query_schema=dict(info.query_schema),
+        query_text_key=info.query_text_key,
+        query_language=info.query_language,
+        secret_keys=list(info.secret_keys),
+        examples=[dict(example) for example in info.examples],
+    )
+    return json_response(body)
+
+
+async def list_errors(call: Call) -> Response:
+    records = await call.host.run(call.host.headwater.load_plugins)
+    unusable = [record for record in records if not record.usable]
+    return json_response(
+        [
+            PluginErrorBody(
+                record.plugin_id, _ERROR_CODES.get(record.state, "failedBackendStart"), record.explanation
+            )
+            for record in unusable
+        ]
+    )
+
+
+def plugin_name(headwater: Headwater, plugin_id: str) -> str:
+    """The name that people see; the id if the plugin cannot be used."""
+    try:
+        return headwater.plugin_info(plugin_id).name or plugin_id
+    except HeadwaterError:
+        return plugin_id
+
+
+def _usable(headwater: Headwater) -> list[PluginInfo]:
+    infos = []
+    for plugin in headwater.registry.plugins():
+        try:
+            infos.append(plugin.info)
+        except PluginUnavailableError:
+            continue
+    return sorted(infos, key=lambda info: (info.name or info.id).lower())
+
+
+def _fields(info: PluginInfo) -> dict[str, Any]:
+    return {
+        "name": info.name or info.id,
+        "type": info.type,
+        "id": info.id,
+        "enabled": True,
+        "pinned": False,
+        "info": {
+            "author": {"name": "", "url": ""},
+            "description": info.description,
+            "links": [],
+            "logos": {"small": "", "large": ""},
+            "build": {},
+            "screenshots": [],
+            "version": info.version,
+            "updated": "",
+            "keywords": [],
+        },
+        "latest_version": "",
+        "has_update": False,
+        "category": "",
+        "state": "",
+        "signature": "internal",
+        "capabilities": sorted(info.capabilities),
+    }

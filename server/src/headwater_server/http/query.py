@@ -1,0 +1,138 @@
+"""`POST /api/ds/query`: Grafana's JSON, JSON lines, or an Arrow stream, as the client accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from headwater.errors import FrameError, HeadwaterError
+from headwater.frames.arrow import STREAM_MEDIA_TYPE
+from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
+from headwater.metric_request import MetricQuery, parse_metric_request
+from headwater.models import DataResponse, QueryDataResponse
+from headwater_server.audit import query_hash
+from headwater_server.auth import Action, PermissionDeniedError
+
+from .call import BodyError, Call
+from .responses import JSON, PiecewiseResponse
+from .stream_query import arrow_answer, json_lines_answer
+
+_SMALL_BYTES = 256 * 1024
+"""Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
+
+
+async def query(call: Call) -> Response | PiecewiseResponse:
+    queries = await _read(call)
+    accepted = call.request.headers.get("accept", JSON)
+    if JSON_LINES in accepted:
+        return await json_lines_answer(call, queries)
+    if STREAM_MEDIA_TYPE in accepted:
+        return await arrow_answer(call, queries)
+    return await json_answer(call, queries)
+
+
+async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | PiecewiseResponse:
+    """All results in one object; 400, or 207 with `multi_status`, if any query failed."""
+    host = call.host
+    context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))
+    held = await call.stack.enter_async_context(host.memory.hold(context.remaining()))
+
+    def run() -> tuple[QueryDataResponse, int, bytes | None]:
+        answer = _encodable(host.headwater.query_data(queries, context, user=call.principal.user))
+        size = sum(frame.table.nbytes for each in answer.responses.values() for frame in each.frames)
+        return (answer, size, None) if size > _SMALL_BYTES else _encode(answer)
+
+    answer, size, body = await host.run(run)
+    held.becomes(size)
+    _count_rows(call, answer)
+    status = _status(answer, call.host.options.multi_status)
+    if body is not None:
+        return Response(body, status, media_type=JSON)
+    from headwater.frames.grafana_json import iter_response
+
+    return PiecewiseResponse(
+        iter_response(answer), host=host, context=context, media_type=JSON, status=status
+    )
+
+
+async def _read(call: Call) -> Sequence[MetricQuery]:
+    """The queries, each of which the caller may run."""
+    body = await call.json(dict[str, Any])
+    if len(body.get("queries") or ()) > call.host.options.max_queries:
+        raise BodyError(f"A request has at most {call.host.options.max_queries} queries.")
+    queries = parse_metric_request(body, headers=call.request.headers)
+    everywhere = call.principal.may(Action.QUERY)
+    for each in queries:
+        uid = each.data_source.uid
+        if not uid and not everywhere:
+            uid = await _uid_of(call, each.data_source.id)
+        if not everywhere:
+            call.require(Action.QUERY, uid)
+        call.record.note(
+            "datasources:query",
+            data_source=uid or f"id:{each.data_source.id}",
+            query_hash=query_hash(each.query.json),
+            ref_id=each.query.ref_id,
+        )
+    return queries
+
+
+async def _uid_of(call: Call, data_source_id: int) -> str:
+    """The uid of a data source that is named by its id. A caller does not learn whether it exists."""
+    try:
+        stored = await call.host.run(lambda: call.host.headwater.store.get_by_id(data_source_id))
+    except HeadwaterError as error:
+        raise PermissionDeniedError("Access denied to data source") from error
+    return stored.uid
+
+
+def _encodable(answer: QueryDataResponse) -> QueryDataResponse:
+    """`answer` with an error in place of frames of types that Grafana's JSON cannot hold."""
+    return QueryDataResponse({ref_id: _checked(each) for ref_id, each in answer.responses.items()})
+
+
+def _checked(response: DataResponse) -> DataResponse:
+    from headwater.frames.grafana_json import FrameInclude, encode_frame
+
+    try:
+        for frame in response.frames:
+            encode_frame(frame.slice(0, 0), FrameInclude.SCHEMA)
+    except FrameError as error:
+        return DataResponse.from_error(error)
+    return response
+
+
+def _encode(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes]:
+    """A small answer and its JSON. A ref id whose values cannot be written becomes an error."""
+    from headwater.frames.grafana_json import encode_response
+
+    try:
+        body = encode_response(answer)
+    except FrameError:
+        answer = QueryDataResponse({ref_id: _written(ref_id, r) for ref_id, r in answer.responses.items()})
+        body = encode_response(answer)
+    return answer, len(body), body
+
+
+def _written(ref_id: str, response: DataResponse) -> DataResponse:
+    from headwater.frames.grafana_json import encode_response
+
+    try:
+        encode_response(QueryDataResponse({ref_id: response}))
+    except FrameError as error:
+        return DataResponse.from_error(error)
+    return response
+
+
+def _status(answer: QueryDataResponse, multi_status: bool) -> int:
+    if all(each.error is None for each in answer.responses.values()):
+        return 200
+    return 207 if multi_status else 400
+
+
+def _count_rows(call: Call, answer: QueryDataResponse) -> None:
+    outcomes = answer.responses.items()
+    rows = {key: sum(frame.table.num_rows for frame in each.frames) for key, each in outcomes}
+    call.record.count(rows, {key for key, each in outcomes if each.error is not None})

@@ -1,0 +1,144 @@
+"""Answers whose rows are sent while they arrive: JSON lines, and Arrow with every type as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+from attrs import evolve
+from starlette.responses import Response
+
+from headwater.errors import FrameError, HeadwaterError, describe
+from headwater.frames import Frame, FrameStream
+from headwater.frames.arrow import STREAM_MEDIA_TYPE, encode_stream
+from headwater.frames.grafana_json import encode_chunks, encode_response
+from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
+from headwater.metric_request import MetricQuery
+from headwater.models import DataResponse, QueryChunk, QueryDataResponse
+
+from .call import Call
+from .responses import JSON, PiecewiseResponse
+
+_LINE_ROWS = 8192
+"""Rows of one line at most: the first of a large answer should not wait for the last."""
+
+
+async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse:
+    """A line for each piece of a frame; an error is a line of its ref id. Always 200 once it has begun."""
+    host = call.host
+    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    chunks = host.headwater.query_chunked_data(queries, context, user=call.principal.user)
+    response = PiecewiseResponse(
+        _lines(_counted(chunks, call)), host=host, context=context, media_type=JSON_LINES
+    )
+    await response.first()
+    return response
+
+
+async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse | Response:
+    """One frame as an Arrow IPC stream. An error before the first rows is Grafana's JSON with status 400."""
+    if len(queries) != 1:
+        raise FrameError("An Arrow stream holds one frame: send one query, or accept text/jsonl.")
+    host = call.host
+    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    chunks = _counted(host.headwater.query_chunked_data(queries, context, user=call.principal.user), call)
+    try:
+        stream = await host.run(lambda: _stream_of(chunks))
+    except _QueryFailedError as failure:
+        ref_id = queries[0].query.ref_id
+        failed = QueryDataResponse({ref_id: DataResponse.from_error(failure.error)})
+        return Response(encode_response(failed), 400, media_type=JSON)
+    return PiecewiseResponse(encode_stream(stream), host=host, context=context, media_type=STREAM_MEDIA_TYPE)
+
+
+class _QueryFailedError(Exception):
+    def __init__(self, error: HeadwaterError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _lines(chunks: Iterator[QueryChunk]) -> Iterator[bytes]:
+    """Chunks as lines. A frame that cannot be written ends the answer with an error line of its own."""
+    last = QueryChunk("")
+
+    def pieces() -> Iterator[QueryChunk]:
+        nonlocal last
+        for chunk in chunks:
+            last = chunk
+            yield from _split(chunk)
+
+    try:
+        yield from encode_chunks(pieces())
+    except FrameError as error:
+        yield from encode_chunks([QueryChunk(last.ref_id, last.frame_id, error=error)])
+    finally:
+        _close(chunks)
+
+
+def _split(chunk: QueryChunk) -> Iterator[QueryChunk]:
+    frame = chunk.frame
+    if frame is None or frame.table.num_rows <= _LINE_ROWS:
+        yield chunk
+        return
+    for start in range(0, frame.table.num_rows, _LINE_ROWS):
+        yield evolve(chunk, frame=frame.slice(start, _LINE_ROWS))
+
+
+def _stream_of(chunks: Iterator[QueryChunk]) -> FrameStream:
+    """The rows of the only frame. Waits for the first piece, which has the schema.
+
+    Raises _QueryFailedError for an error before it; later ones end the stream.
+    """
+    first = next(chunks, None)
+    if first is None:
+        return FrameStream.from_frame(Frame.from_pydict({}))
+    if first.frame is None:
+        _close(chunks)
+        raise _QueryFailedError(first.error or FrameError("The answer has no frame."))
+    frame = first.frame
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from frame.table.to_batches()
+        for chunk in chunks:
+            if chunk.error is not None:
+                raise chunk.error
+            if chunk.frame_id != first.frame_id:
+                raise FrameError("The answer has several frames; accept text/jsonl.")
+            if chunk.frame is not None:
+                stream.meta = chunk.frame.meta
+                yield from chunk.frame.table.to_batches()
+
+    stream = FrameStream(
+        frame.schema,
+        batches(),
+        name=frame.name,
+        ref_id=frame.ref_id,
+        meta=frame.meta,
+        on_close=lambda: _close(chunks),
+    )
+    return stream
+
+
+def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
+    """`chunks`; at their end the audit log is told of rows and errors."""
+    rows: dict[str, int] = {}
+    failed: set[str] = set()
+    try:
+        for chunk in chunks:
+            rows.setdefault(chunk.ref_id, 0)
+            if chunk.frame is not None:
+                rows[chunk.ref_id] += chunk.frame.table.num_rows
+            if chunk.error is not None:
+                failed.add(chunk.ref_id)
+            yield chunk
+    except Exception as error:
+        raise describe(error) from error
+    finally:
+        _close(chunks)
+        call.record.count(rows, failed)
+
+
+def _close(chunks: Iterator[QueryChunk]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()

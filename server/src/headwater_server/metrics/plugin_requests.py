@@ -1,0 +1,130 @@
+"""Counts and times every call into a plugin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from headwater.errors import HeadwaterError, PluginRequestCanceledError, describe
+from headwater.hookspecs import hookimpl
+from headwater.models import (
+    CallResourceRequest,
+    CallResourceResponse,
+    CheckHealthResult,
+    PluginContext,
+    QueryChunk,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+
+if TYPE_CHECKING:
+    from .host_metrics import HostMetrics
+
+_TARGET = "in_memory"
+_SOURCE = "grafana"  # who asks: the host, as opposed to alerting; dashboards filter by this word
+T = TypeVar("T")
+
+
+class PluginMetricsMiddleware:
+    """Status is `ok`, `error` or `cancelled`; its source `plugin` or `downstream`, as in Grafana."""
+
+    def __init__(self, metrics: HostMetrics) -> None:
+        self._metrics = metrics
+
+    @hookimpl(wrapper=True)
+    def query_data(self, request: QueryDataRequest) -> Generator[None, QueryDataResponse, QueryDataResponse]:
+        self._measure_size("queryData", request.plugin_context, _query_bytes(request))
+        with _Timed(self, "queryData", request.plugin_context) as timed:
+            answer = yield
+            timed.error = _first_error(answer)
+        return answer
+
+    @hookimpl(wrapper=True)
+    def query_chunked_data(
+        self, request: QueryDataRequest
+    ) -> Generator[None, Iterator[QueryChunk], Iterator[QueryChunk]]:
+        self._measure_size("queryChunkedData", request.plugin_context, _query_bytes(request))
+        chunks = yield
+        return self._each(chunks, "queryChunkedData", request.plugin_context)
+
+    @hookimpl(wrapper=True)
+    def check_health(self, request: Any) -> Generator[None, CheckHealthResult, CheckHealthResult]:
+        with _Timed(self, "checkHealth", request.plugin_context):
+            answer = yield
+        return answer
+
+    @hookimpl(wrapper=True)
+    def call_resource(
+        self, request: CallResourceRequest
+    ) -> Generator[None, Iterator[CallResourceResponse], Iterator[CallResourceResponse]]:
+        self._measure_size("callResource", request.plugin_context, len(request.body))
+        answers = yield
+        return self._each(answers, "callResource", request.plugin_context)
+
+    def record(
+        self, endpoint: str, plugin: PluginContext, seconds: float, error: HeadwaterError | None
+    ) -> None:
+        status, source = _status(error), "plugin" if error is None else error.source.wire
+        metrics = self._metrics
+        metrics.plugin_requests.labels(plugin.plugin_id, endpoint, status, _TARGET, source).inc()
+        metrics.plugin_milliseconds.labels(plugin.plugin_id, endpoint, _TARGET).observe(1000 * seconds)
+        metrics.plugin_seconds.labels(_SOURCE, plugin.plugin_id, endpoint, _TARGET, status, source).observe(
+            seconds
+        )
+
+    def _measure_size(self, endpoint: str, plugin: PluginContext, size: int) -> None:
+        self._metrics.plugin_request_bytes.labels(_SOURCE, plugin.plugin_id, endpoint, _TARGET).observe(size)
+
+    def _each(self, items: Iterator[T], endpoint: str, plugin: PluginContext) -> Iterator[T]:
+        """`items`, timed until their end, and closed with it."""
+        with _Timed(self, endpoint, plugin) as timed:
+            try:
+                for item in items:
+                    if isinstance(item, QueryChunk) and item.error is not None:
+                        timed.error = item.error
+                    yield item
+            finally:
+                close = getattr(items, "close", None)
+                if close is not None:
+                    close()
+
+
+class _Timed:
+    """Records one call when its `with` block ends, with the error that ended it or that `error` names."""
+
+    def __init__(self, middleware: PluginMetricsMiddleware, endpoint: str, plugin: PluginContext) -> None:
+        self.error: HeadwaterError | None = None
+        self._record = middleware.record
+        self._endpoint = endpoint
+        self._plugin = plugin
+
+    def __enter__(self) -> _Timed:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        seconds = time.perf_counter() - self._started
+        if isinstance(error, GeneratorExit):
+            self.error = PluginRequestCanceledError("The reader left.")
+        elif error is not None:
+            self.error = describe(error)
+        self._record(self._endpoint, self._plugin, seconds, self.error)
+
+
+def _first_error(answer: object) -> HeadwaterError | None:
+    if not isinstance(answer, QueryDataResponse):
+        return None
+    return next((each.error for each in answer.responses.values() if each.error is not None), None)
+
+
+def _status(error: HeadwaterError | None) -> str:
+    if error is None:
+        return "ok"
+    return "cancelled" if isinstance(error, PluginRequestCanceledError) else "error"
+
+
+def _query_bytes(request: QueryDataRequest) -> int:
+    return sum(len(orjson.dumps(query.json, default=str)) for query in request.queries)

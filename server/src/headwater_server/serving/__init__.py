@@ -1,0 +1,8 @@
+"""Serving the API with uvicorn: where it may listen, who may be slow, and how it ends."""
+
+from __future__ import annotations
+
+from .listen import ListenOptions, UnsafeListenError
+from .server import HeadwaterServer, serve
+
+__all__ = ["HeadwaterServer", "ListenOptions", "UnsafeListenError", "serve"]

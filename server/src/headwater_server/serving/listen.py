@@ -1,0 +1,78 @@
+"""Where the host listens: on loopback unless told otherwise, elsewhere only with TLS or on purpose."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from attrs import frozen
+
+from headwater.errors import ErrorSource, HeadwaterError
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+class UnsafeListenError(HeadwaterError):
+    """The address would show tokens and data to the network. The message says what to do."""
+
+    message_id = "serve.unsafe"
+    status = 400
+    source = ErrorSource.CALLER
+
+
+@frozen(kw_only=True)
+class ListenOptions:
+    """Times are seconds, sizes bytes. `plain_http_ok` is the operator's word that something in front speaks
+    TLS. Connections beyond `max_connections` are answered 503."""
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    unix_socket: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    plain_http_ok: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    max_connections: int = 2000
+    header_timeout: float = 10.0
+    max_header_bytes: int = 65_536
+    idle_timeout: int = 30
+    drain_timeout: float = 30.0
+
+    def check(self) -> None:
+        """Raises UnsafeListenError."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise UnsafeListenError("TLS needs both a certificate and its key.")
+        for file in (self.tls_certificate, self.tls_key):
+            if file is not None and not file.is_file():
+                raise UnsafeListenError(f"The TLS file {file} does not exist.")
+        if self.is_private or self.plain_http_ok:
+            return
+        raise UnsafeListenError(
+            f"Listening on {self.host} without TLS would show tokens and data to everybody on the way. Give "
+            "--tls-cert and --tls-key, or --allow-plain-http if a proxy in front speaks TLS."
+        )
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the network can listen in."""
+        return self.unix_socket is not None or self.tls_certificate is not None or self.is_loopback
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def default_allowed_hosts(self) -> tuple[str, ...]:
+        """On loopback, only loopback's own names: a site whose DNS name points here gets nothing."""
+        return _LOOPBACK_NAMES if self.is_loopback and self.unix_socket is None else ()
+
+    @property
+    def url(self) -> str:
+        scheme = "http" if self.tls_certificate is None else "https"
+        host = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
+        return f"{scheme}://{host}:{self.port}"
