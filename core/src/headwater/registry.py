@@ -36,14 +36,16 @@ class InMemoryRegistry:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._plugins: dict[str, Plugin] = {}
         self._aliases: dict[str, str] = {}
         self._unasked: dict[str, Plugin] = {}
 
     def plugin(self, plugin_id: str) -> Plugin | None:
         found = self._find(plugin_id)
-        if found is None and self._unasked:
-            self._ask_for_aliases()
+        if found is None:
+            with self._asking:
+                self._ask_for_aliases()
             found = self._find(plugin_id)
         return found
 
