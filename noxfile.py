@@ -17,7 +17,12 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-EXTRAS = {"core": "[json,testing,yaml]", "plugins/clickhouse": "[embedded]"}
+EXTRAS = {
+    "core": "[json,testing,yaml]",
+    "plugins/clickhouse": "[embedded]",
+    "server": "[mysql,opentelemetry,postgresql]",
+}
+DEMO = ("core", "plugins/testdata", "plugins/clickhouse", "server")
 
 
 def distributions() -> list[str]:
@@ -36,7 +41,7 @@ def install(session: nox.Session, *folders: str, groups: tuple[str, ...] = ()) -
 @nox.session
 def demo(session: nox.Session) -> None:
     """A query on a real engine, all the way: `nox -s demo`, or `nox -s demo -- FILE` for a file of yours."""
-    install(session, "core", "plugins/testdata", "plugins/clickhouse", "server")
+    install(session, *DEMO)
     session.run("python", str(ROOT / "examples" / "demo.py"), *session.posargs)
 
 
