@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
@@ -11,7 +11,7 @@ from attrs import frozen
 from .errors import QueryRequestError, ValidationError
 from .models import DataQuery, TimeRange
 
-__all__ = ["DataSourceRef", "MetricQuery", "parse_metric_request"]
+__all__ = ["DataSourceRef", "MetricQuery", "check_ref_ids", "parse_metric_request"]
 
 
 @frozen
@@ -44,29 +44,37 @@ def parse_metric_request(
     queries = body.get("queries")
     if not isinstance(queries, list) or not queries:
         raise QueryRequestError("No queries found", "query.noQueries")
+    moment = now or datetime.now(UTC)  # one for all queries, or their ranges would differ
     per_query_ranges = _header(headers, "X-Query-V2") == "true"
-    shared_range = _time_range(body, "", now)
-    parsed = tuple(
-        _query(query, f"queries[{index}]", shared_range, per_query_ranges, now)
-        for index, query in enumerate(queries)
-    )
-    ref_ids = [each.query.ref_id for each in parsed]
-    if len(set(ref_ids)) < len(ref_ids):
+    parsed = []
+    for index, query in enumerate(queries):
+        path = f"queries[{index}]"
+        if not isinstance(query, Mapping):
+            raise ValidationError("a query must be a JSON object", path=path)
+        own_range = query.get("timeRange") if per_query_ranges else None
+        time_range = (
+            _time_range(body, "", moment)
+            if own_range is None
+            else _time_range(own_range, f"{path}.timeRange", moment)
+        )
+        parsed.append(_query(query, path, time_range))
+    check_ref_ids(parsed)
+    _check_headers(headers, parsed)
+    return tuple(parsed)
+
+
+def check_ref_ids(queries: Sequence[MetricQuery]) -> None:
+    """Raises QueryRequestError if there is no query, or a ref id is used twice."""
+    if not queries:
+        raise QueryRequestError("No queries found", "query.noQueries")
+    if len({each.query.ref_id for each in queries}) < len(queries):
         raise QueryRequestError(
             "Multiple queries using the same RefId is not allowed", "query.duplicateRefId"
         )
-    _check_headers(headers, parsed)
-    return parsed
 
 
-def _query(
-    query: Any, path: str, shared_range: TimeRange, per_query_ranges: bool, now: datetime | None
-) -> MetricQuery:
-    if not isinstance(query, Mapping):
-        raise ValidationError("a query must be a JSON object", path=path)
+def _query(query: Mapping[str, Any], path: str, time_range: TimeRange) -> MetricQuery:
     ref_id = _text(query, "refId", path) or "A"
-    own_range = query.get("timeRange") if per_query_ranges else None
-    time_range = shared_range if own_range is None else _time_range(own_range, f"{path}.timeRange", now)
     return MetricQuery(
         _data_source(query, ref_id),
         DataQuery(
@@ -101,7 +109,7 @@ def _data_source(query: Mapping[str, Any], ref_id: str) -> DataSourceRef:
     )
 
 
-def _time_range(holder: Any, path: str, now: datetime | None) -> TimeRange:
+def _time_range(holder: Any, path: str, now: datetime) -> TimeRange:
     from .frames.intervals import parse_time_range
 
     if not isinstance(holder, Mapping):
@@ -140,14 +148,19 @@ def _header(headers: Mapping[str, str] | None, name: str) -> str:
     return next((value for key, value in (headers or {}).items() if key.lower() == wanted), "")
 
 
-def _check_headers(headers: Mapping[str, str] | None, queries: tuple[MetricQuery, ...]) -> None:
-    """X-Datasource-Uid and X-Plugin-Id, where sent, must name exactly what the body names."""
+def _check_headers(headers: Mapping[str, str] | None, queries: Sequence[MetricQuery]) -> None:
+    """X-Datasource-Uid and X-Plugin-Id, where sent, must name exactly what the body names.
+
+    A query that names its data source by number alone leaves uid and type open: then the headers may
+    name more than the body.
+    """
     for name, in_body in (
         ("X-Datasource-Uid", {each.data_source.uid for each in queries}),
         ("X-Plugin-Id", {each.data_source.type for each in queries}),
     ):
-        sent = _header(headers, name)
-        if sent and {part.strip() for part in sent.split(",")} != in_body:
+        sent = {part.strip() for part in _header(headers, name).split(",")} - {""}
+        named = in_body - {""}
+        if sent and (not sent >= named or (named == in_body and sent != named)):
             raise QueryRequestError(
                 "The request headers point to a different plugin than is defined in the request body",
                 "query.headerMismatch",

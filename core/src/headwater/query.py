@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextvars
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from .errors import DataSourceNotFoundError, DeadlineExceededError, HeadwaterError
-from .executor import WorkerPool
-from .metric_request import DataSourceRef, MetricQuery
+from .errors import HeadwaterError, describe
+from .metric_request import DataSourceRef, MetricQuery, check_ref_ids
 from .models import (
     DataQuery,
     DataResponse,
-    PluginContext,
     QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
@@ -25,6 +21,7 @@ from .models import (
 )
 
 if TYPE_CHECKING:
+    from .calls import CallRunner
     from .client import PluginClient
     from .context import CallContext
     from .datasources import DataSource, DataSourceCache
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QueryService"]
 
-R = TypeVar("R")
-_GRACE_SECONDS = 5.0
+_CONCURRENT_GROUPS = 16
 
 
 @frozen
@@ -43,81 +39,84 @@ class _Group:
     data_source: DataSource
     queries: tuple[DataQuery, ...]
 
+    def failed(self, error: Exception) -> dict[str, DataResponse]:
+        return dict.fromkeys((query.ref_id for query in self.queries), DataResponse.from_error(error))
+
 
 class QueryService:
-    """Resolves data sources, groups queries by them, runs the groups side by side, isolates failures.
-
-    Each call into a plugin runs in a worker thread. When the call is over, by deadline or cancellation,
-    the plugin has `grace` seconds to come back; then its worker is abandoned, the data source's instance
-    replaced, and `abandoned` counted.
-    """
+    """Resolves data sources, groups queries by them, runs the groups side by side, isolates failures."""
 
     def __init__(
         self,
         cache: DataSourceCache,
         contexts: PluginContextProvider,
         client: PluginClient,
-        workers: WorkerPool,
+        runner: CallRunner,
         *,
-        concurrent_groups: int | None = None,
-        grace: float = _GRACE_SECONDS,
+        concurrent_groups: int = _CONCURRENT_GROUPS,
     ) -> None:
         self._cache = cache
         self._contexts = contexts
         self._client = client
-        self._workers = workers
-        self._concurrent_groups = max(1, concurrent_groups or os.cpu_count() or 1)
-        self._grace = grace
-        self.abandoned = 0
+        self._runner = runner
+        self._concurrent_groups = max(1, concurrent_groups)
+
+    @property
+    def abandoned(self) -> int:
+        """How many workers were given up because their plugin did not come back."""
+        return self._runner.abandoned
 
     def query_data(
         self, queries: Sequence[MetricQuery], context: CallContext, user: User | None = None
     ) -> QueryDataResponse:
-        """An outcome per ref id. Raises DataSourceNotFoundError if no data source of the request exists."""
+        """An outcome per ref id, in the order of `queries`; none for a query that its plugin skipped.
+
+        Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
+        """
         groups, responses = self._resolve(queries, context)
-        gate = threading.Semaphore(self._concurrent_groups)
-        calls = [self._start(group, context, user, gate) for group in groups]
-        for outcome in calls:
+        gate = _Gate(self._concurrent_groups) if len(groups) > self._concurrent_groups else None
+        outcomes = [self._start(group, context, user, gate) for group in groups]
+        for outcome in outcomes:
             responses |= outcome()
         order = [each.query.ref_id for each in queries]
         return QueryDataResponse({ref_id: responses[ref_id] for ref_id in order if ref_id in responses})
 
     def query_chunked_data(
         self, queries: Sequence[MetricQuery], context: CallContext, user: User | None = None
-    ) -> Iterator[QueryChunk]:
+    ) -> Generator[QueryChunk, None, None]:
         """The outcomes piece by piece, one data source after the other, in bounded memory.
 
-        Close the iterator to end the queries. Runs in the caller's thread: the consumer sets the pace.
+        Close the generator to end the queries. Runs in the caller's thread: the consumer sets the pace.
         """
-        groups, responses = self._resolve(queries, context)
-        for ref_id, response in responses.items():
+        groups, unresolved = self._resolve(queries, context)
+        for ref_id, response in unresolved.items():
             yield QueryChunk(ref_id, error=response.error)
         for group in groups:
             try:
                 request = self._request(group, context, user)
                 yield from self._client.query_chunked_data(request, context)
-            except HeadwaterError as error:
+            except Exception as error:
                 for query in group.queries:
-                    yield QueryChunk(query.ref_id, error=error)
+                    yield QueryChunk(query.ref_id, error=describe(error))
 
     def _resolve(
         self, queries: Sequence[MetricQuery], context: CallContext
     ) -> tuple[list[_Group], dict[str, DataResponse]]:
         """Groups in the order of the request, and error responses for what could not be resolved."""
+        check_ref_ids(queries)
         found: dict[str, tuple[DataSource, list[DataQuery]]] = {}
-        missing: dict[str, DataResponse] = {}
-        first_error: HeadwaterError | None = None
+        unresolved: dict[str, DataResponse] = {}
         for each in queries:
             try:
                 data_source = self._look_up(each.data_source, context)
-            except DataSourceNotFoundError as error:
-                first_error = first_error or error
-                missing[each.query.ref_id] = DataResponse.from_error(error)
+            except HeadwaterError as error:
+                unresolved[each.query.ref_id] = DataResponse.from_error(error)
                 continue
             found.setdefault(data_source.uid, (data_source, []))[1].append(each.query)
-        if first_error is not None and not found:
-            raise first_error
-        return [_Group(data_source, tuple(grouped)) for data_source, grouped in found.values()], missing
+        for response in unresolved.values():
+            if response.error is not None and not found:
+                raise response.error
+        return [_Group(data_source, tuple(grouped)) for data_source, grouped in found.values()], unresolved
 
     def _look_up(self, reference: DataSourceRef, context: CallContext) -> DataSource:
         if reference.uid:
@@ -125,27 +124,26 @@ class QueryService:
         return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
 
     def _start(
-        self, group: _Group, context: CallContext, user: User | None, gate: threading.Semaphore
-    ) -> Callable[[], dict[str, DataResponse]]:
-        """Start the group's call; the result waits for its outcome and never raises."""
+        self, group: _Group, context: CallContext, user: User | None, gate: _Gate | None
+    ) -> Callable[[], Mapping[str, DataResponse]]:
+        """Start the group's call; the result waits for its outcome, failures included."""
         try:
             request = self._request(group, context, user)
-        except HeadwaterError as error:
-            failed = DataResponse.from_error(error)
-            return lambda: dict.fromkeys((query.ref_id for query in group.queries), failed)
+        except Exception as error:
+            failed = group.failed(error)
+            return lambda: failed
 
         def run() -> QueryDataResponse:
-            with gate:
+            with gate.turn(context) if gate is not None else _OPEN:
                 return self._client.query_data(request, context)
 
-        future = self._workers.submit(contextvars.copy_context().run, run)
+        future = self._runner.start(run)
 
-        def outcome() -> dict[str, DataResponse]:
+        def outcome() -> Mapping[str, DataResponse]:
             try:
-                return dict(self.wait(future, context, request.plugin_context).responses)
-            except HeadwaterError as error:
-                failed = DataResponse.from_error(error)
-                return dict.fromkeys((query.ref_id for query in group.queries), failed)
+                return self._runner.wait(future, context, request.plugin_context).responses
+            except Exception as error:
+                return group.failed(error)
 
         return outcome
 
@@ -153,31 +151,26 @@ class QueryService:
         plugin_context = self._contexts.get_with_data_source(group.data_source, user)
         return QueryDataRequest(plugin_context, group.queries, _visible_headers(context.headers))
 
-    def wait(self, future: Future[R], context: CallContext, plugin_context: PluginContext) -> R:
-        """The future's result; once the call is over, for `grace` more seconds.
 
-        Raises what the future raises, or DeadlineExceededError after abandoning the worker.
-        """
-        ended = threading.Event()
-        future.add_done_callback(lambda _: ended.set())
-        with context.on_cancel(ended.set):
-            ended.wait()
+_OPEN: AbstractContextManager[None] = nullcontext()
+
+
+class _Gate:
+    """Lets a number of groups through at a time."""
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.Semaphore(places)
+
+    @contextmanager
+    def turn(self, context: CallContext) -> Iterator[None]:
+        """Wait for a place; raises if the call ends before there is one."""
+        with context.on_cancel(self._places.release):  # a place too many for a call that is over
+            self._places.acquire()
         try:
-            return future.result(timeout=self._grace)
-        except TimeoutError:
-            if future.done():
-                raise
-        self.abandoned += 1
-        self._client.discard_instance(plugin_context)
-        context.logger.error(
-            "A plugin did not return after its call was over; its worker was abandoned.",
-            plugin=plugin_context.plugin_id,
-            abandoned=self.abandoned,
-        )
-        raise DeadlineExceededError(
-            f"Plugin {plugin_context.plugin_id!r} did not return within {self._grace:g} s after the end of "
-            "the call; its data source will be rebuilt."
-        )
+            context.check()
+            yield
+        finally:
+            self._places.release()
 
 
 def _visible_headers(headers: Mapping[str, str]) -> dict[str, str]:

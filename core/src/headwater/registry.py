@@ -73,13 +73,15 @@ class InMemoryRegistry:
     def add(self, plugin: Plugin, aliases: tuple[str, ...] = ()) -> None:
         with self._lock:
             for name in (plugin.plugin_id, *aliases):
-                holder = name if name in self._plugins else self._aliases.get(name)
-                if holder is not None:
-                    raise PluginAlreadyRegisteredError(
-                        f"Plugin id {name!r} of {plugin.plugin_id!r} is already taken by plugin {holder!r}."
-                    )
+                self._refuse_taken(name, plugin.plugin_id)
             self._plugins[plugin.plugin_id] = self._unasked[plugin.plugin_id] = plugin
             self._aliases.update(dict.fromkeys(aliases, plugin.plugin_id))
+
+    def add_alias(self, alias: str, plugin_id: str) -> None:
+        """Another name for a registered plugin. Raises PluginAlreadyRegisteredError if it is taken."""
+        with self._lock:
+            self._refuse_taken(alias, plugin_id)
+            self._aliases[alias] = plugin_id
 
     def remove(self, plugin_id: str) -> None:
         with self._lock:
@@ -87,6 +89,13 @@ class InMemoryRegistry:
                 raise PluginNotRegisteredError(f"Plugin {plugin_id!r} is not registered.")
             self._unasked.pop(plugin_id, None)
             self._aliases = {alias: held for alias, held in self._aliases.items() if held != plugin_id}
+
+    def _refuse_taken(self, name: str, plugin_id: str) -> None:
+        holder = name if name in self._plugins else self._aliases.get(name)
+        if holder is not None:
+            raise PluginAlreadyRegisteredError(
+                f"Plugin id {name!r} of {plugin_id!r} is already taken by plugin {holder!r}."
+            )
 
 
 def not_registered(plugin_id: str) -> PluginNotRegisteredError:

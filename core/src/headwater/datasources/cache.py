@@ -10,7 +10,7 @@ from threading import Lock
 
 from attrs import frozen
 
-from headwater.errors import StoreError, StoreLockedError
+from headwater.errors import DataSourceNotFoundError, StoreError, StoreLockedError
 
 from .model import DataSource
 from .store import ChangeNotifier, DataSourceStore
@@ -26,7 +26,7 @@ _Key = tuple[str, str | int]
 
 
 class DataSourceCache:
-    """Data sources by uid and by id, for at most `ttl` seconds. Safe to share between threads.
+    """Data sources by uid, id and name, for at most `ttl` seconds. Safe to share between threads.
 
     A change made through another store object or process is seen after `revision_interval` seconds at the
     latest: then the store's revision is compared on the next look-up. A store that tells of changes
@@ -52,6 +52,7 @@ class DataSourceCache:
         self._lock = Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._uids: dict[int, str] = {}
+        self._names: dict[str, str] = {}
         self._flights: dict[_Key, Future[DataSource]] = {}
         self._generation = 0
         self._next_purge = 0.0
@@ -68,12 +69,17 @@ class DataSourceCache:
         """Like `get_by_uid`, and served by the same entry."""
         return self._get(("id", id), lambda: self._store.get_by_id(id), skip_cache)
 
+    def find(self, uid_or_name: str) -> DataSource:
+        """The data source with this uid or else this name. Raises DataSourceNotFoundError."""
+        return self._get(("name", uid_or_name), lambda: self._load_by_uid_or_name(uid_or_name), False)
+
     def invalidate(self, uid: str) -> None:
         """Forgets the data source under its uid and its id; a load that has begun already is not kept."""
         with self._lock:
             self._generation += 1
             self._flights.clear()
             self._drop(uid)
+            self._names.pop(uid, None)
 
     def clear(self) -> None:
         with self._lock:
@@ -81,6 +87,7 @@ class DataSourceCache:
             self._flights.clear()
             self._entries.clear()
             self._uids.clear()
+            self._names.clear()
 
     def close(self) -> None:
         """Ends the subscription to changes and forgets everything. The store stays open."""
@@ -107,7 +114,7 @@ class DataSourceCache:
                     generation = self._generation
         if skip_cache:
             loaded = load()
-            self._keep(loaded, generation)
+            self._keep(key, loaded, generation)
             return loaded
         if flight is not None:
             return flight.result()
@@ -118,7 +125,7 @@ class DataSourceCache:
     ) -> DataSource:
         try:
             loaded = load()
-            self._keep(loaded, generation)
+            self._keep(key, loaded, generation)
         except BaseException as error:
             self._land(key, flight)
             interrupted = not isinstance(error, Exception)
@@ -136,6 +143,8 @@ class DataSourceCache:
     def _lookup(self, key: _Key) -> DataSource | None:
         kind, name = key
         uid = self._uids.get(int(name)) if kind == "id" else str(name)
+        if kind == "name" and uid not in self._entries:
+            uid = self._names.get(str(name))
         entry = self._entries.get(uid) if uid is not None else None
         if entry is None or uid is None:
             return None
@@ -145,7 +154,17 @@ class DataSourceCache:
         self._entries.move_to_end(uid)
         return entry.data_source
 
-    def _keep(self, data_source: DataSource, generation: int) -> None:
+    def _load_by_uid_or_name(self, text: str) -> DataSource:
+        try:
+            return self._store.get_by_uid(text)
+        except DataSourceNotFoundError:
+            pass
+        try:
+            return self._store.get_by_name(text)
+        except DataSourceNotFoundError:
+            raise DataSourceNotFoundError(f"There is no data source {text!r}.") from None
+
+    def _keep(self, key: _Key, data_source: DataSource, generation: int) -> None:
         with self._lock:
             if generation != self._generation:
                 return
@@ -155,6 +174,8 @@ class DataSourceCache:
             self._drop(data_source.uid)
             self._entries[data_source.uid] = _Entry(data_source, self._clock() + self._ttl)
             self._uids[data_source.id] = data_source.uid
+            if key == ("name", data_source.name):  # so there is no data source with this uid
+                self._names[data_source.name] = data_source.uid
             self._drop_expired()
             while len(self._entries) > self._max_entries:
                 self._drop(next(iter(self._entries)))
@@ -163,6 +184,8 @@ class DataSourceCache:
         entry = self._entries.pop(uid, None)
         if entry is not None:
             self._uids.pop(entry.data_source.id, None)
+            if self._names.get(entry.data_source.name) == uid:
+                del self._names[entry.data_source.name]
 
     def _drop_expired(self) -> None:
         now = self._clock()
@@ -198,6 +221,8 @@ class DataSourceCache:
             self._revision = max(self._revision, latest)
             self._generation += 1
             self._flights.clear()
+            for name in revisions.keys() & self._names.keys():  # a uid goes before a name
+                del self._names[name]
             for uid, entry in tuple(self._entries.items()):
                 if revisions.get(uid, -1) > entry.data_source.revision or uid not in revisions:
                     self._drop(uid)

@@ -1,0 +1,96 @@
+"""`CallRunner`: runs calls into plugins in workers that can be abandoned, and ends them all at once."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from .errors import DeadlineExceededError
+
+if TYPE_CHECKING:
+    from .client import PluginClient
+    from .context import CallContext
+    from .executor import WorkerPool
+    from .models import PluginContext
+
+__all__ = ["CallRunner"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CallRunner:
+    """Runs calls in worker threads. Thread-safe.
+
+    When a call is over, by deadline or cancellation, the plugin has `grace` seconds to come back; then its
+    worker is abandoned, the data source's instance replaced, and `abandoned` counted.
+    """
+
+    def __init__(self, client: PluginClient, workers: WorkerPool, *, grace: float = 5.0) -> None:
+        self._client = client
+        self._workers = workers
+        self._grace = grace
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[CallContext] = weakref.WeakSet()
+        self.abandoned = 0
+
+    def watch(self, context: CallContext) -> CallContext:
+        """Have `cancel_all` end `context`, too."""
+        with self._lock:
+            self._open.add(context)
+        return context
+
+    def cancel_all(self, reason: str) -> None:
+        """End every watched call that is still going on. Does not wait for what that takes."""
+        with self._lock:
+            contexts = list(self._open)
+        for context in contexts:
+            context.cancel_in(self._workers.submit, reason)
+
+    def start(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run `call` in a worker, with the context variables of this thread."""
+        task: Callable[[], R] = partial(call, *args, **kwargs)
+        return self._workers.submit(contextvars.copy_context().run, task)
+
+    def wait(self, future: Future[R], context: CallContext, plugin_context: PluginContext) -> R:
+        """The future's result; once the call is over, for `grace` more seconds.
+
+        Raises what the future raises; after abandoning the worker DeadlineExceededError, or
+        QueryCanceledError if the caller cancelled. An interrupted thread (Ctrl-C) cancels the call.
+        """
+        woken = threading.Event()
+        future.add_done_callback(lambda _: woken.set())
+        try:
+            with context.on_cancel(woken.set):
+                woken.wait()
+            if not future.done():
+                wait_for([future], timeout=self._grace)
+        except BaseException:
+            context.cancel_in(self._workers.submit)
+            raise
+        if not future.done():
+            self._abandon(context, plugin_context)
+        return future.result()
+
+    def _abandon(self, context: CallContext, plugin_context: PluginContext) -> None:
+        with self._lock:
+            self.abandoned += 1
+        self._client.discard_instance(plugin_context)
+        context.logger.error(
+            "A plugin did not return after its call was over; its worker was abandoned.",
+            plugin=plugin_context.plugin_id,
+            abandoned=self.abandoned,
+        )
+        ended = context.cancel_reason
+        if ended is not None and not isinstance(ended, DeadlineExceededError):
+            raise ended.fresh()
+        raise DeadlineExceededError(
+            f"Plugin {plugin_context.plugin_id!r} did not return within {self._grace:g} s after the end of "
+            "the call; its data source will be rebuilt."
+        )
