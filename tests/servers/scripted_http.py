@@ -52,8 +52,8 @@ class ScriptedServer:
             while True:
                 connection, _ = self._listener.accept()
                 thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-                self._threads.append(thread)
                 thread.start()
+                self._threads.append(thread)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
