@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
@@ -12,7 +12,7 @@ from . import _json
 from .convert import Conversion, conversion
 from .errors import FrameError, FrameTypeError
 from .frame import Frame
-from .json_values import ColumnWriter
+from .json_values import ColumnWriter, Parts
 from .schema import field_labels
 
 SLICE_ROWS = 65_536
@@ -127,7 +127,7 @@ def _nanos(frame: Frame, index: int, slice_rows: int, writer: ColumnWriter) -> I
     yield b"]"
 
 
-def _joined(frame: Frame, index: int, slice_rows: int, write: Any) -> Iterator[bytes]:
+def _joined(frame: Frame, index: int, slice_rows: int, write: Callable[[pa.Array], Parts]) -> Iterator[bytes]:
     """What `write` makes of the column's slices, with commas between."""
     separator = b""
     for part in _slices(frame.table.column(index), slice_rows):
@@ -138,7 +138,7 @@ def _joined(frame: Frame, index: int, slice_rows: int, write: Any) -> Iterator[b
             raise FrameTypeError(f"column {name!r} ({part.type}) cannot be written: {error}") from error
         except FrameTypeError as error:
             raise FrameTypeError(f"column {frame.schema.field(index).name!r}: {error}") from error
-        yield separator + text
+        yield b"".join((separator, *text))
         separator = b","
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from attrs import frozen
 
 from .errors import TimeSeriesError
@@ -51,7 +50,7 @@ def long_to_wide(frame: Frame, fill: Fill | None = None, *, max_cells: int = MAX
         for number, labels in enumerate(series.labels):
             fields.append(_labelled(frame.schema.field(index), labels))
             columns.append(gathered.slice(number * len(time_rows), len(time_rows)))
-    return _reshaped(frame, fields, columns, FrameType.TIME_SERIES_WIDE)
+    return _reshaped(frame, fields, columns, _meta(frame, FrameType.TIME_SERIES_WIDE))
 
 
 def long_to_multi(frame: Frame) -> list[Frame]:
@@ -69,7 +68,8 @@ def split_long(frame: Frame, schema: SeriesSchema) -> list[Frame]:
     """As `long_to_multi`, with the roles of the columns given; times must have no nulls."""
     series = _series(frame, schema)
     ticks = time_ticks(frame.table.column(schema.time))
-    order = np.lexsort((ticks, series.codes))
+    order = _by_series_and_time(series, ticks)
+    meta = _meta(frame, FrameType.TIME_SERIES_MULTI)
     ends = np.cumsum(np.bincount(series.codes, minlength=len(series.labels)))
     times = one_array(frame.table.column(schema.time)).take(pa.array(order))
     frames = []
@@ -82,7 +82,7 @@ def split_long(frame: Frame, schema: SeriesSchema) -> list[Frame]:
                 _labelled(frame.schema.field(index), labels),
             ]
             columns = [times.slice(start, end - start), values.slice(start, end - start)]
-            frames.append(_reshaped(frame, fields, columns, FrameType.TIME_SERIES_MULTI))
+            frames.append(_reshaped(frame, fields, columns, meta))
             start = end
     return frames
 
@@ -121,12 +121,13 @@ def _long_schema(frame: Frame, goal: str) -> SeriesSchema:
 def _series(frame: Frame, schema: SeriesSchema) -> _Series:
     names = [frame.schema.field(index).name for index in schema.factors]
     texts = [_factor_texts(one_array(frame.table.column(index))) for index in schema.factors]
-    codes = np.zeros(frame.num_rows, np.int64)
-    for encoded in texts:
-        combined = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
-        codes = pa.array(combined).dictionary_encode().indices.to_numpy().astype(np.int64)
-    first_rows = pa.array(np.unique(codes, return_index=True)[1])
-    values = [encoded.take(first_rows).dictionary_decode().to_pylist() for encoded in texts]
+    codes = texts[0].indices.to_numpy()
+    for encoded in texts[1:]:
+        combined = codes.astype(np.int64) * len(encoded.dictionary) + encoded.indices.to_numpy()
+        codes = pa.array(combined).dictionary_encode().indices.to_numpy()
+    first_rows = np.empty(int(codes.max()) + 1, np.int64)
+    first_rows[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    values = [encoded.take(pa.array(first_rows)).dictionary_decode().to_pylist() for encoded in texts]
     found = list(zip(*values, strict=True))
     ranked = sorted(range(len(found)), key=found.__getitem__)
     ranks = np.empty(len(found), np.int64)
@@ -138,7 +139,8 @@ def _factor_texts(array: pa.Array) -> pa.DictionaryArray:
     """Label texts of a factor: null is the empty text, booleans are `true` and `false`."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    return pc.fill_null(array.cast(pa.string()), "").dictionary_encode()
+    texts = array.cast(pa.string())
+    return (texts.fill_null("") if texts.null_count else texts).dictionary_encode()
 
 
 def _cells(series: _Series, time_numbers: Ints, times: int, fill: Fill) -> Ints:
@@ -154,6 +156,18 @@ def _labelled(field: pa.Field, labels: dict[str, str]) -> pa.Field:
     return describe_field(field.with_nullable(True), labels={**(field_labels(field) or {}), **labels})
 
 
-def _reshaped(frame: Frame, fields: list[pa.Field], columns: list[pa.Array], kind: FrameType) -> Frame:
-    meta = attrs.evolve(frame.meta or FrameMeta(), type=kind, type_version=(0, 1))
-    return Frame(pa.Table.from_arrays(columns, schema=pa.schema(fields)), frame.name, frame.ref_id, meta)
+def _by_series_and_time(series: _Series, ticks: Ints) -> Ints:
+    """Rows sorted by series, then by time."""
+    if (ticks[1:] < ticks[:-1]).any():
+        return np.lexsort((ticks, series.codes))
+    few = len(series.labels) <= np.iinfo(np.uint16).max  # numpy sorts 16 bits by radix
+    return np.argsort(series.codes.astype(np.uint16) if few else series.codes, kind="stable")
+
+
+def _meta(frame: Frame, kind: FrameType) -> FrameMeta:
+    return attrs.evolve(frame.meta or FrameMeta(), type=kind, type_version=(0, 1))
+
+
+def _reshaped(frame: Frame, fields: list[pa.Field], columns: list[pa.Array], meta: FrameMeta) -> Frame:
+    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    return Frame(table, frame.name, frame.ref_id, meta)
