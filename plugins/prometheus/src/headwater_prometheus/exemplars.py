@@ -12,7 +12,7 @@ from headwater.frames import Frame, FrameMeta
 
 from .answer import Labels
 from .api import read_document
-from .layouts import TIME, TIME_TYPE, VALUE, free_name
+from .layouts import TIME, TIME_TYPE, VALUE, free_name, time_array
 from .samples import decode_number
 
 FRAME_NAME = "exemplar"
@@ -70,7 +70,7 @@ def exemplar_frame(exemplars: Sequence[Exemplar]) -> Frame:
     """One row per exemplar: Time, Value, and a column per label, sorted by name."""
     names = sorted({name for exemplar in exemplars for name in exemplar.labels})
     columns = [
-        pa.array([exemplar.time for exemplar in exemplars], pa.int64()).cast(TIME_TYPE),
+        time_array([exemplar.time for exemplar in exemplars]),
         pa.array([exemplar.value for exemplar in exemplars], pa.float64()),
         *(pa.array([exemplar.labels.get(name) for exemplar in exemplars], pa.string()) for name in names),
     ]

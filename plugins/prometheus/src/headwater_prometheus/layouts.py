@@ -23,6 +23,7 @@ from headwater.errors import LimitExceededError
 from headwater.frames import Frame, FrameMeta, FrameType
 
 from .answer import Histogram, HistogramSample, Labels, SeriesBlock
+from .arrays import to_arrow, to_strings
 from .naming import METRIC_NAME, legend, series_text
 from .samples import Float64Array, Int64Array, decode_number
 
@@ -74,13 +75,13 @@ def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
     """Times and values are not copied; labels cost four bytes a row each."""
     counts = np.asarray(block.counts, np.int64)
     rows = [np.repeat(np.arange(len(counts), dtype=np.int32), counts)]
-    times, values = [pa.array(block.times)], [pa.array(block.values)]
+    times, values = [to_arrow(block.times, TIME_TYPE)], [to_arrow(block.values)]
     fields = [dress.time_field()]
     if extra := block.histograms:
         rows.append(np.asarray([sample.index for sample in extra], np.int32))
-        times.append(pa.array([sample.time for sample in extra], pa.int64()))
+        times.append(time_array([sample.time for sample in extra]))
         values.append(pa.nulls(len(extra), pa.float64()))
-    columns = [pa.chunked_array([chunk.cast(TIME_TYPE) for chunk in times], TIME_TYPE)]
+    columns = [pa.chunked_array(times, TIME_TYPE)]
     for name in sorted({name for metric in block.metrics for name in metric}):
         fields.append(pa.field(free_name(name), pa.dictionary(pa.int32(), pa.string())))
         columns.append(_label_column(block.metrics, name, rows))
@@ -113,14 +114,14 @@ def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None
             f"The wide layout of this answer takes {needed} bytes; the limit is {max_bytes}. "
             "Use the long layout, a larger step or an aggregation."
         )
-    fields, columns = [dress.time_field()], [pa.array(times).cast(TIME_TYPE)]
+    fields, columns = [dress.time_field()], [to_arrow(times, TIME_TYPE)]
     by_series = _histograms_by_series(block.histograms)
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
         if count or index not in by_series:
             part = slice(start, start + count)
             values = block.values[part]
-            columns.append(pa.array(values) if aligned else _spread(times, block.times[part], values))
+            columns.append(to_arrow(values) if aligned else _spread(times, block.times[part], values))
             fields.append(_field(series_text(metric), pa.float64(), metric, dress.config(metric)))
         if index in by_series:
             columns.append(_spread_histograms(times, by_series[index]))
@@ -135,7 +136,7 @@ def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
     """A frame per series with samples, and one per series with histograms; nothing is copied."""
     meta = dress.meta(Layout.MULTI, is_vector=block.is_vector)
     time_field = dress.time_field()
-    times, values = pa.array(block.times).cast(TIME_TYPE), pa.array(block.values)
+    times, values = to_arrow(block.times, TIME_TYPE), to_arrow(block.values)
     by_series = _histograms_by_series(block.histograms)
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
@@ -153,7 +154,7 @@ def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
 
 def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: Layout) -> Frame:
     """The single value of a `scalar`, or the text of a `string`, at `time` milliseconds."""
-    times = pa.array([time], pa.int64()).cast(TIME_TYPE)
+    times = time_array([time])
     custom = {"resultType": result_type}
     if result_type == "scalar":
         column, version = pa.array([decode_number(text)], pa.float64()), (0, 1)
@@ -165,6 +166,10 @@ def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: L
     value_field = _field(VALUE, column.type, config=dress.config({}))
     schema = pa.schema([_field(TIME, TIME_TYPE, nullable=False), value_field])
     return Frame(pa.Table.from_arrays([times, column], schema=schema), meta=meta)
+
+
+def time_array(milliseconds: Sequence[int]) -> pa.Array:
+    return to_arrow(np.asarray(milliseconds, np.int64), TIME_TYPE)
 
 
 def _label_column(
@@ -180,11 +185,12 @@ def _label_column(
         np.int32,
         len(metrics),
     )
-    dictionary = pa.array(list(code_of), pa.string())
-    lacking = codes < 0
+    dictionary = to_strings(list(code_of))
+    present = codes >= 0
+    some_lack = not present.all()
     chunks = [
         pa.DictionaryArray.from_arrays(
-            pa.array(codes[part], mask=lacking[part] if lacking.any() else None), dictionary
+            to_arrow(codes[part], valid=present[part] if some_lack else None), dictionary
         )
         for part in rows
     ]
@@ -212,10 +218,10 @@ def _spread(times: Int64Array, own: Int64Array, values: Float64Array) -> pa.Arra
     """`values` at their places among `times`; null elsewhere, for NaN is a value."""
     places = np.searchsorted(times, own)
     spread = np.zeros(len(times))
-    absent = np.ones(len(times), np.bool_)
+    present = np.zeros(len(times), np.bool_)
     spread[places] = values
-    absent[places] = False
-    return pa.array(spread, mask=absent)
+    present[places] = True
+    return to_arrow(spread, valid=present)
 
 
 def _spread_histograms(times: Int64Array, samples: Sequence[HistogramSample]) -> pa.Array:
@@ -259,7 +265,7 @@ def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress, m
         ]
     )
     columns = [
-        pa.array([time for time, *_ in cells], pa.int64()).cast(TIME_TYPE),
+        time_array([time for time, *_ in cells]),
         pa.array([decode_number(low) for _, _, low, _, _ in cells], pa.float64()),
         pa.array([decode_number(high) for _, _, _, high, _ in cells], pa.float64()),
         pa.array([decode_number(count) for *_, count in cells], pa.float64()),

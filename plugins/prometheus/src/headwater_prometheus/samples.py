@@ -17,6 +17,8 @@ from pyarrow import csv
 
 from headwater.errors import DownstreamProtocolError
 
+from .arrays import to_float64
+
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -76,4 +78,4 @@ def _by_csv(text: bytes) -> tuple[Float64Array, Float64Array]:
     lines = text.translate(_TO_LINES, b"]" + _NOISE)
     # The comma between two pairs ends a line, so that each has an empty third column; so must the last.
     table = csv.read_csv(pa.BufferReader(lines + b",\n"), _READ, _PARSE, _CONVERT)
-    return table["time"].to_numpy(), table["value"].to_numpy()
+    return to_float64(table["time"]), to_float64(table["value"])

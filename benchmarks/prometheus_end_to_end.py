@@ -1,0 +1,147 @@
+"""PromQL to a labelled table, end to end against a running Prometheus: 2,000 series of 1,000 samples.
+
+Each measurement is a process of its own, so that peak memory is that contender's alone. Peers that are not
+installed (prometheus-api-client, prometheus-pandas) are left out. Needs `tests` on PYTHONPATH.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from servers.prometheus import V3, start_prometheus
+
+SERIES, SAMPLES, STEP = 2_000, 1_000, 15
+START = 1_704_067_200
+END = START + (SAMPLES - 1) * STEP
+ROUNDS = 5
+NEEDS = {"prometheus-api-client": "prometheus_api_client", "prometheus-pandas": "prometheus_pandas"}
+
+
+def main() -> None:
+    if len(sys.argv) == 3:
+        measure(sys.argv[1], sys.argv[2])
+        return
+    contenders = [name for name in CONTENDERS if _is_installed(NEEDS.get(name))]
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    with start_prometheus(V3, openmetrics=openmetrics()) as server:
+        for number in range(ROUNDS + 1):
+            random.shuffle(contenders)
+            for name in contenders:
+                figure = _run(name, server.url)
+                if number:  # the first round warms the server up
+                    figures[name].append(figure)
+    print_figures({name: figures[name] for name in CONTENDERS if name in figures})
+
+
+def openmetrics() -> str:
+    random.seed(7)
+    lines = ["# TYPE load gauge"]
+    for series in range(SERIES):
+        labels = f'job="job-{series % 20}",instance="host-{series}:9100",zone="z{series % 3}"'
+        lines += [f"load{{{labels}}} {random.random()!r} {START + n * STEP}" for n in range(SAMPLES)]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def measure(name: str, url: str) -> None:
+    """Run one contender in this process and print seconds and peak memory as JSON."""
+    import time
+
+    call = CONTENDERS[name](url)
+    started = time.perf_counter()
+    samples = call()
+    seconds = time.perf_counter() - started
+    assert samples == SERIES * SAMPLES, samples
+    print(json.dumps([seconds, _peak_megabytes()]))
+
+
+def print_figures(figures: dict[str, list[tuple[float, float]]]) -> None:
+    first = statistics.median(seconds for seconds, _ in figures["headwater long"])
+    print(f"\n{SERIES} series x {SAMPLES} samples from Prometheus 3.5 on loopback, {ROUNDS} shuffled rounds")
+    print(f"  {'':28}{'median s':>10}{'min s':>10}{'max s':>10}{'ratio':>8}{'peak RSS MB':>13}")
+    for name, measured in figures.items():
+        seconds = [each for each, _ in measured]
+        median, peak = statistics.median(seconds), statistics.median(peak for _, peak in measured)
+        print(
+            f"  {name:28}{median:10.2f}{min(seconds):10.2f}{max(seconds):10.2f}{median / first:8.1f}{peak:13.0f}"
+        )
+
+
+def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
+    def prepare(url: str) -> Callable[[], int]:
+        import logging
+
+        import structlog
+
+        from headwater import Headwater, QueryLimits, TimeRange
+
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+        host = Headwater(limits=QueryLimits(max_rows=None, max_bytes=None))
+        host.add_data_source(name="source", type="prometheus", url=url)
+        window = TimeRange.from_epoch_ms(START * 1000, END * 1000)
+
+        def call() -> int:
+            frames = host.query_frames(
+                "source", {"expr": "load", "layout": layout, "interval": f"{STEP}s"}, time_range=window
+            )
+            if layout == "wide":
+                return sum(len(frame) * (frame.num_columns - 1) for frame in frames)
+            return sum(map(len, frames))
+
+        return call
+
+    return prepare
+
+
+def api_client(url: str) -> Callable[[], int]:
+    from prometheus_api_client import MetricRangeDataFrame, PrometheusConnect
+
+    connection = PrometheusConnect(url=url)
+    start, end = datetime.fromtimestamp(START, UTC), datetime.fromtimestamp(END, UTC)
+    return lambda: len(MetricRangeDataFrame(connection.custom_query_range("load", start, end, str(STEP))))
+
+
+def pandas_client(url: str) -> Callable[[], int]:
+    from prometheus_pandas.query import Prometheus
+
+    connection = Prometheus(url)
+    return lambda: int(connection.query_range("load", START, END, f"{STEP}s").size)
+
+
+CONTENDERS: dict[str, Callable[[str], Callable[[], int]]] = {
+    "headwater long": headwater("long"),
+    "headwater wide": headwater("wide"),
+    "headwater multi": headwater("multi"),
+    "prometheus-api-client": api_client,
+    "prometheus-pandas": pandas_client,
+}
+
+
+def _run(name: str, url: str) -> tuple[float, float]:
+    command = [sys.executable, "-W", "ignore", __file__, name, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    return seconds, peak
+
+
+def _peak_megabytes() -> float:
+    """Of this process alone: `ru_maxrss` would carry over what the parent had at its fork."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
+
+
+def _is_installed(module: str | None) -> bool:
+    return module is None or importlib.util.find_spec(module) is not None
+
+
+if __name__ == "__main__":
+    main()
