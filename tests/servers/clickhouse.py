@@ -138,6 +138,8 @@ def start_old_clickhouse() -> Iterator[ClickHouseServer]:
         ]  # fmt: skip
         with ServerProcess(command, ready=lambda: _answers(port), directory=directory) as process:
             yield ClickHouseServer(port, process)
+            # It would wait for the clients' idle connections first.
+            process.kill()
 
 
 def _library() -> Path:

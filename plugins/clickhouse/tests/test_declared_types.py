@@ -57,7 +57,9 @@ def test_wrappers_are_seen_through() -> None:
     assert parse_type("SimpleAggregateFunction(anyLast, Nullable(Enum8('a' = 1)))").bare.name == "Enum8"
 
 
-@pytest.mark.parametrize("text", ["", "Array(", "Array(UInt8))", "Nullable(UInt8) x", "(", "'a'", "A" + "(B" * 99])
+@pytest.mark.parametrize(
+    "text", ["", "Array(", "Array(UInt8))", "Nullable(UInt8) x", "(", "'a'", "A" + "(B" * 99]
+)
 def test_what_is_no_type_name_is_refused(text: str) -> None:
     with pytest.raises(DownstreamProtocolError):
         parse_type(text)

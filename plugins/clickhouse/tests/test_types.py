@@ -14,6 +14,9 @@ from headwater.errors import QueryError
 from servers.clickhouse import Ask
 
 UTC = dt.UTC
+ENUM = pa.dictionary(pa.int8(), pa.string())
+LOW_CARDINALITY = pa.dictionary(pa.int32(), pa.string())
+IDENTITY = uuid.UUID("61f0c404-5cb3-11e7-907b-a6006ad3dba0")
 BERLIN = pa.timestamp("s", "Europe/Berlin")
 INT128_MIN, UINT128_MAX = -(2**127), 2**128 - 1
 INT256_MIN, UINT256_MAX = -(2**255), 2**256 - 1
@@ -21,6 +24,10 @@ INT256_MIN, UINT256_MAX = -(2**255), 2**256 - 1
 
 def moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, UTC)
+
+
+def items(type_: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("item", type_, nullable=False))
 
 
 CASES: dict[str, tuple[str, pa.DataType, Any]] = {
@@ -38,11 +45,19 @@ CASES: dict[str, tuple[str, pa.DataType, Any]] = {
     "UInt256": (f"toUInt256('{UINT256_MAX}')", pa.string(), str(UINT256_MAX)),
     "Date": ("toDate('2024-02-29')", pa.date32(), dt.date(2024, 2, 29)),
     "Date32": ("toDate32('1925-01-01')", pa.date32(), dt.date(1925, 1, 1)),
-    "DateTime in the server's zone": ("toDateTime(4102444799)", pa.timestamp("s", "Etc/UTC"), moment(4102444799)),
+    "DateTime in the server's zone": (
+        "toDateTime(4102444799)",
+        pa.timestamp("s", "Etc/UTC"),
+        moment(4102444799),
+    ),
     "DateTime in a zone": ("toDateTime(1700000000, 'Europe/Berlin')", BERLIN, moment(1700000000)),
-    "DateTime64": ("toDateTime64(1700000000.123, 3, 'UTC')", pa.timestamp("ms", "UTC"), moment(1700000000.123)),
-    "Enum8": ("CAST('b', 'Enum8(\\'a\\' = 1, \\'b\\' = -2)')", pa.dictionary(pa.int8(), pa.string()), "b"),
-    "Enum16": ("CAST(1000, 'Enum16(\\'ż\\' = 1000)')", pa.dictionary(pa.int8(), pa.string()), "ż"),
+    "DateTime64": (
+        "toDateTime64(1700000000.123, 3, 'UTC')",
+        pa.timestamp("ms", "UTC"),
+        moment(1700000000.123),
+    ),
+    "Enum8": ("CAST('b', 'Enum8(\\'a\\' = 1, \\'b\\' = -2)')", ENUM, "b"),
+    "Enum16": ("CAST(1000, 'Enum16(\\'ż\\' = 1000)')", ENUM, "ż"),
     "IPv4": ("toIPv4('192.168.0.255')", pa.string(), "192.168.0.255"),
     "IPv6": ("toIPv6('2001:db8::1')", pa.string(), "2001:db8::1"),
     "IPv4 within IPv6": ("toIPv6('::ffff:1.2.3.4')", pa.string(), "::ffff:1.2.3.4"),
@@ -50,22 +65,38 @@ CASES: dict[str, tuple[str, pa.DataType, Any]] = {
     "String that is no text": ("unhex('ff00fe')", pa.binary(), b"\xff\x00\xfe"),
     "FixedString": ("toFixedString('ab', 4)", pa.string(), "ab"),
     "FixedString that is no text": ("toFixedString(unhex('ff'), 2)", pa.binary(2), b"\xff\x00"),
-    "UUID": ("toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')", pa.uuid(), uuid.UUID("61f0c404-5cb3-11e7-907b-a6006ad3dba0")),
+    "UUID": (f"toUUID('{IDENTITY}')", pa.uuid(), IDENTITY),
     "JSON": ("CAST('{\"a\":1}', 'JSON')", pa.json_(pa.string()), '{"a":1}'),
-    "LowCardinality": ("toLowCardinality('x')", pa.dictionary(pa.int32(), pa.string()), "x"),
-    "LowCardinality(FixedString)": ("CAST('x', 'LowCardinality(FixedString(4))')", pa.dictionary(pa.int32(), pa.string()), "x"),
-    "SimpleAggregateFunction": ("CAST(toIPv4('1.1.1.1'), 'SimpleAggregateFunction(any, IPv4)')", pa.string(), "1.1.1.1"),
-    "Array(DateTime)": ("[toDateTime(1, 'Europe/Berlin')]", pa.list_(pa.field("item", BERLIN, nullable=False)), [moment(1)]),
-    "Array(Enum8)": ("[CAST('a', 'Enum8(\\'a\\' = 1)')]", pa.list_(pa.field("item", pa.dictionary(pa.int8(), pa.string()), nullable=False)), ["a"]),
+    "LowCardinality": ("toLowCardinality('x')", LOW_CARDINALITY, "x"),
+    "LowCardinality(FixedString)": ("CAST('x', 'LowCardinality(FixedString(4))')", LOW_CARDINALITY, "x"),
+    "SimpleAggregateFunction": (
+        "CAST(toIPv4('1.1.1.1'), 'SimpleAggregateFunction(any, IPv4)')",
+        pa.string(),
+        "1.1.1.1",
+    ),
+    "Array(DateTime)": ("[toDateTime(1, 'Europe/Berlin')]", items(BERLIN), [moment(1)]),
+    "Array(Enum8)": ("[CAST('a', 'Enum8(\\'a\\' = 1)')]", items(ENUM), ["a"]),
     "Array(Array(IPv4))": ("[[toIPv4('1.2.3.4')], []]", None, [["1.2.3.4"], []]),
     "Map to DateTime": ("map('k', toDateTime(1, 'Europe/Berlin'))", None, [("k", moment(1))]),
-    "Tuple": ("CAST((1, 'x'), 'Tuple(a DateTime(\\'Europe/Berlin\\'), b Enum8(\\'x\\' = 1))')", None, {"a": moment(1), "b": "x"}),
-    "Nested": ("CAST([(1, '1.1.1.1')], 'Nested(a DateTime(\\'Europe/Berlin\\'), b IPv4)')", None, [{"a": moment(1), "b": "1.1.1.1"}]),
-    "Array(Nullable(DateTime))": ("[toNullable(toDateTime(1, 'Europe/Berlin')), NULL]", None, [moment(1), None]),
+    "Tuple": (
+        "CAST((1, '1.1.1.1'), 'Tuple(a Date, b IPv4)')",
+        None,
+        {"a": dt.date(1970, 1, 2), "b": "1.1.1.1"},
+    ),
+    "Nested": (
+        "CAST([(1, '1.1.1.1')], 'Nested(a Date, b IPv4)')",
+        None,
+        [{"a": dt.date(1970, 1, 2), "b": "1.1.1.1"}],
+    ),
+    "Array(Nullable(DateTime))": (
+        "[toNullable(toDateTime(1, 'Europe/Berlin')), NULL]",
+        None,
+        [moment(1), None],
+    ),
     "Variant": ("CAST(toIPv4('1.2.3.4'), 'Variant(IPv4, String)')", None, "1.2.3.4"),
     "Point": ("(1., 2.)::Point", None, {"1": 1.0, "2": 2.0}),
     "empty array": ("[]", None, []),
-}  # fmt: skip
+}
 SETTINGS = "SETTINGS allow_experimental_variant_type = 1, allow_suspicious_low_cardinality_types = 1"
 
 
@@ -80,14 +111,25 @@ def test_a_type_arrives_as_what_it_is(ask: Ask, case: str) -> None:
 
 
 NULLABLE = [
-    "DateTime", "IPv4", "IPv6", "Int128", "UInt256", "FixedString(3)", "Enum8('a' = 1)", "BFloat16", "String", "UUID",
-]  # fmt: skip
+    "DateTime",
+    "IPv4",
+    "IPv6",
+    "Int128",
+    "UInt256",
+    "FixedString(3)",
+    "Enum8('a' = 1)",
+    "BFloat16",
+    "String",
+    "UUID",
+]
 
 
 @pytest.mark.parametrize("name", NULLABLE)
 def test_null_stays_null(ask: Ask, name: str) -> None:
     quoted = name.replace("'", "\\'")
-    table = ask(f"SELECT CAST(NULL, 'Nullable({quoted})') AS v UNION ALL SELECT CAST(NULL, 'Nullable({quoted})')")
+    table = ask(
+        f"SELECT CAST(NULL, 'Nullable({quoted})') AS v UNION ALL SELECT CAST(NULL, 'Nullable({quoted})')"
+    )
     assert table.column("v").to_pylist() == [None, None]
     assert table.schema.field("v").nullable
 
@@ -111,7 +153,11 @@ def test_a_million_rows_of_several_batches_are_mended_alike(ask: Ask) -> None:
 def test_a_result_without_rows_has_its_types(ask: Ask) -> None:
     table = ask("SELECT now() AS t, toIPv4('1.1.1.1') AS ip, toInt128(1) AS i WHERE 0")
     assert table.num_rows == 0
-    assert [str(field.type) for field in table.schema] == ["timestamp[s, tz=Etc/UTC]", "string", "decimal256(39, 0)"]
+    assert [str(field.type) for field in table.schema] == [
+        "timestamp[s, tz=Etc/UTC]",
+        "string",
+        "decimal256(39, 0)",
+    ]
 
 
 def test_an_aggregation_state_is_refused_with_advice(ask: Ask) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 #: ClickHouse cuts exception texts at 16 KiB.
 _TAIL = 32 * 1024
+_FRAME = b"\r\n__exception__\r\n"
 _UNTAGGED = re.compile(rb"Code: \d+\. DB::Exception: .*", re.DOTALL)
 
 
@@ -64,6 +65,10 @@ class ArrowBody(io.RawIOBase):
             self._fill(len(mark))
         return bytes(self._rest[: len(mark)]) == mark
 
+    def holds_exception(self) -> bool:
+        """Whether what was read last announces an exception of the server. Its tag is new for each query."""
+        return bool(self._tag) and _FRAME + self._tag in self._tail
+
     def problem(self) -> HeadwaterError | None:
         """What went wrong, after pyarrow has stopped; None for a stream that came to its regular end.
 
@@ -82,12 +87,12 @@ class ArrowBody(io.RawIOBase):
 
     def _exception_text(self) -> str | None:
         if self._tag:
-            frame = b"\r\n__exception__\r\n"
-            start = self._tail.rfind(frame + self._tag + b"\r\n")
+            opening = _FRAME + self._tag + b"\r\n"
+            start = self._tail.rfind(opening)
             if start < 0:
                 return None
-            text = self._tail[start + len(frame) + len(self._tag) + 2 :]
-            closing = re.search(rb"\n\d+ " + re.escape(self._tag) + re.escape(frame) + rb"\Z", text)
+            text = self._tail[start + len(opening) :]
+            closing = re.search(rb"\n\d+ " + re.escape(self._tag) + re.escape(_FRAME) + rb"\Z", text)
             return (text[: closing.start()] if closing else text).decode("utf-8", "replace")
         # Servers before 25.11 write the bare text. It only counts once reading has failed.
         match = _UNTAGGED.search(self._tail)
@@ -140,4 +145,7 @@ def read_batches(reader: pa.RecordBatchStreamReader, body: ArrowBody) -> Iterato
             return
         except (pa.ArrowException, OSError, ValueError) as error:
             raise (body.problem() or truncated()) from error
+        if body.holds_exception() and (problem := body.problem()) is not None:
+            # The server stopped within this batch, and what follows has been read as its values.
+            raise problem
         yield batch

@@ -91,8 +91,8 @@ def server_error(text: str) -> HeadwaterError:
         message = _CLASS.sub("", message[match.end() :], count=1)
     while match := _NAME.search(message):
         name = match[1]
-        message = message[: match.start()].rstrip()
-    message = message.rstrip(".")
+        message = message[: match.start()].rstrip(". ")
+    message = message.rstrip(". ")
     message += "" if message.endswith(("?", "!")) else "."
     if len(message) > _LIMIT_TEXT:
         message = message[:_LIMIT_TEXT] + "…"

@@ -34,7 +34,7 @@ def _top_level(value: Any, path: str) -> str:
         return value.translate(_ESCAPES)
     if isinstance(value, bool | int | float | Decimal | date | UUID):
         return _plain(value)
-    return _literal(value, path).translate(_ESCAPES)
+    return _literal(value, path)
 
 
 def _literal(value: Any, path: str) -> str:

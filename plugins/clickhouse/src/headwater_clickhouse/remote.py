@@ -75,6 +75,7 @@ class RemoteEngine:
         self._client = HttpClient(http, user_agent=f"headwater-clickhouse/{__version__}")
         custom = {item.setting: item.value for item in settings.custom_settings}
         self.negotiated = NegotiatedSettings(_our_settings(settings, http.is_loopback), custom)
+        self._lock = threading.Lock()
         self._kills: set[threading.Thread] = set()
 
     def run(self, statement: Statement, context: CallContext) -> RemoteResult:
@@ -108,11 +109,14 @@ class RemoteEngine:
     def kill(self, query_id: str) -> None:
         """Tell the server to stop a query, without waiting for its answer."""
         thread = threading.Thread(target=self._kill, args=(query_id,), name="clickhouse-kill", daemon=True)
-        self._kills.add(thread)
-        thread.start()
+        with self._lock:
+            thread.start()
+            self._kills.add(thread)
 
     def close(self) -> None:
-        for thread in list(self._kills):
+        with self._lock:
+            kills = list(self._kills)
+        for thread in kills:
             thread.join(_KILL_SECONDS)
         self._client.close()
 
@@ -128,7 +132,8 @@ class RemoteEngine:
             # The connection is closed as well, which ends the query at its next block.
             pass
         finally:
-            self._kills.discard(threading.current_thread())
+            with self._lock:
+                self._kills.discard(threading.current_thread())
 
     def _send(self, statement: Statement, context: CallContext, output_format: str) -> HttpResponse:
         """The successful answer, its body not read. Raises typed errors for all others."""
@@ -265,8 +270,10 @@ class RemoteResult:
             problem = self._body.problem()
             if problem is not None:
                 raise problem
-            if self._body.empty and "X-ClickHouse-Summary" in self._response.headers:
+            if self._body.empty and not answered and "X-ClickHouse-Summary" in self._response.headers:
                 return None
+            if answered:
+                raise truncated()
             raise _not_clickhouse(self._engine._client.settings.origin)
         try:
             return pa.ipc.open_stream(self._body)

@@ -1,0 +1,140 @@
+"""Quoting, and which statements are let through."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headwater.errors import QueryError, ValidationError
+from headwater_clickhouse.dialect import can_be_described, prepare_statement, quote_name, quote_text
+from headwater_clickhouse.parameters import encode_parameters
+from servers.clickhouse import Ask
+
+# A lone surrogate is not text, and cannot be sent.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+several = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@several
+@given(text=TEXTS)
+def test_quoted_text_comes_back_unchanged(ask: Ask, text: str) -> None:
+    assert ask(f"SELECT {quote_text(text)} AS v").column("v").to_pylist() == [text]
+
+
+@several
+@given(text=TEXTS, items=st.lists(TEXTS, max_size=3))
+def test_parameters_come_back_unchanged(ask: Ask, text: str, items: list[str]) -> None:
+    query = {
+        "rawSql": "SELECT {t:String} AS t, {i:Array(String)} AS i, {m:Map(String, String)} AS m",
+        "params": {"t": text, "i": items, "m": {text: text}},
+    }
+    assert ask(query).to_pylist() == [{"t": text, "i": items, "m": [(text, text)]}]
+
+
+def test_a_quoted_name_stays_one_name(ask: Ask) -> None:
+    assert ask(f"SELECT 1 AS {quote_name('a`b, c')}").column_names == ["a`b, c"]
+
+
+def test_other_values_can_be_parameters(ask: Ask) -> None:
+    query = {
+        "rawSql": "SELECT {n:Nullable(Int8)} n, {b:Bool} b, {f:Float64} f, {x:Array(Nullable(Int8))} x",
+        "params": {"n": None, "b": True, "f": 1.5, "x": [1, None]},
+    }
+    assert ask(query).to_pylist() == [{"n": None, "b": True, "f": 1.5, "x": [1, None]}]
+
+
+def test_what_cannot_be_a_parameter_is_named() -> None:
+    with pytest.raises(ValidationError, match=r"params\.a: .*object"):
+        encode_parameters({"a": [object()]})
+    with pytest.raises(ValidationError, match="identifier"):
+        encode_parameters({"a b": 1})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1;",
+        "select 1 -- ; DROP TABLE t",
+        "WITH 1 AS x SELECT x",
+        "FROM t SELECT *",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+        "SHOW TABLES",
+        "DESCRIBE t",
+        "EXPLAIN SELECT 1",
+        "EXISTS t",
+        "/* c */ SELECT ';'",
+        "SELECT 'INSERT INTO t'; ;",
+    ],
+)
+def test_reads_are_let_through(sql: str) -> None:
+    prepared = prepare_statement(sql, allow_writes=False)
+    assert not prepared.endswith(";")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO t SELECT 1",
+        "INSERT INTO FUNCTION file('x.csv') SELECT 1",
+        "DROP TABLE t",
+        "SYSTEM SHUTDOWN",
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+        "SET readonly = 0",
+        "KILL QUERY WHERE 1",
+        "/**/ALTER TABLE t ADD COLUMN a Int8",
+        "CREATE TEMPORARY TABLE t (a Int8)",
+        "GRANT ALL ON *.* TO x",
+        "USE system",
+        "BACKUP TABLE t TO Disk('x')",
+    ],
+)
+def test_everything_else_needs_leave_to_write(sql: str) -> None:
+    with pytest.raises(QueryError, match="allowWrites"):
+        prepare_statement(sql, allow_writes=False)
+    assert prepare_statement(sql, allow_writes=True) == sql
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1; SELECT 2", "SELECT 1;DROP TABLE t", "SELECT 1; 'x'", "SELECT 1;\n-- c\nSELECT 2"]
+)
+def test_a_second_statement_is_refused(sql: str) -> None:
+    with pytest.raises(QueryError, match="Only one statement"):
+        prepare_statement(sql, allow_writes=True)
+
+
+@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing", "/* nothing */"])
+def test_an_empty_query_is_refused(sql: str) -> None:
+    with pytest.raises(QueryError, match="empty"):
+        prepare_statement(sql, allow_writes=True)
+
+
+def test_a_file_cannot_be_written_by_a_select() -> None:
+    with pytest.raises(QueryError, match="INTO OUTFILE"):
+        prepare_statement("SELECT 1 INTO\nOUTFILE 'x'", allow_writes=True)
+
+
+def test_format_is_taken_by_arrow(ask: Ask) -> None:
+    with pytest.raises(QueryError, match="Leave FORMAT out"):
+        ask("SELECT 1 FORMAT CSV")
+
+
+def test_a_column_may_be_called_format(ask: Ask) -> None:
+    assert ask("SELECT 1 AS format ORDER BY format DESC").column_names == ["format"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "described"),
+    [("SELECT 1", True), ("(SELECT 1)", True), ("SHOW TABLES", False), ("EXISTS t", False)],
+)
+def test_only_selects_are_described(sql: str, described: bool) -> None:
+    assert can_be_described(sql) is described
+
+
+@pytest.mark.parametrize(
+    "sql", ["SHOW DATABASES", "DESCRIBE (SELECT 1)", "EXPLAIN SELECT 1", "EXISTS system.one"]
+)
+def test_statements_about_statements_run(ask: Ask, sql: str) -> None:
+    assert ask(sql).num_rows > 0
