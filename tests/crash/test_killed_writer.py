@@ -31,7 +31,8 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.kills} kills, {self.acknowledged} acknowledged writes, 0 lost, 0 torn; "
-            f"{self.completed} writes had ended without an acknowledgement; slowest reopening {self.slowest_reopening * 1000:.0f} ms"
+            f"{self.completed} writes had ended without an acknowledgement; "
+            f"slowest reopening {self.slowest_reopening * 1000:.0f} ms"
         )
 
 

@@ -38,7 +38,7 @@ class Redactor:
     def __init__(self, *, max_values: int = 10_000) -> None:
         self._max_values = max_values
         self._forms: OrderedDict[str, frozenset[str]] = OrderedDict()
-        self._index: dict[str, tuple[str, ...]] = {}
+        self._index: dict[str, _Bucket] = {}
         self._short: re.Pattern[str] | None = None
         self._lock = Lock()
 
@@ -70,12 +70,13 @@ class Redactor:
         start = at = 0
         last = len(text) - _PREFIX
         while at <= last:
-            found = next((f for f in index.get(text[at : at + _PREFIX], ()) if text.startswith(f, at)), None)
-            if found is None:
+            bucket = index.get(text[at : at + _PREFIX])
+            length = bucket.longest_at(text, at) if bucket is not None else 0
+            if not length:
                 at += 1
                 continue
             pieces += (text[start:at], MASK)
-            start = at = at + len(found)
+            start = at = at + length
         return "".join((*pieces, text[start:])) if pieces else text
 
     def clean(self, value: Any) -> Any:
@@ -104,25 +105,54 @@ class Redactor:
     def _add(self, forms: frozenset[str]) -> None:
         for form in forms:
             if len(form) >= _PREFIX:
-                bucket = (*self._index.get(form[:_PREFIX], ()), form)
-                self._index[form[:_PREFIX]] = tuple(sorted(bucket, key=len, reverse=True))
+                self._index.setdefault(form[:_PREFIX], _Bucket()).add(form)
 
     def _remove(self, forms: frozenset[str]) -> None:
         for form in forms:
             if len(form) < _PREFIX:
                 self._compile_short()
-                continue
-            bucket = list(self._index[form[:_PREFIX]])
-            bucket.remove(form)
-            if bucket:
-                self._index[form[:_PREFIX]] = tuple(bucket)
-            else:
+            elif not self._index[form[:_PREFIX]].remove(form):
                 del self._index[form[:_PREFIX]]
 
     def _compile_short(self) -> None:
         short = sorted((value for value in self._forms if len(value) < _PREFIX), key=len, reverse=True)
         words = "|".join(map(re.escape, short))
         self._short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if short else None
+
+
+class _Bucket:
+    """The forms that begin alike, by length: tokens of one vendor share their first characters, so there may
+    be thousands. A form counts how many values have it."""
+
+    __slots__ = ("_by_length", "_lengths")
+
+    def __init__(self) -> None:
+        self._by_length: dict[int, dict[str, int]] = {}
+        self._lengths: tuple[int, ...] = ()
+
+    def longest_at(self, text: str, at: int) -> int:
+        """The length of the longest form that stands in `text` at `at`; 0 if none does."""
+        for length in self._lengths:
+            if text[at : at + length] in self._by_length.get(length, ()):
+                return length
+        return 0
+
+    def add(self, form: str) -> None:
+        counts = self._by_length.setdefault(len(form), {})
+        counts[form] = counts.get(form, 0) + 1
+        if len(counts) == 1:
+            self._lengths = tuple(sorted(self._by_length, reverse=True))
+
+    def remove(self, form: str) -> bool:
+        """Whether any form is left."""
+        counts = self._by_length[len(form)]
+        counts[form] -= 1
+        if not counts[form]:
+            del counts[form]
+        if not counts:
+            del self._by_length[len(form)]
+            self._lengths = tuple(sorted(self._by_length, reverse=True))
+        return bool(self._by_length)
 
 
 class RedactingFormatter(logging.Formatter):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from headwater.datasources.rules import check_can_activate, check_can_retire, check_can_wrap, no_active_key
 from headwater.datasources.store import KeyRecord, KeyState, StoredDataKey
 from headwater.secrets.cipher import wrapping_key_id
 
 from . import tables
-from .rows import microseconds, moment
+from .rows import has_uid, microseconds, moment
 from .transactions import Transactions
 
 _keys = tables.encryption_key
@@ -96,23 +96,25 @@ class SqlKeyRegister:
             ]
 
     def replace_data_keys(self, swaps: Iterable[tuple[StoredDataKey, bytes]]) -> int:
-        count = 0
+        swapped: list[StoredDataKey] = []
         with self._transactions.write() as write:
+            usable: set[str] = set()
             for old, wrapped in swaps:
                 key_id = wrapping_key_id(wrapped)
-                check_can_wrap(key_id, find_key(write.connection, key_id))
-                swapped = write.connection.execute(
-                    _data_keys.update()
-                    .where(_data_keys.c.dek_id == old.dek_id, _data_keys.c.wrapped == old.wrapped)
-                    .values(wrapped=wrapped, kek_id=key_id)
-                ).rowcount
-                if swapped:
-                    count += 1
-                    write.connection.execute(
-                        _sources.update().where(_sources.c.uid == old.uid).values(revision=write.revision)
-                    )
-                    write.changed.append(old.uid)
-        return count
+                if key_id not in usable:
+                    check_can_wrap(key_id, find_key(write.connection, key_id))
+                    usable.add(key_id)
+                changed = _data_keys.update().values(wrapped=wrapped, kek_id=key_id)
+                unless_changed = (_data_keys.c.dek_id == old.dek_id) & (_data_keys.c.wrapped == old.wrapped)
+                if write.connection.execute(changed.where(unless_changed)).rowcount:
+                    swapped.append(old)
+            if swapped:
+                revised = _sources.update().values(revision=write.revision)
+                one_of_them = has_uid(bindparam("changed_uid"))
+                uids = sorted({old.uid for old in swapped})
+                write.connection.execute(revised.where(one_of_them), [{"changed_uid": uid} for uid in uids])
+                write.changed += uids
+        return len(swapped)
 
 
 def find_key(connection: Connection, key_id: str) -> KeyRecord | None:

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Select, select
 
 from headwater.datasources import DataSource
 from headwater.errors import StoreError
 from headwater.secrets.cipher import SealedSecrets
 
 from . import tables
+
+ORG_ID = 1
+"""This host has one organisation."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -34,6 +37,11 @@ _SAME = (
     "version",
     "revision",
 )
+
+
+def has_uid(uid: str | BindParameter[str]) -> ColumnElement[bool]:
+    """With the organisation, because the unique indexes begin with it."""
+    return (tables.data_source.c.org_id == ORG_ID) & (tables.data_source.c.uid == uid)
 
 
 def microseconds(moment: datetime) -> int:

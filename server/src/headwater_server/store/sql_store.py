@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Engine, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, select
 
 from headwater.datasources import DataSource
 from headwater.datasources.rules import check_can_wrap, name_taken, not_found, uid_taken, version_conflict
@@ -16,7 +16,7 @@ from headwater.secrets.cipher import SealedSecrets, wrapping_key_id
 from . import tables
 from .engine import open_engine
 from .key_register import SqlKeyRegister, find_key
-from .rows import load, to_row
+from .rows import ORG_ID, has_uid, load, to_row
 from .schema import upgrade
 from .transactions import Transactions, Write
 
@@ -58,13 +58,13 @@ class SqlStore(SqlKeyRegister):
         return self._engine
 
     def get_by_uid(self, uid: str) -> DataSource:
-        return self._one(select(_sources).where(_sources.c.uid == uid))
+        return self._one(select(_sources).where(has_uid(uid)))
 
     def get_by_id(self, id: int) -> DataSource:  # noqa: A002
         return self._one(select(_sources).where(_sources.c.id == id))
 
     def get_by_name(self, name: str) -> DataSource:
-        return self._one(select(_sources).where(_sources.c.name == name))
+        return self._one(select(_sources).where(_has_name(name)))
 
     def get_default(self) -> DataSource | None:
         with self._transactions.read() as connection:
@@ -79,9 +79,9 @@ class SqlStore(SqlKeyRegister):
     def add(self, data_source: DataSource) -> DataSource:
         with self._transactions.write() as write:
             count = write.connection.execute(select(func.count()).select_from(_sources)).scalar_one()
-            if _exists(write.connection, _sources.c.uid == data_source.uid):
+            if _exists(write.connection, has_uid(data_source.uid)):
                 raise uid_taken(data_source.uid)
-            if _exists(write.connection, _sources.c.name == data_source.name):
+            if _exists(write.connection, _has_name(data_source.name)):
                 raise name_taken(data_source.name)
             new = attrs.evolve(
                 data_source, is_default=data_source.is_default or not count, revision=write.revision
@@ -94,12 +94,10 @@ class SqlStore(SqlKeyRegister):
 
     def update(self, data_source: DataSource, *, expected_revision: int) -> DataSource:
         with self._transactions.write() as write:
-            stored = _require(
-                load(write.connection, select(_sources).where(_sources.c.uid == data_source.uid))
-            )
+            stored = _require(load(write.connection, select(_sources).where(has_uid(data_source.uid))))
             if stored.revision != expected_revision:
                 raise version_conflict()
-            same_name = (_sources.c.name == data_source.name) & (_sources.c.uid != data_source.uid)
+            same_name = _has_name(data_source.name) & (_sources.c.uid != data_source.uid)
             if _exists(write.connection, same_name):
                 raise name_taken(data_source.name)
             updated = attrs.evolve(data_source, id=stored.id, revision=write.revision)
@@ -112,7 +110,7 @@ class SqlStore(SqlKeyRegister):
 
     def delete(self, uid: str) -> None:
         with self._transactions.write() as write:
-            if not write.connection.execute(_sources.delete().where(_sources.c.uid == uid)).rowcount:
+            if not write.connection.execute(_sources.delete().where(has_uid(uid))).rowcount:
                 raise not_found()
             write.changed.append(uid)
 
@@ -142,6 +140,10 @@ class SqlStore(SqlKeyRegister):
     def _one(self, query: Select[Any]) -> DataSource:
         with self._transactions.read() as connection:
             return _require(load(connection, query))
+
+
+def _has_name(name: str) -> ColumnElement[bool]:
+    return (_sources.c.org_id == ORG_ID) & (_sources.c.name == name)
 
 
 def _require(found: Sequence[DataSource]) -> DataSource:

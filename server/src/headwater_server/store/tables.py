@@ -64,10 +64,16 @@ data_source = Table(
 data_key = Table(
     "headwater_data_key",
     metadata,
+    Column(
+        "data_source_id",
+        ForeignKey("headwater_data_source.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     Column("dek_id", exact(32), primary_key=True),
-    Column("data_source_id", ForeignKey("headwater_data_source.id", ondelete="CASCADE"), nullable=False),
     Column("kek_id", exact(64), nullable=False),
     Column("wrapped", LONG_BYTES, nullable=False),
+    UniqueConstraint("dek_id", name="headwater_data_key_dek_id"),
 )
 
 secret = Table(

@@ -46,15 +46,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "headwater_data_key",
-        sa.Column("dek_id", _exact(32), primary_key=True),
         sa.Column(
             "data_source_id",
             sa.Integer,
             sa.ForeignKey("headwater_data_source.id", ondelete="CASCADE"),
-            nullable=False,
+            primary_key=True,
+            autoincrement=False,
         ),
+        sa.Column("dek_id", _exact(32), primary_key=True),
         sa.Column("kek_id", _exact(64), nullable=False),
         sa.Column("wrapped", _long_bytes(), nullable=False),
+        sa.UniqueConstraint("dek_id", name="headwater_data_key_dek_id"),
         mysql_engine="InnoDB",
         mariadb_engine="InnoDB",
         if_not_exists=True,
