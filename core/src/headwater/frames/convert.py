@@ -1,23 +1,6 @@
 """From Arrow's types down to the fifteen of Grafana's frames. Only encoders do this; frames keep their types.
 
-| Arrow | Grafana | how |
-|---|---|---|
-| int8 … uint64, float32, float64, bool | the same | |
-| float16 | float32 | exact |
-| decimal32/64/128/256 | float64 | nearest |
-| string, large_string, string_view | string | |
-| timestamp of any unit and zone, date32, date64 | time.Time | the instant in UTC; dates at midnight |
-| time32, time64, month_day_nano interval | string | `13:05:00.250`; ISO 8601 `P1M2DT3.5S` |
-| duration | int64 | count of its own unit; `config.unit` set to s, ms, µs or ns unless given |
-| dictionary, run-end encoded | that of their values | |
-| dictionary of strings, `config.type.enum` given | enum | place of the text in the config |
-| uint16, `config.type.enum` or `tstype=enum` given | enum | |
-| list, struct, map, union and their views | json.RawMessage | maps with text keys as objects, else as pairs |
-| string or binary with `tstype=other`, arrow.json | json.RawMessage | as it is |
-| other binary | string | base64 |
-| arrow.uuid | string | canonical text |
-| arrow.bool8 and other extension types | that of their storage | bool8: bool |
-| null | string | all null |
+The table of types is in docs/reference/frames.md.
 """
 
 from __future__ import annotations

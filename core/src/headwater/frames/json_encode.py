@@ -38,7 +38,7 @@ def iter_frame(
     """`frame` as JSON in pieces of at most `slice_rows` values each.
 
     The form is that of Grafana's SDK: times in milliseconds with the rest in `nanos`, NaN and infinities in
-    `entities`, everything empty left out. `headwater.frames.convert` tells how Arrow's types map.
+    `entities`, everything empty left out. Arrow's types map as docs/reference/frames.md tells.
 
     :raises FrameTypeError: a column's type, or a value in it, has no counterpart in Grafana's frames.
     """

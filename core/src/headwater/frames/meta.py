@@ -171,5 +171,9 @@ class FrameMeta:
         """:raises FrameDecodeError: a key holds a value of the wrong type."""
         return from_wire(cls, value, path)
 
+    def with_(self, **changes: Any) -> Self:
+        """A copy with other values for the attributes that `changes` names."""
+        return attrs.evolve(self, **changes)
+
     def with_notice(self, notice: Notice) -> Self:
-        return attrs.evolve(self, notices=(*self.notices, notice))
+        return self.with_(notices=(*self.notices, notice))
