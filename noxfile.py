@@ -107,5 +107,5 @@ def check_style(session: nox.Session, *arguments: str) -> None:
 
 def check_types(session: nox.Session) -> None:
     folders = [folder for name in distributions() for folder in (f"{name}/src", f"{name}/tests")]
-    paths = [*folders, "tests", "examples", "benchmarks", "noxfile.py"]
+    paths = [*folders, "tests", "examples", "benchmarks", "conftest.py", "noxfile.py"]
     session.run("mypy", *(path for path in paths if any((ROOT / path).rglob("*.py")) or path.endswith(".py")))
