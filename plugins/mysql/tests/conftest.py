@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +16,7 @@ from headwater_mysql.decode.rows import NATIVE, NUMPY, DecoderFactory, choose_de
 from headwater_mysql.settings import MySQLSettings
 from servers.mariadb import start_mariadb
 from servers.mysql import start_mysql
+from servers.mysql_checks import DataSourceFactory
 from servers.mysql_family import DatabaseServer
 
 
@@ -45,9 +46,6 @@ def server(request: pytest.FixtureRequest) -> DatabaseServer:
     """MariaDB, then MySQL."""
     found: DatabaseServer = request.getfixturevalue(f"{request.param}_server")
     return found
-
-
-DataSourceFactory = Callable[..., MySQLDataSource]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pyarrow as pa
 from headwater.errors import QueryError
 from headwater_mysql.decode.rows import DecoderFactory, Framing
 from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
-from headwater_mysql.handshake import Session, Target, open_session
+from headwater_mysql.handshake import OnSocket, Session, Target, open_session
 from headwater_mysql.protocol.constants import Command
 from headwater_mysql.protocol.packets import (
     PacketBuffer,
@@ -58,9 +58,11 @@ class Connection:
         """False once a statement may have changed the session, or a result was left unread."""
 
     @classmethod
-    def open(cls, target: Target, seconds: float, decoder: DecoderFactory) -> Connection:
-        """Connect, log in and set the session up within about `seconds`."""
-        connection = cls(open_session(target, seconds), target, decoder)
+    def open(
+        cls, target: Target, seconds: float, decoder: DecoderFactory, on_socket: OnSocket = lambda _: None
+    ) -> Connection:
+        """Connect, log in and set the session up within about `seconds`; see `open_session`."""
+        connection = cls(open_session(target, seconds, on_socket), target, decoder)
         try:
             with connection._bounded(seconds):
                 connection.command(_session_setup(target, connection.session))
@@ -81,7 +83,7 @@ class Connection:
             return self._start(sql, parameters, binary, batch_rows)
         except Exception as error:
             self.reusable = self.reusable and isinstance(error, (ServerError, QueryError))
-            raise from_failure(error) from error
+            raise from_failure(error)
 
     def command(self, sql: str) -> None:
         """Run a statement that returns no rows, in text form. Raises errors of `headwater.errors`."""
@@ -201,7 +203,7 @@ class Connection:
             return parse_ok(packet)
         except Exception as error:
             self.reusable = self.reusable and isinstance(error, ServerError)
-            raise from_failure(error) from error
+            raise from_failure(error)
 
     def _send(self, payload: bytes) -> None:
         self._send_raw(frames(payload))
@@ -258,7 +260,7 @@ class Result:
             self._connection.reusable = self._connection.reusable and in_step
             if in_step:
                 self._forget()
-            raise from_failure(error) from error
+            raise from_failure(error)
 
     def _check_same_columns(self, header: ResultColumns) -> None:
         if self.header is None:

@@ -23,7 +23,7 @@ from headwater.sdk import (
 from headwater_mysql.connection import Connection
 from headwater_mysql.decode.rows import choose_decoder
 from headwater_mysql.execution import Execution
-from headwater_mysql.handshake import Target
+from headwater_mysql.handshake import OnSocket, Target
 from headwater_mysql.health import describe_failure, describe_success
 from headwater_mysql.killer import Killer
 from headwater_mysql.macros import ExpandedQuery, expand
@@ -112,8 +112,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _database(self, request: ResourceRequest) -> str:
         return request.query.get("database") or self._target.database
 
-    def _connect(self, seconds: float) -> Connection:
-        return Connection.open(self._target, seconds, self._decoder)
+    def _connect(self, seconds: float, on_socket: OnSocket = lambda _: None) -> Connection:
+        return Connection.open(self._target, seconds, self._decoder, on_socket)
 
     def _execution(self, context: CallContext) -> Execution:
         return Execution(self.pool, self._killer, context)

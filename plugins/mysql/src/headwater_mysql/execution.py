@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 
 import pyarrow as pa
 
-from headwater.errors import DeadlineExceededError, DownstreamTimeoutError
+from headwater.errors import HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
 from headwater_mysql.connection import Connection, Result
@@ -67,7 +67,8 @@ class Execution:
             self._connection.limit_statements(None if remaining is None else remaining + _GRACE_SECONDS)
             self._result = self._connection.execute(sql, parameters, binary=binary)
         except BaseException as error:
-            raise self._failed(error) from error
+            self._fail(error)
+            raise
         return self._result
 
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
@@ -76,10 +77,9 @@ class Execution:
         try:
             yield from self._result.batches()
             self._context.check()
-        except GeneratorExit:
+        except Exception as error:
+            self._fail(error)
             raise
-        except BaseException as error:
-            raise self._failed(error) from error
         finally:
             self.close()
 
@@ -104,12 +104,10 @@ class Execution:
             self._ended = True
         self._pool.release(self._connection)
 
-    def _failed(self, error: BaseException) -> BaseException:
-        """The error to raise for `error`: what ended the call counts, not how the connection died of it."""
+    def _fail(self, error: BaseException) -> None:
+        """Give the connection back. Raises what ended the call, if that is why the connection failed."""
         self.close()
-        reason = self._context.cancel_reason
-        if reason is not None:
+        try:
             self._context.check()
-        if isinstance(error, DownstreamTimeoutError) and self._context.remaining() == 0:
-            return DeadlineExceededError("the query did not finish before its deadline")
-        return error
+        except HeadwaterError as reason:
+            raise reason from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import attrs
@@ -65,31 +66,48 @@ class Session:
         return bool(self.capabilities & Capability.DEPRECATE_EOF)
 
 
-def open_session(target: Target, seconds: float) -> Session:
+OnSocket = Callable[[socket.socket], object]
+"""Told of each socket before it connects, so that it can be shut down from another thread."""
+
+
+def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _: None) -> Session:
     """Connect and log in within `seconds`. Raises errors of `headwater.errors`, all of source downstream."""
     deadline = time.monotonic() + seconds
     try:
-        raw = _open_socket(target.address, seconds)
+        raw = _open_socket(target.address, deadline, on_socket)
         # Each read of the log-in may take what is left now; a server that trickles gains little by it.
         return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
     except Exception as error:
         raise from_connecting(_cause(error), seconds) from error
 
 
-def _open_socket(address: Address, seconds: float) -> socket.socket:
+def _open_socket(address: Address, deadline: float, on_socket: OnSocket) -> socket.socket:
+    """A connected socket to the first of the host's addresses that answers."""
     if address.socket:
-        local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        local.settimeout(seconds)
+        return _connect(socket.AF_UNIX, address.socket, deadline, on_socket)
+    failure: OSError | None = None
+    for family, _, _, _, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
         try:
-            local.connect(address.socket)
-        except BaseException:
-            local.close()
-            raise
-        return local
-    remote = socket.create_connection((address.host, address.port), seconds)
-    remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    _notice_dead_peers(remote)
-    return remote
+            connected = _connect(family, place, deadline, on_socket)
+        except OSError as error:
+            failure = error
+            continue
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _notice_dead_peers(connected)
+        return connected
+    raise failure or OSError("the host has no address")
+
+
+def _connect(family: int, place: Any, deadline: float, on_socket: OnSocket) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.settimeout(max(0.01, deadline - time.monotonic()))
+        on_socket(opened)
+        opened.connect(place)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _notice_dead_peers(remote: socket.socket) -> None:

@@ -34,7 +34,7 @@ class Killer:
         )
         with self._lock:
             self._running.add(thread)
-        thread.start()
+            thread.start()
 
     def close(self) -> None:
         """Wait for the kills under way."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +13,8 @@ import attrs
 
 from headwater.errors import HeadwaterError, LimitExceededError
 from headwater.sdk import CallContext
+
+from headwater_mysql.handshake import OnSocket
 
 PING_AFTER_SECONDS: Final = 30.0
 """A connection unused for so long is asked before it is used: something in between may have dropped it."""
@@ -55,10 +59,11 @@ class PoolState:
 class Pool(Generic[C]):
     """Lends connections; the most recently used first, so that the others grow old and are closed.
 
-    `connect(seconds)` opens one. Thread-safe.
+    `connect(seconds, on_socket)` opens one, and tells `on_socket` of each socket before it blocks on it.
+    Thread-safe.
     """
 
-    def __init__(self, connect: Callable[[float], C], limits: PoolLimits, connect_seconds: float) -> None:
+    def __init__(self, connect: Callable[[float, OnSocket], C], limits: PoolLimits, connect_seconds: float) -> None:
         self._connect = connect
         self._limits = limits
         self._connect_seconds = connect_seconds
@@ -136,8 +141,11 @@ class Pool(Generic[C]):
 
     def _open_one(self, context: CallContext) -> C:
         left = context.remaining()
+        seconds = self._connect_seconds if left is None else min(left, self._connect_seconds)
+        opening: list[socket.socket] = []
         try:
-            return self._connect(self._connect_seconds if left is None else min(left, self._connect_seconds))
+            with context.on_cancel(lambda: _shut(opening)):
+                return self._connect(seconds, opening.append)
         except BaseException:
             self._forget()
             context.check()
@@ -169,3 +177,10 @@ class Pool(Generic[C]):
         with self._changed:
             self._open -= 1
             self._changed.notify()
+
+
+def _shut(sockets: list[socket.socket]) -> None:
+    """Wake whoever waits for one of the sockets. Of the plain class, as a socket may become an SSL one."""
+    for opened in sockets:
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)

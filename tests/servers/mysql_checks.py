@@ -1,0 +1,39 @@
+"""Short ways for tests to ask a MySQL data source, and to look at what its server is doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from headwater.frames import FrameStream
+from headwater.models import DataQuery
+from headwater.sdk import CallContext
+from headwater_mysql.datasource import MySQLDataSource
+from headwater_mysql.query_model import MySQLQuery
+from servers.mysql_family import DatabaseServer
+
+DataSourceFactory = Callable[..., MySQLDataSource]
+"""Type of the fixture `open_data_source`."""
+
+
+def query(data_source: MySQLDataSource, sql: str, context: CallContext, **keys: Any) -> FrameStream:
+    asked = DataQuery(json={"rawSql": sql, **keys})
+    stream = data_source.query(MySQLQuery(raw_sql=sql, data_query=asked, **keys), context)
+    assert isinstance(stream, FrameStream)
+    return stream
+
+
+def running(server: DatabaseServer, text: str) -> int:
+    """How many statements like `text` the server is working on."""
+    sql = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{text}%' AND ID <> CONNECTION_ID()"
+    return int(server.rows(sql)[0][0])
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
