@@ -138,3 +138,52 @@ def test_a_json_column_with_something_else_is_refused() -> None:
     frame = Frame.from_fields([Field("x", pa.array(['{"a":'], pa.json_()))])
     with pytest.raises(FrameTypeError, match="column 'x': a JSON column holds a text that is not JSON"):
         encode_frame(frame)
+
+
+def nested(array: pa.Array) -> Any:
+    return json.loads(encode_frame(Frame.from_fields([Field("x", array)])))["data"]["values"][0]
+
+
+def test_values_inside_nested_columns_become_plain_json() -> None:
+    leaves = {
+        "date": dt.date(2024, 5, 15),
+        "time": dt.time(1, 2, 3),
+        "duration": dt.timedelta(seconds=1.5),
+        "bytes": b"\xff",
+        "whole": decimal.Decimal("12345678901234567890"),
+        "part": decimal.Decimal("0.5"),
+        "nan": float("nan"),
+    }
+    assert nested(pa.array([leaves])) == [
+        {
+            "date": "2024-05-15",
+            "time": "01:02:03",
+            "duration": 1.5,
+            "bytes": "/w==",
+            "whole": 12345678901234567890,
+            "part": 0.5,
+            "nan": None,
+        }
+    ]
+
+
+def test_maps_inside_lists_and_lists_inside_maps_are_followed() -> None:
+    maps = pa.array([[[("a", 1)], []]], pa.list_(pa.map_(pa.string(), pa.int64())))
+    assert nested(maps) == [[{"a": 1}, {}]]
+    lists = pa.array([[("a", [1, None])]], pa.map_(pa.large_string(), pa.list_(pa.int64())))
+    assert nested(lists) == [{"a": [1, None]}]
+    dictionaries = pa.array([["x", None]], pa.list_(pa.dictionary(pa.int32(), pa.string())))
+    assert nested(dictionaries) == [["x", None]]
+
+
+def test_a_nested_time_that_python_cannot_hold_is_refused() -> None:
+    column = pa.array([[2**62]], pa.list_(pa.timestamp("s")))
+    with pytest.raises(FrameTypeError, match="column 'x'"):
+        encode_frame(Frame.from_fields([Field("x", column)]))
+
+
+def test_chunks_of_a_type_that_arrow_cannot_join_are_written_one_by_one() -> None:
+    chunks = [pc.run_end_encode(pa.array([1, 1])), pc.run_end_encode(pa.array([2]))]
+    assert nested(pa.chunked_array(chunks)) == [1, 1, 2]
+    unions = pa.chunked_array([union([1, "x"]), union([2, "y"])])
+    assert nested(unions) == [1, "x", 2, "y"]

@@ -140,3 +140,9 @@ def test_a_frame_may_have_no_columns() -> None:
     frame = Frame(pa.table({}), name="empty")
     assert (frame.num_rows, frame.num_columns, frame.fields) == (0, 0, ())
     assert Frame.from_table(frame.table) == frame
+
+
+def test_nan_inside_lists_counts_as_equal_too() -> None:
+    frame = Frame.from_pydict({"a": [[1.0, math.nan], [2.0]]})
+    assert frame == Frame.from_pydict({"a": [[1.0, math.nan], [2.0]]})
+    assert frame != Frame.from_pydict({"a": [[1.0, math.nan], [3.0]]})
