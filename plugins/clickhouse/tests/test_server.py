@@ -214,7 +214,7 @@ def request_of(host: Headwater, context: CallContext | None = None, **fields: An
     """What a query sends, seen by a server that answers nothing."""
     with serve(OK_ANSWER) as scripted:
         host.add_data_source(**{"name": "seen", "type": "clickhouse", "url": scripted.url, **fields})
-        host.query("seen", "SELECT 1", context=context)
+        host.query("seen", "SELECT 1", context=context or CallContext())
         return scripted.requests[0]
 
 

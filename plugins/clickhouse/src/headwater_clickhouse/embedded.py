@@ -13,7 +13,7 @@ from headwater.context import CallContext
 from headwater.errors import QueryError
 
 from .dialect import quote_name, quote_text
-from .embedded_process import connect, disconnect
+from .embedded_process import connect, disconnect, refuse_in_forked_child
 from .engine import Statement
 from .errors import server_error
 
@@ -80,6 +80,7 @@ class EmbeddedEngine:
             control.close()
 
     def _borrow(self) -> _Connection:
+        refuse_in_forked_child()
         with self._lock:
             if self._idle:
                 return self._idle.pop()

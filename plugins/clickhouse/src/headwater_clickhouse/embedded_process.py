@@ -58,8 +58,8 @@ def connect(path: str) -> Any:
     Raises PluginUnavailableError without chdb, and DownstreamConnectionError if the folder cannot be used,
     is in use by another process, or this process already runs the engine elsewhere.
     """
+    refuse_in_forked_child()
     with _process.lock:
-        _refuse_in_forked_child()
         if _process.driver is None:
             _process.driver = _load_driver()
         if _process.path is not None and _process.path != path:
@@ -103,7 +103,8 @@ def _load_driver() -> Any:
     return driver
 
 
-def _refuse_in_forked_child() -> None:
+def refuse_in_forked_child() -> None:
+    """Raise DownstreamServerError where the engine's threads have been left behind."""
     if _process.pid == os.getpid():
         return
     if _process.driver is not None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_FORMAT = 73
 _IPC_MARK = b"\xff\xff\xff\xff"
-_KILL_SECONDS = 5.0
+_KILL_SECONDS = 2.0
 #: Headers of the caller that are about the connection, or about who the caller is.
 _NOT_FORWARDED = frozenset(
     {
