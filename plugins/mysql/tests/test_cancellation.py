@@ -73,7 +73,9 @@ def test_closing_a_stream_early_ends_the_statement(
     server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
 ) -> None:
     data_source = open_data_source(server)
-    sql = "SELECT /* abandoned */ a.COLUMN_NAME FROM information_schema.COLUMNS a, information_schema.COLUMNS b"
+    sql = (
+        "SELECT /* abandoned */ a.COLUMN_NAME FROM information_schema.COLUMNS a, information_schema.COLUMNS b"
+    )
     with query(data_source, sql, context) as stream:
         assert next(stream).num_rows > 0
     assert eventually(lambda: running(server, "SELECT /* abandoned") == 0)
@@ -92,9 +94,7 @@ def test_the_deadline_ends_a_query_here_and_at_the_server(
     assert eventually(lambda: running(server, BUSY[:12]) == 0, 1)
 
 
-def test_the_server_is_told_the_deadline(
-    server: DatabaseServer, open_data_source: DataSourceFactory
-) -> None:
+def test_the_server_is_told_the_deadline(server: DatabaseServer, open_data_source: DataSourceFactory) -> None:
     variable = "max_statement_time" if server.flavour == "mariadb" else "max_execution_time"
     data_source = open_data_source(server)
     with CallContext(timeout=20) as context:
@@ -165,7 +165,9 @@ def test_cancelling_through_the_host_frees_the_server(server: DatabaseServer, he
     assert eventually(lambda: running(server, "SELECT SLEEP(31)") == 0)
 
 
-def test_cancelling_leaves_no_thread_behind(server: DatabaseServer, open_data_source: DataSourceFactory) -> None:
+def test_cancelling_leaves_no_thread_behind(
+    server: DatabaseServer, open_data_source: DataSourceFactory
+) -> None:
     data_source = open_data_source(server)
     with cancelled_when(lambda: running(server, "SELECT SLEEP(32)") > 0) as (context, _):
         with pytest.raises(QueryCanceledError):

@@ -31,7 +31,9 @@ from servers.mysql_family import DatabaseServer
 from servers.mysql_wire import OK, err, eof, result_set, wire
 from servers.process import free_port
 
-ENDLESS = "SELECT a.COLUMN_NAME, b.COLUMN_TYPE FROM information_schema.COLUMNS a, information_schema.COLUMNS b"
+ENDLESS = (
+    "SELECT a.COLUMN_NAME, b.COLUMN_TYPE FROM information_schema.COLUMNS a, information_schema.COLUMNS b"
+)
 
 
 def fails(data_source_query: object, kind: type[HeadwaterError], *, source: ErrorSource) -> HeadwaterError:
@@ -60,7 +62,9 @@ def test_a_refused_port_is_a_connection_error(
 ) -> None:
     data_source = open_data_source(url=f"127.0.0.1:{free_port()}")
     error = fails(
-        lambda: query(data_source, "SELECT 1", context), DownstreamConnectionError, source=ErrorSource.DOWNSTREAM
+        lambda: query(data_source, "SELECT 1", context),
+        DownstreamConnectionError,
+        source=ErrorSource.DOWNSTREAM,
     )
     assert "failed to connect to server - connection refused" in str(error)
     assert error.retryable
@@ -72,15 +76,21 @@ def test_a_server_that_says_nothing_is_a_timeout(
     with black_hole() as address:
         data_source = open_data_source(url=address, connection_timeout=0.2)
         error = fails(
-            lambda: query(data_source, "SELECT 1", context), DownstreamTimeoutError, source=ErrorSource.DOWNSTREAM
+            lambda: query(data_source, "SELECT 1", context),
+            DownstreamTimeoutError,
+            source=ErrorSource.DOWNSTREAM,
         )
     assert str(error) == "failed to connect to server - no answer within 0.2 s"
 
 
-def test_an_unknown_host_is_a_connection_error(open_data_source: DataSourceFactory, context: CallContext) -> None:
+def test_an_unknown_host_is_a_connection_error(
+    open_data_source: DataSourceFactory, context: CallContext
+) -> None:
     data_source = open_data_source(url="no-such-host.invalid:3306")
     fails(
-        lambda: query(data_source, "SELECT 1", context), DownstreamConnectionError, source=ErrorSource.DOWNSTREAM
+        lambda: query(data_source, "SELECT 1", context),
+        DownstreamConnectionError,
+        source=ErrorSource.DOWNSTREAM,
     )
 
 
@@ -104,12 +114,15 @@ def test_an_unknown_database_says_so(
     ],
 )
 def test_the_callers_sql_is_the_callers_fault_and_is_shown(
-    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, sql: str, code: int, words: str
+    server: DatabaseServer,
+    open_data_source: DataSourceFactory,
+    context: CallContext,
+    sql: str,
+    code: int,
+    words: str,
 ) -> None:
     data_source = open_data_source(server)
-    error = fails(
-        lambda: query(data_source, sql, context), DownstreamServerError, source=ErrorSource.CALLER
-    )
+    error = fails(lambda: query(data_source, sql, context), DownstreamServerError, source=ErrorSource.CALLER)
     assert isinstance(error, DownstreamServerError)
     assert (error.code, error.status) == (code, 400)
     assert str(error).startswith(f"db query error: Error {code}")
@@ -123,7 +136,9 @@ def test_other_errors_of_the_server_are_not_shown(
     data_source = open_data_source(server)
     sql = "SELECT EXTRACTVALUE('<a>', CONCAT('/', 0x5c, 'secret-7f3a'))"
     error = fails(
-        lambda: query(data_source, sql, context).read_all(), DownstreamServerError, source=ErrorSource.DOWNSTREAM
+        lambda: query(data_source, sql, context).read_all(),
+        DownstreamServerError,
+        source=ErrorSource.DOWNSTREAM,
     )
     assert str(error) == (
         "db query error: query failed - please inspect the host's log for details (MySQL error 1105)"
@@ -150,7 +165,9 @@ def test_a_restarted_server_is_used_again(
     data_source = open_data_source(server)
     (row,) = query(data_source, "SELECT CONNECTION_ID() AS id", context).read_all().to_pylist()
     server.execute(f"KILL {row['id']}")
-    assert eventually(lambda: not server.rows(f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {row['id']}"))
+    assert eventually(
+        lambda: not server.rows(f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {row['id']}")
+    )
     (again,) = query(data_source, "SELECT CONNECTION_ID() AS id", context).read_all().to_pylist()
     assert again != row
 
@@ -196,15 +213,21 @@ def test_too_many_connections_are_worth_another_try(
     data_source = open_data_source(server, user="frugal", password="p")
     stream = query(data_source, "SELECT 1 AS a", context)
     error = fails(
-        lambda: query(data_source, "SELECT 2", context), DownstreamConnectionError, source=ErrorSource.DOWNSTREAM
+        lambda: query(data_source, "SELECT 2", context),
+        DownstreamConnectionError,
+        source=ErrorSource.DOWNSTREAM,
     )
     assert "too many connections" in str(error)
     assert error.retryable
     assert stream.read_all().num_rows == 1
 
 
-def test_a_full_server_is_too_many_connections(open_data_source: DataSourceFactory, context: CallContext) -> None:
-    with fake_mysql(lambda _: None, greeting=b"\xff" + struct.pack("<H", 1040) + b"Too many connections") as address:
+def test_a_full_server_is_too_many_connections(
+    open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    with fake_mysql(
+        lambda _: None, greeting=b"\xff" + struct.pack("<H", 1040) + b"Too many connections"
+    ) as address:
         data_source = open_data_source(url=address)
         with pytest.raises(DownstreamConnectionError, match="too many connections"):
             query(data_source, "SELECT 1", context)
@@ -215,7 +238,9 @@ def test_a_local_file_is_never_sent(
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_text("7f3a")
-    server.execute("SET GLOBAL local_infile = 1", "DROP TABLE IF EXISTS read_lines", "CREATE TABLE read_lines (t TEXT)")
+    server.execute(
+        "SET GLOBAL local_infile = 1", "DROP TABLE IF EXISTS read_lines", "CREATE TABLE read_lines (t TEXT)"
+    )
     data_source = open_data_source(server, read_only=False)
     with pytest.raises(HeadwaterError):
         query(data_source, f"LOAD DATA LOCAL INFILE '{secret}' INTO TABLE read_lines", context)
@@ -236,7 +261,9 @@ def test_a_hostile_server_does_not_get_a_file_either(
     with fake_mysql(script) as address:
         data_source = open_data_source(url=address)
         fails(
-            lambda: query(data_source, "SELECT 1", context), DownstreamProtocolError, source=ErrorSource.DOWNSTREAM
+            lambda: query(data_source, "SELECT 1", context),
+            DownstreamProtocolError,
+            source=ErrorSource.DOWNSTREAM,
         )
         assert [command[0] for command in received] == [Command.STATEMENT_PREPARE, Command.QUERY]
         assert data_source.pool.state.open == 0
@@ -249,7 +276,9 @@ def test_a_password_in_clear_is_refused_unless_allowed(
     with fake_mysql(lambda _: wire([OK]), after_login=wish) as address:
         data_source = open_data_source(url=address, password="secret-7f3a")
         error = fails(
-            lambda: query(data_source, "SELECT 1", context), DownstreamAuthError, source=ErrorSource.DOWNSTREAM
+            lambda: query(data_source, "SELECT 1", context),
+            DownstreamAuthError,
+            source=ErrorSource.DOWNSTREAM,
         )
         assert "allowCleartextPasswords" in str(error)
 

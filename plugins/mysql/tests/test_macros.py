@@ -142,7 +142,13 @@ def test_statements_that_show_the_data_sources_user_are_refused(sql: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT 'user()'", "SELECT 1 -- user()\n", "SELECT username(), users FROM user", "SELECT /* user() */ 1"]
+    "sql",
+    [
+        "SELECT 'user()'",
+        "SELECT 1 -- user()\n",
+        "SELECT username(), users FROM user",
+        "SELECT /* user() */ 1",
+    ],
 )
 def test_what_only_looks_like_them_is_not(sql: str) -> None:
     assert expanded(sql).sql == sql

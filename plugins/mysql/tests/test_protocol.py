@@ -130,7 +130,9 @@ def test_addresses_are_host_and_port_or_a_socket(url: str, address: Address) -> 
     assert parse_address(url) == address
 
 
-@pytest.mark.parametrize("url", ["", "db:port", "db:0", "db:70000", "user:pass@db", "http://db", "db/path", "a b"])
+@pytest.mark.parametrize(
+    "url", ["", "db:port", "db:0", "db:70000", "user:pass@db", "http://db", "db/path", "a b"]
+)
 def test_anything_else_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValidationError) as caught:
         parse_address(url)

@@ -140,9 +140,7 @@ def filled(server: DatabaseServer, rows: list[list[Any]]) -> DatabaseServer:
 
 @pytest.fixture(scope="module")
 def expected(rows: list[list[Any]]) -> pa.Table:
-    arrays = [
-        pa.array([row[index] for row in rows], kind.type) for index, kind in enumerate(KINDS)
-    ]
+    arrays = [pa.array([row[index] for row in rows], kind.type) for index, kind in enumerate(KINDS)]
     return pa.Table.from_arrays(arrays, [f"c{index}" for index in range(len(KINDS))])
 
 
@@ -166,7 +164,9 @@ def test_random_rows_of_every_type_come_back_exactly(
     connection: Connection, expected: pa.Table, binary: bool, batch_rows: int
 ) -> None:
     columns = ", ".join(f"c{index}" for index in range(len(KINDS)))
-    result = connection.execute(f"SELECT {columns} FROM every_type ORDER BY id", binary=binary, batch_rows=batch_rows)
+    result = connection.execute(
+        f"SELECT {columns} FROM every_type ORDER BY id", binary=binary, batch_rows=batch_rows
+    )
     assert result.header is not None
     batches = list(result.batches())
     for batch in batches:
@@ -184,7 +184,11 @@ def test_random_rows_of_every_type_come_back_exactly(
 def test_values_beyond_16_mib_are_joined(connection: Connection, binary: bool, size: int) -> None:
     result = connection.execute(f"SELECT 1 AS a, REPEAT('x', {size}) AS b, 2 AS c", binary=binary)
     (batch,) = result.batches()
-    assert [batch.column(0)[0].as_py(), len(batch.column(1)[0].as_py()), batch.column(2)[0].as_py()] == [1, size, 2]
+    assert [batch.column(0)[0].as_py(), len(batch.column(1)[0].as_py()), batch.column(2)[0].as_py()] == [
+        1,
+        size,
+        2,
+    ]
     assert connection.reusable
 
 
@@ -207,7 +211,9 @@ def test_a_bare_null_and_a_wide_sum_have_their_own_types(connection: Connection,
 
 
 @pytest.mark.parametrize("binary", [True, False], ids=["binary", "text"])
-def test_zero_dates_become_null_and_are_counted(filled: DatabaseServer, connection: Connection, binary: bool) -> None:
+def test_zero_dates_become_null_and_are_counted(
+    filled: DatabaseServer, connection: Connection, binary: bool
+) -> None:
     filled.execute(
         "DROP TABLE IF EXISTS zero_dates",
         "CREATE TABLE zero_dates (d DATE, t DATETIME(3), s TIMESTAMP NULL)",
@@ -236,14 +242,18 @@ def test_a_stored_procedures_results_are_joined(filled: DatabaseServer, connecti
     assert not connection.reusable  # a procedure may have changed the session
 
 
-@pytest.mark.parametrize("sql", ["EXPLAIN SELECT * FROM every_type", "SHOW TABLES", "SHOW WARNINGS", "CHECK TABLE every_type"])
+@pytest.mark.parametrize(
+    "sql", ["EXPLAIN SELECT * FROM every_type", "SHOW TABLES", "SHOW WARNINGS", "CHECK TABLE every_type"]
+)
 def test_statements_other_than_select_return_their_rows(connection: Connection, sql: str) -> None:
     result = connection.execute(sql)
     assert result.header is not None
     assert sum(batch.num_rows for batch in result.batches()) >= (0 if sql == "SHOW WARNINGS" else 1)
 
 
-def test_a_statement_that_cannot_be_prepared_is_sent_as_text(filled: DatabaseServer, connection: Connection) -> None:
+def test_a_statement_that_cannot_be_prepared_is_sent_as_text(
+    filled: DatabaseServer, connection: Connection
+) -> None:
     filled.execute(
         "DROP PROCEDURE IF EXISTS prepares",
         "CREATE PROCEDURE prepares() BEGIN PREPARE s FROM 'SELECT 3 AS a'; EXECUTE s; END",
@@ -259,7 +269,9 @@ def test_vectors_are_bytes(mysql_server: DatabaseServer, decoder: DecoderFactory
         assert batch.column(0)[0].as_py() == b"\0\0\x80?\0\0 @"
 
 
-def test_timestamps_are_utc_whatever_the_servers_zone(filled: DatabaseServer, decoder: DecoderFactory) -> None:
+def test_timestamps_are_utc_whatever_the_servers_zone(
+    filled: DatabaseServer, decoder: DecoderFactory
+) -> None:
     filled.execute("SET GLOBAL time_zone = '+05:30'")
     try:
         with closing(connect(filled, decoder)) as connection:

@@ -69,7 +69,11 @@ def test_text_columns_become_labels() -> None:
 
 def test_a_lone_metric_names_its_series_as_grafana_7_did() -> None:
     frame = series({"time": millis(0, 0), "metric": pa.array(["a", "b"]), "value": pa.array([1.0, 2.0])})
-    assert [(field.name, dict(field.labels)) for field in frame.fields] == [("Time", {}), ("a", {}), ("b", {})]
+    assert [(field.name, dict(field.labels)) for field in frame.fields] == [
+        ("Time", {}),
+        ("a", {}),
+        ("b", {}),
+    ]
 
 
 def test_another_lone_label_stays_a_label() -> None:
@@ -143,9 +147,7 @@ def test_no_rows_give_a_frame_without_columns() -> None:
 def test_gaps_are_filled_on_the_grid_of_the_group(fill: Fill, expected: list[float | None]) -> None:
     query = ExpandedQuery("SQL", fill, timedelta(minutes=1))
     time_range = TimeRange.from_epoch_ms(30_000, 5 * 60_000 + 1)  # the grid begins at 0, a minute's multiple
-    frame = series(
-        {"time": millis(1, 3), "v": pa.array([1.0, 3.0])}, query=query, time_range=time_range
-    )
+    frame = series({"time": millis(1, 3), "v": pa.array([1.0, 3.0])}, query=query, time_range=time_range)
     assert frame.table.column(0).cast(pa.int64()).to_pylist() == [n * 60_000_000_000 for n in range(6)]
     assert frame.table.column(1).to_pylist() == expected
 

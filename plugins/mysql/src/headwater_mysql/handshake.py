@@ -78,7 +78,7 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
         # Each read of the log-in may take what is left now; a server that trickles gains little by it.
         return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
     except Exception as error:
-        raise from_connecting(_cause(error), seconds) from error
+        raise from_connecting(_cause(error), seconds)  # noqa: B904 (it names its own cause)
 
 
 def _open_socket(address: Address, deadline: float, on_socket: OnSocket) -> socket.socket:

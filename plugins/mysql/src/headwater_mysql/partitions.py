@@ -14,7 +14,9 @@ import pyarrow as pa
 from headwater.errors import QueryError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
+from headwater.sdk.sql import SpanKind, scan
 from headwater_mysql.execution import Execution
+from headwater_mysql.macros import DIALECT
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.statements import Parameter
 
@@ -225,7 +227,18 @@ def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], col
 
 def _derived(sql: str) -> str:
     """The line breaks keep a comment at the statement's end from swallowing the bracket."""
-    return f"(\n{sql.rstrip().rstrip(';')}\n) AS p"
+    return f"(\n{_without_semicolon(sql)}\n) AS p"
+
+
+def _without_semicolon(sql: str) -> str:
+    """`sql` without the semicolon, and what comments may follow it, at its end."""
+    for span in reversed(list(scan(sql, DIALECT))):
+        text = sql[span.start : span.end].rstrip()
+        if span.kind is SpanKind.COMMENT or not text:
+            continue
+        ends = span.kind is SpanKind.CODE and text.endswith(";")
+        return sql[: span.start] + text.rstrip("; \n\t") if ends else sql
+    return sql
 
 
 def _quoted(name: str) -> str:

@@ -63,7 +63,9 @@ class Pool(Generic[C]):
     Thread-safe.
     """
 
-    def __init__(self, connect: Callable[[float, OnSocket], C], limits: PoolLimits, connect_seconds: float) -> None:
+    def __init__(
+        self, connect: Callable[[float, OnSocket], C], limits: PoolLimits, connect_seconds: float
+    ) -> None:
         self._connect = connect
         self._limits = limits
         self._connect_seconds = connect_seconds
