@@ -40,6 +40,7 @@ JSON_VALUES = st.recursive(
     max_leaves=5,
 )
 ENUM_CONFIG = FieldConfig(type=TypeConfig(EnumConfig(("low", "middle", "high"))))
+JSON_CONFIG = FieldConfig(unit="json")
 #: Arrow type, its values, config.
 KINDS: list[tuple[pa.DataType, st.SearchStrategy[Any], FieldConfig | None]] = [
     *(
@@ -53,7 +54,7 @@ KINDS: list[tuple[pa.DataType, st.SearchStrategy[Any], FieldConfig | None]] = [
     (pa.bool_(), st.booleans(), None),
     (pa.timestamp("ns"), st.integers(-(2**62), 2**62), FieldConfig(interval=1000)),
     (pa.uint16(), st.integers(0, 2), ENUM_CONFIG),
-    (pa.json_(), JSON_VALUES.filter(lambda value: value is not None), FieldConfig(unit="json")),
+    (pa.string(), JSON_VALUES.filter(lambda value: value is not None), JSON_CONFIG),
 ]
 
 
@@ -66,9 +67,9 @@ def frames(draw: st.DrawFn) -> Frame:
         nullable = draw(st.booleans())
         items = draw(st.lists(st.none() | values if nullable else values, min_size=rows, max_size=rows))
         metadata = {}
-        if type_ == pa.json_():
+        if config is JSON_CONFIG:
             items = [None if item is None else _json.dumps(item).decode() for item in items]
-            type_, metadata = pa.string(), {"tstype": "other"}
+            metadata = {"tstype": "other"}
         elif config is ENUM_CONFIG:
             metadata = {"tstype": "enum"}
         fields.append(Field(draw(TEXT), pa.array(items, type_), draw(LABELS), config, type_, nullable))

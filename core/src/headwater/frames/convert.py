@@ -168,8 +168,10 @@ def _uuid_texts(array: pa.Array) -> pa.Array:
 def _iso_intervals(array: pa.Array) -> pa.Array:
     def iso(value: tuple[int, int, int]) -> str:
         months, days, nanoseconds = value
-        seconds = f"{nanoseconds / 1_000_000_000:.9f}".rstrip("0").rstrip(".")
-        return f"P{months}M{days}DT{seconds}S"
+        seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+        sign = "-" if nanoseconds < 0 else ""
+        fraction = f".{rest:09d}".rstrip("0") if rest else ""
+        return f"P{months}M{days}DT{sign}{seconds}{fraction}S"
 
     return _texts(array, iso)
 

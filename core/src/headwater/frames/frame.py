@@ -13,6 +13,7 @@ from attrs import frozen
 
 from .errors import FrameError
 from .field_config import FieldConfig
+from .limits import value_bytes
 from .meta import FrameMeta, Notice
 from .schema import describe_field, describe_schema, field_config, field_labels, read_schema
 
@@ -144,7 +145,7 @@ class Frame:
     @property
     def nbytes(self) -> int:
         """Bytes of the columns' values, without what Arrow holds around them."""
-        return int(self.table.nbytes)
+        return value_bytes(self.table)
 
     @property
     def fields(self) -> tuple[Field, ...]:

@@ -13,6 +13,7 @@ from .convert import Conversion, conversion
 from .errors import FrameError, FrameTypeError
 from .frame import Frame
 from .json_values import ColumnWriter, Parts
+from .limits import value_bytes
 from .schema import field_labels
 
 SLICE_ROWS = 65_536
@@ -144,13 +145,13 @@ def _joined(frame: Frame, index: int, slice_rows: int, write: Callable[[pa.Array
 
 def _slices(column: pa.ChunkedArray, rows: int) -> Iterator[pa.Array]:
     """The column in pieces of at most `rows` values and about SLICE_BYTES, whatever its chunks are."""
-    if column.num_chunks == 1 and len(column) <= rows and column.nbytes <= SLICE_BYTES:
+    if column.num_chunks == 1 and len(column) <= rows and value_bytes(column) <= SLICE_BYTES:
         if len(column):
             yield column.chunk(0)
         return
     for offset in range(0, len(column), rows):
         part = column.slice(offset, rows)
-        if part.nbytes > SLICE_BYTES and rows > 1:
+        if value_bytes(part) > SLICE_BYTES and rows > 1:
             yield from _slices(part, max(rows // 2, 1))
         elif part.num_chunks == 1:
             yield part.chunk(0)

@@ -109,8 +109,8 @@ def _write_integers(array: pa.Array) -> Parts:
     if not array.null_count:
         return _inside(_json.dumps_array(array.to_numpy()))
     # The lowest signed and the highest unsigned number of a width have texts that no other number contains.
-    width = np.iinfo(array.type.to_pandas_dtype())
-    null = int(width.min) or int(width.max)
+    unsigned = pa.types.is_unsigned_integer(array.type)
+    null = 2**array.type.bit_width - 1 if unsigned else -(2 ** (array.type.bit_width - 1))
     bounds = pc.min_max(array)
     if null in (bounds["min"].as_py(), bounds["max"].as_py()):
         return _inside(_json.dumps(array.to_pylist()))

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from .stream import FrameStream
 
 
+def value_bytes(data: pa.RecordBatch | pa.Table | pa.ChunkedArray) -> int:
+    """Bytes of the values; for view types in older pyarrow, of the buffers that hold them."""
+    try:
+        return int(data.nbytes)
+    except pa.ArrowException:
+        return int(data.get_total_buffer_size())
+
+
 def limit(stream: FrameStream, max_rows: int | None, max_bytes: int | None) -> FrameStream:
     """A stream of `stream`'s batches that ends at a limit; see `FrameStream.limited`."""
     from .stream import FrameStream
@@ -25,7 +33,7 @@ def limit(stream: FrameStream, max_rows: int | None, max_bytes: int | None) -> F
             if fitting:
                 part = batch.slice(0, fitting)
                 rows += fitting
-                size += part.nbytes
+                size += value_bytes(part)
                 yield part
             if fitting < batch.num_rows:
                 limited.truncated = True
@@ -54,7 +62,7 @@ def _fitting(
 ) -> tuple[int, str]:
     """How many of the batch's rows fit after `rows` rows and `size` bytes, and which limit says so."""
     by_rows = batch.num_rows if max_rows is None else min(batch.num_rows, max_rows - rows)
-    if max_bytes is None or size + batch.slice(0, by_rows).nbytes <= max_bytes:
+    if max_bytes is None or size + value_bytes(batch.slice(0, by_rows)) <= max_bytes:
         return by_rows, "row"
     return _rows_within(batch, by_rows, max_bytes - size), "byte"
 
@@ -64,7 +72,7 @@ def _rows_within(batch: pa.RecordBatch, most: int, budget: int) -> int:
     low, high = 0, most
     while low + 1 < high:
         middle = (low + high) // 2
-        if batch.slice(0, middle).nbytes <= budget:
+        if value_bytes(batch.slice(0, middle)) <= budget:
             low = middle
         else:
             high = middle

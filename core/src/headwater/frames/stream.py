@@ -18,6 +18,7 @@ from headwater.errors import QueryCanceledError
 
 from .errors import FrameError, StreamClosedError
 from .frame import Frame
+from .limits import limit, value_bytes
 from .meta import FrameMeta, Notice
 from .schema import describe_schema, read_schema
 
@@ -139,7 +140,7 @@ class FrameStream:
         finally:
             self._end_read()
         self.rows += batch.num_rows
-        self.bytes += batch.nbytes
+        self.bytes += value_bytes(batch)
         return batch
 
     def close(self) -> None:
@@ -200,8 +201,6 @@ class FrameStream:
 
         At a limit that cuts rows off, its `truncated` is set and a warning notice is added to its `meta`.
         """
-        from .limits import limit
-
         return limit(self, max_rows, max_bytes)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
