@@ -59,7 +59,7 @@ class TracingMiddleware:
 
         settings = plugin.data_source_instance_settings
         headers = {name.lower(): value for name, value in context.headers.items()}
-        attributes = {
+        attributes: dict[str, str | int] = {
             "plugin_id": plugin.plugin_id,
             "org_id": plugin.org_id,
             "datasource_uid": settings.uid if settings is not None else "",

@@ -32,7 +32,7 @@ class CallerLimits:
     """Bounds for each caller; None for no bound.
 
     `requests_per_second` may be exceeded by a `burst`; `concurrent_requests` run at once.
-    `failures_per_minute` bounds wrong credentials from one address.
+    `failures_per_minute` bounds wrong passwords from one address.
     """
 
     requests_per_second: float | None = 500.0
@@ -77,7 +77,7 @@ class RequestLimiter:
             caller.running -= 1
 
     def check_failures(self, address: str) -> None:
-        """Raises TooManyRequestsError if `address` has sent too many wrong credentials."""
+        """Raises TooManyRequestsError if `address` has sent too many wrong passwords."""
         per_minute = self._limits.failures_per_minute
         failing = self._failures.get(address)
         if per_minute is None or failing is None:

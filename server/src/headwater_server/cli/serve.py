@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headwater_server.auth import Authenticator
     from headwater_server.http import HeadwaterApp
     from headwater_server.serving import ListenOptions
+    from headwater_server.serving.logs import LogFormat
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -63,7 +64,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--root-url", default="", help="The address that users see.")
 @click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
 @pass_directory
-def serve(directory: DataDirectory, **options: Any) -> None:
+def serve(directory: DataDirectory, /, **options: Any) -> None:
     """Serve the HTTP API, with Grafana's paths.
 
     Listens on loopback. The first start makes an admin token and prints it, once. SIGTERM ends it: running
@@ -102,7 +103,7 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
     middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
     with open_headwater(directory, middlewares) as headwater, closing(_audit(options["audit_log"])) as audit:
         redactor = headwater.data_sources.redactor
-        form = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
+        form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
         write_host_logs(redactor, form=form, level=options["log_level"])
         app = create_app(
             headwater,

@@ -60,9 +60,9 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
 async def _read(call: Call) -> Sequence[MetricQuery]:
     """The queries, each of which the caller may run."""
     body = await call.json(dict[str, Any])
-    if len(body.get("queries") or ()) > call.host.options.max_queries:
-        raise BodyError(f"A request has at most {call.host.options.max_queries} queries.")
     queries = parse_metric_request(body, headers=call.request.headers)
+    if len(queries) > call.host.options.max_queries:
+        raise BodyError(f"A request has at most {call.host.options.max_queries} queries.")
     everywhere = call.principal.may(Action.QUERY)
     for each in queries:
         uid = each.data_source.uid

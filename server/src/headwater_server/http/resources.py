@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from headwater.datasources import DataSource
-from headwater.errors import MethodNotImplementedError
+from headwater.errors import MethodNotImplementedError, ValidationError
 from headwater.models import CallResourceResponse
 from headwater.sdk.paths import split_path
 from headwater_server.auth import Action
@@ -59,6 +59,8 @@ async def health(call: Call) -> Response:
 
 async def _call_plugin(call: Call, stored: DataSource, path: str) -> Response:
     call.record.note("datasources:resource", data_source=stored.uid)
+    if path.startswith("/"):
+        raise ValidationError("a resource path has no empty segments", path="path")
     body = await call.body()
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))

@@ -25,7 +25,9 @@ def write_host_logs(redactor: Redactor, *, form: LogFormat, level: str) -> None:
     ]
     rendering: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     if form == "console":
-        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The default formatter shows the variables of every frame, and so whatever secrets they hold.
+        plain = structlog.dev.plain_traceback
+        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, *rendering, redactor],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _ANSWER = (
     "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n"
@@ -14,8 +14,8 @@ _ANSWER = (
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """A client has `header_timeout` seconds, from its first byte or from connecting, to send a request's head,
-    and `max_header_bytes` for it. Bodies are bounded where they are read."""
+    """Gives a client `header_timeout` seconds for a request's head, from connecting or the head's first byte,
+    and `max_header_bytes`. Bodies are bounded where they are read."""
 
     header_timeout: ClassVar[float] = 10.0
     max_header_bytes: ClassVar[int] = 65_536
@@ -69,7 +69,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
             self.transport.write(_ANSWER.format(status=status, length=len(text), text=text).encode())
         self.transport.close()
 

@@ -1,0 +1,122 @@
+"""A client that goes away, or stops reading, ends its query at the data source."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from headwater.context import CallContext
+from servers.http_host import RunningHost, eventually
+from servers.http_requests import query_of
+
+SLOW = query_of({"scenario": "slow", "delayMs": 60_000})
+ENDLESS = query_of({"scenario": "endless"})
+JSON, LINES, ARROW = "application/json", "text/jsonl", "application/vnd.apache.arrow.stream"
+
+
+@pytest.fixture
+def contexts(host: RunningHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[CallContext]]:
+    """Every context that is cancelled during the test."""
+    cancelled: list[CallContext] = []
+    cancel = CallContext.cancel
+
+    def spy(self: CallContext, reason: str = "") -> None:
+        cancelled.append(self)
+        cancel(self, reason)
+
+    monkeypatch.setattr(CallContext, "cancel", spy)
+    yield cancelled
+    assert not host.app.host.running
+
+
+def send_query(host: RunningHost, body: Any, accept: str) -> socket.socket:
+    content = json.dumps(body).encode()
+    connection = host.connect()
+    head = [
+        "POST /api/ds/query HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {host.admin}",
+        f"Accept: {accept}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+    ]
+    connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + content)
+    return connection
+
+
+@pytest.mark.parametrize("accept", [JSON, LINES, ARROW])
+@pytest.mark.parametrize("way", ["close", "reset"])
+def test_a_client_that_leaves_before_the_first_byte_ends_the_query(
+    host: RunningHost, contexts: list[CallContext], accept: str, way: str
+) -> None:
+    connection = send_query(host, SLOW, accept)
+    assert eventually(lambda: len(host.app.host.running) == 1)
+    if way == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    assert eventually(lambda: contexts and not host.app.host.running, within=15)
+
+
+@pytest.mark.parametrize("accept", [LINES, ARROW])
+def test_a_client_that_leaves_amid_the_rows_ends_the_query(
+    host: RunningHost, contexts: list[CallContext], accept: str
+) -> None:
+    connection = send_query(host, ENDLESS, accept)
+    assert b" 200 " in connection.recv(65536)
+    connection.close()
+    assert eventually(lambda: contexts and not host.app.host.running, within=15)
+
+
+def test_a_client_that_leaves_a_large_answer_frees_its_memory(host: RunningHost) -> None:
+    connection = send_query(host, query_of({"scenario": "streaming_rows", "rows": 1_000_000}), JSON)
+    assert b" 200 " in connection.recv(65536)
+    connection.close()
+    assert eventually(lambda: not host.app.host.running, within=15)
+    assert eventually(lambda: host.app.host.memory._used == 0, within=15)
+
+
+@pytest.mark.parametrize("accept", [LINES, ARROW])
+def test_a_client_that_stops_reading_is_cut_off(make_host: Callable[..., RunningHost], accept: str) -> None:
+    host = make_host(options={"send_timeout": 0.3})
+    connection = send_query(host, ENDLESS, accept)
+    assert eventually(lambda: len(host.app.host.running) == 1)
+    assert eventually(lambda: not host.app.host.running, within=15)
+    connection.close()
+
+
+def test_a_client_that_reads_slowly_but_steadily_is_served(make_host: Callable[..., RunningHost]) -> None:
+    host = make_host(options={"send_timeout": 5.0})
+    body = query_of({"scenario": "streaming_rows", "rows": 100_000})
+    connection = send_query(host, body, LINES)
+    received = b""
+    while not received.endswith(b"0\r\n\r\n"):
+        received += connection.recv(65536)
+    connection.close()
+    assert received.count(b'"frameId"') > 1
+
+
+def test_a_query_beyond_its_time_is_504_in_its_ref_id(make_host: Callable[..., RunningHost]) -> None:
+    from headwater.context import QueryLimits
+
+    host = make_host()
+    host.app.host.headwater.limits = QueryLimits(timeout=0.3)
+    with host.client() as client:
+        answer = client.post("/api/ds/query", json=SLOW)
+    assert answer.status_code == 400
+    assert answer.json()["results"]["A"]["status"] == 504
+
+
+def test_other_requests_are_answered_while_many_queries_run(host: RunningHost) -> None:
+    connections = [send_query(host, SLOW, JSON) for _ in range(12)]
+    assert eventually(lambda: len(host.app.host.running) == 12)
+    with host.client() as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/api/datasources").status_code == 200
+    for connection in connections:
+        connection.close()
+    assert eventually(lambda: not host.app.host.running)

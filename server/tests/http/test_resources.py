@@ -1,0 +1,131 @@
+"""What goes to a plugin: health checks, resources, and paths that try to get out of them."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import httpx2
+import pytest
+
+from servers.http_host import RunningHost
+
+
+def test_a_well_data_source_is_200_with_the_plugins_words(client: httpx2.Client) -> None:
+    answer = client.get("/api/datasources/uid/demo/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "OK"
+    assert answer.json()["details"]["scenarios"] > 0
+
+
+@pytest.mark.parametrize("form", ["uid", "id"])
+def test_a_sick_data_source_is_400_with_the_plugins_words(client: httpx2.Client, form: str) -> None:
+    body = {"type": "testdata", "name": f"Sick {form}", "jsonData": {"healthError": "no pulse"}}
+    sick = client.post("/api/datasources", json=body).json()["datasource"]
+    where = f"uid/{sick['uid']}" if form == "uid" else sick["id"]
+    answer = client.get(f"/api/datasources/{where}/health")
+    assert answer.status_code == 400
+    assert answer.json() == {"status": "ERROR", "message": "no pulse"}
+
+
+def test_a_resource_answers_what_the_plugin_says(client: httpx2.Client) -> None:
+    answer = client.get("/api/datasources/uid/demo/resources/scenarios")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert "random_walk" in {each["id"] for each in answer.json()}
+
+
+def test_a_resource_answer_cannot_run_in_a_browser(client: httpx2.Client) -> None:
+    answer = client.get("/api/datasources/uid/demo/resources/scenarios")
+    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_path_parameter_keeps_its_encoded_characters(client: httpx2.Client) -> None:
+    answer = client.get("/api/datasources/uid/demo/resources/scenarios/random%5Fwalk")
+    assert answer.json()["id"] == "random_walk"
+
+
+def test_a_resource_that_a_plugin_does_not_have_is_404_and_a_wrong_method_405(client: httpx2.Client) -> None:
+    assert client.get("/api/datasources/uid/demo/resources/nothing").status_code == 404
+    assert client.get("/api/datasources/uid/demo/resources").status_code in (400, 404)
+    assert client.delete("/api/datasources/uid/demo/resources/scenarios").status_code == 405
+
+
+# The attacks on resource calls that are known of Grafana's plugins (CVE-2025-3454, CVE-2026-10601), and
+# ways to write them so that a check sees something else than whoever follows the path.
+TRAVERSALS = [
+    "../config",
+    "..%2fconfig",
+    "%2e%2e/config",
+    "%252e%252e%252fconfig",
+    "scenarios/../../flush",
+    "scenarios/..%5c..%5cflush",
+    "scenarios/%2e%2e%2f%2e%2e%2fetc/passwd",
+    "//evil.example/x",
+    "/scenarios",
+    "scenarios//random_walk",
+    "scenarios/.",
+    "scenarios/%00",
+    "scenarios/%0d%0aX-Injected:%201",
+    "http:%2f%2fevil.example/x",
+    "http://169.254.169.254/latest/meta-data",
+    "@evil.example",
+    "\\\\evil.example\\x",
+]
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+@pytest.mark.parametrize("prefix", ["uid/demo/resources", "proxy/uid/demo"])
+def test_no_path_gets_out_of_what_a_plugin_declares(host: RunningHost, prefix: str, path: str) -> None:
+    """Sent byte for byte: a client library would tidy the path up."""
+    status, text = _send_raw(host, f"/api/datasources/{prefix}/{path}")
+    assert status in (400, 404), text
+    assert "random_walk" not in text or "known" in text
+    assert "X-Injected" not in text.split("\r\n\r\n")[0]
+
+
+def test_the_proxy_serves_only_paths_that_a_plugin_declares(client: httpx2.Client) -> None:
+    answer = client.get("/api/datasources/proxy/uid/demo/scenarios")
+    assert answer.status_code == 404
+    assert "declares no proxy route" in answer.json()["message"]
+
+
+# Addresses that a data source must not be talked into: only an administrator chooses addresses, and a
+# caller's path, query or header never becomes one.
+SMUGGLED = [
+    {"params": {"url": "http://169.254.169.254/"}},
+    {"headers": {"X-Forwarded-Host": "169.254.169.254"}},
+    {"headers": {"X-Grafana-Url": "http://127.0.0.1:1/"}},
+    {"headers": {"Host": "169.254.169.254"}},
+]
+
+
+@pytest.mark.parametrize("smuggled", SMUGGLED)
+def test_an_address_in_a_request_is_never_called(client: httpx2.Client, smuggled: dict[str, Any]) -> None:
+    plain = client.get("/api/datasources/uid/demo/resources/scenarios")
+    answer = client.get("/api/datasources/uid/demo/resources/scenarios", **smuggled)
+    assert (answer.status_code, answer.content) == (plain.status_code, plain.content)
+
+
+def test_callers_without_the_right_cannot_point_a_data_source_anywhere(host: RunningHost) -> None:
+    token = host.token("querier", "datasources:query", "datasources:read")
+    body = {"name": "Demo", "type": "testdata", "url": "http://169.254.169.254/"}
+    with host.client(token) as querier:
+        assert querier.put("/api/datasources/uid/demo", json=body).status_code == 403
+        assert querier.post("/api/datasources", json=body).status_code == 403
+
+
+def _send_raw(host: RunningHost, target: str) -> tuple[int, str]:
+    head = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {host.admin}\r\n"
+    with host.connect() as connection:
+        connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
+        text = _read_all(connection)
+    return int(text.split(" ")[1]), text
+
+
+def _read_all(connection: socket.socket) -> str:
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts).decode("utf-8", "replace")

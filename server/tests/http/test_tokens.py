@@ -1,0 +1,255 @@
+"""API tokens: their form, where they are kept, and the Authenticator that knows them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.errors import ValidationError
+from headwater.secrets import Secret
+from headwater_server.auth import (
+    Action,
+    ApiToken,
+    AuthenticationError,
+    Authenticator,
+    MemoryTokenStore,
+    Principal,
+    Role,
+    Scope,
+    TokenStore,
+    new_token,
+)
+from headwater_server.auth.authenticator import first_admin_token
+from headwater_server.auth.sql_tokens import SqlTokenStore
+from headwater_server.auth.token_store import TokenExistsError, TokenNotFoundError
+from headwater_server.auth.tokens import digest_of
+from headwater_server.store import SqlStore
+from servers.http_host import add_token
+
+
+@pytest.fixture(params=["memory", "sql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore]:
+    if request.param == "memory":
+        yield MemoryTokenStore()
+        return
+    database = SqlStore.open(f"sqlite:///{tmp_path / 'headwater.db'}")
+    yield SqlTokenStore(database.engine)
+    database.close()
+
+
+async def at_once(look_up: Callable[[], ApiToken | None]) -> ApiToken | None:
+    return look_up()
+
+
+def authenticate(authenticator: Authenticator, header: str | None) -> Principal:
+    asked: Awaitable[Principal] = authenticator.authenticate(header, at_once)
+
+    async def run() -> Principal:
+        return await asked
+
+    return asyncio.run(run())
+
+
+# --- the form of a token ---------------------------------------------------------------------------
+
+
+def test_a_token_has_a_prefix_256_bits_and_a_checksum() -> None:
+    text = new_token().secret.reveal()
+    assert text.startswith("hwsa_")
+    assert len(base64.urlsafe_b64decode(text[5:48] + "=")) == 32
+    assert len(text) == 5 + 43 + 1 + 8
+
+
+def test_a_token_does_not_show_itself() -> None:
+    made = new_token()
+    assert made.secret.reveal() not in f"{made} {made!r} {made.secret}"
+
+
+def test_any_changed_character_makes_it_no_token() -> None:
+    """The checksum catches slips of the pen before any look-up."""
+    text = new_token().secret.reveal()
+    assert digest_of(text) is not None
+    for place in range(len(text)):
+        changed = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
+        assert digest_of(changed) is None
+
+
+@given(st.text(max_size=80))
+def test_text_that_is_no_token_has_no_digest(text: str) -> None:
+    assert digest_of(text) is None
+
+
+# --- scopes and roles ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [*Action, "datasources:query:demo", "datasources:read:a_B-9"])
+def test_a_scope_is_written_as_it_is_read(text: str) -> None:
+    assert str(Scope.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "datasources", "datasources:*", "datasources:query:", "datasources:query:a/b", "secrets:write:demo",
+     "datasources:query:demo:x", "DATASOURCES:READ"],
+)  # fmt: skip
+def test_what_is_no_scope_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Scope.parse(text)
+
+
+def test_a_scope_for_one_data_source_is_not_one_for_another_or_for_all() -> None:
+    principal = Principal.of("p", "p", None, [Scope.parse("datasources:query:demo")])
+    assert principal.may(Action.QUERY, "demo")
+    assert not principal.may(Action.QUERY, "demo2")
+    assert not principal.may(Action.QUERY)
+    assert not principal.may(Action.READ, "demo")
+
+
+def test_roles_hold_more_from_viewer_to_admin() -> None:
+    assert Role.VIEWER.scopes < Role.EDITOR.scopes < Role.ADMIN.scopes
+    assert {scope.action for scope in Role.VIEWER.scopes} == {Action.QUERY}
+
+
+# --- stores ----------------------------------------------------------------------------------------
+
+
+def test_a_store_keeps_everything_but_the_token(store: TokenStore) -> None:
+    expires = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    text = add_token(store, "grafana", "datasources:query:demo", role=Role.VIEWER, expires=expires)
+    digest = digest_of(text)
+    assert digest is not None
+    found = store.find(digest)
+    assert found is not None
+    assert (found.name, found.role, found.expires) == ("grafana", Role.VIEWER, expires)
+    assert found.scopes == (Scope(Action.QUERY, "demo"),)
+    assert text not in repr(found)
+
+
+def test_a_name_is_taken_even_by_a_revoked_token(store: TokenStore) -> None:
+    add_token(store, "a", role=Role.VIEWER)
+    store.revoke("a")
+    with pytest.raises(TokenExistsError):
+        add_token(store, "a", role=Role.VIEWER)
+
+
+def test_tokens_are_listed_by_name_and_revoked_by_name(store: TokenStore) -> None:
+    add_token(store, "b", role=Role.VIEWER)
+    add_token(store, "a", role=Role.VIEWER)
+    store.revoke("b")
+    revoked_at = store.list()[1].revoked
+    store.revoke("b")
+    states = {each.name: each.refusal(datetime.now(UTC)) for each in store.list()}
+    assert list(states.items()) == [("a", ""), ("b", "revoked")]
+    assert store.list()[1].revoked == revoked_at
+    with pytest.raises(TokenNotFoundError):
+        store.revoke("c")
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\n", "x" * 191])
+def test_names_that_nobody_could_type_are_refused(store: TokenStore, name: str) -> None:
+    with pytest.raises(ValidationError):
+        add_token(store, name, role=Role.VIEWER)
+
+
+def test_only_the_first_start_makes_an_admin_token(store: TokenStore) -> None:
+    made = first_admin_token(store)
+    assert made is not None
+    assert authenticate(Authenticator(store), f"Bearer {made.reveal()}").role is Role.ADMIN
+    assert first_admin_token(store) is None
+    store.revoke("admin")
+    assert first_admin_token(store) is None
+
+
+# --- the authenticator -----------------------------------------------------------------------------
+
+
+def test_a_token_is_noted_as_used_at_most_once_a_minute(store: TokenStore) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store, clock=lambda: now)
+    for seconds in (0, 30, 61):
+        now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+        authenticate(authenticator, f"Bearer {text}")
+        authenticator.note_last_used()
+        noted = store.list()[0].last_used
+        assert noted is not None
+        assert noted == datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds if seconds != 30 else 0)
+
+
+def test_an_expired_token_is_refused_from_that_moment(store: TokenStore) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    text = add_token(store, "a", role=Role.VIEWER, expires=now + timedelta(seconds=10))
+    authenticator = Authenticator(store, clock=lambda: now)
+    authenticate(authenticator, f"Bearer {text}")
+    now += timedelta(seconds=10)
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, f"Bearer {text}")
+
+
+def test_a_revoked_token_is_refused_once_it_is_looked_up_again(store: TokenStore) -> None:
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store)
+    authenticate(authenticator, f"Bearer {text}")
+    store.revoke("a")
+    authenticator.forget()
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, f"Bearer {text}")
+
+
+def basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def test_the_admin_may_use_a_password() -> None:
+    authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret("pässword"))
+    assert authenticate(authenticator, basic("admin", "pässword")).role is Role.ADMIN
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer hwsa_x",
+        "Basic",
+        "Basic !!!",
+        basic("admin", ""),
+        basic("admin", "wrong"),
+        basic("root", "pässword"),
+        basic("api_key", "wrong"),
+        "Basic " + base64.b64encode(b"\xff\xfe").decode(),
+        "Digest x",
+    ],
+)
+def test_everybody_else_is_nobody_in_the_same_words(header: str | None) -> None:
+    authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret("pässword"))
+    with pytest.raises(AuthenticationError, match=r"^Unauthorized$"):
+        authenticate(authenticator, header)
+
+
+def test_without_a_password_there_is_no_basic_auth() -> None:
+    authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret(""))
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, basic("admin", ""))
+
+
+def test_a_token_may_come_as_the_password_of_api_key() -> None:
+    store = MemoryTokenStore()
+    text = add_token(store, "a", role=Role.VIEWER)
+    assert authenticate(Authenticator(store), basic("api_key", text)).id == "token:a"
+
+
+def test_callers_without_credentials_may_be_given_a_role() -> None:
+    authenticator = Authenticator(MemoryTokenStore(), anonymous=Role.VIEWER)
+    assert authenticate(authenticator, None).role is Role.VIEWER
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, "Bearer wrong")
