@@ -1,6 +1,7 @@
-"""For every test of the workspace."""
+"""For the tests of all distributions: a secret in any output or log is a failure."""
 
 import pytest
 
-# Before any test imports them: what the kit asserts is then explained as in a test.
-pytest.register_assert_rewrite("headwater.testing", "servers")
+pytest.register_assert_rewrite("headwater.testing.stores")
+
+from headwater.testing.canary import pytest_runtest_makereport  # noqa: E402, F401

@@ -60,7 +60,7 @@ def test_a_record_of_the_first_release_still_opens() -> None:
     assert unseal(dek, record, Owner("1", "frozen"), "password") == "correct horse"
 
 
-@settings(max_examples=20)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30))
 def test_every_single_bit_flip_of_a_record_is_refused(plaintext: str) -> None:
     dek = DataKey.generate()

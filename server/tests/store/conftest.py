@@ -11,8 +11,6 @@ from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
 from servers.postgresql import PostgresServer, start_postgresql
 
-pytest.register_assert_rewrite("headwater.testing.stores")
-
 _numbers = itertools.count(1)
 
 
