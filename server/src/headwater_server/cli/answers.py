@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 
 import pyarrow as pa
@@ -14,20 +14,25 @@ from headwater.frames.schema import field_labels
 from headwater.models import QueryChunk
 
 
-def rows_of(chunks: Generator[QueryChunk, None, None], context: CallContext) -> FrameStream:
+def rows_of(
+    chunks: Generator[QueryChunk, None, None], context: CallContext, on_end: Callable[[], object]
+) -> FrameStream:
     """The rows of an answer; labels that all values of a frame share become columns.
 
     A single frame passes through in bounded memory. Several, such as one per time series, are collected
     within the context's limits and joined. Waits for the first two pieces. Raises the query's error.
+    `on_end` is called once all rows are here.
     """
     pieces = _pieces(chunks)
     first, second = next(pieces, None), next(pieces, None)
     if first is None:
+        on_end()
         return FrameStream.from_frame(Frame.from_pydict({}))
     if second is not None and second.frame_id != first.frame_id:
         frames = [piece.frame for piece in (first, second, *pieces) if piece.frame is not None]
+        on_end()
         return FrameStream.from_frame(_join(frames, context))
-    return _stream([piece for piece in (first, second) if piece is not None], pieces, context)
+    return _stream([piece for piece in (first, second) if piece is not None], pieces, context, on_end)
 
 
 def _pieces(chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, None, None]:
@@ -42,7 +47,10 @@ def _pieces(chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, 
 
 
 def _stream(
-    head: list[QueryChunk], rest: Generator[QueryChunk, None, None], context: CallContext
+    head: list[QueryChunk],
+    rest: Generator[QueryChunk, None, None],
+    context: CallContext,
+    on_end: Callable[[], object],
 ) -> FrameStream:
     first = head[0].frame
     assert first is not None
@@ -60,7 +68,9 @@ def _stream(
             rest.close()
 
     schema = _with_labels(first.table.slice(0, 0), labels).schema
-    stream = FrameStream(schema, batches(), name=first.name, meta=first.meta, on_cancel=context.cancel)
+    stream = FrameStream(
+        schema, batches(), name=first.name, meta=first.meta, on_close=on_end, on_cancel=context.cancel
+    )
     return stream
 
 

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from headwater.context import Progress
 
-OnProgress: TypeAlias = Callable[[Progress], object]
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+
+class ProgressBar:
+    """`show` is a callback for `CallContext`; `hide` makes room for output. Both do nothing without a bar."""
+
+    def __init__(self, bar: Bar | None = None, task: TaskID | None = None) -> None:
+        self._bar = bar
+        self._task = task
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=progress.rows, total=progress.total_rows or None)
+
+    def hide(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
 
 @contextmanager
-def progress_bar(*, wanted: bool) -> Iterator[OnProgress]:
-    """A callback for `CallContext`, drawn by rich if `wanted` and stderr is a terminal; gone afterwards."""
+def progress_bar(*, wanted: bool) -> Iterator[ProgressBar]:
+    """A bar drawn by rich if `wanted` and stderr is a terminal; gone afterwards."""
     if not wanted or not sys.stderr.isatty():
-        yield lambda _progress: None
+        yield ProgressBar()
         return
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,9 +42,4 @@ def progress_bar(*, wanted: bool) -> Iterator[OnProgress]:
 
     columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("query", total=None)
-
-        def show(progress: Progress) -> None:
-            bar.update(task, completed=progress.rows, total=progress.total_rows or None)
-
-        yield show
+        yield ProgressBar(bar, bar.add_task("query", total=None))

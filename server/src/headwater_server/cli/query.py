@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,10 +161,10 @@ def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], op
     started = time.perf_counter()
     with (
         Destination(options.out) as destination,
-        progress_bar(wanted=options.waits_silently) as on_progress,
-        CallContext(timeout=options.timeout, limits=headwater.limits, on_progress=on_progress) as context,
+        progress_bar(wanted=options.waits_silently) as bar,
+        CallContext(timeout=options.timeout, limits=headwater.limits, on_progress=bar.show) as context,
         cancel_on_interrupt(context, destination.discard),
-        _rows(headwater, data_source, asked, options, context) as stream,
+        _rows(headwater, data_source, asked, options, context, bar.hide) as stream,
     ):
         first = time.perf_counter()
         writer(options.format)(stream, destination.sink)
@@ -186,6 +186,7 @@ def _rows(
     asked: str | dict[str, Any],
     options: QueryOptions,
     context: CallContext,
+    on_end: Callable[[], object],
 ) -> FrameStream:
     from .answers import rows_of
 
@@ -197,13 +198,12 @@ def _rows(
     chunks = headwater.query_chunks(
         data_source,
         asked,
-        from_=options.from_,
-        to=options.to,
+        from_=options.from_ or "now-1h",
+        to=options.to or "now",
         params=options.params or None,
         context=context,
     )
-    rows = rows_of(chunks, context)
-    return rows.limited(max_rows=options.limit) if options.limit else rows
+    return rows_of(chunks, context, on_end).limited(max_rows=options.limit or None)
 
 
 def _say_notices(stream: FrameStream) -> None:
