@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from .context import CallContext
 from .executor import WorkerPool
 from .host import Headwater
 from .models import CallResourceResponse, CheckHealthResult, QueryDataResponse, User
+from .query_options import QueryOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,30 +37,35 @@ class AsyncHeadwater:
         self.headwater = headwater if headwater is not None else Headwater(**options)
         self._workers = WorkerPool("headwater-async")
 
-    async def query(self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any) -> Frame:
+    async def query(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
+    ) -> Frame:
         """See `Headwater.query`."""
-        with _context(options) as context:
-            return await self._run(
-                context, lambda: self.headwater.query(data_source, query, context=context, **options)
-            )
+        with self._own_context(options.get("context")) as context:
+            options["context"] = context
+            return await self._run(context, lambda: self.headwater.query(data_source, query, **options))
 
     async def query_frames(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> list[Frame]:
         """See `Headwater.query_frames`."""
-        with _context(options) as context:
+        with self._own_context(options.get("context")) as context:
+            options["context"] = context
             return await self._run(
-                context, lambda: self.headwater.query_frames(data_source, query, context=context, **options)
+                context, lambda: self.headwater.query_frames(data_source, query, **options)
             )
 
     @asynccontextmanager
     async def stream(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Any
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> AsyncIterator[AsyncFrameStream]:
         """`async with headwater.stream(…) as stream: async for batch in stream: …`."""
-        with _context(options) as context:
+        with self._own_context(options.get("context")) as context:
+            options["context"] = context
             stream = await self._run(
-                context, lambda: self.headwater.stream(data_source, query, context=context, **options)
+                context,
+                lambda: self.headwater.stream(data_source, query, **options),
+                unclaimed=lambda stream: stream.close(),
             )
             try:
                 yield AsyncFrameStream(self, stream, context)
@@ -69,22 +76,31 @@ class AsyncHeadwater:
         self, request: Mapping[str, Any], context: CallContext | None = None, *, user: User | None = None
     ) -> QueryDataResponse:
         """See `Headwater.query_data`."""
-        limits = self.headwater.limits
-        with context or CallContext(timeout=limits.timeout, limits=limits) as call:
+        with self._own_context(context) as call:
             return await self._run(call, lambda: self.headwater.query_data(request, call, user=user))
 
-    async def check_health(self, data_source: str, **options: Any) -> CheckHealthResult:
+    async def check_health(
+        self,
+        data_source: str,
+        *,
+        timeout: float | None = 30.0,  # noqa: ASYNC109 the call's deadline, which the data source sees
+        context: CallContext | None = None,
+        user: User | None = None,
+    ) -> CheckHealthResult:
         """See `Headwater.check_health`."""
-        with CallContext() as context:
-            return await self._run(context, lambda: self.headwater.check_health(data_source, **options))
-
-    async def call_resource(self, data_source: str, path: str, **options: Any) -> CallResourceResponse:
-        """See `Headwater.call_resource`."""
-        given: CallContext | None = options.pop("context", None)
-        limits = self.headwater.limits
-        with given or CallContext(timeout=limits.timeout, limits=limits) as context:
+        with self._own_context(context) as call:
             return await self._run(
-                context, lambda: self.headwater.call_resource(data_source, path, context=context, **options)
+                call,
+                lambda: self.headwater.check_health(data_source, timeout=timeout, context=call, user=user),
+            )
+
+    async def call_resource(
+        self, data_source: str, path: str, *, context: CallContext | None = None, **options: Any
+    ) -> CallResourceResponse:
+        """See `Headwater.call_resource`."""
+        with self._own_context(context) as call:
+            return await self._run(
+                call, lambda: self.headwater.call_resource(data_source, path, context=call, **options)
             )
 
     async def close(self) -> None:
@@ -100,13 +116,28 @@ class AsyncHeadwater:
     ) -> None:
         await self.close()
 
-    async def _run(self, context: CallContext, call: Callable[[], R]) -> R:
-        """Run `call` in a thread. A cancelled task cancels `context`, in another thread: it may block."""
+    def _own_context(self, given: CallContext | None) -> CallContext:
+        """A context of the call's own, so that a cancelled task ends this call and no other."""
+        return CallContext() if given is None else given.child()
+
+    async def _run(
+        self,
+        context: CallContext,
+        call: Callable[[], R],
+        *,
+        unclaimed: Callable[[R], object] | None = None,
+    ) -> R:
+        """Run `call` in a thread. A cancelled task cancels `context`, in another thread: that may block.
+
+        `unclaimed` frees a result that comes after the task was cancelled.
+        """
         future = self._workers.submit(contextvars.copy_context().run, call)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            self._workers.submit(context.cancel)
+            if unclaimed is not None:
+                future.add_done_callback(lambda done: _free(done, unclaimed))
+            context.cancel_in(self._workers.submit)
             raise
 
 
@@ -133,9 +164,6 @@ class AsyncFrameStream:
         return batch
 
 
-def _context(options: dict[str, Any]) -> CallContext:
-    """A context of the call's own, so that a cancelled task ends this call and no other."""
-    given: CallContext | None = options.pop("context", None)
-    if given is not None:
-        return given.child()
-    return CallContext(on_progress=options.pop("on_progress", None))
+def _free(done: Future[R], free: Callable[[R], object]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        free(done.result())

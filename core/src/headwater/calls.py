@@ -6,10 +6,9 @@ import contextvars
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import wait as wait_for
+from concurrent.futures import CancelledError, Future
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .errors import DeadlineExceededError
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallRunner"]
 
+_SOON = 0.005  # seconds; answers that come sooner need no watch for the end of their call
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -64,19 +64,23 @@ class CallRunner:
         Raises what the future raises; after abandoning the worker DeadlineExceededError, or
         QueryCanceledError if the caller cancelled. An interrupted thread (Ctrl-C) cancels the call.
         """
-        woken = threading.Event()
-        future.add_done_callback(lambda _: woken.set())
         try:
-            with context.on_cancel(woken.set):
-                woken.wait()
-            if not future.done():
-                wait_for([future], timeout=self._grace)
+            if not _done(future, _SOON):
+                self._wait_for_end(future, context)
         except BaseException:
             context.cancel_in(self._workers.submit)
             raise
         if not future.done():
             self._abandon(context, plugin_context)
         return future.result()
+
+    def _wait_for_end(self, future: Future[Any], context: CallContext) -> None:
+        """Until the future is done, or `grace` seconds after the call is over."""
+        woken = threading.Event()
+        future.add_done_callback(lambda _: woken.set())
+        with context.on_cancel(woken.set):
+            woken.wait()
+        _done(future, self._grace)
 
     def _abandon(self, context: CallContext, plugin_context: PluginContext) -> None:
         with self._lock:
@@ -94,3 +98,14 @@ class CallRunner:
             f"Plugin {plugin_context.plugin_id!r} did not return within {self._grace:g} s after the end of "
             "the call; its data source will be rebuilt."
         )
+
+
+def _done(future: Future[Any], seconds: float) -> bool:
+    """Whether the future is done within `seconds`."""
+    try:
+        future.exception(timeout=seconds)
+    except TimeoutError:
+        return future.done()
+    except CancelledError:
+        return True
+    return True

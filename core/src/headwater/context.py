@@ -102,7 +102,6 @@ class CallContext:
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._registrations: dict[CancelRegistration, None] = {}
-        self._canceled = threading.Event()
         self._reason: HeadwaterError | None = None
         self._alarm: Alarm | None = None
         self._parent_registration: CancelRegistration | None = None
@@ -123,7 +122,7 @@ class CallContext:
     @property
     def cancelled(self) -> bool:
         """Whether the call was cancelled or its deadline has passed."""
-        if self._canceled.is_set():
+        if self._reason is not None:
             return True
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self._end_in(_in_thread, _deadline_passed())
@@ -143,10 +142,10 @@ class CallContext:
         if self.cancelled and self._reason is not None:
             raise self._reason.fresh()
 
-    def explain(self, error: BaseException) -> HeadwaterError:
+    def explain(self, error: BaseException, **logged: Any) -> HeadwaterError:
         """What to say of `error`: that the call is over, if it is, whatever a driver made of that.
 
-        Otherwise as `headwater.errors.describe`; what that keeps to itself is logged here.
+        Otherwise as `headwater.errors.describe`; what that keeps to itself is logged here, with `logged`.
         """
         reason = self.cancel_reason
         if reason is not None:
@@ -154,13 +153,14 @@ class CallContext:
             ended.__cause__ = error
             return ended
         if not isinstance(error, HeadwaterError):
-            self.logger.error("A plugin raised an unexpected error.", exc_info=error)
+            self.logger.error("A plugin raised an unexpected error.", exc_info=error, **logged)
         return describe(error)
 
     def wait(self, seconds: float) -> None:
         """Sleep up to `seconds`; raises as `check` does as soon as the call is over."""
-        left = self.remaining()
-        self._canceled.wait(seconds if left is None else min(seconds, left))
+        ended = threading.Event()
+        with self.on_cancel(ended.set):
+            ended.wait(seconds)
         self.check()
 
     def cancel(self, reason: str = _CANCELLED) -> None:
@@ -238,7 +238,7 @@ class CallContext:
         self.close()
 
     def __repr__(self) -> str:
-        state = "cancelled" if self._canceled.is_set() else "active"
+        state = "cancelled" if self._reason is not None else "active"
         return f"<CallContext {self.request_id} {state}>"
 
     def _expire(self) -> None:
@@ -258,10 +258,9 @@ class CallContext:
     def _end(self, reason: HeadwaterError) -> list[CancelRegistration]:
         """Mark the call as over; the callbacks that are to run, none if it was over before."""
         with self._lock:
-            if self._canceled.is_set():
+            if self._reason is not None:
                 return []
             self._reason = reason
-            self._canceled.set()
             registrations, self._registrations = list(self._registrations), {}
             alarm, self._alarm = self._alarm, None
         if alarm is not None:
@@ -286,7 +285,7 @@ class CallContext:
     def _add(self, registration: CancelRegistration, *, alarm: bool) -> bool:
         """False if the call is over already. `alarm` has the watchdog end the call at its deadline."""
         with self._lock:
-            if self._canceled.is_set():
+            if self._reason is not None:
                 return False
             self._registrations[registration] = None
             if alarm and self._alarm is None and self.deadline is not None:

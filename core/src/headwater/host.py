@@ -25,7 +25,7 @@ from .datasources import (
 from .discovery import PluginRecord, discover, load_all
 from .errors import DeadlineExceededError, FrameError, LimitExceededError, ValidationError
 from .executor import WorkerPool
-from .installed import InstalledRegistry
+from .installed import registry_of
 from .logs import get_logger
 from .metric_request import DataSourceRef, MetricQuery, parse_metric_request
 from .middleware import LoggingMiddleware
@@ -89,7 +89,7 @@ class Headwater:
         self.plugins: list[PluginRecord] = []
         if registry is None:
             self.plugins = discover(allow=allow_plugins, block=block_plugins)
-            registry = InstalledRegistry(self.plugins, (LoggingMiddleware(), *middlewares))
+            registry = registry_of(self.plugins, (LoggingMiddleware(), *middlewares))
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
         self.plugin_contexts = PluginContextProvider(

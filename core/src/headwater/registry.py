@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import Protocol
 
 from .errors import HeadwaterError, PluginAlreadyRegisteredError, PluginNotRegisteredError
+from .logs import get_logger
 from .plugin import Plugin
 
 __all__ = ["InMemoryRegistry", "Registry"]
@@ -56,15 +58,27 @@ class InMemoryRegistry:
     def _ask_for_aliases(self) -> None:
         with self._lock:
             unasked, self._unasked = self._unasked, {}
+        claims: dict[str, list[str]] = defaultdict(list)
         for plugin in unasked.values():
             try:
                 aliases = plugin.info.alias_ids
             except HeadwaterError:
                 continue
-            with self._lock:
-                for alias in aliases:
-                    if alias not in self._plugins:
-                        self._aliases.setdefault(alias, plugin.plugin_id)
+            for alias in aliases:
+                claims[alias].append(plugin.plugin_id)
+        for alias, claimants in claims.items():
+            self._learn_alias(alias, claimants)
+
+    def _learn_alias(self, alias: str, claimants: list[str]) -> None:
+        """The order of registration must not choose between several claimants: then none gets it."""
+        if len(claimants) > 1:
+            get_logger("headwater.registry").warning(
+                "Several plugins claim an alias; it names none of them.", alias=alias, plugins=claimants
+            )
+            return
+        with self._lock:
+            if alias not in self._plugins:
+                self._aliases.setdefault(alias, claimants[0])
 
     def plugins(self) -> list[Plugin]:
         with self._lock:
@@ -73,15 +87,13 @@ class InMemoryRegistry:
     def add(self, plugin: Plugin, aliases: tuple[str, ...] = ()) -> None:
         with self._lock:
             for name in (plugin.plugin_id, *aliases):
-                self._refuse_taken(name, plugin.plugin_id)
+                holder = name if name in self._plugins else self._aliases.get(name)
+                if holder is not None:
+                    raise PluginAlreadyRegisteredError(
+                        f"Plugin id {name!r} of {plugin.plugin_id!r} is already taken by plugin {holder!r}."
+                    )
             self._plugins[plugin.plugin_id] = self._unasked[plugin.plugin_id] = plugin
             self._aliases.update(dict.fromkeys(aliases, plugin.plugin_id))
-
-    def add_alias(self, alias: str, plugin_id: str) -> None:
-        """Another name for a registered plugin. Raises PluginAlreadyRegisteredError if it is taken."""
-        with self._lock:
-            self._refuse_taken(alias, plugin_id)
-            self._aliases[alias] = plugin_id
 
     def remove(self, plugin_id: str) -> None:
         with self._lock:
@@ -89,13 +101,6 @@ class InMemoryRegistry:
                 raise PluginNotRegisteredError(f"Plugin {plugin_id!r} is not registered.")
             self._unasked.pop(plugin_id, None)
             self._aliases = {alias: held for alias, held in self._aliases.items() if held != plugin_id}
-
-    def _refuse_taken(self, name: str, plugin_id: str) -> None:
-        holder = name if name in self._plugins else self._aliases.get(name)
-        if holder is not None:
-            raise PluginAlreadyRegisteredError(
-                f"Plugin id {name!r} of {plugin_id!r} is already taken by plugin {holder!r}."
-            )
 
 
 def not_registered(plugin_id: str) -> PluginNotRegisteredError:

@@ -1,15 +1,20 @@
-"""One task per query, each outcome isolated."""
+"""One task per query, each outcome isolated; and a bound on what runs in one data source at a time."""
 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import TypeVar
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from headwater.executor import WorkerPool
 
-__all__ = ["run_side_by_side"]
+if TYPE_CHECKING:
+    from headwater.context import CallContext
+
+__all__ = ["Places", "run_side_by_side"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,20 +25,57 @@ def run_side_by_side(
 ) -> list[R]:
     """`[function(item) for item in items]`, up to `at_most` at a time, in the order of `items`.
 
-    The calling thread takes the first share itself, so a single item costs no hand-over. `function`
-    must not raise. Context variables are carried over.
+    The calling thread works, too, so a single item costs no hand-over. `function` must not raise. Context
+    variables are carried over.
     """
-    shares = max(1, min(at_most, len(items)))
+    if len(items) == 1:
+        return [function(items[0])]
+    left = deque(range(len(items)))
     results: dict[int, R] = {}
 
-    def run_share(first: int) -> None:
-        for index in range(first, len(items), shares):
+    def work() -> None:
+        while True:
+            try:
+                index = left.popleft()
+            except IndexError:
+                return
             results[index] = function(items[index])
 
-    waiting: list[Future[None]] = [
-        pool.submit(contextvars.copy_context().run, run_share, first) for first in range(1, shares)
-    ]
-    run_share(0)
+    others = min(at_most, len(items)) - 1
+    waiting = [pool.submit(contextvars.copy_context().run, work) for _ in range(others)]
+    work()
     for future in waiting:
         future.result()
     return [results[index] for index in range(len(items))]
+
+
+class Places:
+    """Bounds how many queries run in one data source, to `context.limits.max_concurrent_queries`."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._taken = 0
+
+    @contextmanager
+    def take(self, context: CallContext) -> Iterator[None]:
+        """Wait for a place and hold it. Raises as `context.check` if the call ends before one is free."""
+        limit = max(1, context.limits.max_concurrent_queries)
+        with self._condition:
+            if self._taken >= limit:
+                self._wait(limit, context)
+            self._taken += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._taken -= 1
+                self._condition.notify()
+
+    def _wait(self, limit: int, context: CallContext) -> None:
+        with context.on_cancel(self._wake):
+            self._condition.wait_for(lambda: self._taken < limit or context.cancelled)
+        context.check()
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._condition.notify_all()

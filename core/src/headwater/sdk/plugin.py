@@ -5,14 +5,12 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 from headwater.context import CallContext
 from headwater.errors import (
-    HeadwaterError,
-    LimitExceededError,
+    PluginRequestFailedError,
     PluginUnavailableError,
     ValidationError,
     describe,
@@ -20,6 +18,7 @@ from headwater.errors import (
 from headwater.executor import WorkerPool
 from headwater.hookspecs import hookimpl
 from headwater.instances import InstanceManager
+from headwater.logs import get_logger
 from headwater.models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -34,7 +33,7 @@ from headwater.models import (
     QueryDataResponse,
 )
 
-from .concurrency import run_side_by_side
+from .concurrency import Places, run_side_by_side
 from .data_source import DataSource, Query
 from .resources import dispatch, routes_of
 from .results import chunks_of, frames_of
@@ -43,6 +42,8 @@ from .schema import json_schema, parse, secret_keys
 __all__ = ["DataSourcePlugin"]
 
 _QUERIES_SIDE_BY_SIDE = 10
+# Anything else that a query raises is its outcome: SystemExit, and panics of compiled drivers, included.
+_NOT_THE_QUERYS = (KeyboardInterrupt, GeneratorExit)
 
 
 class DataSourcePlugin:
@@ -122,9 +123,12 @@ class DataSourcePlugin:
         try:
             with self._instances.use(request.plugin_context) as served:
                 return served.data_source.check_health(context)
-        except HeadwaterError as error:
+        except Exception as error:
             context.check()
-            return CheckHealthResult.failed(str(error))
+            told = describe(error)
+            if isinstance(told, PluginRequestFailedError):
+                raise
+            return CheckHealthResult.failed(str(told))
 
     @hookimpl
     def call_resource(
@@ -135,8 +139,10 @@ class DataSourcePlugin:
 
     @hookimpl
     def stop_plugin(self) -> None:
-        self._instances.stop()
-        self._workers.close()
+        try:
+            self._instances.stop()
+        finally:
+            self._workers.close()
 
     # --- for the host ------------------------------------------------------------------------------
 
@@ -155,7 +161,8 @@ class DataSourcePlugin:
             path="jsonData",
             secrets=instance.decrypted_secure_json_data,
         )
-        return self._data_source_class()(settings, instance, _logger(self.id, instance.uid))
+        logger = get_logger("headwater.plugin", plugin=self.id, data_source=instance.uid)
+        return self._data_source_class()(settings, instance, logger)
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -173,79 +180,40 @@ class DataSourcePlugin:
 
     def _answer(self, served: _Served, query: DataQuery, *, context: CallContext) -> DataResponse | None:
         try:
-            with served.turn(context):
+            with served.places.take(context):
                 result = served.data_source.query(self._parse_query(query), context)
                 frames = frames_of(result, query, context)
             return None if frames is None else DataResponse(frames)
-        except Exception as error:
-            return DataResponse.from_error(self._explain(error, query, context))
+        except _NOT_THE_QUERYS:
+            raise
+        except BaseException as error:
+            return DataResponse.from_error(context.explain(error, ref_id=query.ref_id))
 
     def _stream(self, request: QueryDataRequest, context: CallContext) -> Iterator[QueryChunk]:
         live = self._instances.acquire(request.plugin_context)
         try:
             for query in request.queries:
                 try:
-                    with live.instance.turn(context):
+                    with live.instance.places.take(context):
                         result = live.instance.data_source.query(self._parse_query(query), context)
                         yield from chunks_of(result, query, context)
-                except Exception as error:
-                    yield QueryChunk(query.ref_id, error=self._explain(error, query, context))
+                except _NOT_THE_QUERYS:
+                    raise
+                except BaseException as error:
+                    yield QueryChunk(query.ref_id, error=context.explain(error, ref_id=query.ref_id))
         finally:
             self._instances.release(live)
 
-    def _explain(self, error: Exception, query: DataQuery, context: CallContext) -> HeadwaterError:
-        """What to say of `error`: a cancelled call is cancelled, whatever the driver made of it."""
-        reason = context.cancel_reason
-        if isinstance(reason, HeadwaterError):
-            ended = type(reason)(str(reason))
-            ended.__cause__ = error
-            return ended
-        if not isinstance(error, HeadwaterError):
-            context.logger.error("A query failed in its plugin.", ref_id=query.ref_id, exc_info=error)
-        return describe(error)
-
 
 class _Served:
-    """A data source and the gate that bounds its concurrent queries."""
+    """A data source and the places for its concurrent queries."""
 
     def __init__(self, data_source: DataSource[Any, Any]) -> None:
         self.data_source = data_source
-        self._condition = threading.Condition()
-        self._running = 0
-
-    @contextmanager
-    def turn(self, context: CallContext) -> Iterator[None]:
-        """Wait for one of the data source's places. Raises when the call ends before one is free."""
-        limit = context.limits.max_concurrent_queries
-        with self._condition:
-            if self._running >= limit:
-                self._wait_for_place(limit, context)
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._running -= 1
-                self._condition.notify()
-
-    def _wait_for_place(self, limit: int, context: CallContext) -> None:
-        with context.on_cancel(self._wake):
-            free = self._condition.wait_for(
-                lambda: self._running < limit or context.cancelled, context.remaining()
-            )
-        context.check()
-        if not free:
-            raise LimitExceededError(f"The data source already runs {limit} queries; try again later.")
-
-    def _wake(self) -> None:
-        with self._condition:
-            self._condition.notify_all()
+        self.places = Places()
 
     def close(self) -> None:
-        try:
-            self.data_source.close()
-        except Exception:
-            _logger("sdk", "").warning("Closing a data source failed.", exc_info=True)
+        self.data_source.close()
 
 
 def _import_class(target: type[DataSource[Any, Any]] | str, plugin_id: str) -> type[DataSource[Any, Any]]:
@@ -254,15 +222,9 @@ def _import_class(target: type[DataSource[Any, Any]] | str, plugin_id: str) -> t
     module, _, name = target.partition(":")
     try:
         found: type[DataSource[Any, Any]] = getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        missing = f" (missing module {error.name!r})" if error.name else ""
+    except (ImportError, AttributeError) as error:
+        missing = f" (missing {error.name!r})" if error.name else ""
         raise PluginUnavailableError(
             f"Plugin {plugin_id!r} cannot load its data source{missing}; reinstall its distribution."
         ) from error
     return found
-
-
-def _logger(plugin_id: str, uid: str) -> Any:
-    import structlog
-
-    return structlog.get_logger("headwater.plugin").bind(plugin=plugin_id, data_source=uid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -84,6 +85,7 @@ def resource(pattern: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[
     return mark
 
 
+@cache
 def routes_of(data_source: type) -> tuple[Route, ...]:
     """The routes of a DataSource class, the ones without parameters first."""
     routes = [
@@ -145,5 +147,13 @@ def _responses(result: Any) -> Iterator[CallResourceResponse]:
 
 def json_response(value: Any, status: int = 200) -> CallResourceResponse:
     """A JSON answer. Dates, decimals and other values JSON lacks are written as text."""
-    body = json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        text = _to_json(value)
+    except ValueError:  # JSON has no NaN and no infinity
+        text = _to_json(json.loads(json.dumps(value, default=str), parse_constant=str))
+    body = text.encode("utf-8", "replace")
     return CallResourceResponse(status, {"Content-Type": ("application/json",)}, body)
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from headwater.context import CallContext
+from headwater.context import CallContext, QueryLimits
 from headwater.errors import PluginRequestFailedError
 from headwater.models import DataQuery, QueryChunk
 
@@ -18,18 +18,18 @@ __all__ = ["chunks_of", "frames_of"]
 
 
 def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Frame, ...] | None:
-    """All frames of `result`, streams collected within `context.limits`; None if the query was skipped."""
+    """All frames of `result`, together within `context.limits`; None if the query was skipped."""
     from headwater.frames import FrameStream
 
     if result is None:
         return None
+    limits = context.limits
     if isinstance(result, FrameStream):
-        limits = context.limits
         with result, context.on_cancel(result.cancel):
             frame = result.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         context.check()
         return (_named(frame, query),)
-    return tuple(_named(_limited(frame, context), query) for frame in _frames(result))
+    return tuple(_within(limits, (_named(frame, query) for frame in _frames(result))))
 
 
 def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
@@ -59,14 +59,18 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
         yield rows()
 
 
-def _limited(frame: Frame, context: CallContext) -> Frame:
+def _within(limits: QueryLimits, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The first `frames`, as many as the limits allow together; the last of them may be cut, and says so."""
     from headwater.frames import FrameStream
 
-    max_rows, max_bytes = context.limits.max_rows, context.limits.max_bytes
-    within_rows = max_rows is None or frame.num_rows <= max_rows
-    if within_rows and (max_bytes is None or frame.nbytes <= max_bytes):
-        return frame
-    return FrameStream.from_frame(frame).collect(max_rows=max_rows, max_bytes=max_bytes)
+    rows, size = limits.max_rows, limits.max_bytes
+    for frame in frames:
+        if (rows is not None and frame.num_rows > rows) or (size is not None and frame.nbytes > size):
+            yield FrameStream.from_frame(frame).collect(rows, size)
+            return
+        yield frame
+        rows = None if rows is None else rows - frame.num_rows
+        size = None if size is None else size - frame.nbytes
 
 
 def _frames(result: Any) -> Iterable[Frame]:

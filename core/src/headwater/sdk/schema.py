@@ -7,6 +7,7 @@ JSON Schema shown to users is derived from it. JSON `null` means the default, as
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,6 +78,8 @@ def parse(
     """
     if not isinstance(data, Mapping):
         raise ValidationError(f"expected an object, got {_kind(data)}", path=path)
+    if not all(isinstance(key, str) for key in data):
+        raise ValidationError("the keys of an object must be text", path=path)
     values: dict[str, Any] = dict(injected or {})
     known: set[str] = set()
     for spec in _specs(model):
@@ -93,7 +96,8 @@ def parse(
     try:
         return model(**values)
     except ValueError as error:
-        raise ValidationError(str(error), path=path) from error
+        # Validators of attrs append the attribute and the value to their message.
+        raise ValidationError(str(error.args[0] if error.args else error), path=path) from error
 
 
 def secret_keys(model: type) -> tuple[str, ...]:
@@ -135,7 +139,7 @@ class _FieldSpec:
 
     def __init__(self, attribute: attrs.Attribute[Any], annotation: Any) -> None:
         meta = attribute.metadata
-        self.attribute = attribute.name
+        self.attribute = attribute.alias or attribute.name
         self.type = annotation
         self.keys = (meta.get("key") or _camel_case(attribute.name), *meta.get("aliases", ()))
         self.prefix: str | None = meta.get("prefix")
@@ -145,22 +149,25 @@ class _FieldSpec:
         self.minimum: float | None = meta.get("minimum")
         self.maximum: float | None = meta.get("maximum")
         self.doc: str = meta.get("doc", "")
-        self._default = attribute.default
+        self._default: Any = attribute.default
 
     @property
     def required(self) -> bool:
         return self._default is attrs.NOTHING
 
     def default(self) -> Any:
+        """The default, None if it depends on the instance."""
         factory = getattr(self._default, "factory", None)
-        return factory() if factory is not None else self._default
+        if factory is None:
+            return self._default
+        return None if self._default.takes_self else factory()
 
     def read(self, values: dict[str, Any], data: Mapping[str, Any], path: str) -> None:
         if self.prefix is not None:
             values[self.attribute] = {
                 key[len(self.prefix) :]: _convert(data[key], str, _join(path, key), self.lenient)
                 for key in data
-                if key.startswith(self.prefix)
+                if key.startswith(self.prefix) and data[key] is not None
             }
             return
         for key in self.keys:
@@ -186,9 +193,9 @@ class _FieldSpec:
     def _in_range(self, value: Any, path: str) -> Any:
         if isinstance(value, int | float):
             if self.minimum is not None and value < self.minimum:
-                raise ValidationError(f"must be at least {self.minimum:g}, got {value:g}", path=path)
+                raise ValidationError(f"must be at least {self.minimum}, got {value}", path=path)
             if self.maximum is not None and value > self.maximum:
-                raise ValidationError(f"must be at most {self.maximum:g}, got {value:g}", path=path)
+                raise ValidationError(f"must be at most {self.maximum}, got {value}", path=path)
         return value
 
 
@@ -199,7 +206,9 @@ def _specs(model: Any) -> tuple[_FieldSpec, ...]:
 @cache
 def _cached_specs(model: Any) -> tuple[_FieldSpec, ...]:
     hints = typing.get_type_hints(model)
-    return tuple(_FieldSpec(attribute, hints[attribute.name]) for attribute in attrs.fields(model))
+    return tuple(
+        _FieldSpec(attribute, hints[attribute.name]) for attribute in attrs.fields(model) if attribute.init
+    )
 
 
 def _refuse_unknown(model: type, data: Mapping[str, Any], known: set[str], path: str) -> None:
@@ -255,11 +264,18 @@ def _as_number(value: Any, wanted: type, lenient: bool) -> int | float | None:
             value = float(value) if wanted is float else int(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         return None
     if wanted is float:
         return float(value)
-    return int(value) if float(value).is_integer() else None
+    return int(value) if isinstance(value, int) or value.is_integer() else None
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the range of floats
+        return False
 
 
 def _convert_union(value: Any, members: tuple[Any, ...], path: str, lenient: bool) -> Any:
@@ -323,7 +339,7 @@ def _is_json(value: Any) -> bool:
 
 
 def _camel_case(name: str) -> str:
-    first, *rest = name.rstrip("_").split("_")
+    first, *rest = name.strip("_").split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 
 from attrs import frozen
 
@@ -12,6 +13,7 @@ from headwater.errors import QueryError
 
 __all__ = ["Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"]
 
+_BLOCK_MARK = re.compile(r"/\*|\*/")
 _HEREDOC = re.compile(r"\$[A-Za-z_0-9]*\$")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -49,15 +51,17 @@ class Dialect:
 
 def scan(sql: str, dialect: Dialect) -> Iterator[Span]:
     """The spans of `sql` in order, without gaps. An unclosed quote or comment reaches to the end."""
+    opening = _patterns(dialect).opening
     position = code_start = 0
-    while position < len(sql):
-        end, kind = _region(sql, position, dialect)
-        if end == position:
-            position += 1
+    while match := opening.search(sql, position):
+        start = match.start()
+        end, kind = _region(sql, start, dialect)
+        if end == start:
+            position = start + 1
             continue
-        if code_start < position:
-            yield Span(SpanKind.CODE, code_start, position)
-        yield Span(kind, position, end)
+        if code_start < start:
+            yield Span(SpanKind.CODE, code_start, start)
+        yield Span(kind, start, end)
         position = code_start = end
     if code_start < len(sql):
         yield Span(SpanKind.CODE, code_start, len(sql))
@@ -79,7 +83,8 @@ def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str]
     expected = [_CLOSING[sql[opening]]]
     arguments: list[str] = []
     start = position = opening + 1
-    while position < len(sql):
+    while match := _patterns(dialect).structure.search(sql, position):
+        position = match.start()
         end, _ = _region(sql, position, dialect)
         if end > position:
             position = end
@@ -117,33 +122,43 @@ def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:
 
 
 def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
-    quote = sql[position]
-    position += 1
-    while position < len(sql):
-        if sql[position] == "\\" and dialect.backslash_escapes and quote != "`":
-            position += 2
-        elif sql[position] != quote:
-            position += 1
-        elif sql.startswith(quote, position + 1):
-            position += 2
-        else:
-            return position + 1
-    return len(sql)
+    match = _quoted(sql[position], dialect.backslash_escapes).match(sql, position + 1)
+    return match.end() if match else len(sql)
 
 
 def _block_comment_end(sql: str, position: int, nested: bool) -> int:
-    depth = 1
-    position += 2
-    while depth and position < len(sql):
-        if sql.startswith("*/", position):
-            depth -= 1
-            position += 2
-        elif nested and sql.startswith("/*", position):
-            depth += 1
-            position += 2
+    depth = 0
+    for mark in _BLOCK_MARK.finditer(sql, position):
+        if mark[0] == "/*":
+            depth = depth + 1 if nested else 1
         else:
-            position += 1
-    return min(position, len(sql))
+            depth -= 1
+        if depth == 0:
+            return mark.end()
+    return len(sql)
+
+
+@frozen
+class _Patterns:
+    """Where a region may start, and what else counts inside brackets."""
+
+    opening: re.Pattern[str]
+    structure: re.Pattern[str]
+
+
+@cache
+def _patterns(dialect: Dialect) -> _Patterns:
+    opening = "|".join([*map(re.escape, dialect.quotes), r"/\*", "--", "#", r"\$"])
+    return _Patterns(re.compile(opening), re.compile(rf"{opening}|[\[\]{{}}(),]"))
+
+
+@cache
+def _quoted(quote: str, backslash_escapes: bool) -> re.Pattern[str]:
+    """The rest of a quoted region, closing quote included; a doubled quote does not close it."""
+    quote = re.escape(quote)
+    if backslash_escapes and quote != "`":
+        return re.compile(rf"(?:[^\\{quote}]++|\\.?|{quote}{quote})*+{quote}?", re.DOTALL)
+    return re.compile(rf"(?:[^{quote}]++|{quote}{quote})*+{quote}?")
 
 
 def _dash_is_comment(sql: str, position: int, dialect: Dialect) -> bool:
