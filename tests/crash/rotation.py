@@ -59,6 +59,7 @@ def read(url: str, keys: str, stop: Event, results: Any, threads: int) -> None:
         password = service.decrypt(data_source)["password"].reveal()
         if password != f"{uid}:{data_source.json_data['n']}":
             raise AssertionError(f"{uid} is mixed up")
+        time.sleep(0.001)  # leaves the processor to those who write
 
     _run(url, keys, stop, results, threads, once)
 

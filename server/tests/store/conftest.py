@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from servers.mariadb import start_mariadb
+from servers.mysql import start_mysql
 from servers.mysql_family import DatabaseServer
 from servers.postgresql import PostgresServer, start_postgresql
 
@@ -26,6 +27,12 @@ def mariadb() -> Iterator[DatabaseServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[DatabaseServer]:
+    with start_mysql() as server:
+        yield server
+
+
 @pytest.fixture
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
     """Makes an empty database of the given kind and returns its URL."""
@@ -37,14 +44,14 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
         if kind == "postgresql":
             server: PostgresServer = request.getfixturevalue("postgresql")
             return server.new_database(name)
-        maria: DatabaseServer = request.getfixturevalue("mariadb")
-        maria.execute(f"CREATE DATABASE {name}")
-        return f"mysql://{maria.user}:{quote(maria.password)}@{maria.address}/{name}"
+        database: DatabaseServer = request.getfixturevalue(kind)
+        database.execute(f"CREATE DATABASE {name}")
+        return f"mysql://{database.user}:{quote(database.password)}@{database.address}/{name}"
 
     return make
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", pytest.param("mysql", marks=pytest.mark.slow)])
 def store_url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
     """An empty database, once of each kind."""
     return new_url(request.param)
