@@ -1,0 +1,184 @@
+"""Real servers behind the host: answers, and what happens at the server when a client leaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headwater import Headwater
+from headwater_server.http import create_app
+from servers.clickhouse import ClickHouseServer, start_clickhouse
+from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
+from servers.mariadb import start_mariadb
+from servers.mysql_family import DatabaseServer
+from servers.prometheus import PrometheusServer, start_prometheus
+
+FORMS = ["application/json", "text/jsonl", "application/vnd.apache.arrow.stream"]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[RunningHost]:
+    authenticator, admin = admin_authenticator()
+    with Headwater() as headwater:
+        app = create_app(headwater, authenticator=authenticator)
+        with run_host(app, admin) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def mariadb(host: RunningHost) -> Iterator[DatabaseServer]:
+    with start_mariadb() as server:
+        add(
+            host,
+            type="mysql",
+            uid="mariadb",
+            url=server.address,
+            user=server.user,
+            database=server.database,
+            secureJsonData={"password": server.password},
+        )
+        yield server
+
+
+@pytest.fixture(scope="module")
+def clickhouse(host: RunningHost) -> Iterator[ClickHouseServer]:
+    with start_clickhouse() as server:
+        add(host, type="clickhouse", uid="clickhouse", url=server.url)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def prometheus(host: RunningHost) -> Iterator[PrometheusServer]:
+    with start_prometheus() as server:
+        add(host, type="prometheus", uid="prometheus", url=server.url)
+        yield server
+
+
+def add(host: RunningHost, **body: Any) -> None:
+    with host.client() as client:
+        answer = client.post("/api/datasources", json={"name": body["uid"], **body})
+    assert answer.status_code == 200, answer.text
+
+
+def ask(uid: str, **query: Any) -> dict[str, Any]:
+    queries = [{"refId": "A", "datasource": {"uid": uid}, **query}]
+    return {"from": "now-1h", "to": "now", "queries": queries}
+
+
+def values(host: RunningHost, body: dict[str, Any]) -> list[list[Any]]:
+    with host.client() as client:
+        answer = client.post("/api/ds/query", json=body)
+    assert answer.status_code == 200, answer.text
+    columns: list[list[Any]] = answer.json()["results"]["A"]["frames"][0]["data"]["values"]
+    return columns
+
+
+def leave(host: RunningHost, body: dict[str, Any], accept: str) -> socket.socket:
+    """Send a query and do not wait; closing what is returned is leaving."""
+    content = json.dumps(body).encode()
+    head = [
+        "POST /api/ds/query HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {host.admin}",
+        f"Accept: {accept}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+    ]
+    connection = host.connect()
+    connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + content)
+    return connection
+
+
+def test_mariadb_answers_and_is_well(host: RunningHost, mariadb: DatabaseServer) -> None:
+    sql = "SELECT 7 AS n, 'Zürich' AS city"
+    assert values(host, ask("mariadb", rawSql=sql, format="table")) == [[7], ["Zürich"]]
+    with host.client() as client:
+        assert client.get("/api/datasources/uid/mariadb/health").json()["status"] == "OK"
+
+
+@pytest.mark.parametrize("accept", FORMS)
+def test_a_client_that_leaves_kills_its_query_at_mariadb(
+    host: RunningHost, mariadb: DatabaseServer, accept: str
+) -> None:
+    find = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(77)%'"
+    connection = leave(host, ask("mariadb", rawSql="SELECT SLEEP(77) AS n", format="table"), accept)
+    assert eventually(lambda: mariadb.rows(find))
+    connection.close()
+    assert eventually(lambda: not mariadb.rows(find))
+
+
+def test_clickhouse_answers_and_is_well(host: RunningHost, clickhouse: ClickHouseServer) -> None:
+    sql = "SELECT number AS n, toString(number) AS text FROM numbers(3)"
+    assert values(host, ask("clickhouse", rawSql=sql, format=1)) == [[0, 1, 2], ["0", "1", "2"]]
+    with host.client() as client:
+        assert client.get("/api/datasources/uid/clickhouse/health").json()["status"] == "OK"
+
+
+@pytest.mark.parametrize("accept", FORMS)
+def test_a_client_that_leaves_kills_its_query_at_clickhouse(
+    host: RunningHost, clickhouse: ClickHouseServer, accept: str
+) -> None:
+    find = "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'"
+    sql = "SELECT sleepEachRow(1) AS n FROM numbers(3000) SETTINGS max_block_size = 1"
+    connection = leave(host, ask("clickhouse", rawSql=sql, format=1), accept)
+    assert eventually(lambda: clickhouse.command(find).strip() == "1")
+    connection.close()
+    assert eventually(lambda: clickhouse.command(find).strip() == "0")
+
+
+def test_prometheus_answers_and_is_well(host: RunningHost, prometheus: PrometheusServer) -> None:
+    columns = values(host, ask("prometheus", expr="vector(7)", instant=True))
+    assert columns[1] == [7]
+    with host.client() as client:
+        assert client.get("/api/datasources/uid/prometheus/health").json()["status"] == "OK"
+
+
+@pytest.mark.parametrize("accept", FORMS)
+def test_a_client_that_leaves_ends_its_query_at_prometheus(
+    host: RunningHost, prometheus: PrometheusServer, accept: str
+) -> None:
+    endless = f"sum_over_time(({' + '.join(['vector(time())'] * 10)})[100d:1s])"
+    connection = leave(host, ask("prometheus", expr=endless, instant=True), accept)
+    assert eventually(lambda: prometheus.metric("prometheus_engine_queries") == 1)
+    connection.close()
+    assert eventually(lambda: prometheus.metric("prometheus_engine_queries") == 0)
+
+
+@pytest.mark.parametrize("path", ["../admin/tsdb/snapshot", "..%2f..%2f-/quit", "api/v1/../../-/reload"])
+@pytest.mark.parametrize("prefix", ["uid/prometheus/resources", "proxy/uid/prometheus"])
+def test_no_path_reaches_what_prometheus_does_not_offer_to_plugins(
+    host: RunningHost, prometheus: PrometheusServer, prefix: str, path: str
+) -> None:
+    with host.connect() as connection:
+        connection.sendall(
+            f"POST /api/datasources/{prefix}/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+            f"Authorization: Bearer {host.admin}\r\n\r\n".encode()
+        )
+        status = int(connection.recv(65536).split(b" ")[1])
+    assert status in (400, 404)
+    assert prometheus.metric("prometheus_engine_queries") == 0
+
+
+def test_one_request_may_ask_all_of_them(
+    host: RunningHost, mariadb: DatabaseServer, clickhouse: ClickHouseServer, prometheus: PrometheusServer
+) -> None:
+    parts = {
+        "A": {"datasource": {"uid": "mariadb"}, "rawSql": "SELECT 1 AS n", "format": "table"},
+        "B": {"datasource": {"uid": "clickhouse"}, "rawSql": "SELECT nonsense", "format": 1},
+        "C": {"datasource": {"uid": "prometheus"}, "expr": "vector(1)", "instant": True},
+    }
+    queries = [{"refId": ref_id, **part} for ref_id, part in parts.items()]
+    with host.client() as client:
+        answer = client.post("/api/ds/query", json={"from": "now-1h", "to": "now", "queries": queries})
+    assert answer.status_code == 400
+    results = answer.json()["results"]
+    assert {ref_id: "error" in result for ref_id, result in results.items()} == {
+        "A": False,
+        "B": True,
+        "C": False,
+    }
+    assert results["B"]["errorSource"] == "downstream"
