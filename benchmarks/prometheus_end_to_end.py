@@ -1,7 +1,9 @@
 """PromQL to a labelled table, end to end against a running Prometheus: 2,000 series of 1,000 samples.
 
-Each measurement is a process of its own, so that peak memory is that contender's alone. Peers that are not
-installed (prometheus-api-client, prometheus-pandas) are left out. Needs `tests` on PYTHONPATH.
+Each measurement is a process of its own, so that peak memory is that contender's alone. Imports are
+not
+counted. Peers that are not installed (prometheus-api-client, prometheus-pandas) are left out. Needs `tests` on
+PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -69,9 +71,8 @@ def print_figures(figures: dict[str, list[tuple[float, float]]]) -> None:
     for name, measured in figures.items():
         seconds = [each for each, _ in measured]
         median, peak = statistics.median(seconds), statistics.median(peak for _, peak in measured)
-        print(
-            f"  {name:28}{median:10.2f}{min(seconds):10.2f}{max(seconds):10.2f}{median / first:8.1f}{peak:13.0f}"
-        )
+        shown = "".join(f"{each:10.2f}" for each in (median, min(seconds), max(seconds)))
+        print(f"  {name:28}{shown}{median / first:8.1f}{peak:13.0f}")
 
 
 def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
@@ -85,6 +86,7 @@ def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         host = Headwater(limits=QueryLimits(max_rows=None, max_bytes=None))
         host.add_data_source(name="source", type="prometheus", url=url)
+        host.check_health("source")  # loads the data source's modules
         window = TimeRange.from_epoch_ms(START * 1000, END * 1000)
 
         def call() -> int:

@@ -25,7 +25,8 @@ def clickhouse_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def prometheus_url() -> Iterator[str]:
-    from servers.prometheus import start_prometheus
+    from servers.prometheus import V3, start_prometheus
+    from servers.prometheus_samples import own_metrics
 
-    with start_prometheus() as server:
+    with start_prometheus(V3, openmetrics=own_metrics()) as server:
         yield server.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,32 @@ def openmetrics() -> str:
         ]
     lines.append("# TYPE hostile gauge")
     lines += [f'hostile{{text="{_escape(text)}"}} {n} {START}' for n, text in enumerate(HOSTILE_LABELS)]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def own_metrics() -> str:
+    """What a Prometheus that scrapes itself has after an hour, and half an hour of its future."""
+    now = int(time.time()) // STEP * STEP
+    points = range(-3600 // STEP, 1800 // STEP)
+    where = 'instance="localhost:9090",job="prometheus"'
+    families = {
+        "up": ["up{%s}"],
+        "prometheus_http_requests_total": [
+            'prometheus_http_requests_total{code="200",handler="/metrics",%s}',
+            'prometheus_http_requests_total{code="200",handler="/api/v1/query",%s}',
+        ],
+        "prometheus_http_request_duration_seconds_bucket": [
+            'prometheus_http_request_duration_seconds_bucket{handler="/metrics",le="+Inf",%s}'
+        ],
+    }
+    lines = []
+    for name, series in families.items():
+        lines.append(f"# TYPE {name} gauge")
+        for selector in series:
+            text = selector % where
+            lines += [
+                f"{text} {1 if name == 'up' else 1000 + point} {now + point * STEP}" for point in points
+            ]
     return "\n".join([*lines, "# EOF", ""])
 
 

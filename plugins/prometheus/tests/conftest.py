@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from headwater import Headwater
@@ -13,6 +14,10 @@ from servers import remote_write
 from servers.prometheus import V2, V3, PrometheusServer, start_prometheus
 from servers.prometheus_samples import STEP, Live, Source, SourceMaker, openmetrics, recent_series
 from servers.victoriametrics import VictoriaMetricsServer, start_victoriametrics
+
+# How long an example takes says more about the machine's other work than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

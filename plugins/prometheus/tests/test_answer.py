@@ -14,6 +14,7 @@ from headwater.errors import DownstreamProtocolError, LimitExceededError
 from headwater_prometheus.answer import (
     AnswerReader,
     Histogram,
+    RowLimit,
     SeriesBlock,
     ServerReportError,
     collect,
@@ -164,7 +165,7 @@ def test_a_truncated_answer_is_never_taken_for_a_whole_one(length: int) -> None:
         read(body[: min(length, len(body) - 1)], piece=50)
 
 
-def test_more_samples_than_allowed_are_refused_while_they_arrive() -> None:
+def test_samples_beyond_the_row_limit_are_not_even_read() -> None:
     body = document(matrix([({"n": str(n)}, [(1, 1.0)] * 10) for n in range(100)]))
     arrived = []
 
@@ -173,9 +174,29 @@ def test_more_samples_than_allowed_are_refused_while_they_arrive() -> None:
             arrived.append(start)
             yield body[start : start + 500]
 
-    with pytest.raises(LimitExceededError, match="55 samples"):
-        collect(AnswerReader(chunks(), piece_bytes=400).blocks(), max_samples=55)
+    limit = RowLimit(55)
+    block = collect(limit.apply(AnswerReader(chunks(), piece_bytes=400).blocks()))
+    assert limit.reached
+    assert block.counts == [10, 10, 10, 10, 10, 5]
+    assert len(block.times) == 55
     assert len(arrived) < len(body) // 500
+
+
+@pytest.mark.parametrize(("rows", "reached"), [(20, False), (19, True), (0, True), (None, False)])
+def test_exactly_the_row_limit_is_not_beyond_it(rows: int | None, reached: bool) -> None:
+    block, _ = decode_answer(document(matrix([({}, [(1, 1.0)] * 10), ({"a": "b"}, [(1, 1.0)] * 10)])))
+    limit = RowLimit(rows)
+    kept = collect(limit.apply([block]))
+    assert limit.reached is reached
+    assert kept.num_rows == (20 if rows is None else rows)
+
+
+def test_the_row_limit_counts_histograms() -> None:
+    histogram = {"count": "6", "sum": "4.5"}
+    both = {"metric": {}, "values": [[1, "2"]], "histograms": [[3, histogram], [4, histogram]]}
+    block, _ = decode_answer(document([both, both]))
+    head = block.head(3)
+    assert (head.counts, len(head.histograms), head.num_rows) == ([1, 1], 1, 3)
 
 
 def test_an_answer_that_cannot_be_cut_is_bounded() -> None:

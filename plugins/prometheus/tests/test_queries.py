@@ -276,10 +276,22 @@ def test_one_bad_query_does_not_fail_its_neighbour(source: Source) -> None:
 
 
 @pytest.mark.parametrize("layout", ["long", "wide", "multi"])
-def test_more_rows_than_allowed_are_refused_naming_the_limit(source: Source, layout: str) -> None:
-    with pytest.raises(LimitExceededError, match="row limit"):
-        source.frames({"expr": "requests", "layout": layout}, max_rows=100)
-    with pytest.raises(LimitExceededError, match="limit"):
+def test_more_rows_than_allowed_are_cut_with_a_notice(source: Source, layout: str) -> None:
+    frames = source.frames({"expr": "requests", "layout": layout}, max_rows=300)
+    samples = sum(
+        len(column.drop_null())
+        for frame in frames
+        for column in frame.table.columns
+        if column.type == "double"
+    )
+    assert samples == 300
+    (notice,) = [notice for frame in frames for notice in frame.notices]
+    assert notice.text == "Results have been limited to 300 samples because the row limit was reached"
+
+
+@pytest.mark.parametrize("layout", ["long", "wide", "multi"])
+def test_more_bytes_than_allowed_are_refused_naming_the_limit(source: Source, layout: str) -> None:
+    with pytest.raises(LimitExceededError, match="1000 bytes"):
         source.frames({"expr": "requests", "layout": layout}, max_bytes=1000)
 
 

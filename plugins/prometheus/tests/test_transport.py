@@ -230,8 +230,8 @@ def test_a_gigantic_answer_is_cut_off_by_the_limit_it_names(make_source: SourceM
     with serve(answer(body)) as server:
         with pytest.raises(LimitExceededError, match="response limit of 1000000 bytes"):
             make_source(server.url, json_data={"responseLimit": 1_000_000}).query("up")
-        with pytest.raises(LimitExceededError, match="row limit"):
-            make_source(server.url).query("up")
+        with pytest.raises(LimitExceededError, match="byte limit"):
+            make_source(server.url).query("up", max_rows=None, max_bytes=1_000_000)
 
 
 def test_failing_exemplars_leave_the_query_standing(make_source: SourceMaker) -> None:

@@ -122,9 +122,9 @@ def test_a_configured_proxy_gets_the_whole_url() -> None:
     with (
         serve(answer(b"ok")) as proxy,
         client("http://server.test/x", json_data={"proxyUrl": proxy.url}) as http,
+        http.request("GET", "y") as response,
     ):
-        with http.request("GET", "y") as response:
-            assert response.read() == b"ok"
+        assert response.read() == b"ok"
     assert proxy.requests[0].target == "http://server.test/x/y"
 
 
@@ -230,9 +230,9 @@ def test_a_larger_answer_than_allowed_is_cut_off_after_decoding() -> None:
         serve(bomb) as server,
         client(server.url, json_data={"responseLimit": 1_000_000}) as http,
         http.request("GET") as response,
-        pytest.raises(LimitExceededError, match="1000000 bytes"),
     ):
-        response.read()
+        with pytest.raises(LimitExceededError, match="1000000 bytes"):
+            response.read()
         assert response.bytes_read < 2_000_000
 
 

@@ -10,11 +10,12 @@ another order) is read whole, within `max_buffer` bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from headwater.errors import DownstreamProtocolError, LimitExceededError
 
@@ -99,6 +100,29 @@ class SeriesBlock:
     def empty(cls, *, is_vector: bool = False) -> SeriesBlock:
         return cls([], [], np.empty(0, np.int64), np.empty(0, np.float64), is_vector=is_vector)
 
+    @property
+    def num_rows(self) -> int:
+        return len(self.times) + len(self.histograms)
+
+    def head(self, rows: int) -> SeriesBlock:
+        """The first `rows` samples, and histograms as far as they fit in then; whole series after them go."""
+        counts, left = list[int](), min(rows, len(self.times))
+        for count in self.counts:
+            if left == 0 and count:
+                break
+            counts.append(min(count, left))
+            left -= counts[-1]
+        samples = sum(counts)
+        histograms = [each for each in self.histograms if each.index < len(counts)][: rows - samples]
+        return evolve(
+            self,
+            metrics=self.metrics[: len(counts)],
+            counts=counts,
+            times=self.times[:samples],
+            values=self.values[:samples],
+            histograms=histograms,
+        )
+
 
 @frozen
 class AnswerTail:
@@ -133,9 +157,28 @@ class AnswerReader:
         self._chunks = chunks
         self._piece_bytes = piece_bytes or PIECE_BYTES
         self._max_buffer = max_buffer or MAX_BUFFER
+        self._rest = b""
         self.tail = AnswerTail("")
 
     def blocks(self) -> Iterator[SeriesBlock]:
+        """The series as they arrive. One helper thread turns samples into numbers, which leaves Python free
+        to split the next piece meanwhile; a small answer needs no thread.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="headwater-prometheus-decode") as helper:
+            pending: Future[SeriesBlock] | None = None
+            for piece in self._pieces():
+                started = helper.submit(_split_series(b"[%b]" % piece).decode)
+                if pending is not None:
+                    yield pending.result()
+                pending = started
+            if pending is not None:
+                yield pending.result()
+        block, self.tail = decode_answer(self._rest)
+        if block.metrics:
+            yield block
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Whole series, comma between them. What is left with the head forms a document: `_rest`."""
         buffer = bytearray()
         head = b""
         for chunk in self._chunks:
@@ -146,14 +189,12 @@ class AnswerReader:
                 head = _head_of(buffer)
                 del buffer[: len(head)]
             if head and (piece := _cut(buffer)):
-                yield decode_block(b"[%b]" % piece)
+                yield piece
             elif len(buffer) > self._max_buffer:
                 raise LimitExceededError(
                     f"The answer cannot be read in pieces, and is larger than {self._max_buffer} bytes."
                 )
-        block, self.tail = decode_answer(head + buffer)
-        if block.metrics:
-            yield block
+        self._rest = head + buffer
 
 
 def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]:
@@ -185,6 +226,27 @@ def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]
 
 def decode_block(series: bytes | msgspec.Raw) -> SeriesBlock:
     """A JSON array of series, of a matrix or a vector."""
+    return _split_series(series).decode()
+
+
+@frozen
+class _SplitSeries:
+    """Series whose samples are still text: `texts` of those that have any, `counts` of all."""
+
+    metrics: list[Labels]
+    counts: list[int]
+    texts: list[bytes]
+    histograms: list[HistogramSample]
+    is_vector: bool
+
+    def decode(self) -> SeriesBlock:
+        times, values = decode_samples(self.texts)
+        if len(times) != sum(self.counts):
+            raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.")
+        return SeriesBlock(self.metrics, self.counts, times, values, self.histograms, self.is_vector)
+
+
+def _split_series(series: bytes | msgspec.Raw) -> _SplitSeries:
     try:
         parsed = _decode_series(series)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -205,25 +267,33 @@ def decode_block(series: bytes | msgspec.Raw) -> SeriesBlock:
         if one.histograms or one.histogram is not None:
             samples = one.histograms if one.histogram is None else [*one.histograms, one.histogram]
             histograms += [HistogramSample(index, round(time * 1000), each) for time, each in samples]
-    times, values = decode_samples(texts)
-    if len(times) != sum(counts):
-        raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.")
     is_vector = any(one.value is not msgspec.UNSET or one.histogram is not None for one in parsed)
-    return SeriesBlock([one.metric for one in parsed], counts, times, values, histograms, is_vector)
+    return _SplitSeries([one.metric for one in parsed], counts, texts, histograms, is_vector)
 
 
-def collect(blocks: Iterable[SeriesBlock], *, max_samples: int | None = None) -> SeriesBlock:
-    """All `blocks` as one. Raises LimitExceededError past `max_samples`."""
-    collected: list[SeriesBlock] = []
-    total = 0
-    for block in blocks:
-        total += len(block.times) + len(block.histograms)
-        if max_samples is not None and total > max_samples:
-            raise LimitExceededError(
-                f"The answer holds more than {max_samples} samples, the row limit. "
-                "Use a larger step, a shorter range or an aggregation."
-            )
-        collected.append(block)
+class RowLimit:
+    """Lets `max_rows` samples through, native histograms counted, and says whether there were more."""
+
+    def __init__(self, max_rows: int | None) -> None:
+        self.max_rows = max_rows
+        self._left = max_rows
+        self.reached = False
+
+    def apply(self, blocks: Iterable[SeriesBlock]) -> Iterator[SeriesBlock]:
+        for block in blocks:
+            if self._left is None or block.num_rows <= self._left:
+                self._left = None if self._left is None else self._left - block.num_rows
+                yield block
+                continue
+            self.reached = True
+            if self._left:
+                yield block.head(self._left)
+            return
+
+
+def collect(blocks: Iterable[SeriesBlock]) -> SeriesBlock:
+    """All `blocks` as one."""
+    collected = list(blocks)
     if len(collected) == 1:
         return collected[0]
     return _concatenate(collected) if collected else SeriesBlock.empty()

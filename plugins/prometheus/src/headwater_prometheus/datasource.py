@@ -18,7 +18,7 @@ from headwater.sdk import DataSource
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
-from .answer import AnswerReader, AnswerTail, SeriesBlock, collect
+from .answer import AnswerReader, AnswerTail, RowLimit, SeriesBlock, collect
 from .api import PrometheusApi, seconds
 from .exemplars import exemplar_frame, read_exemplars, sample
 from .filters import matchers
@@ -109,40 +109,56 @@ def _result(
 ) -> Generator[tuple[Frame, AnswerTail | None], None, None]:
     """Frames in order; the tail comes with the first frame if it is known by then, else with the last."""
     limits = context.limits
+    row_limit = RowLimit(limits.max_rows)
     with answer as reader:
+        blocks = _watched(row_limit.apply(reader.blocks()), context)
         if layout is Layout.MULTI:
-            blocks = _within_limits(reader.blocks(), context)
             frames = chain.from_iterable(multi_frames(block, dress) for block in blocks)
         else:
-            block = collect(reader.blocks(), max_samples=limits.max_rows)
-            context.report_progress(rows=len(block.times))
-            _check_size(block, limits.max_bytes)
+            block = collect(blocks)
             frames = chain([_laid_out(block, dress, layout, limits.max_bytes)] if block.metrics else [])
-        yield from _with_tail(frames, reader, dress, layout)
+        held = next(frames, None)
+        if held is None:
+            yield _without_series(reader.tail, dress, layout), _tail(reader, row_limit)
+        elif reader.tail.result_type or layout is not Layout.MULTI:
+            yield held, _tail(reader, row_limit)
+            yield from ((frame, None) for frame in frames)
+        else:
+            for frame in frames:
+                yield held, None
+                held = frame
+            yield held, _tail(reader, row_limit)
+
+
+def _tail(reader: AnswerReader, row_limit: RowLimit) -> AnswerTail:
+    if not row_limit.reached:
+        return reader.tail
+    cut = f"Results have been limited to {row_limit.max_rows} samples because the row limit was reached"
+    return evolve(reader.tail, warnings=(*reader.tail.warnings, cut))
+
+
+def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[SeriesBlock]:
+    """`blocks`, reported as progress, and refused when they outgrow the byte limit."""
+    limit = context.limits.max_bytes
+    rows = size = 0
+    labels: set[str] = set()
+    for block in blocks:
+        rows += block.num_rows
+        labels.update(*block.metrics)
+        size += block.times.nbytes + block.values.nbytes
+        context.report_progress(rows=rows, bytes=size)
+        if limit is not None and size + 4 * len(labels) * rows > limit:
+            raise LimitExceededError(
+                f"The answer takes more than {limit} bytes as a frame, the byte limit. "
+                "Use a larger step, a shorter range or an aggregation."
+            )
+        yield block
 
 
 def _laid_out(block: SeriesBlock, dress: Dress, layout: Layout, max_bytes: int | None) -> Frame:
     if layout is Layout.WIDE:
         return wide_frame(block, dress, max_bytes=max_bytes)
     return long_frame(block, dress)
-
-
-def _with_tail(
-    frames: Iterator[Frame], reader: AnswerReader, dress: Dress, layout: Layout
-) -> Iterator[tuple[Frame, AnswerTail | None]]:
-    held = next(frames, None)
-    if held is None:
-        yield _without_series(reader.tail, dress, layout), reader.tail
-        return
-    tail_is_due = not reader.tail.result_type
-    if not tail_is_due:
-        yield held, reader.tail
-        yield from ((frame, None) for frame in frames)
-        return
-    for frame in frames:
-        yield held, None
-        held = frame
-    yield held, reader.tail
 
 
 def _without_series(tail: AnswerTail, dress: Dress, layout: Layout) -> Frame:
@@ -192,28 +208,3 @@ def _with_reports(meta: FrameMeta, tail: AnswerTail) -> FrameMeta:
         custom={**meta.custom, "stats": tail.stats},
         stats=(Stat(float(total), named),) if isinstance(total, int | float) else (),
     )
-
-
-def _within_limits(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[SeriesBlock]:
-    limits = context.limits
-    rows = size = 0
-    for block in blocks:
-        rows += len(block.times) + len(block.histograms)
-        size += block.times.nbytes + block.values.nbytes
-        context.report_progress(rows=rows, bytes=size)
-        if limits.max_rows is not None and rows > limits.max_rows:
-            raise LimitExceededError(f"The answer holds more than {limits.max_rows} samples, the row limit.")
-        if limits.max_bytes is not None and size > limits.max_bytes:
-            raise LimitExceededError(f"The answer is larger than {limits.max_bytes} bytes, the byte limit.")
-        yield block
-
-
-def _check_size(block: SeriesBlock, max_bytes: int | None) -> None:
-    """Refuse a long or wide frame that would be too large, before it is made."""
-    labels = len({name for metric in block.metrics for name in metric})
-    size = block.times.nbytes + block.values.nbytes + 4 * labels * len(block.times)
-    if max_bytes is not None and size > max_bytes:
-        raise LimitExceededError(
-            f"The answer takes {size} bytes as a frame; the byte limit is {max_bytes}. "
-            "Use a larger step, a shorter range or an aggregation."
-        )

@@ -10,7 +10,6 @@ import urllib3.exceptions as u
 from headwater.context import CallContext
 from headwater.errors import (
     DownstreamConnectionError,
-    DownstreamError,
     DownstreamProtocolError,
     DownstreamTimeoutError,
     HeadwaterError,
@@ -26,7 +25,7 @@ def translate(error: Exception, origin: str, context: CallContext | None) -> Hea
     A socket that the cancellation closed looks like a broken connection, so the call's own state wins.
     """
     if context is not None and (ended := context.cancel_reason) is not None:
-        return ended if isinstance(ended, HeadwaterError) else DownstreamError(str(ended))
+        return ended
     match error:
         case u.NameResolutionError():
             return DownstreamConnectionError(f"The name of {origin} cannot be resolved.")

@@ -120,6 +120,10 @@ class HttpResponse:
             retryable=self.status in {429, 502, 503},
         )
 
+    def interrupt(self) -> None:
+        """End a read that another thread is in; that reader gets a connection error. Close it afterwards."""
+        self._interrupt.fire()
+
     def close(self) -> None:
         """Give the connection back, or drop it if the body is not fully read. Idempotent."""
         if self._registration is not None:
