@@ -1,9 +1,8 @@
 """PromQL to a labelled table, end to end against a running Prometheus: 2,000 series of 1,000 samples.
 
-Each measurement is a process of its own, so that peak memory is that contender's alone. Imports are
-not
-counted. Peers that are not installed (prometheus-api-client, prometheus-pandas) are left out. Needs `tests` on
-PYTHONPATH.
+Each measurement is a process of its own, so that peak memory is that contender's alone. Imports do
+not count. Peers that are not installed (prometheus-api-client, prometheus-pandas) are left
+out. Needs `tests` on PYTHONPATH.
 """
 
 from __future__ import annotations
