@@ -41,8 +41,10 @@ class ArrowBody(io.RawIOBase):
         self._tail = b""
         self._tag = response.headers.get("X-ClickHouse-Exception-Tag", "").encode()
         self._failure: HeadwaterError | None = None
-        self._ended = False
+        self._short = False
         self.empty = True
+        #: Whether Arrow's end of the stream has been read.
+        self.ended = False
 
     def readable(self) -> bool:
         return True
@@ -54,7 +56,7 @@ class ArrowBody(io.RawIOBase):
             self._fill(wanted)
         taken, self._rest = self._rest[:wanted], self._rest[wanted:]
         if len(taken) < wanted:
-            self._ended = True
+            self._short = True
         self.empty = self.empty and not taken
         self._remember(taken)
         return taken
@@ -74,7 +76,7 @@ class ArrowBody(io.RawIOBase):
 
         Reads what is left of the body.
         """
-        ended_early = self._ended
+        ended_early = self._short
         self._remember(self._rest)
         for chunk in self._pieces():
             self._remember(memoryview(chunk))
@@ -96,7 +98,7 @@ class ArrowBody(io.RawIOBase):
             return (text[: closing.start()] if closing else text).decode("utf-8", "replace")
         # Servers before 25.11 write the bare text. It only counts once reading has failed.
         match = _UNTAGGED.search(self._tail)
-        return match[0].decode("utf-8", "replace") if match and self._ended else None
+        return match[0].decode("utf-8", "replace") if match and self._short else None
 
     def _remember(self, data: memoryview) -> None:
         if len(data) >= _TAIL:
@@ -140,6 +142,7 @@ def read_batches(reader: pa.RecordBatchStreamReader, body: ArrowBody) -> Iterato
         try:
             batch = reader.read_next_batch()
         except StopIteration:
+            body.ended = True
             if (problem := body.problem()) is not None:
                 raise problem from None
             return

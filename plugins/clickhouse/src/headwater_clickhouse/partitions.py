@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TypeAlias
 
 import attrs
 import pyarrow as pa
@@ -17,17 +14,15 @@ from headwater.frames import Notice
 
 from .dialect import quote_name
 from .engine import ArrowResult, Engine, Statement
+from .handover import Handover
 
 #: Batches that each connection may have ready before the reader takes them.
 _AHEAD = 2
-_POLL_SECONDS = 0.1
 
 NOTICE = Notice.info(
     "Read over several connections: rows arrive in no order, and rows written meanwhile may be seen by some "
     "connections only."
 )
-
-_Item: TypeAlias = "pa.RecordBatch | BaseException | None"
 
 
 def divide(
@@ -75,70 +70,32 @@ def read_partitioned(
 
 
 class PartitionedResult:
-    """Several results as one. Batches come in the order in which they arrive."""
+    """Several results as one."""
 
     def __init__(self, engine: Engine, parts: list[Statement], context: CallContext) -> None:
-        self._context = context
-        self._ready: queue.Queue[_Item] = queue.Queue(_AHEAD * len(parts))
-        self._stopped = threading.Event()
         self._results: list[ArrowResult] = []
-        self._threads: list[threading.Thread] = []
         try:
             for part in parts:
                 self._results.append(engine.run(part, context))
+            first = self._results[0]
+            if any(result.schema != first.schema for result in self._results):
+                raise DownstreamProtocolError("The partitions have different columns. Did the table change?")
         except BaseException:
             self.close()
             raise
-        first = self._results[0]
         self.schema: pa.Schema = first.schema
         self.time_zone = first.time_zone
-        if any(result.schema != self.schema for result in self._results):
-            self.close()
-            raise DownstreamProtocolError("The partitions have different columns. Did the table change?")
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Raises the first error of any partition."""
-        for number, result in enumerate(self._results):
-            thread = threading.Thread(
-                target=self._read, args=(result,), name=f"clickhouse-part-{number}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
-        for _ in self._threads:
-            while (item := self._ready.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
+        """Batches in the order in which they arrive. Raises the first error of any partition."""
+        ahead = _AHEAD * len(self._results)
+        with Handover(self._results, ahead=ahead, interrupt=self.cancel) as handover:
+            yield from handover
 
     def cancel(self) -> None:
-        self._stopped.set()
         for result in self._results:
             result.cancel()
 
     def close(self) -> None:
-        self._stopped.set()
-        if any(thread.is_alive() for thread in self._threads):
-            self.cancel()
-        for thread in self._threads:
-            thread.join()
         for result in self._results:
             result.close()
-
-    def _read(self, result: ArrowResult) -> None:
-        try:
-            for batch in result:
-                if not self._put(batch):
-                    return
-            self._put(None)
-        except BaseException as error:
-            self._put(error)
-
-    def _put(self, item: _Item) -> bool:
-        """False once nobody reads any more."""
-        while not self._stopped.is_set():
-            try:
-                self._ready.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 import threading
@@ -29,6 +30,7 @@ from .arrow_body import ArrowBody, read_batches, truncated
 from .dialect import quote_text
 from .engine import Statement
 from .errors import ClickHouseError, server_error
+from .handover import Handover
 from .health import is_too_old, too_old
 from .negotiation import NegotiatedSettings
 from .settings import ClickHouseSettings, server_url
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 _UNKNOWN_FORMAT = 73
 _IPC_MARK = b"\xff\xff\xff\xff"
 _KILL_SECONDS = 2.0
+#: A small result is not worth a thread.
+_BATCHES_IN_TURN = 2
+_BATCHES_AHEAD = 2
 #: Headers of the caller that are about the connection, or about who the caller is.
 _NOT_FORWARDED = frozenset(
     {
@@ -249,7 +254,12 @@ class RemoteResult:
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         if self._reader is not None:
-            yield from read_batches(self._reader, self._body)
+            batches = read_batches(self._reader, self._body)
+            yield from itertools.islice(batches, _BATCHES_IN_TURN)
+            if not self._body.ended:
+                # While the consumer works on one batch, the next ones are read.
+                with Handover([batches], ahead=_BATCHES_AHEAD, interrupt=self._response.interrupt) as ahead:
+                    yield from ahead
         self._finished = True
 
     def cancel(self) -> None:

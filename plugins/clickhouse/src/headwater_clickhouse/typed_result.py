@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
-from headwater.errors import DownstreamProtocolError
+from headwater.errors import DownstreamProtocolError, HeadwaterError, QueryError
 
 from .engine import ArrowResult
 from .types import DeclaredType, Repair, needs_declared_type, parse_type, plan_repair
-from .types.repair import Column, Keep
+from .types.repair import Column, Convert
 
 
 def mend_types(
@@ -39,20 +39,52 @@ def mend_types(
     batches = iter(result)
     first = next(batches, None)
     repairs: list[Repair] = []
-    for index, field in enumerate(arrow):
-        column = Column(field.name, time_zone or result.time_zone, field.name in binary_columns)
-        sample = None if first is None else first.column(index)
-        known = declared[index] if doubtful[index] else None
-        repairs.append(plan_repair(field.type, known, column, sample))
+    try:
+        for index, field in enumerate(arrow):
+            column = Column(field.name, time_zone or result.time_zone, field.name in binary_columns)
+            sample = None if first is None else first.column(index)
+            known = declared[index] if doubtful[index] else None
+            repairs.append(plan_repair(field.type, known, column, sample))
+    except pa.ArrowInvalid as error:
+        raise DownstreamProtocolError(f"The answer of ClickHouse is damaged: {error}") from error
     schema = pa.schema([field.with_type(repair.type) for field, repair in zip(arrow, repairs, strict=True)])
-    if all(isinstance(repair, Keep) for repair in repairs):
-        return arrow, itertools.chain([] if first is None else [first], batches)
-    return schema, _mend(schema, repairs, first, batches)
+    return schema, _mend(schema, repairs, itertools.chain([] if first is None else [first], batches))
 
 
 def _mend(
-    schema: pa.Schema, repairs: list[Repair], first: pa.RecordBatch | None, rest: Iterator[pa.RecordBatch]
+    schema: pa.Schema, repairs: list[Repair], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    for batch in rest if first is None else itertools.chain([first], rest):
-        columns = [repair.apply(column) for repair, column in zip(repairs, batch.columns, strict=True)]
+    for batch in batches:
+        try:
+            columns = [_mend_column(*pair) for pair in zip(repairs, batch.columns, strict=True)]
+        except pa.ArrowInvalid as error:
+            raise _explain(error, schema, repairs, batch) from error
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _mend_column(repair: Repair, column: pa.Array) -> pa.Array:
+    """Offsets, dictionary indices and UTF-8 are checked: nothing from outside is handed on as it came.
+
+    Raises ArrowInvalid for a damaged column.
+    """
+    mended = repair.apply(column)
+    if not isinstance(repair, Convert):
+        mended.validate(full=True)
+    return mended
+
+
+def _explain(
+    error: pa.ArrowInvalid, schema: pa.Schema, repairs: list[Repair], batch: pa.RecordBatch
+) -> HeadwaterError:
+    """Which column is at fault, and whether it holds bytes where text was promised."""
+    for field, repair, column in zip(schema, repairs, batch.columns, strict=True):
+        try:
+            _mend_column(repair, column)
+        except pa.ArrowInvalid as fault:
+            if "UTF8" not in str(fault):
+                break
+            return QueryError(
+                f"Column {field.name!r} holds bytes that are not UTF-8 text. List it in the query's "
+                f'"binaryColumns", or select hex({field.name}) or toValidUTF8({field.name}).'
+            )
+    return DownstreamProtocolError(f"The answer of ClickHouse is damaged: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import attrs
 import pyarrow as pa
 from attrs import frozen
 
@@ -13,7 +14,6 @@ from headwater.errors import DownstreamProtocolError, QueryError
 from .declared import DeclaredType, parse_type
 from .scalars import (
     bfloat_to_float,
-    bytes_to_text,
     enum_to_dictionary,
     ipv4_to_text,
     ipv6_to_text,
@@ -55,23 +55,22 @@ class Convert:
 
 @frozen
 class Text:
-    """A column that is text as far as its first values show; bytes later on are an error, not a guess."""
+    """A column that is text as far as its first values show. Whether later ones are is checked per batch."""
 
-    column: str
-    padded: bool
-
-    @property
-    def type(self) -> pa.DataType:
-        return pa.string()
+    type: pa.DataType = attrs.field(factory=pa.string, init=False)
 
     def apply(self, array: pa.Array) -> pa.Array:
-        try:
-            return without_padding(array) if self.padded else bytes_to_text(array)
-        except pa.ArrowInvalid as error:
-            raise QueryError(
-                f"Column {self.column!r} holds bytes that are not UTF-8 text. List it in the query's "
-                f'"binaryColumns", or select hex({self.column}) or toValidUTF8({self.column}).'
-            ) from error
+        return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
+@frozen
+class PaddedText:
+    """FixedString as text, without the NULs at its end."""
+
+    type: pa.DataType = attrs.field(factory=pa.string, init=False)
+
+    def apply(self, array: pa.Array) -> pa.Array:
+        return without_padding(array)
 
 
 @frozen
@@ -131,7 +130,7 @@ class OfDictionary:
 
     def apply(self, array: pa.Array) -> pa.Array:
         return pa.DictionaryArray.from_arrays(
-            array.indices, self.values.apply(array.dictionary), ordered=self.type.ordered
+            array.indices, self.values.apply(array.dictionary), ordered=self.type.ordered, safe=False
         )
 
 
@@ -215,7 +214,7 @@ def _plan_scalar(
 
 def _plan_text(as_bytes: pa.DataType, column: Column, sample: pa.Array | None, *, padded: bool) -> Repair:
     if not column.binary and (sample is None or is_text(sample)):
-        return Text(column.name, padded)
+        return PaddedText() if padded else Text()
     if padded:
         return Keep(as_bytes)
     return Convert(pa.binary(), lambda array: array.cast(pa.binary()))

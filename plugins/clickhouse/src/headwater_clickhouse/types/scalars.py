@@ -22,17 +22,20 @@ def enum_to_dictionary(
     ordered = sorted(members, key=lambda member: member[1])
     names = pa.array([name for name, _ in ordered], pa.string())
     index_type = pa.int8() if len(ordered) <= 128 else pa.int16()
-    # Looked up by the value's unsigned form; 16 bits hold both kinds of enum.
-    positions = np.zeros(65536, dtype=index_type.to_pandas_dtype())
-    for position, (_, value) in enumerate(ordered):
-        positions[value & 0xFFFF] = position
+    lowest, highest = ordered[0][1], ordered[-1][1]
+    is_gapless = highest - lowest + 1 == len(ordered)
+    positions = np.zeros(highest - lowest + 1, dtype=index_type.to_pandas_dtype())
+    positions[[value - lowest for _, value in ordered]] = range(len(ordered))
 
     def convert(array: pa.Array) -> pa.Array:
-        values = (
-            np.asarray(array.fill_null(0) if array.null_count else array).astype(np.int16).view(np.uint16)
-        )
-        mask = np.asarray(array.is_null()) if array.null_count else None
-        return pa.DictionaryArray.from_arrays(pa.array(positions[values], index_type, mask=mask), names)
+        if is_gapless:
+            wide = array if lowest == 0 else pc.subtract(array.cast(pa.int32()), lowest)
+            indices = wide.cast(index_type)
+        else:
+            values = np.asarray(array.fill_null(lowest) if array.null_count else array)
+            mask = np.asarray(array.is_null()) if array.null_count else None
+            indices = pa.array(positions[values.astype(np.int32) - lowest], index_type, mask=mask)
+        return pa.DictionaryArray.from_arrays(indices, names, safe=False)
 
     return pa.dictionary(index_type, pa.string()), convert
 
@@ -74,12 +77,6 @@ def bfloat_to_float(array: pa.Array) -> pa.Array:
     return pa.array(raw.view(np.float32), pa.float32(), mask=mask)
 
 
-def bytes_to_text(array: pa.Array) -> pa.Array:
-    """A string array whose bytes have been checked. Raises ArrowInvalid where they are not UTF-8."""
-    array.cast(pa.binary()).cast(pa.string())
-    return array
-
-
 def without_padding(array: pa.Array) -> pa.Array:
     """Fixed-size binary as text without trailing NULs. Raises ArrowInvalid for bytes that are not UTF-8."""
     # A cast from fixed-size binary shares the buffer; the kernel trims valid text only.
@@ -87,8 +84,11 @@ def without_padding(array: pa.Array) -> pa.Array:
 
 
 def is_text(array: pa.Array) -> bool:
+    """Whether bytes or supposed text are UTF-8. Raises ArrowInvalid for an array that is damaged."""
+    raw = array.cast(pa.binary())
+    raw.validate(full=True)
     try:
-        array.cast(pa.binary()).cast(pa.string())
+        raw.cast(pa.string())
     except pa.ArrowInvalid:
         return False
     return True
