@@ -11,6 +11,7 @@ from attrs import frozen
 from headwater.errors import StoreError
 
 ENVIRONMENT_VARIABLE = "HEADWATER_DATA_DIR"
+STORE_URL_VARIABLE = "HEADWATER_STORE_URL"
 
 
 @frozen
@@ -27,8 +28,8 @@ class DataDirectory:
 
     @property
     def store_url(self) -> str:
-        """SQLAlchemy URL of the SQLite store."""
-        return f"sqlite:///{self.path / 'headwater.db'}"
+        """SQLAlchemy URL of the store: HEADWATER_STORE_URL, else SQLite in this directory."""
+        return os.environ.get(STORE_URL_VARIABLE) or f"sqlite:///{self.path / 'headwater.db'}"
 
     @property
     def keys(self) -> Path:

@@ -9,6 +9,7 @@ import click
 
 from headwater_server.data_directory import DataDirectory
 
+from .data_source_files import add_to
 from .failures import CONNECTION, OK
 from .inputs import parse_assignment, read_secret
 from .plugins import json_option
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 @click.group()
 def ds() -> None:
     """Add, list, show, test and remove data sources."""
+
+
+add_to(ds)
 
 
 @ds.command()
