@@ -8,6 +8,7 @@ import random
 import signal
 from collections.abc import Callable
 from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -28,25 +29,15 @@ def rotate_under_load(url: str, folder: Path, rotations: int) -> str:
     add_data_sources(service)
     stop, results = context.Event(), context.Queue()
     roles: list[tuple[Callable[..., None], int]] = [(read, 4), (read, 4), (write, 2)]
-    load = [context.Process(target=role, args=(url, keys, stop, results, n)) for role, n in roles]
+    load = [
+        context.Process(target=role, args=(url, keys, stop, results, n), daemon=True) for role, n in roles
+    ]
     for process in load:
         process.start()
-    kills = 0
-    for number in range(rotations):
-        key_id = f"round-{number}"
-        for _ in range(chance.choice((0, 1, 2))):
-            killed = context.Process(target=rotate_once, args=(url, keys, key_id))
-            killed.start()
-            killed.join(chance.uniform(0.02, 0.4))
-            if killed.is_alive():
-                os.kill(killed.pid or 0, signal.SIGKILL)
-                kills += 1
-            killed.join()
-        finishing = context.Process(target=rotate_once, args=(url, keys, key_id))
-        finishing.start()
-        finishing.join()
-        assert finishing.exitcode == 0, f"rotation {number} failed; see its traceback"
-    stop.set()
+    try:
+        kills = sum(_rotate(context, chance, url, keys, f"round-{number}") for number in range(rotations))
+    finally:
+        stop.set()
     counts, failures = zip(*(results.get(timeout=60) for _ in load), strict=True)
     for process in load:
         process.join()
@@ -58,6 +49,24 @@ def rotate_under_load(url: str, folder: Path, rotations: int) -> str:
     assert [path.stem for path in Path(keys).glob("*.key")] == [f"round-{rotations - 1}"]
     service.store.close()
     return f"{rotations} rotations, {kills} kills, {sum(counts)} reads and writes beside them, 0 failed"
+
+
+def _rotate(context: ForkServerContext, chance: random.Random, url: str, keys: str, key_id: str) -> int:
+    """One rotation, in as many processes as it takes; how many of them were killed."""
+    kills = 0
+    for _ in range(chance.choice((0, 1, 2))):
+        killed = context.Process(target=rotate_once, args=(url, keys, key_id))
+        killed.start()
+        killed.join(chance.uniform(0.02, 0.4))
+        if killed.is_alive():
+            os.kill(killed.pid or 0, signal.SIGKILL)
+            kills += 1
+        killed.join()
+    finishing = context.Process(target=rotate_once, args=(url, keys, key_id))
+    finishing.start()
+    finishing.join()
+    assert finishing.exitcode == 0, f"rotation to {key_id} failed; see its traceback"
+    return kills
 
 
 def test_a_few_rotations_disturb_nobody_on_sqlite(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from headwater.datasources import AddDataSource, DataSourceService, MemoryStore, UpdateDataSource
 from headwater.errors import (
@@ -229,3 +230,14 @@ def test_rotating_one_data_source_keeps_its_secrets_and_its_version(service: Dat
     assert rotated.version == added.version
     assert rotated.secure_json_data != added.secure_json_data
     assert service.decrypt(rotated)["password"].reveal() == CANARY
+
+
+def test_keys_that_are_missing_at_start_are_logged(source: InMemoryKeySource) -> None:
+    store = MemoryStore()
+    DataSourceService.with_keys(store, [source])
+    store.register_key("lost", b"")
+
+    with structlog.testing.capture_logs() as logs:
+        DataSourceService.with_keys(store, [source])
+
+    assert [(log["log_level"], log["missing"], log["wrong"]) for log in logs] == [("warning", ("lost",), ())]

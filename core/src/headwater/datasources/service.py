@@ -19,7 +19,7 @@ from headwater.errors import (
 )
 from headwater.secrets.cipher import FieldState, SealedSecrets, SecretCipher
 from headwater.secrets.envelope import Owner
-from headwater.secrets.key_setup import prepare_keys
+from headwater.secrets.key_setup import KeyReport, prepare_keys
 from headwater.secrets.keys import KeyRing, KeySource
 from headwater.secrets.redact import Redactor
 from headwater.secrets.secret import Secret
@@ -59,10 +59,11 @@ class DataSourceService:
     ) -> DataSourceService:
         """A service whose keys come from `sources` in this order; makes the first key where there is none.
 
-        Raises EncryptionKeyError if the active key is missing or not the one that the store knows.
-        """
+        Raises EncryptionKeyError if the active key is missing or not the one that the store knows. Other keys
+        that are are logged: only the data sources under them cannot be used."""
         ring = KeyRing(sources)
-        prepare_keys(ring, store)
+        report = prepare_keys(ring, store)
+        _log_unusual(report)
         return cls(store, SecretCipher(ring, store.active_key), redactor=redactor)
 
     @property
@@ -207,3 +208,15 @@ class DataSourceService:
             return None
         same_edit = current.version == data_source.version and current.id == data_source.id
         return current if same_edit and current.secrets != data_source.secrets else None
+
+
+def _log_unusual(report: KeyReport) -> None:
+    if not (report.created or report.missing or report.wrong):
+        return
+    from headwater.logs import get_logger
+
+    log = get_logger()
+    if report.created:
+        log.info("a first encryption key was made; back it up", key=report.active, place=report.created)
+    if report.missing or report.wrong:
+        log.warning("secrets under these keys cannot be opened", missing=report.missing, wrong=report.wrong)
