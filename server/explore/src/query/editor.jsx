@@ -1,0 +1,96 @@
+import { autocompletion, closeBrackets } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { MySQL, PostgreSQL, sql } from "@codemirror/lang-sql";
+import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { Compartment, EditorState, Prec } from "@codemirror/state";
+import { EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { PromQLExtension } from "@prometheus-io/codemirror-promql";
+import { useEffect, useRef } from "preact/hooks";
+import { PrometheusMetadata, sqlSchema } from "./completion.js";
+
+const COLOURS = HighlightStyle.define([
+  { tag: tags.keyword, color: "var(--keyword)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--string)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--number)" },
+  { tag: tags.comment, color: "var(--muted)", fontStyle: "italic" },
+  { tag: [tags.function(tags.variableName), tags.standard(tags.name)], color: "var(--accent)" },
+]);
+const LOOK = EditorView.theme({
+  "&": { color: "var(--text)", backgroundColor: "var(--field)", fontSize: "14px" },
+  ".cm-content": { caretColor: "var(--text)", fontFamily: "var(--mono)", minHeight: "6em" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  ".cm-gutters": { backgroundColor: "var(--field)", color: "var(--muted)", border: "none" },
+  "&.cm-focused": { outline: "2px solid var(--accent)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
+  ".cm-tooltip": { backgroundColor: "var(--panel)", color: "var(--text)", border: "1px solid var(--line)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--panel)" },
+});
+
+// The editor lives in a shadow root: there its styles are constructed sheets, which the page's
+// Content-Security-Policy allows, where it would refuse the <style> element they otherwise come in.
+//
+// What is typed flows out through `onChange`. `value` is written into the editor only when `version` changes:
+// a text that comes back late, while the next key has been typed, must not undo it.
+export function Editor({ uid, plugin, value, version, onChange, onRun }) {
+  const host = useRef(null);
+  const view = useRef(null);
+  const latest = useRef({});
+  latest.current = { onChange, onRun };
+
+  useEffect(() => {
+    const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open" });
+    const language = new Compartment();
+    const abort = new AbortController();
+    view.current = new EditorView({
+      root,
+      parent: root,
+      state: EditorState.create({
+        doc: value,
+        extensions: [
+          Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (latest.current.onRun(), true) }])),
+          keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+          history(), lineNumbers(), bracketMatching(), closeBrackets(), autocompletion(),
+          syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
+          EditorView.contentAttributes.of({ "aria-label": "Query" }),
+          placeholder(hint(plugin)),
+          language.of(languageOf(plugin, uid, null)),
+          EditorView.updateListener.of((update) => update.docChanged && latest.current.onChange(update.state.doc.toString())),
+        ],
+      }),
+    });
+    if (/sql/.test(plugin.queryLanguage)) {
+      sqlSchema(uid, abort.signal).then(
+        (schema) => view.current?.dispatch({ effects: language.reconfigure(languageOf(plugin, uid, schema)) }),
+        () => {},
+      );
+    }
+    return () => {
+      abort.abort();
+      view.current.destroy();
+      view.current = null;
+    };
+  }, [uid, plugin]);
+
+  useEffect(() => {
+    const current = view.current;
+    if (current && current.state.doc.toString() !== value) {
+      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });
+    }
+  }, [version]);
+
+  return <div class="editor" ref={host} />;
+}
+
+function languageOf(plugin, uid, schema) {
+  if (plugin.queryLanguage === "promql") return new PromQLExtension().setComplete({ remote: new PrometheusMetadata(uid) }).asExtension();
+  if (plugin.queryLanguage === "mysql") return sql({ dialect: MySQL, schema: schema ?? {}, upperCaseKeywords: true });
+  if (/sql/.test(plugin.queryLanguage)) return sql({ dialect: PostgreSQL, schema: schema ?? {}, upperCaseKeywords: true });
+  return [];
+}
+
+function hint(plugin) {
+  if (plugin.queryLanguage === "promql") return "rate(http_requests_total[$__rate_interval])";
+  if (/sql/.test(plugin.queryLanguage)) return "SELECT … — macros such as $__timeFilter(column) are expanded";
+  return plugin.queryTextKey;
+}

@@ -1,0 +1,80 @@
+import { useEffect, useState } from "preact/hooks";
+import { resource } from "../api.js";
+import { records } from "./completion.js";
+
+const MOST = 500;
+
+// Tables and their columns, metrics and their labels, or scenarios: whatever the data source has.
+const KINDS = [
+  { path: "tables", title: "Tables", inner: (uid, item) => resource(uid, "columns", { table: item.name, database: item.database ?? "" }) },
+  { path: "api/v1/label/__name__/values", title: "Metrics", inner: (uid, item) => resource(uid, "api/v1/labels", { "match[]": item.name }) },
+  { path: "scenarios", title: "Scenarios", inner: null },
+];
+
+export function SchemaBrowser({ uid, onPick }) {
+  const [found, setFound] = useState(null);
+  const [wanted, setWanted] = useState("");
+
+  useEffect(() => {
+    let current = true;
+    discover(uid).then((result) => current && setFound(result), () => current && setFound({ items: [] }));
+    return () => { current = false; };
+  }, [uid]);
+
+  if (!found) return <p class="hint">Reading the schema…</p>;
+  if (!found.items.length) return null;
+  const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
+  return (
+    <div class="schema">
+      <h2>{found.kind.title}</h2>
+      <input type="search" placeholder="Filter" aria-label={`Filter ${found.kind.title.toLowerCase()}`} value={wanted} onInput={(event) => setWanted(event.target.value)} />
+      <ul>
+        {matching.slice(0, MOST).map((item) => <Item key={name(item)} uid={uid} item={item} kind={found.kind} onPick={onPick} />)}
+        {matching.length > MOST && <li class="hint">{matching.length - MOST} more; filter to see them</li>}
+      </ul>
+    </div>
+  );
+}
+
+async function discover(uid) {
+  for (const kind of KINDS) {
+    try {
+      return { kind, items: records(await resource(uid, kind.path)) };
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
+  }
+  return { items: [] };
+}
+
+const name = (item) => item.name ?? item.id ?? "";
+
+function Item({ uid, item, kind, onPick }) {
+  const [open, setOpen] = useState(false);
+  const [inner, setInner] = useState(null);
+
+  async function toggle() {
+    setOpen(!open);
+    if (!inner && kind.inner) {
+      try {
+        setInner(records(await kind.inner(uid, item)));
+      } catch (error) {
+        setInner([{ name: error.message }]);
+      }
+    }
+  }
+
+  return (
+    <li>
+      {kind.inner && <button class="twist" aria-expanded={open} aria-label={`Columns of ${name(item)}`} onClick={toggle}>{open ? "▾" : "▸"}</button>}
+      <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(name(item))}>{name(item)}</button>
+      {open && (
+        <ul>
+          {(inner ?? []).map((each) => (
+            <li><button class="name" title={each.comment || ""} onClick={() => onPick(each.name)}>{each.name}</button> <small>{each.type}</small></li>
+          ))}
+        </ul>
+      )}
+    </li>
+  );
+}
