@@ -36,7 +36,7 @@ class NativeDecoderHook(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][str(built)] = f"headwater_mysql/decode/{built.name}"
 
     def _compile(self) -> Path | None:
-        """The built module, beside its source so that editable installs find it; None if it can't be built."""
+        """The built module, beside its source for editable installs; None if it can't be built."""
         if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
             return None
         source = Path(self.root) / PACKAGE / "_native.cpp"

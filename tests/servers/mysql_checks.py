@@ -26,8 +26,8 @@ def query(data_source: MySQLDataSource, sql: str, context: CallContext, **keys: 
 
 def running(server: DatabaseServer, text: str) -> int:
     """How many statements like `text` the server is working on."""
-    sql = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '{text}%' AND ID <> CONNECTION_ID()"
-    return int(server.rows(sql)[0][0])
+    others = "FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()"
+    return int(server.rows(f"SELECT COUNT(*) {others} AND INFO LIKE '{text}%'")[0][0])
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:

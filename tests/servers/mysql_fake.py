@@ -22,7 +22,9 @@ Script = Callable[[bytes], bytes | None]
 
 
 @contextmanager
-def fake_mysql(script: Script, *, after_login: bytes | None = None, greeting: bytes | None = None) -> Iterator[str]:
+def fake_mysql(
+    script: Script, *, after_login: bytes | None = None, greeting: bytes | None = None
+) -> Iterator[str]:
     """The address of a fake server whose set-up statements succeed and whose other commands `script` answers.
 
     `after_login` replaces the OK that follows the client's credentials, `greeting` the server's first packet.
@@ -123,7 +125,8 @@ def _handshake() -> bytes:
     low, high = capabilities & 0xFFFF, capabilities >> 16
     return (
         b"\x0a9.9.9-fake\0" + struct.pack("<I", 77) + SCRAMBLE[:8] + b"\0"
-        + struct.pack("<HBHHB", low, 45, 2, high, 21) + bytes(10) + SCRAMBLE[8:] + b"\0mysql_native_password\0"
+        + struct.pack("<HBHHB", low, 45, 2, high, 21) + bytes(10) + SCRAMBLE[8:]
+        + b"\0mysql_native_password\0"
     )  # fmt: skip
 
 

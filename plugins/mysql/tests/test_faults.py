@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import struct
 import threading
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from servers.mariadb import start_mariadb
 from servers.mysql_checks import DataSourceFactory, eventually, query
 from servers.mysql_fake import black_hole, cutting_proxy, fake_mysql
 from servers.mysql_family import DatabaseServer
-from servers.mysql_wire import OK, err, eof, result_set, wire
+from servers.mysql_wire import OK, eof, err, result_set, wire
 from servers.process import free_port
 
 ENDLESS = (
@@ -391,9 +390,10 @@ def test_nothing_is_left_open_after_many_failures(
     for password in ("wrong", server.password):
         data_source = open_data_source(server, password=password)
         for sql in ("SELEC", "SELECT 1", "SELECT SLEEP(5)", ENDLESS) * 5:
-            with closing(CallContext(timeout=0.05)) as context:
-                with contextlib.suppress(HeadwaterError), query(data_source, sql, context) as stream:
-                    next(stream)
+            context = CallContext(timeout=0.05)
+            with contextlib.suppress(HeadwaterError), query(data_source, sql, context) as stream:
+                next(stream)
+            context.close()
         data_source.close()
     assert eventually(lambda: len(list(fds.iterdir())) <= before + 1, 5)  # the watchdog's, once per process
     assert eventually(lambda: threading.active_count() <= threads + 1, 5)

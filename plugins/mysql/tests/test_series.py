@@ -118,7 +118,7 @@ def test_a_missing_time_column_is_reported_in_grafanas_words(columns: dict[str, 
 
 
 def test_unsorted_times_are_refused() -> None:
-    with pytest.raises(QueryError, match="failed to convert long to wide series.*not sorted") as caught:
+    with pytest.raises(QueryError, match=r"failed to convert long to wide series.*not sorted") as caught:
         series({"time": millis(1, 0), "m": pa.array(["a", "a"]), "v": pa.array([1.0, 2.0])})
     assert caught.value.source is ErrorSource.DOWNSTREAM
 
@@ -157,7 +157,10 @@ def test_filling_is_skipped_with_a_notice_where_it_would_exceed_the_row_limit() 
     frame = series({"time": millis(1), "v": pa.array([1.0])}, query=query, max_rows=100)
     assert frame.num_rows == 1
     assert [notice.text for notice in frame.notices] == [
-        "Fill operation skipped: time range and interval would require more points than the configured row limit"
+        (
+            "Fill operation skipped: time range and interval would require more points than the "
+            "configured row limit"
+        )
     ]
 
 

@@ -83,7 +83,8 @@ class Connection:
             return self._start(sql, parameters, binary, batch_rows)
         except Exception as error:
             self.reusable = self.reusable and isinstance(error, (ServerError, QueryError))
-            raise from_failure(error)
+            explained = from_failure(error)
+            raise explained from explained.__cause__
 
     def command(self, sql: str) -> None:
         """Run a statement that returns no rows, in text form. Raises errors of `headwater.errors`."""
@@ -203,7 +204,8 @@ class Connection:
             return parse_ok(packet)
         except Exception as error:
             self.reusable = self.reusable and isinstance(error, ServerError)
-            raise from_failure(error)
+            explained = from_failure(error)
+            raise explained from explained.__cause__
 
     def _send(self, payload: bytes) -> None:
         self._send_raw(frames(payload))
@@ -260,7 +262,8 @@ class Result:
             self._connection.reusable = self._connection.reusable and in_step
             if in_step:
                 self._forget()
-            raise from_failure(error)
+            explained = from_failure(error)
+            raise explained from explained.__cause__
 
     def _check_same_columns(self, header: ResultColumns) -> None:
         if self.header is None:

@@ -1,8 +1,8 @@
 """What went wrong, in words that are safe to show, with whose fault it is.
 
 The server's own words are shown only where they repeat the caller's SQL (Grafana shows 1064, 1054 and
-1146; the others here say no more than those). Everything else is sanitised: the words may hold user names, hosts and
-values. Whoever runs the host finds them in its log, and as the error's cause.
+1146; the others here say no more than those). Everything else is sanitised: the words may hold user names,
+hosts and values. Whoever runs the host finds them in its log, and as the error's cause.
 Numbers: https://dev.mysql.com/doc/mysql-errors/9.4/en/server-error-reference.html
 and https://mariadb.com/kb/en/mariadb-error-code-reference/.
 """

@@ -78,7 +78,8 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
         # Each read of the log-in may take what is left now; a server that trickles gains little by it.
         return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
     except Exception as error:
-        raise from_connecting(_cause(error), seconds)  # noqa: B904 (it names its own cause)
+        explained = from_connecting(_cause(error), seconds)
+        raise explained from explained.__cause__
 
 
 def _open_socket(address: Address, deadline: float, on_socket: OnSocket) -> socket.socket:
@@ -121,9 +122,9 @@ def _notice_dead_peers(remote: socket.socket) -> None:
 def _log_in(target: Target, raw: socket.socket, seconds: float) -> Session:
     settings = target.settings
     password = settings.password.reveal().encode() if settings.password else b""
-    refused = (
-        {} if settings.allow_cleartext_passwords else dict.fromkeys(_CLEARTEXT_PLUGINS, _RefuseCleartext)
-    )
+    refused: dict[str, Callable[[Any], Any]] = {}
+    if not settings.allow_cleartext_passwords:
+        refused = dict.fromkeys(_CLEARTEXT_PLUGINS, _RefuseCleartext)
     driver: Any = pymysql.Connection(
         host=settings.server_name or target.address.host or "localhost",
         user=target.user,

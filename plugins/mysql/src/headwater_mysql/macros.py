@@ -1,8 +1,8 @@
 """From the SQL that a user wrote to the SQL that the server gets: Grafana's MySQL macros.
 
 Macros are found by a tokenizer: those in strings and comments stay as they are, and arguments may hold
-brackets, strings and other macros. Only `$__interval` and its like are replaced everywhere, strings included, because
-`$__timeGroup(time, '$__interval')` is how they are used.
+brackets, strings and other macros. Only `$__interval` and its like are replaced everywhere, strings included,
+because `$__timeGroup(time, '$__interval')` is how they are used.
 """
 
 from __future__ import annotations

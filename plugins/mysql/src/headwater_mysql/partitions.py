@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -45,8 +46,8 @@ def divide(
     """At most `count` statements that together return every row of `sql` once.
 
     The statement becomes a derived table, so that any SELECT can be divided; servers merge a plain one and
-    use the column's index. Rows whose column is NULL belong to the first range. The outer ranges are open: rows
-    that come to lie outside `low` and `high` meanwhile are not lost.
+    use the column's index. Rows whose column is NULL belong to the first range. The outer ranges are open:
+    rows that come to lie outside `low` and `high` meanwhile are not lost.
     """
     count = max(1, min(count, high - low + 1))
     cuts = [low + (high - low + 1) * part // count for part in range(1, count)]
@@ -102,7 +103,7 @@ class PartitionedRead:
             read._first.start(ranges[0].sql, ranges[0].parameters)
             read._run(lambda: read._hand_over(0, read._started))
             for number, part in enumerate(ranges[1:], 1):
-                read._run(lambda number=number, part=part: read._read_range(number, part))
+                read._run(partial(read._read_range, number, part))
         except BaseException:
             read.close()
             raise

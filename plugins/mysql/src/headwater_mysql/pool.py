@@ -13,7 +13,6 @@ import attrs
 
 from headwater.errors import HeadwaterError, LimitExceededError
 from headwater.sdk import CallContext
-
 from headwater_mysql.handshake import OnSocket
 
 PING_AFTER_SECONDS: Final = 30.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+Numbers = npt.NDArray[Any]
 
 EPOCH_TYPE: Final = pa.timestamp("ms", "UTC")
 
@@ -53,7 +56,7 @@ def _is_number(type_: pa.DataType) -> bool:
 
 
 def epoch_to_timestamp(numbers: pa.Array) -> pa.Array:
-    """Whole milliseconds; fractions of a millisecond are cut off. Numbers too large for a time become null."""
+    """Whole milliseconds, fractions cut off. Numbers too large for a time become null."""
     absent = numbers.is_null().to_numpy(zero_copy_only=False)
     if pa.types.is_integer(numbers.type):
         values = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False)
@@ -75,9 +78,9 @@ def epoch_to_timestamp(numbers: pa.Array) -> pa.Array:
     return pa.array(milliseconds, mask=absent | too_large).cast(EPOCH_TYPE)
 
 
-def _is_seconds(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _is_seconds(values: Numbers) -> npt.NDArray[np.bool_]:
     return (values >= 10**9) & (values < 10**10)
 
 
-def _is_nanoseconds(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _is_nanoseconds(values: Numbers) -> npt.NDArray[np.bool_]:
     return (values >= 10**18) & (values < 10**19)

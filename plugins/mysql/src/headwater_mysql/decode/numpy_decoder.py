@@ -107,7 +107,7 @@ class NumpyRowDecoder:
         return used
 
     def _find_packets(self, data: bytes) -> Positions:
-        """Where the headers of the whole packets in `data` are. A packet's place depends on the one before."""
+        """Where the headers of the whole packets in `data` are, each known only from the one before."""
         found: list[int] = []
         add, at, last = found.append, 0, len(data) - _HEADER
         if self._short_packets:

@@ -19,7 +19,7 @@ Every field is nullable: the server's NOT NULL flag does not hold for zero dates
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 import attrs
@@ -77,16 +77,20 @@ def plan_result(columns: Sequence[Column], *, utc: bool = True) -> ResultPlan:
 
 
 def plan_column(column: Column, *, utc: bool = True) -> ColumnPlan:
-    match column.type:
-        case ColumnType.NEWDECIMAL | ColumnType.DECIMAL:
-            return _plan_decimal(column)
-        case ColumnType.TIMESTAMP if utc:
-            return ColumnPlan(column.name, Kind.DATETIME, pa.timestamp("us", "UTC"))
-        case ColumnType.JSON:
-            return ColumnPlan(column.name, Kind.TEXT, pa.utf8())
-    if (kind := _KINDS.get((column.type, column.unsigned))) is None:
-        kind = Kind.BYTES if column.charset == BINARY_CHARSET else Kind.TEXT
+    if column.type in (ColumnType.NEWDECIMAL, ColumnType.DECIMAL):
+        return _plan_decimal(column)
+    if column.type == ColumnType.TIMESTAMP and utc:
+        return ColumnPlan(column.name, Kind.DATETIME, pa.timestamp("us", "UTC"))
+    kind = _kind(column)
     return ColumnPlan(column.name, kind, _TYPES[kind])
+
+
+def _kind(column: Column) -> Kind:
+    """Types that are not listed, unknown ones included, are text or bytes, as their character set says."""
+    if column.type in _INTEGERS:
+        signed, unsigned = _INTEGERS[column.type]
+        return unsigned if column.unsigned else signed
+    return _KINDS.get(column.type, Kind.BYTES if column.charset == BINARY_CHARSET else Kind.TEXT)
 
 
 def _plan_decimal(column: Column) -> ColumnPlan:
@@ -99,34 +103,28 @@ def _plan_decimal(column: Column) -> ColumnPlan:
     return ColumnPlan(column.name, Kind.DECIMAL256, pa.decimal256(precision, scale), precision, scale)
 
 
-_KINDS = {
-    (ColumnType.TINY, False): Kind.INT8,
-    (ColumnType.TINY, True): Kind.UINT8,
-    (ColumnType.SHORT, False): Kind.INT16,
-    (ColumnType.SHORT, True): Kind.UINT16,
-    (ColumnType.INT24, False): Kind.INT32,
-    (ColumnType.INT24, True): Kind.UINT32,
-    (ColumnType.LONG, False): Kind.INT32,
-    (ColumnType.LONG, True): Kind.UINT32,
-    (ColumnType.LONGLONG, False): Kind.INT64,
-    (ColumnType.LONGLONG, True): Kind.UINT64,
-} | {
-    (kind, unsigned): target
-    for unsigned in (False, True)
-    for kind, target in {
-        ColumnType.YEAR: Kind.UINT16,
-        ColumnType.BIT: Kind.BIT,
-        ColumnType.FLOAT: Kind.FLOAT32,
-        ColumnType.DOUBLE: Kind.FLOAT64,
-        ColumnType.DATE: Kind.DATE,
-        ColumnType.NEWDATE: Kind.DATE,
-        ColumnType.DATETIME: Kind.DATETIME,
-        ColumnType.TIMESTAMP: Kind.DATETIME,
-        ColumnType.TIME: Kind.DURATION,
-        ColumnType.NULL: Kind.NULL,
-        ColumnType.GEOMETRY: Kind.BYTES,
-        ColumnType.VECTOR: Kind.BYTES,
-    }.items()
+_INTEGERS: Mapping[int, tuple[Kind, Kind]] = {
+    ColumnType.TINY: (Kind.INT8, Kind.UINT8),
+    ColumnType.SHORT: (Kind.INT16, Kind.UINT16),
+    ColumnType.INT24: (Kind.INT32, Kind.UINT32),
+    ColumnType.LONG: (Kind.INT32, Kind.UINT32),
+    ColumnType.LONGLONG: (Kind.INT64, Kind.UINT64),
+}
+
+_KINDS: Mapping[int, Kind] = {
+    ColumnType.YEAR: Kind.UINT16,
+    ColumnType.BIT: Kind.BIT,
+    ColumnType.FLOAT: Kind.FLOAT32,
+    ColumnType.DOUBLE: Kind.FLOAT64,
+    ColumnType.DATE: Kind.DATE,
+    ColumnType.NEWDATE: Kind.DATE,
+    ColumnType.DATETIME: Kind.DATETIME,
+    ColumnType.TIMESTAMP: Kind.DATETIME,
+    ColumnType.TIME: Kind.DURATION,
+    ColumnType.NULL: Kind.NULL,
+    ColumnType.JSON: Kind.TEXT,
+    ColumnType.GEOMETRY: Kind.BYTES,
+    ColumnType.VECTOR: Kind.BYTES,
 }
 
 _TYPES = {

@@ -81,7 +81,8 @@ def _encode_datetime(value: dt.datetime) -> bytes:
     if value.tzinfo is not None:
         value = value.astimezone(dt.UTC)
     return struct.pack(
-        "<BHBBBBBI", 11, value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond
+        "<BHBBBBBI", 11, value.year, value.month, value.day,
+        value.hour, value.minute, value.second, value.microsecond,
     )  # fmt: skip
 
 
