@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
-    "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API."),
+    "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API, with Grafana's paths."),
     "token": LazyCommand(f"{_HERE}.token", "token", "Create, list and revoke API tokens."),
 }
 
