@@ -28,7 +28,7 @@ from .executor import WorkerPool
 from .installed import registry_of
 from .logs import get_logger
 from .metric_request import DataSourceRef, MetricQuery, parse_metric_request
-from .middleware import LoggingMiddleware
+from .middleware import LoggingMiddleware, RedactionMiddleware
 from .models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -89,7 +89,8 @@ class Headwater:
         self.plugins: list[PluginRecord] = []
         if registry is None:
             self.plugins = discover(allow=allow_plugins, block=block_plugins)
-            registry = registry_of(self.plugins, (LoggingMiddleware(), *middlewares))
+            redaction = RedactionMiddleware(self.data_sources.redactor)
+            registry = registry_of(self.plugins, (redaction, LoggingMiddleware(), *middlewares))
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
         self.plugin_contexts = PluginContextProvider(

@@ -1,0 +1,139 @@
+"""What a plugin gives back shows no secret that the host knows, wherever it stands in an error."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headwater.context import CallContext
+from headwater.errors import DownstreamAuthError, DownstreamServerError
+from headwater.hookspecs import hookimpl
+from headwater.middleware import RedactionMiddleware
+from headwater.middleware.redaction import mask_error
+from headwater.models import (
+    CallResourceRequest,
+    CheckHealthRequest,
+    CheckHealthResult,
+    DataQuery,
+    DataResponse,
+    HealthStatus,
+    PluginContext,
+    QueryChunk,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+from headwater.plugin import CorePlugin
+from headwater.secrets import Redactor, Secret
+
+CANARY = "canary-c0ffee11"
+
+
+class DriverError(Exception):
+    pass
+
+
+def refusal() -> DownstreamAuthError:
+    """As a careless plugin makes it: the password is in the message, in its cause, and in a note."""
+    try:
+        try:
+            raise DriverError(1045, f"access denied for root:{CANARY}@host")
+        except DriverError as error:
+            error.add_note(f"dsn=mysql://root:{CANARY}@host")
+            raise DownstreamAuthError(f"login failed: {error}") from error
+    except DownstreamAuthError as error:
+        return error
+
+
+class CarelessPlugin:
+    @hookimpl
+    def query_data(self, request: QueryDataRequest) -> QueryDataResponse:
+        if request.queries[0].ref_id == "raise":
+            raise refusal()
+        return QueryDataResponse({"A": DataResponse.from_error(refusal())})
+
+    @hookimpl
+    def query_chunked_data(self, request: QueryDataRequest) -> Iterator[QueryChunk]:
+        yield QueryChunk("A", error=refusal())
+        raise refusal()
+
+    @hookimpl
+    def check_health(self, request: CheckHealthRequest) -> CheckHealthResult:
+        return CheckHealthResult(HealthStatus.ERROR, f"no login with {CANARY}", {"tried": [CANARY]})
+
+    @hookimpl
+    def call_resource(self, request: CallResourceRequest) -> Iterator[Any]:
+        yield from ()
+        raise refusal()
+
+
+@pytest.fixture
+def plugin() -> CorePlugin:
+    redactor = Redactor()
+    redactor.watch(Secret(CANARY))
+    return CorePlugin.of("careless", CarelessPlugin(), middlewares=[RedactionMiddleware(redactor)])
+
+
+def query(ref_id: str) -> QueryDataRequest:
+    return QueryDataRequest(PluginContext("careless"), (DataQuery(ref_id),))
+
+
+def shown(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def is_masked(error: BaseException | None) -> bool:
+    assert isinstance(error, DownstreamAuthError)
+    assert isinstance(error.__cause__, DriverError)
+    assert error.message.startswith("login failed: ")
+    return CANARY not in shown(error) + repr(error) + error.message and "********" in str(error)
+
+
+def test_an_error_of_a_query_is_masked_with_its_cause_and_notes(plugin: CorePlugin) -> None:
+    assert CANARY in shown(refusal())
+
+    assert is_masked(plugin.query_data(query("A"), CallContext()).responses["A"].error)
+
+
+def test_an_error_that_is_raised_is_masked(plugin: CorePlugin) -> None:
+    with pytest.raises(DownstreamAuthError) as caught:
+        plugin.query_data(query("raise"), CallContext())
+
+    assert is_masked(caught.value)
+
+
+def test_errors_inside_and_at_the_end_of_a_stream_are_masked(plugin: CorePlugin) -> None:
+    chunks = iter(plugin.query_chunked_data(query("A"), CallContext()))
+
+    assert is_masked(next(chunks).error)
+    with pytest.raises(DownstreamAuthError) as caught:
+        next(chunks)
+    assert is_masked(caught.value)
+
+
+def test_message_and_details_of_a_health_check_are_masked(plugin: CorePlugin) -> None:
+    result = plugin.check_health(CheckHealthRequest(PluginContext("careless")), CallContext())
+
+    assert (result.message, result.details) == ("no login with ********", {"tried": ["********"]})
+
+
+def test_an_error_of_a_resource_is_masked(plugin: CorePlugin) -> None:
+    request = CallResourceRequest(PluginContext("careless"), "x")
+    with pytest.raises(DownstreamAuthError) as caught:
+        list(plugin.call_resource(request, CallContext()))
+
+    assert is_masked(caught.value)
+
+
+def test_masking_ends_on_errors_that_refer_to_each_other() -> None:
+    one, two = DownstreamServerError(CANARY, code=5), ValueError(CANARY)
+    one.__cause__, two.__context__ = two, one
+    group = ExceptionGroup("both", [one])
+    redactor = Redactor()
+    redactor.watch(Secret(CANARY))
+
+    assert mask_error(group, redactor) is group
+
+    assert (str(one), one.code, str(two)) == ("********", 5, "********")
