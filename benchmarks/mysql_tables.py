@@ -1,28 +1,30 @@
-"""The tables that the MySQL benchmarks read: wide (16 columns of common types) and narrow (a time series)."""
+"""The tables that the MySQL benchmarks read: wide (16 columns of common types) and narrow (3)."""
 
 from __future__ import annotations
 
 from servers.mysql_family import DatabaseServer
 
 WIDE_COLUMNS = """
-    id BIGINT NOT NULL PRIMARY KEY, customer INT UNSIGNED NOT NULL, store SMALLINT NOT NULL, state TINYINT NOT NULL,
-    flag TINYINT(1), price DECIMAL(12,2), weight FLOAT, score DOUBLE NOT NULL, ratio DOUBLE,
+    id BIGINT NOT NULL PRIMARY KEY, customer INT UNSIGNED NOT NULL, store SMALLINT NOT NULL,
+    state TINYINT NOT NULL, flag TINYINT(1), price DECIMAL(12,2), weight FLOAT, score DOUBLE NOT NULL,
+    ratio DOUBLE,
     created DATETIME(6) NOT NULL, updated TIMESTAMP(3) NULL, day DATE NOT NULL, took TIME(3),
     name VARCHAR(32) NOT NULL, city VARCHAR(32), note VARCHAR(96)
 """
 
 _WIDE_VALUES = """
     n, n * 2654435761 % 4294967296, n % 1000 - 500, n % 256 - 128,
-    IF(n % 10 = 0, NULL, n % 2), (n % 10000000) / 100, n / 7, n * 1.000001e3, IF(n % 20 = 0, NULL, 1 / (n + 1)),
+    IF(n % 10 = 0, NULL, n % 2), (n % 10000000) / 100, n / 7, n * 1.000001e3,
+    IF(n % 20 = 0, NULL, 1 / (n + 1)),
     '2024-01-01' + INTERVAL n * 1000003 MICROSECOND, '2024-01-01' + INTERVAL n SECOND,
     '2000-01-01' + INTERVAL n % 10000 DAY, SEC_TO_TIME(n % 86400),
     CONCAT('customer-', n), ELT(n % 5 + 1, 'Zürich', 'Oslo', 'São Paulo', 'Berlin', 'Kyoto'),
     IF(n % 15 = 0, NULL, REPEAT(CHAR(97 + n % 26), 8 + n % 48))
 """
 
-NARROW_COLUMNS = "time DATETIME(3) NOT NULL, metric VARCHAR(16) NOT NULL, value DOUBLE NOT NULL"
+NARROW_COLUMNS = "id BIGINT NOT NULL PRIMARY KEY, metric VARCHAR(16) NOT NULL, value DOUBLE NOT NULL"
 
-_NARROW_VALUES = "'2024-01-01' + INTERVAL n SECOND, CONCAT('sensor-', n % 50), SIN(n / 1000) * 100"
+_NARROW_VALUES = "n, CONCAT('sensor-', n % 50), SIN(n / 1000) * 100"
 
 _BLOCK = 250_000
 
