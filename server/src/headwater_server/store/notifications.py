@@ -27,7 +27,8 @@ class Listener:
     def __init__(
         self, url: URL, subscribers: Subscribers, *, poll: float = 0.5, longest_wait: float = 30.0
     ) -> None:
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        # Not as a URL: SQLAlchemy leaves spaces in it, which newer versions of libpq refuse.
+        self._parameters = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
         self._subscribers = subscribers
         self._poll = poll
         self._longest_wait = longest_wait
@@ -47,7 +48,7 @@ class Listener:
         wait = 0.1
         while not self._closed.is_set():
             try:
-                with closing(psycopg.connect(self._conninfo, autocommit=True)) as connection:
+                with closing(psycopg.connect(**self._parameters, autocommit=True)) as connection:
                     wait = 0.1
                     self._listen(connection)
             except psycopg.Error as error:
