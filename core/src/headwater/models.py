@@ -33,6 +33,7 @@ __all__ = [
     "QueryChunk",
     "QueryDataRequest",
     "QueryDataResponse",
+    "QueryExample",
     "TimeRange",
     "User",
 ]
@@ -247,6 +248,15 @@ class CallResourceResponse:
 
 
 @frozen
+class QueryExample:
+    """A query that shows what a plugin can do; `query` holds the keys of its query model."""
+
+    title: str
+    query: Mapping[str, Any]
+    description: str = ""
+
+
+@frozen
 class PluginInfo:
     """What a plugin says of itself.
 
@@ -267,5 +277,5 @@ class PluginInfo:
     settings_schema: Mapping[str, Any] = field(factory=dict)
     secret_keys: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
-    examples: tuple[Mapping[str, Any], ...] = ()
+    examples: tuple[QueryExample, ...] = ()
     routes: tuple[str, ...] = ()

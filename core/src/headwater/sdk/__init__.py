@@ -2,7 +2,13 @@
 
 from headwater.context import CallContext
 from headwater.hookspecs import hookimpl
-from headwater.models import CheckHealthResult, DataQuery, DataSourceInstanceSettings, TimeRange
+from headwater.models import (
+    CheckHealthResult,
+    DataQuery,
+    DataSourceInstanceSettings,
+    QueryExample,
+    TimeRange,
+)
 from headwater.secrets import Secret
 
 from .data_source import DataSource, Query, QueryResult
@@ -18,6 +24,7 @@ __all__ = [
     "DataSourceInstanceSettings",
     "DataSourcePlugin",
     "Query",
+    "QueryExample",
     "QueryResult",
     "ResourceRequest",
     "Secret",

@@ -31,6 +31,7 @@ from headwater.models import (
     QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
+    QueryExample,
 )
 
 from .concurrency import Places, run_side_by_side
@@ -74,7 +75,7 @@ class DataSourcePlugin:
     query_text_key: ClassVar[str] = ""
     query_language: ClassVar[str] = ""
     capabilities: ClassVar[frozenset[str]] = frozenset()
-    examples: ClassVar[tuple[dict[str, Any], ...]] = ()
+    examples: ClassVar[tuple[QueryExample, ...]] = ()
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.sdk import DataSourcePlugin
+from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
 from .query_model import ClickHouseQuery
@@ -23,10 +23,14 @@ class ClickHousePlugin(DataSourcePlugin):
     query_language = "sql"
     capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions"})
     examples = (
-        {"rawSql": "SELECT number, number * number AS square FROM numbers(10)", "format": "table"},
-        {
-            "rawSql": "$__columns(event_time, query_kind, count()) FROM system.query_log",
-            "format": "time_series",
-        },
+        QueryExample("Table", {"rawSql": "SELECT number, number * number AS square FROM numbers(10)"}),
+        QueryExample(
+            "Time series",
+            {
+                "rawSql": "$__columns(event_time, query_kind, count()) FROM system.query_log",
+                "format": "time_series",
+            },
+            "Queries per interval and kind.",
+        ),
     )
     data_source = "headwater_clickhouse.data_source:ClickHouseDataSource"

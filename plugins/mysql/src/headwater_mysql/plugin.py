@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.sdk import DataSourcePlugin
+from headwater.sdk import DataSourcePlugin, QueryExample
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
 
@@ -21,22 +21,15 @@ class MySQLPlugin(DataSourcePlugin):
     query_language = "mysql"
     capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
     examples = (
-        {
-            "title": "Table",
-            "description": "Any statement that returns rows.",
-            "query": {
-                "rawSql": "SELECT table_name, table_rows FROM information_schema.tables",
-                "format": "table",
-            },
-        },
-        {
-            "title": "Time series",
-            "description": "A value per minute and metric, gaps filled with null.",
-            "query": {
+        QueryExample("Table", {"rawSql": "SELECT table_name, table_rows FROM information_schema.tables"}),
+        QueryExample(
+            "Time series",
+            {
                 "rawSql": "SELECT $__timeGroupAlias(created, '1m', NULL), region AS metric, SUM(total) "
                 "FROM orders WHERE $__timeFilter(created) GROUP BY 1, 2 ORDER BY 1",
                 "format": "time_series",
             },
-        },
+            "A value per minute and metric, gaps filled with null.",
+        ),
     )
     data_source = "headwater_mysql.datasource:MySQLDataSource"

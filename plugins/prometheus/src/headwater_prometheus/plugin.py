@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.sdk import DataSourcePlugin
+from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
 from .query import PrometheusQuery
@@ -22,8 +22,12 @@ class PrometheusPlugin(DataSourcePlugin):
     query_language = "promql"
     capabilities = frozenset({"cancel", "stream", "resources"})
     examples = (
-        {"expr": "up"},
-        {"expr": "sum by (job) (rate(http_requests_total[$__rate_interval]))", "layout": "wide"},
-        {"expr": "up", "instant": True},
+        QueryExample("Targets over time", {"expr": "up"}),
+        QueryExample(
+            "Rate by job",
+            {"expr": "sum by (job) (rate(http_requests_total[$__rate_interval]))", "layout": "wide"},
+            "One column per job.",
+        ),
+        QueryExample("Targets now", {"expr": "up", "instant": True}),
     )
     data_source = "headwater_prometheus.datasource:PrometheusDataSource"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin
+from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
 from .query import ScenarioQuery
@@ -25,8 +25,12 @@ class TestDataPlugin(DataSourcePlugin):
     query_text_key = "scenario"
     capabilities = frozenset({"cancel", "stream", "resources"})
     examples = (
-        {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"},
-        {"scenario": "streaming_rows", "rows": 1_000_000},
-        {"scenario": "csv", "csvContent": "city,people\nBern,134794\nBasel,173863\n"},
+        QueryExample(
+            "Three random walks", {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"}
+        ),
+        QueryExample("A million rows", {"scenario": "streaming_rows", "rows": 1_000_000}),
+        QueryExample(
+            "A table from CSV", {"scenario": "csv", "csvContent": "city,people\nBern,134794\nBasel,173863\n"}
+        ),
     )
     data_source = "headwater_testdata.data_source:ScenarioSource"

@@ -8,7 +8,7 @@ export function Options({ plugin, value, onChange, onText }) {
     onChange(next === undefined ? rest : { ...rest, [key]: next });
   }
   function use(example) {
-    const { [plugin.queryTextKey]: text = "", ...rest } = example.query ?? example;
+    const { [plugin.queryTextKey]: text = "", ...rest } = example.query;
     onText(text);
     onChange(rest);
   }
@@ -17,7 +17,7 @@ export function Options({ plugin, value, onChange, onText }) {
       {plugin.examples.length > 0 && (
         <span class="examples">
           Examples:
-          {plugin.examples.map((example, index) => <button onClick={() => use(example)}>{example.title ?? `Example ${index + 1}`}</button>)}
+          {plugin.examples.map((example) => <button title={example.description} onClick={() => use(example)}>{example.title}</button>)}
         </span>
       )}
       {properties.length > 0 && (

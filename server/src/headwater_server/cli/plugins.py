@@ -83,7 +83,7 @@ def _print_text(described: PluginInfo) -> None:
     for example in described.examples:
         import orjson
 
-        click.echo(f"Example: {orjson.dumps(example).decode()}")
+        click.echo(f"Example, {example.title}: {orjson.dumps(example.query).decode()}")
 
 
 def _capabilities(described: PluginInfo) -> str:

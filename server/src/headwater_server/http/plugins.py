@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from starlette.responses import Response
 
 from headwater import Headwater
@@ -45,7 +46,7 @@ async def get_settings(call: Call) -> Response:
         query_text_key=info.query_text_key,
         query_language=info.query_language,
         secret_keys=list(info.secret_keys),
-        examples=[dict(example) for example in info.examples],
+        examples=[attrs.asdict(example) for example in info.examples],
     )
     return json_response(body)
 
