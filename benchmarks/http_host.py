@@ -239,7 +239,9 @@ def serve_host() -> None:
     from headwater_server.http import create_app
     from headwater_server.metrics import HostMetrics
     from headwater_server.serving import HeadwaterServer, ListenOptions
+    from headwater_server.serving.memory import keep_memory_low
 
+    keep_memory_low()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), cache_logger_on_first_use=True
     )

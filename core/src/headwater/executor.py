@@ -78,12 +78,15 @@ class WorkerPool:
             if self._idle:
                 self._idle.pop().put(task)
                 return
-            threading.Thread(target=self._work, args=(task,), name=self._name, daemon=True).start()
+            # Not as an argument: a Thread keeps those, and with them its first task's result, until it ends.
+            inbox: _Inbox = queue.SimpleQueue()
+            inbox.put(task)
+            threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
             self._count += 1
 
-    def _work(self, task: Callable[[], None] | None) -> None:
-        inbox: _Inbox = queue.SimpleQueue()
+    def _work(self, inbox: _Inbox) -> None:
         try:
+            task = inbox.get()
             while task is not None:
                 task()
                 task = None  # or an idle thread would keep the last task's result alive

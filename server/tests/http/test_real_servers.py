@@ -122,7 +122,8 @@ def test_clickhouse_answers_and_is_well(host: RunningHost, clickhouse: ClickHous
 def test_a_client_that_leaves_kills_its_query_at_clickhouse(
     host: RunningHost, clickhouse: ClickHouseServer, accept: str
 ) -> None:
-    find = "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'"
+    running = "query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%'"
+    find = f"SELECT count() FROM system.processes WHERE {running}"
     sql = "SELECT sleepEachRow(1) AS n FROM numbers(3000) SETTINGS max_block_size = 1"
     connection = leave(host, ask("clickhouse", rawSql=sql, format=1), accept)
     assert eventually(lambda: clickhouse.command(find).strip() == "1")
@@ -166,7 +167,7 @@ def test_no_path_reaches_what_prometheus_does_not_offer_to_plugins(
 def test_one_request_may_ask_all_of_them(
     host: RunningHost, mariadb: DatabaseServer, clickhouse: ClickHouseServer, prometheus: PrometheusServer
 ) -> None:
-    parts = {
+    parts: dict[str, dict[str, Any]] = {
         "A": {"datasource": {"uid": "mariadb"}, "rawSql": "SELECT 1 AS n", "format": "table"},
         "B": {"datasource": {"uid": "clickhouse"}, "rawSql": "SELECT nonsense", "format": 1},
         "C": {"datasource": {"uid": "prometheus"}, "expr": "vector(1)", "instant": True},

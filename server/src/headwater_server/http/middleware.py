@@ -31,6 +31,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, host: Host) -> None:
         self._app = app
         self._host = host
+        self._logger = structlog.get_logger("headwater.http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +50,7 @@ class RequestMiddleware:
                 refusal = plain_error(421, "request.host", message, record.request_id)
                 await refusal(scope, receive, answer.send)
         except Exception as error:
-            structlog.get_logger("headwater.http").error(
+            self._logger.error(  # noqa: TRY400 - the exception is given
                 "A request failed.", request_id=record.request_id, route=record.route, exc_info=error
             )
             if answer.started:
@@ -75,8 +76,7 @@ class RequestMiddleware:
         )
         for deed in record.finished():
             host.audit.write(deed)
-        logger = structlog.get_logger("headwater.http")
-        log = logger.debug if record.route in _QUIET and record.status < 400 else logger.info
+        log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info
         log(
             "Request answered.",
             request_id=record.request_id,

@@ -26,9 +26,9 @@ class HttpOptions:
     """How long a streamed answer may take. Other queries have the host's own `limits.timeout`."""
     result_memory: int = 512 * MEBIBYTE
     """Memory for whole results, of all requests together; further queries wait their turn."""
-    result_reserve: int = 32 * MEBIBYTE
+    result_reserve: int = 40 * MEBIBYTE
     """What is set aside for a query until the size of its result is known: with the default
-    `result_memory`, 16 queries run at once."""
+    `result_memory`, 12 queries run at once."""
     allowed_hosts: tuple[str, ...] = ()
     """Names by which clients may call this host, without ports; empty for any. It keeps other sites from
     reaching a host on loopback through a DNS name of their own."""

@@ -40,9 +40,9 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     held = await call.stack.enter_async_context(host.memory.hold(context.remaining()))
 
     def run() -> tuple[QueryDataResponse, int, bytes | None]:
-        answer = _encodable(host.headwater.query_data(queries, context, user=call.principal.user))
+        answer = host.headwater.query_data(queries, context, user=call.principal.user)
         size = sum(frame.table.nbytes for each in answer.responses.values() for frame in each.frames)
-        return (answer, size, None) if size > _SMALL_BYTES else _encode(answer)
+        return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
     answer, size, body = await host.run(run)
     held.becomes(size)

@@ -15,6 +15,7 @@ import uvicorn
 from headwater_server.http import HeadwaterApp
 
 from .listen import ListenOptions
+from .memory import keep_memory_low
 from .protocol import bounded
 
 _AFTER_CANCEL_SECONDS = 5.0
@@ -71,8 +72,9 @@ class HeadwaterServer(uvicorn.Server):
 
 
 def serve(app: HeadwaterApp, listen: ListenOptions) -> None:
-    """Serve `app` until a signal says to stop. Raises UnsafeListenError, OSError for an address in use."""
+    """Serve `app` until a signal says to stop. Raises UnsafeListenError; exits if the address is in use."""
     listen.check()
+    keep_memory_low()
     HeadwaterServer(app, listen).run()
 
 
