@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -28,7 +29,7 @@ def main() -> None:
     title = f"{LARGE[0]} series x {LARGE[1]} samples, {len(large) / 1e6:.0f} MB"
     print_table(
         title,
-        time_side_by_side({name: lambda c=c: c(large) for name, c in contenders.items()}, rounds=7),
+        time_side_by_side({name: partial(c, large) for name, c in contenders.items()}, rounds=7),
         unit="ms",
     )
     calls = {"headwater": lambda: decode_answer(small), "orjson + numpy": lambda: by_orjson(small)}

@@ -7,6 +7,7 @@ out. Needs `tests` on PYTHONPATH.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import random
@@ -102,17 +103,16 @@ def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
 
 
 def api_client(url: str) -> Callable[[], int]:
-    from prometheus_api_client import MetricRangeDataFrame, PrometheusConnect
-
-    connection = PrometheusConnect(url=url)
+    peer = importlib.import_module("prometheus_api_client")
+    connection = peer.PrometheusConnect(url=url)
     start, end = datetime.fromtimestamp(START, UTC), datetime.fromtimestamp(END, UTC)
-    return lambda: len(MetricRangeDataFrame(connection.custom_query_range("load", start, end, str(STEP))))
+    return lambda: len(
+        peer.MetricRangeDataFrame(connection.custom_query_range("load", start, end, str(STEP)))
+    )
 
 
 def pandas_client(url: str) -> Callable[[], int]:
-    from prometheus_pandas.query import Prometheus
-
-    connection = Prometheus(url)
+    connection = importlib.import_module("prometheus_pandas.query").Prometheus(url)
     return lambda: int(connection.query_range("load", START, END, f"{STEP}s").size)
 
 
