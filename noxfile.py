@@ -18,7 +18,7 @@ nox.options.error_on_missing_interpreters = True
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS = {
-    "core": "[json,testing,yaml]",
+    "core": "[http,json,testing,yaml]",
     "plugins/clickhouse": "[embedded]",
     "server": "[mysql,opentelemetry,postgresql]",
 }
