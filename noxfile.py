@@ -100,6 +100,16 @@ def crash(session: nox.Session) -> None:
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
+@nox.session
+def openapi(session: nox.Session) -> None:
+    """Ask a running host 10,000 times whether it answers as its OpenAPI description says."""
+    install(session, *distributions(), groups=("dev",))
+    session.run(
+        "pytest", "server/tests/http/test_openapi.py", *session.posargs,
+        env={"HEADWATER_SCHEMATHESIS_CASES": "10000"},
+    )  # fmt: skip
+
+
 def check_style(session: nox.Session, *arguments: str) -> None:
     session.run("ruff", "check", *arguments, ".")
     session.run("ruff", "format", *([] if "--fix" in arguments else ["--check"]), ".")
