@@ -17,6 +17,7 @@ from headwater.testing import (
     Support,
     TypeProbe,
 )
+from headwater_clickhouse.embedded_process import open_connections
 from servers.clickhouse import ADMIN, ADMIN_PASSWORD, ClickHouseServer
 
 
@@ -70,6 +71,11 @@ class TestEmbedded(DataSourceConformance):
     plugin_id = "clickhouse"
     features = Features(network=Support.UNSUPPORTED, secrets=Support.UNSUPPORTED)
     probes = PROBES
+
+    def test_closing_the_host_leaves_no_thread_and_no_file_open(self, config: DataSourceConfig) -> None:
+        """The engine keeps files of /proc open for its threads, as long as the process lives."""
+        self._use_once(config)
+        assert open_connections() == 0
 
     @pytest.fixture
     def config(self) -> DataSourceConfig:

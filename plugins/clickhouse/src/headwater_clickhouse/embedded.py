@@ -16,6 +16,7 @@ from .dialect import quote_name, quote_text
 from .embedded_process import connect, disconnect, refuse_in_forked_child
 from .engine import Statement
 from .errors import server_error
+from .killing import Killer
 
 _IDLE_CONNECTIONS = 4
 _STREAM_MARK = b"\xff\xff\xff\xff"  # continuation marker of Arrow IPC messages
@@ -45,12 +46,15 @@ class EmbeddedEngine:
         self._idle: list[_Connection] = []
         self._control: _Connection | None = None
         self._closed = False
+        self._killer = Killer(self._tell)
+        self.kill = self._killer.kill
 
     def run(self, statement: Statement, context: CallContext) -> EmbeddedResult:
         connection = self._borrow()
         try:
             connection.begin(statement.query_id, context)
-            with context.on_cancel(lambda: self._kill(connection, statement.query_id)):
+            with context.on_cancel(lambda: self.kill(statement.query_id)):
+                context.check()
                 return EmbeddedResult(self, connection, statement, context)
         except BaseException:
             self._give_back(connection)
@@ -60,7 +64,8 @@ class EmbeddedEngine:
         connection = self._borrow()
         try:
             connection.begin(statement.query_id, context)
-            with context.on_cancel(lambda: self._kill(connection, statement.query_id)):
+            with context.on_cancel(lambda: self.kill(statement.query_id)):
+                context.check()
                 text = connection.text(statement, "JSONEachRow")
         finally:
             self._give_back(connection)
@@ -70,6 +75,7 @@ class EmbeddedEngine:
         return {"path": self._path}
 
     def close(self) -> None:
+        self._killer.join()
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -105,16 +111,18 @@ class EmbeddedEngine:
                 return
         connection.close()
 
-    def _kill(self, connection: _Connection, query_id: str) -> None:
-        """Stop a query from another thread. Its own connection is locked while the engine works on it."""
+    def _tell(self, query_id: str) -> bool:
+        """Kill over a connection of its own: the query's is locked while the engine works on it."""
         with self._lock:
             if self._closed:
-                return
+                return True
             if self._control is None:
                 self._control = _Connection(connect(self._path))
-            control = self._control
             # Not SYNC: the query ends when its reader asks for the next block, which may be never.
-            control.command(f"KILL QUERY WHERE Settings['log_comment'] = {quote_text(query_id)} ASYNC")
+            killed = self._control.command(
+                f"KILL QUERY WHERE Settings['log_comment'] = {quote_text(query_id)} ASYNC"
+            )
+        return bool(killed)
 
 
 class EmbeddedResult:
@@ -146,7 +154,7 @@ class EmbeddedResult:
     def cancel(self) -> None:
         with self._lock:
             if self._open:
-                self._engine._kill(self._connection, self._query_id)
+                self._engine.kill(self._query_id, has_begun=True)
 
     def close(self) -> None:
         with self._lock:

@@ -88,6 +88,11 @@ def disconnect(connection: Any) -> None:
             connection.close()
 
 
+def open_connections() -> int:
+    """How many connections to the engine this process holds."""
+    return _process.connections
+
+
 def _load_driver() -> Any:
     try:
         from chdb import _chdb

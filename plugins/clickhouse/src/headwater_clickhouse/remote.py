@@ -6,7 +6,6 @@ import base64
 import itertools
 import json
 import math
-import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from .engine import Statement
 from .errors import ClickHouseError, server_error
 from .handover import Handover
 from .health import is_too_old, too_old
+from .killing import Killer
 from .negotiation import NegotiatedSettings
 from .settings import ClickHouseSettings, server_url
 
@@ -80,8 +80,8 @@ class RemoteEngine:
         self._client = HttpClient(http, user_agent=f"headwater-clickhouse/{__version__}")
         custom = {item.setting: item.value for item in settings.custom_settings}
         self.negotiated = NegotiatedSettings(_our_settings(settings, http.is_loopback), custom)
-        self._lock = threading.Lock()
-        self._kills: set[threading.Thread] = set()
+        self._killer = Killer(self._tell)
+        self.kill = self._killer.kill
 
     def run(self, statement: Statement, context: CallContext) -> RemoteResult:
         with context.on_cancel(lambda: self.kill(statement.query_id)):
@@ -111,34 +111,19 @@ class RemoteEngine:
             details["tls"] = "The server's certificate is not verified (tlsSkipVerify)."
         return details
 
-    def kill(self, query_id: str) -> None:
-        """Tell the server to stop a query, without waiting for its answer."""
-        thread = threading.Thread(target=self._kill, args=(query_id,), name="clickhouse-kill", daemon=True)
-        with self._lock:
-            thread.start()
-            self._kills.add(thread)
-
     def close(self) -> None:
-        with self._lock:
-            kills = list(self._kills)
-        for thread in kills:
-            thread.join(_KILL_SECONDS)
+        self._killer.join()
         self._client.close()
 
-    def _kill(self, query_id: str) -> None:
-        try:
-            with CallContext(timeout=_KILL_SECONDS) as context:
-                sql = f"KILL QUERY WHERE query_id = {quote_text(query_id)} ASYNC"
-                with self._client.request(
-                    "POST", body=sql.encode(), headers=self._auth(None), context=context, idempotent=True
-                ) as response:
-                    response.read()
-        except HeadwaterError:
-            # The connection is closed as well, which ends the query at its next block.
-            pass
-        finally:
-            with self._lock:
-                self._kills.discard(threading.current_thread())
+    def _tell(self, query_id: str) -> bool:
+        sql = f"KILL QUERY WHERE query_id = {quote_text(query_id)} ASYNC"
+        with (
+            CallContext(timeout=_KILL_SECONDS) as context,
+            self._client.request(
+                "POST", body=sql.encode(), headers=self._auth(None), context=context, idempotent=True
+            ) as response,
+        ):
+            return bool(response.read()) or response.status >= 300
 
     def _send(self, statement: Statement, context: CallContext, output_format: str) -> HttpResponse:
         """The successful answer, its body not read. Raises typed errors for all others."""
@@ -264,7 +249,7 @@ class RemoteResult:
 
     def cancel(self) -> None:
         if not self._finished:
-            self._engine.kill(self._query_id)
+            self._engine.kill(self._query_id, has_begun=True)
 
     def close(self) -> None:
         self.cancel()
