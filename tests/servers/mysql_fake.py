@@ -23,11 +23,16 @@ Script = Callable[[bytes], bytes | None]
 
 @contextmanager
 def fake_mysql(
-    script: Script, *, after_login: bytes | None = None, greeting: bytes | None = None
+    script: Script,
+    *,
+    after_login: bytes | None = None,
+    greeting: bytes | None = None,
+    after_set: Script = lambda _: wire([OK]),
 ) -> Iterator[str]:
     """The address of a fake server whose set-up statements succeed and whose other commands `script` answers.
 
-    `after_login` replaces the OK that follows the client's credentials, `greeting` the server's first packet.
+    `after_login` replaces the OK that follows the client's credentials, `greeting` the server's first packet,
+    `after_set` the OK of SET statements.
     """
 
     def converse(client: socket.socket) -> None:
@@ -41,7 +46,7 @@ def fake_mysql(
             if command[0] == Command.QUIT:
                 return
             is_set_up = command[0] == Command.QUERY and command[1:4].upper() == b"SET"
-            answer = wire([OK]) if is_set_up else script(command)
+            answer = after_set(command) if is_set_up else script(command)
             if answer is None:
                 return
             client.sendall(answer)

@@ -380,6 +380,39 @@ def test_one_statement_cannot_change_the_session_of_the_next(
     assert row == {"z": "+00:00"}
 
 
+@pytest.mark.parametrize("wire_protocol", ["binary", "text"])
+def test_several_statements_in_one_are_refused(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, wire_protocol: str
+) -> None:
+    server.execute("DROP TABLE IF EXISTS twice", "CREATE TABLE twice (n INT)")
+    data_source = open_data_source(server, wire_protocol=wire_protocol, read_only=False)
+    with pytest.raises(DownstreamServerError, match="1064"):
+        query(data_source, "SELECT 1; INSERT INTO twice VALUES (1)", context)
+    assert server.rows("SELECT * FROM twice") == []
+
+
+def test_a_server_that_cannot_limit_statements_is_used_without(
+    open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    asked: list[bytes] = []
+
+    def after_set(command: bytes) -> bytes:
+        asked.append(command)
+        return wire([err(1193, "Unknown system variable") if b"max_execution_time" in command else OK])
+
+    def script(command: bytes) -> bytes:
+        if command[0] == Command.STATEMENT_PREPARE:
+            return wire([err(1295, "not supported in prepared form")])
+        return result_set([Column("a", T.LONG)], [[1]], binary=False)
+
+    with fake_mysql(script, after_set=after_set) as address:
+        data_source = open_data_source(url=address)
+        for _ in range(2):
+            assert query(data_source, "SELECT 1", context).read_all().to_pylist() == [{"a": 1}]
+        data_source.close()
+    assert sum(b"max_execution_time" in command for command in asked) == 1
+
+
 def test_nothing_is_left_open_after_many_failures(
     server: DatabaseServer, open_data_source: DataSourceFactory
 ) -> None:

@@ -217,6 +217,22 @@ def test_progress_is_reported(server: DatabaseServer, headwater: Headwater) -> N
     assert seen[-1] == 100
 
 
+def test_the_pool_follows_the_settings(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    unkept = open_data_source(server, max_idle_conns=0)
+    query(unkept, "SELECT 1", context).read_all()
+    assert unkept.pool.state.open == 0
+    kept = open_data_source(server, conn_max_lifetime=3600)
+    ids = set()
+    for age in (0, 3601, 0):
+        (row,) = query(kept, "SELECT CONNECTION_ID() AS id", context).read_all().to_pylist()
+        ids.add(row["id"])
+        connection, _ = kept.pool._idle[-1]
+        connection.opened_at -= age
+    assert len(ids) == 2
+
+
 # --- resources and health ---------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from headwater.errors import QueryError
+from headwater.errors import DownstreamServerError, QueryError
 from headwater_mysql.decode.rows import DecoderFactory, Framing
 from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
 from headwater_mysql.handshake import OnSocket, Session, Target, open_session
@@ -40,6 +40,7 @@ STALLED_CLIENT_SECONDS: Final = 600
 """How long the server waits for a consumer that does not read before it gives the connection up."""
 
 _SMALL_ANSWER = 16 << 10
+_UNKNOWN_VARIABLE = 1193
 
 
 class Connection:
@@ -50,6 +51,7 @@ class Connection:
         self._decoder = decoder
         self._utc = not target.settings.timezone
         self._statement_seconds = 0
+        self._limits_statements = True
         self._closed = threading.Event()
         self.session = session
         self.thread_id = session.thread_id
@@ -98,16 +100,21 @@ class Connection:
     def limit_statements(self, seconds: float | None) -> None:
         """Let the server itself end statements that run for `seconds`; None or 0 for no such limit.
 
-        MariaDB limits every statement, MySQL only SELECT. Servers that know neither variable are left alone.
+        MariaDB limits every statement, MySQL only SELECT. Servers without the variable are left alone.
         """
         whole = min(-int(-(seconds or 0) // 1), 31_536_000)
-        if whole == self._statement_seconds:
+        if whole == self._statement_seconds or not self._limits_statements:
             return
         variable = (
             f"max_statement_time={whole}" if self.session.is_mariadb else f"max_execution_time={whole * 1000}"
         )
-        self.command(f"SET SESSION {variable}")
-        self._statement_seconds = whole
+        try:
+            self.command(f"SET SESSION {variable}")
+            self._statement_seconds = whole
+        except DownstreamServerError as error:
+            if error.code != _UNKNOWN_VARIABLE:
+                raise
+            self._limits_statements = False
 
     def interrupt(self) -> None:
         """End whatever blocks on this connection, from another thread. It can't be used any more."""
