@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ from headwater.models import QueryChunk
 FRAME = Frame.from_pydict({"a": list(range(5))}, name="n", ref_id="A")
 
 
-def lines(stream: FrameStream | Frame, **options: int) -> list[bytes]:
+def lines(stream: FrameStream | Frame, **options: Any) -> list[bytes]:
     return list(encode_chunks(stream_chunks(stream, "A", **options)))
 
 

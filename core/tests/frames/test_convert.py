@@ -59,7 +59,11 @@ CASES: list[tuple[pa.Array, str, list[Any]]] = [
     (pa.array([[1, None], None, []], pa.list_(pa.int64())), "json.RawMessage", [[1, None], None, []]),
     (pa.array([[1]], pa.list_view(pa.int64())), "json.RawMessage", [[1]]),
     (pa.array([[1, 2]], pa.list_(pa.int64(), 2)), "json.RawMessage", [[1, 2]]),
-    (pa.array([{"a": decimal.Decimal("1.5"), "b": INSTANT}]), "json.RawMessage", None),
+    (
+        pa.array([{"a": decimal.Decimal("1.5"), "b": INSTANT}]),
+        "json.RawMessage",
+        [{"a": 1.5, "b": "2024-05-15T12:00:00+00:00"}],
+    ),
     (
         pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
         "json.RawMessage",
@@ -81,7 +85,6 @@ if hasattr(pa, "json_"):  # pyarrow 19
     CASES.append((pa.array(['{"a": [1]}', None], pa.json_()), "json.RawMessage", [{"a": [1]}, None]))
 if hasattr(pa, "bool8"):
     CASES.append((pa.array([1, None], pa.bool8()), "bool", [True, None]))
-CASES = [(a, t, v if v is not None else [{"a": 1.5, "b": "2024-05-15T12:00:00+00:00"}]) for a, t, v in CASES]
 NAMES = [str(array.type) for array, _, _ in CASES]
 
 

@@ -166,7 +166,9 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
 
     def _batches(self, count: int) -> Iterator[pa.RecordBatch]:
         size = count or 1 if FAULT == "one_big_batch" and count <= 10 * _BATCH else _BATCH
-        batches = (_batch(first, min(size, count - first)) for first in range(0, count, size))
+        batches: Iterator[pa.RecordBatch] = (
+            _batch(first, min(size, count - first)) for first in range(0, count, size)
+        )
         if FAULT == "buffers_everything":
             batches = iter(list(batches))
         if FAULT == "loses_the_last_batch" and count == 10 * _BATCH:

@@ -102,7 +102,8 @@ class SeededPlugin(DataSourcePlugin):
     def check_health(self, request: CheckHealthRequest, context: CallContext) -> CheckHealthResult:
         if FAULT == "health_raises":
             with self._instances.use(request.plugin_context) as served:
-                served.data_source.connect().close()
+                source: Any = served.data_source
+                source.connect().close()
         return super().check_health(request, context)
 
     @hookimpl
