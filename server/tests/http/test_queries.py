@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from typing import Any
 
 import httpx2
@@ -10,7 +12,7 @@ import pytest
 
 from headwater.frames.arrow import decode_stream
 from headwater.frames.grafana_json import decode_chunks, decode_response, encode_response
-from servers.http_host import RunningHost
+from servers.http_host import RunningHost, eventually
 from servers.http_requests import query_of
 
 WALK = {"scenario": "random_walk", "maxDataPoints": 50}
@@ -228,3 +230,22 @@ def test_more_queries_than_allowed_are_refused(make_host: Any) -> None:
         answer = ask(client, query_of(WALK, WALK, WALK))
     assert answer.status_code == 400
     assert "at most 2 queries" in answer.json()["message"]
+
+
+def test_lines_arrive_while_a_slow_source_is_still_at_work(client: httpx2.Client) -> None:
+    """Small pieces are not kept back until they make a large one."""
+    body = query_of({"scenario": "streaming_rows", "rows": 40, "batchRows": 10, "delayMs": 300})
+    with client.stream("POST", "/api/ds/query", json=body, headers=LINES) as answer:
+        moments = [time.monotonic() for _ in answer.iter_lines()]
+    pauses = [after - before for before, after in itertools.pairwise(moments)]
+    assert len(pauses) == 3
+    assert min(pauses) > 0.1
+
+
+def test_a_result_is_forgotten_once_it_is_sent(client: httpx2.Client) -> None:
+    """Neither an idle worker thread nor a finished request keeps it."""
+    ask(client, query_of(WALK))
+    before = pa.total_allocated_bytes()
+    for accept in ({}, LINES, ARROW):
+        ask(client, query_of({"scenario": "streaming_rows", "rows": 100_000}), **accept)
+    assert eventually(lambda: pa.total_allocated_bytes() <= before + 100_000)

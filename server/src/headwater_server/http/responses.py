@@ -36,10 +36,11 @@ def message_response(message: str, **more: Any) -> Response:
 
 
 class PiecewiseResponse:
-    """A body whose pieces are made in worker threads, one at a time, at the pace of the client.
+    """A body whose pieces are made in worker threads, at the pace of the client.
 
-    The loop stays free while a piece is made, and memory holds few of them. What the pieces come from is
-    closed at the end, however that comes; if it comes early the context is cancelled first.
+    One piece is made while the one before is sent, so the loop stays free and memory holds two. A `live` body
+    is sent as its pieces come; others are joined to larger ones. What the pieces come from is closed at the
+    end, however that comes; if it comes early the context is cancelled first.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class PiecewiseResponse:
         context: CallContext,
         media_type: str,
         status: int = 200,
+        live: bool = False,
     ) -> None:
-        self._pieces = _Pieces(pieces)
+        self._pieces = _Pieces(pieces, 1 if live else _PIECE_BYTES)
         self._host = host
         self._context = context
         self._media_type = media_type
@@ -64,15 +66,18 @@ class PiecewiseResponse:
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]
         complete = False
+        making = asyncio.ensure_future(self._host.run(self._pieces.take))
         try:
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
-            while piece := await self._host.run(self._pieces.take):
+            while piece := await making:
                 if self._context.cancelled:
                     return
+                making = asyncio.ensure_future(self._host.run(self._pieces.take))
                 await self._send(send, piece, more=True)
             await self._send(send, b"", more=False)
             complete = True
         finally:
+            making.cancel()
             if not complete:
                 self._host.workers.submit(self._context.cancel)
             self._host.workers.submit(self._pieces.close)
@@ -86,16 +91,20 @@ class PiecewiseResponse:
 
 
 class _Pieces:
-    """An iterator shared by worker threads, of which one uses it at a time; small pieces are joined."""
+    """An iterator shared by worker threads, of which one uses it at a time.
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    Pieces are joined until they have `enough` bytes; an empty one would be taken for the end.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], enough: int) -> None:
         self._pieces = pieces
+        self._enough = enough
         self._ahead: bytes | None = None
         self._lock = threading.Lock()
 
     def look_ahead(self) -> None:
         with self._lock:
-            self._ahead = next(self._pieces, b"")
+            self._ahead = next(filter(None, self._pieces), b"")
 
     def take(self) -> bytes:
         """The next piece, empty at the end."""
@@ -108,7 +117,7 @@ class _Pieces:
             for piece in self._pieces:
                 joined.append(piece)
                 size += len(piece)
-                if size >= _PIECE_BYTES:
+                if size >= self._enough:
                     break
             return joined[0] if len(joined) == 1 else b"".join(joined)
 

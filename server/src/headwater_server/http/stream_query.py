@@ -29,7 +29,7 @@ async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> Piece
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
     chunks = host.headwater.query_chunked_data(queries, context, user=call.principal.user)
     response = PiecewiseResponse(
-        _lines(_counted(chunks, call)), host=host, context=context, media_type=JSON_LINES
+        _lines(_counted(chunks, call)), host=host, context=context, media_type=JSON_LINES, live=True
     )
     await response.first()
     return response
@@ -48,7 +48,9 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseR
         ref_id = queries[0].query.ref_id
         failed = QueryDataResponse({ref_id: DataResponse.from_error(failure.error)})
         return Response(encode_response(failed), 400, media_type=JSON)
-    return PiecewiseResponse(encode_stream(stream), host=host, context=context, media_type=STREAM_MEDIA_TYPE)
+    return PiecewiseResponse(
+        encode_stream(stream), host=host, context=context, media_type=STREAM_MEDIA_TYPE, live=True
+    )
 
 
 class _QueryFailedError(Exception):
