@@ -28,11 +28,12 @@ def fake_mysql(
     after_login: bytes | None = None,
     greeting: bytes | None = None,
     after_set: Script = lambda _: wire([OK]),
+    on_login: Callable[[bytes], object] = lambda _: None,
 ) -> Iterator[str]:
     """The address of a fake server whose set-up statements succeed and whose other commands `script` answers.
 
     `after_login` replaces the OK that follows the client's credentials, `greeting` the server's first packet,
-    `after_set` the OK of SET statements.
+    `after_set` the OK of SET statements. `on_login` is told what the client sent to log in.
     """
 
     def converse(client: socket.socket) -> None:
@@ -40,7 +41,9 @@ def fake_mysql(
             client.sendall(wire([greeting], 0))
             return
         client.sendall(wire([_handshake()], 0))
-        _read_packet(client)
+        if (login := _read_packet(client)) is None:
+            return
+        on_login(login)
         client.sendall(wire([after_login or OK], 2))
         while (command := _read_packet(client)) is not None:
             if command[0] == Command.QUIT:

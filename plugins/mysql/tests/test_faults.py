@@ -282,6 +282,18 @@ def test_a_password_in_clear_is_refused_unless_allowed(
         assert "allowCleartextPasswords" in str(error)
 
 
+def test_a_server_without_tls_gets_no_password_where_tls_is_asked_for(
+    open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    received: list[bytes] = []
+    with fake_mysql(lambda _: None, on_login=received.append) as address:
+        data_source = open_data_source(url=address, tls_skip_verify=True, password="secret-7f3a")
+        with pytest.raises(DownstreamConnectionError, match="no TLS connection") as caught:
+            query(data_source, "SELECT 1", context)
+    assert not caught.value.retryable
+    assert received == []
+
+
 @pytest.mark.parametrize(
     "damaged",
     [

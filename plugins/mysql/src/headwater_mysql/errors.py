@@ -107,7 +107,9 @@ def from_connecting(error: Exception, seconds: float) -> HeadwaterError:
                 retryable=False,
             )
         case ssl.SSLError():
-            explained = DownstreamConnectionError("failed to connect to server - TLS failed", retryable=False)
+            explained = DownstreamConnectionError(
+                "failed to connect to server - no TLS connection could be made", retryable=False
+            )
         case ConnectionRefusedError():
             explained = DownstreamConnectionError("failed to connect to server - connection refused")
         case OSError():

@@ -25,6 +25,7 @@ from headwater_mysql.settings import MySQLSettings
 from headwater_mysql.tls import tls_context
 
 _WANTED: Final = Capability.PS_MULTI_RESULTS | Capability.DEPRECATE_EOF
+_TLS_REFUSED: Final = 2026  # the driver's own number, CR_SSL_CONNECTION_ERROR
 _CLEARTEXT_PLUGINS: Final = ("mysql_clear_password", "dialog", "mysql_old_password")
 
 
@@ -190,6 +191,8 @@ def _cause(error: Exception) -> Exception:
     code = error.args[0] if error.args else None
     if not isinstance(code, int):
         return error
+    if code == _TLS_REFUSED:
+        return ssl.SSLError("the server offers no TLS")
     if 2000 <= code < 3000:  # the driver's own numbers: the connection broke
         return ConnectionResetError(str(error.args[-1]))
     return ServerError(code, "HY000", str(error.args[-1]))

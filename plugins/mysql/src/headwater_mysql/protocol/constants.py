@@ -15,8 +15,6 @@ BINARY_CHARSET: Final = 63
 class Capability(IntFlag):
     """Flags of the handshake that matter after authentication."""
 
-    LOCAL_FILES = 1 << 7
-    MULTI_STATEMENTS = 1 << 16
     PS_MULTI_RESULTS = 1 << 18
     DEPRECATE_EOF = 1 << 24
 
