@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from headwater.datasources import DataSource
+from headwater.datasources import AddDataSource, DataSource
 from headwater.errors import DataSourceNotFoundError, ValidationError
 from headwater_server.auth import Action, PermissionDeniedError
 
@@ -41,7 +41,14 @@ async def add_data_source(call: Call) -> Response:
     body = await call.json(AddDataSourceBody)
     if body.secure_json_data:
         call.require(Action.WRITE_SECRETS)
-    added = await call.host.run(lambda: call.host.headwater.add_data_source(**_fields(body)))
+    headwater = call.host.headwater
+
+    def run() -> DataSource:
+        headwater.plugin_info(body.type)
+        # The type stays as the client wrote it, be it an alias: clients of Grafana choose by it what they do.
+        return headwater.data_sources.add(AddDataSource(**_fields(body)))
+
+    added = await call.host.run(run)
     call.record.note("datasources:create", data_source=added.uid)
     return _changed("Datasource added", added)
 
