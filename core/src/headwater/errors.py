@@ -26,11 +26,11 @@ HeadwaterError
 ├── LimitExceededError                  422  caller      rows, bytes or concurrency
 ├── DeadlineExceededError               504  downstream  the query ran out of time
 └── DownstreamError                     502  downstream
-    ├── DownstreamConnectionError       502  retryable
-    ├── DownstreamAuthError             401
-    ├── DownstreamTimeoutError          504  retryable
-    ├── DownstreamServerError           500  the server answered with its own error (`code`, `name`)
-    └── DownstreamProtocolError         502  the answer makes no sense
+    ├── DownstreamConnectionError       502  downstream  retryable
+    ├── DownstreamAuthError             401  downstream
+    ├── DownstreamTimeoutError          504  downstream  retryable
+    ├── DownstreamServerError           500  downstream  the server's own error (`code`, `name`)
+    └── DownstreamProtocolError         502  downstream  the answer makes no sense
 ```
 
 `str(error)` is shown to clients: it never holds a secret, a DSN or a stack. The driver's own exception

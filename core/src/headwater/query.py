@@ -86,18 +86,20 @@ class QueryService:
     ) -> Generator[QueryChunk, None, None]:
         """The outcomes piece by piece, one data source after the other, in bounded memory.
 
-        Close the generator to end the queries. Runs in the caller's thread: the consumer sets the pace.
+        Close the generator to end the queries. Runs in the caller's thread: the consumer sets the pace, and
+        that is the bound; limits on rows and bytes, which are for collected frames, are lifted.
         """
         groups, unresolved = self._resolve(queries, context)
         for ref_id, response in unresolved.items():
             yield QueryChunk(ref_id, error=response.error)
-        for group in groups:
-            try:
-                request = self._request(group, context, user)
-                yield from self._client.query_chunked_data(request, context)
-            except Exception as error:
-                for query in group.queries:
-                    yield QueryChunk(query.ref_id, error=describe(error))
+        with context.with_limits(max_rows=None, max_bytes=None) as unbounded:
+            for group in groups:
+                try:
+                    request = self._request(group, unbounded, user)
+                    yield from self._client.query_chunked_data(request, unbounded)
+                except Exception as error:
+                    for query in group.queries:
+                        yield QueryChunk(query.ref_id, error=describe(error))
 
     def _resolve(
         self, queries: Sequence[MetricQuery], context: CallContext

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from headwater.context import CallContext, QueryLimits
@@ -29,7 +30,8 @@ def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Fram
             frame = result.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         context.check()
         return (_named(frame, query),)
-    return tuple(_within(limits, (_named(frame, query) for frame in _frames(result))))
+    with closing(_frames(result)) as frames:
+        return tuple(_within(limits, (_named(frame, query) for frame in frames)))
 
 
 def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
@@ -39,8 +41,9 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
     if result is None:
         return
     if not isinstance(result, FrameStream):
-        for index, frame in enumerate(_frames(result)):
-            yield QueryChunk(query.ref_id, str(index), _named(frame, query))
+        with closing(_frames(result)) as frames:
+            for index, frame in enumerate(frames):
+                yield QueryChunk(query.ref_id, str(index), _named(frame, query))
         return
 
     def rows(*batches: pa.RecordBatch) -> QueryChunk:
@@ -73,27 +76,27 @@ def _within(limits: QueryLimits, frames: Iterable[Frame]) -> Iterator[Frame]:
         size = None if size is None else size - frame.nbytes
 
 
-def _frames(result: Any) -> Iterable[Frame]:
+def _frames(result: Any) -> Generator[Frame, None, None]:
+    """The frames of a result that is no stream. Closing it closes the generator that an author returned."""
     import pyarrow as pa
 
     from headwater.frames import Frame
 
     if isinstance(result, Frame):
-        return (result,)
-    if isinstance(result, pa.Table):
-        return (Frame.from_table(result),)
-    if isinstance(result, Iterable):
-        return _checked(result)
-    raise _wrong_type(result)
-
-
-def _checked(frames: Iterable[Any]) -> Iterator[Frame]:
-    from headwater.frames import Frame
-
-    for frame in frames:
-        if not isinstance(frame, Frame):
-            raise _wrong_type(frame)
-        yield frame
+        yield result
+    elif isinstance(result, pa.Table):
+        yield Frame.from_table(result)
+    elif isinstance(result, Iterable):
+        try:
+            for frame in result:
+                if not isinstance(frame, Frame):
+                    raise _wrong_type(frame)
+                yield frame
+        finally:
+            if isinstance(result, Generator):
+                result.close()
+    else:
+        raise _wrong_type(result)
 
 
 def _wrong_type(value: object) -> PluginRequestFailedError:
