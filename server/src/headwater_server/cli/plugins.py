@@ -64,8 +64,7 @@ def _print_json(described: PluginInfo) -> None:
     import attrs
     import orjson
 
-    record = attrs.asdict(described, recurse=False)
-    record["capabilities"] = sorted(described.capabilities)
+    record = {**attrs.asdict(described), "capabilities": sorted(described.capabilities)}
     click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2, default=dict))
 
 
@@ -83,7 +82,7 @@ def _print_text(described: PluginInfo) -> None:
     for example in described.examples:
         import orjson
 
-        click.echo(f"Example, {example.title}: {orjson.dumps(example.query).decode()}")
+        click.echo(f"Example, {example.title}: {orjson.dumps(dict(example.query)).decode()}")
 
 
 def _capabilities(described: PluginInfo) -> str:
