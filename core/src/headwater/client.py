@@ -184,14 +184,14 @@ def _outcome(plugin: Plugin, ref_id: str, response: object) -> DataResponse:
     """`response` with all that a plugin may leave out; a failure if it is no response at all."""
     if not isinstance(response, DataResponse):
         return DataResponse.from_error(_wrong_answer(plugin, "query_data", response))
-    frames = response.frames
+    frames = tuple(response.frames)
     for frame in frames:
         if not hasattr(frame, "ref_id"):
             return DataResponse.from_error(_wrong_answer(plugin, "query_data", frame))
     if not all(frame.ref_id for frame in frames):
         frames = tuple(frame if frame.ref_id else frame.with_(ref_id=ref_id) for frame in frames)
     if response.error is None:
-        return response if frames is response.frames else evolve(response, frames=frames)
+        return response if frames == response.frames else evolve(response, frames=frames)
     error = describe(response.error)
     status = error.status if response.status == _OK else response.status
     return DataResponse(frames, error, status, response.error_source or error.source)
