@@ -93,6 +93,8 @@ def _sentence(error: BaseException) -> str:
 
 
 def _hint(error: HeadwaterError) -> str:
+    if isinstance(error, EncryptionKeyError) and error.status != EncryptionKeyError.status:
+        return ""  # the key is there, but not in the state that the command needs
     for kind, hint in _HINTS.items():
         if isinstance(error, kind):
             return f"\n{hint}"

@@ -54,6 +54,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Turns on basic auth for user `admin`.",
 )
 @click.option("--anonymous", metavar="ROLE", help="What callers without credentials may do: viewer, …")
+@click.option(
+    "--provisioning",
+    "provisioning",
+    multiple=True,
+    envvar="HEADWATER_PROVISIONING",
+    type=click.Path(path_type=Path, exists=True),
+    help="Data sources to apply at start: files (YAML, TOML, JSON), or folders of them.",
+)
 @click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
 @click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal.")
 @click.option(
@@ -105,6 +113,7 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
         redactor = headwater.data_sources.redactor
         form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
         write_host_logs(redactor, form=form, level=options["log_level"])
+        _provision(headwater, options["provisioning"])
         app = create_app(
             headwater,
             authenticator=_authenticator(headwater, listen, options),
@@ -123,6 +132,18 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
             app.close()
 
 
+def _provision(headwater: Headwater, paths: tuple[Path, ...]) -> None:
+    """Bring the store to what the files say. All are read before anything changes."""
+    if not paths:
+        return
+    from headwater.datasources.provisioning import provision
+
+    report = provision(headwater.data_sources, paths)
+    changes = {name: getattr(report, name) for name in ("added", "updated", "deleted", "unchanged")}
+    done = ", ".join(f"{len(names)} {outcome}" for outcome, names in changes.items() if names)
+    click.echo(f"Provisioned data sources: {done or 'none'}.", err=True)
+
+
 def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[str, Any]) -> Authenticator:
     """Tokens of the store. The first start makes one for the admin, and shows it this one time."""
     from headwater.secrets import Secret
@@ -138,7 +159,10 @@ def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[st
     where = f"unix:{listen.unix_socket}" if listen.unix_socket else listen.url
     click.echo(f"Headwater serves {where}", err=True)
     if made is not None:
-        click.echo(f"Admin token, shown only now: {redactor.watch(made).reveal()}", err=True)
+        token = redactor.watch(made).reveal()
+        click.echo(f"Admin token, shown only now: {token}", err=True)
+        if not listen.unix_socket:
+            click.echo(f"Explore page, signed in: {listen.url}/#token={token}", err=True)
     password = None
     if (file := options["admin_password_file"]) is not None:
         password = redactor.watch(Secret(read_text(file).rstrip("\r\n")))
