@@ -71,6 +71,14 @@ def test_settings_that_cannot_be_applied_are_an_error(host: Headwater, add: AddS
         host.query(add(json_data=unknown), "SELECT 1")
 
 
+@pytest.mark.parametrize(("chosen", "sent"), [("auto", "none"), ("lz4", "lz4_frame"), ("zstd", "zstd")])
+def test_arrow_is_compressed_as_chosen(host: Headwater, add: AddSource, chosen: str, sent: str) -> None:
+    name = add(json_data={"arrowCompression": chosen})
+    assert value(host, name, "toString(getSetting('output_format_arrow_compression_method'))") == sent
+    table = host.query(name, "SELECT number, toString(number % 7) AS s FROM numbers(200000)").table
+    assert table.column("number").to_pylist() == list(range(200_000))
+
+
 def test_the_deadline_reaches_the_server(host: Headwater, add: AddSource) -> None:
     assert value(host, add(), "getSetting('max_execution_time')", timeout=7) == 7
 
