@@ -69,8 +69,8 @@ class Served:
 
 
 def main() -> None:
-    with served("host") as host, served("bare") as bare:
-        small_queries(host, bare)
+    with served("host") as host, served("bare") as bare, served("in-process") as in_process:
+        small_queries({"bare route": bare, "bare route, query in process": in_process, "host": host})
     with served("host") as host:
         large_answers(host)
         health_meanwhile(host)
@@ -78,10 +78,10 @@ def main() -> None:
         many_large_answers(host)
 
 
-def small_queries(host: Served, bare: Served, rounds: int = 7) -> None:
-    seconds: dict[str, list[float]] = {"bare route": [], "host": []}
-    rates: dict[str, list[float]] = {"bare route": [], "host": []}
-    contenders = [("bare route", bare), ("host", host)]
+def small_queries(servers: dict[str, Served], rounds: int = 7) -> None:
+    seconds: dict[str, list[float]] = {name: [] for name in servers}
+    rates: dict[str, list[float]] = {name: [] for name in servers}
+    contenders = list(servers.items())
     for _ in range(rounds):
         random.shuffle(contenders)
         for name, server in contenders:
@@ -256,8 +256,11 @@ def serve_host() -> None:
         HeadwaterServer(app, ListenOptions()).run(sockets=[listening])
 
 
-def serve_bare() -> None:
-    """The least that answers the same: parse the body, encode 2 x 100 values."""
+def serve_bare(*, in_process: bool) -> None:
+    """The least that answers the same: parse the body, encode 2 x 100 values that are there already.
+
+    With `in_process` they come from the query, run where the request is: no thread, no caller, no limits.
+    """
     import orjson
     import uvicorn
     from starlette.applications import Starlette
@@ -268,14 +271,16 @@ def serve_bare() -> None:
     from headwater import Headwater
     from headwater.frames.grafana_json import encode_response
 
-    with Headwater() as headwater:
-        headwater.add_data_source(type="testdata", name="demo", uid="demo")
-        asked = {"refId": "A", "datasource": {"uid": "demo"}, "intervalMs": 36_000, **SMALL}
-        body = {"from": "1700000000000", "to": "1700003564000", "queries": [asked]}
-        answer = orjson.loads(encode_response(headwater.query_data(body)))
+    headwater = Headwater()
+    headwater.add_data_source(type="testdata", name="demo", uid="demo")
+    asked = {"refId": "A", "datasource": {"uid": "demo"}, "intervalMs": 36_000, **SMALL}
+    body = {"from": "1700000000000", "to": "1700003564000", "queries": [asked]}
+    answer = orjson.loads(encode_response(headwater.query_data(body)))
 
     async def query(request: Request) -> Response:
-        orjson.loads(await request.body())
+        sent = orjson.loads(await request.body())
+        if in_process:
+            return Response(encode_response(headwater.query_data(sent)), media_type=JSON)
         return Response(orjson.dumps(answer), media_type=JSON)
 
     app = Starlette(routes=[Route("/api/ds/query", query, methods=["POST"])])
@@ -286,11 +291,11 @@ def serve_bare() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", choices=["host", "bare"])
+    parser.add_argument("--serve", choices=["host", "bare", "in-process"])
     match parser.parse_args().serve:
         case "host":
             serve_host()
-        case "bare":
-            serve_bare()
+        case "bare" | "in-process" as which:
+            serve_bare(in_process=which == "in-process")
         case _:
             main()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -69,7 +70,7 @@ class HeadwaterApp:
         self._app = Starlette(
             routes=_routes(host),
             middleware=[Middleware(RequestMiddleware, host=host)],
-            exception_handlers={404: _not_found},
+            exception_handlers={HTTPException: _outside_of_handlers},
             lifespan=self._lifespan,
         )
         self._app.router.redirect_slashes = False
@@ -119,8 +120,12 @@ def _grouped(host: Host, table: list[Operation]) -> list[BaseRoute]:
     ]
 
 
-async def _not_found(request: Request, _error: Exception) -> Response:
+async def _outside_of_handlers(request: Request, error: Exception) -> Response:
+    """What the router, or the page's files, refuse."""
     request_id = request.scope["headwater.record"].request_id
+    assert isinstance(error, HTTPException)
+    if error.status_code != 404:
+        return plain_error(error.status_code, "request.refused", error.detail, request_id)
     if request.url.path.startswith("/apis/"):
         return plain_error(404, "api.reserved", "This API is reserved for later versions.", request_id)
     return plain_error(404, "notFound", "Not found", request_id)

@@ -35,7 +35,6 @@ class Endpoint:
         self._operations = {operation.method: operation for operation in operations}
         if "GET" in self._operations:
             self._operations.setdefault("HEAD", self._operations["GET"])
-        self._any = self._operations.get("*")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record: RequestRecord = scope["headwater.record"]
@@ -63,7 +62,7 @@ class Endpoint:
             )
 
     async def _answer(self, request: Request, record: RequestRecord, stack: AsyncExitStack) -> None:
-        operation = self._operations.get(request.method) or self._any
+        operation = self._operations.get(request.method)
         if operation is None:
             raise MethodNotAllowedError(f"{request.method} is not allowed here.")
         principal = _NOBODY
