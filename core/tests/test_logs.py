@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from headwater.logs import get_logger
+
+
+@pytest.fixture
+def configured() -> Iterator[list[dict[str, Any]]]:
+    lines: list[dict[str, Any]] = []
+
+    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        lines.append(dict(event))
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keep])
+    yield lines
+    structlog.reset_defaults()
+
+
+def test_without_configuration_lines_go_to_logging_and_never_to_stdout(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO, "headwater.x"):
+        logger = get_logger("headwater.x", request_id="r").bind(plugin="p")
+        logger.info("It is 100% done.", rows=5)
+        logger.debug("not shown")
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("headwater.x", logging.INFO)
+    assert record.getMessage() == "It is 100% done. request_id='r' plugin='p' rows=5"
+    assert vars(record)["headwater"] == {"request_id": "r", "plugin": "p", "rows": 5}
+    assert capsys.readouterr().out == ""
+
+
+def test_exceptions_travel_with_the_record(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        get_logger().warning("Seen.", exc_info=True)
+        get_logger().warning("Given.", exc_info=error)
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [KeyError, KeyError]
+
+
+def test_an_applications_structlog_gets_the_lines(configured: list[dict[str, Any]]) -> None:
+    get_logger("headwater", request_id="r").info("Hello.", rows=5)
+    assert configured == [{"event": "Hello.", "request_id": "r", "rows": 5}]
