@@ -45,6 +45,7 @@ class PermissionDeniedError(HeadwaterError):
 @frozen
 class _Known:
     token: ApiToken
+    principal: Principal
     until: float
 
 
@@ -108,18 +109,18 @@ class Authenticator:
         digest = digest_of(text)
         if digest is None:
             raise _unauthorized()
-        token = self._cached(digest)
-        if token is None:
+        known = self._cached(digest)
+        if known is None:
             token = await off_loop(lambda: self.tokens.find(digest))
             # The look-up is by digest: its timing tells of the digest at most, never of the token.
             if token is None or not hmac.compare_digest(token.digest, digest):
                 raise _unauthorized()
-            self._keep(digest, token)
+            known = self._keep(digest, token)
         now = self._clock()
-        if token.refusal(now):
+        if known.token.refusal(now):
             raise _unauthorized()
         self._used[digest] = now
-        return token.principal
+        return known.principal
 
     async def _basic(self, credentials: str, off_loop: OffLoop) -> Principal:
         try:
@@ -136,17 +137,18 @@ class Authenticator:
             raise _unauthorized()
         return self._admin
 
-    def _cached(self, digest: bytes) -> ApiToken | None:
+    def _cached(self, digest: bytes) -> _Known | None:
         known = self._known.get(digest)
         if known is None or known.until <= time.monotonic():
             self._known.pop(digest, None)
             return None
-        return known.token
+        return known
 
-    def _keep(self, digest: bytes, token: ApiToken) -> None:
-        self._known[digest] = _Known(token, time.monotonic() + _CACHE_SECONDS)
+    def _keep(self, digest: bytes, token: ApiToken) -> _Known:
+        known = self._known[digest] = _Known(token, token.principal, time.monotonic() + _CACHE_SECONDS)
         while len(self._known) > _CACHED_TOKENS:
             self._known.popitem(last=False)
+        return known
 
 
 def _unauthorized() -> AuthenticationError:
