@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headwater import Headwater, InMemoryRegistry
+from headwater import CallContext, Headwater, InMemoryRegistry
 from headwater.plugin import CorePlugin
 
 
@@ -33,6 +33,17 @@ def make_host() -> Iterator[Callable[..., Headwater]]:
     yield make
     for host in hosts:
         host.close()
+
+
+@pytest.fixture
+def cancel_when() -> Callable[..., None]:
+    """`cancel_when(event, context)`: another thread cancels the call as soon as the event is set."""
+
+    def cancel(event: threading.Event, context: CallContext, reason: str = "enough") -> None:
+        event.wait(10)
+        context.cancel(reason)
+
+    return lambda *arguments: threading.Thread(target=cancel, args=arguments).start()
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ T = TypeVar("T")
 MakeHost = Callable[..., Headwater]
 FRAME = Frame.from_pydict({"a": [1, 2]})
 
+RANGE = {"from": "now-1h", "to": "now"}
+
 
 class Waiting:
     """Waits in each hook until the call is over, if told to; says when it began and when it was killed."""
@@ -104,7 +106,6 @@ CALLS: dict[str, Callable[[AsyncHeadwater], Coroutine[Any, Any, Any]]] = {
     "check_health": lambda headwater: headwater.check_health("a"),
     "call_resource": lambda headwater: headwater.call_resource("a", "x"),
 }
-RANGE = {"from": "now-1h", "to": "now"}
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())

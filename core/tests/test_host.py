@@ -41,6 +41,7 @@ from headwater.plugin import CorePlugin
 
 PATIENCE = 10.0
 MakeHost = Callable[..., Headwater]
+CancelWhen = Callable[..., None]
 
 
 class Full:
@@ -74,7 +75,8 @@ class Full:
     @hookimpl
     def call_resource(self, request: CallResourceRequest, context: CallContext) -> Iterator[Any]:
         self.requests.append(request)
-        yield from self.outcome(context) if callable(self.outcome) else self.outcome
+        answers: Any = self.outcome(context) if callable(self.outcome) else self.outcome
+        yield from answers
 
     @hookimpl
     def stop_plugin(self) -> None:
@@ -223,10 +225,10 @@ def test_progress_is_told(make_host: MakeHost) -> None:
     assert seen == [Progress(rows=3)] * 2
 
 
-def test_a_query_is_cancelled_from_another_thread(make_host: MakeHost) -> None:
+def test_a_query_is_cancelled_from_another_thread(make_host: MakeHost, cancel_when: CancelWhen) -> None:
     full, context = Full(wait_for_the_end), CallContext()
     host = make_host(a=full)
-    threading.Thread(target=lambda: (full.entered.wait(PATIENCE), context.cancel())).start()
+    cancel_when(full.entered, context)
     with pytest.raises(QueryCanceledError):
         host.query("a", {}, context=context)
 
@@ -334,10 +336,10 @@ def test_a_health_check_that_hangs_is_given_up(make_host: MakeHost, release: thr
     assert host.query_service.abandoned == 1
 
 
-def test_a_health_check_may_be_cancelled(make_host: MakeHost) -> None:
+def test_a_health_check_may_be_cancelled(make_host: MakeHost, cancel_when: CancelWhen) -> None:
     full, context = Full(wait_for_the_end), CallContext()
     host = make_host(a=full)
-    threading.Thread(target=lambda: (full.entered.wait(PATIENCE), context.cancel())).start()
+    cancel_when(full.entered, context)
     with pytest.raises(QueryCanceledError):
         host.check_health("a", context=context)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from headwater.logs import get_logger
 def configured() -> Iterator[list[dict[str, Any]]]:
     lines: list[dict[str, Any]] = []
 
-    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def keep(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
         lines.append(dict(event))
         raise structlog.DropEvent
 

@@ -140,7 +140,8 @@ def test_an_interval_may_be_a_fraction() -> None:
 
 
 def test_relative_times_count_from_one_moment() -> None:
-    first, second = parse(query(), query(refId="B"), **{"from": "now-1h", "to": "now"})
+    relative: dict[str, Any] = {"from": "now-1h", "to": "now"}
+    first, second = parse(query(), query(refId="B"), **relative)
     assert first.query.time_range == second.query.time_range
     assert first.query.time_range.to == NOW
     assert first.query.time_range.duration == timedelta(hours=1)

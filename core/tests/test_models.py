@@ -27,11 +27,12 @@ MS = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_models_are_frozen(model: Any) -> None:
-    required = {each.name: None for each in attrs.fields(model) if each.default is attrs.NOTHING}
+    fields = attrs.fields(model)
+    required: dict[str, Any] = {each.name: None for each in fields if each.default is attrs.NOTHING}
     if model is TimeRange:
         required = {"from_": datetime.now(UTC), "to": datetime.now(UTC)}
     instance = model(**required)
-    name = attrs.fields(model)[0].name
+    name = fields[0].name
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(instance, name, None)
 

@@ -34,6 +34,7 @@ from headwater.query import QueryService
 
 PATIENCE = 10.0
 MakeHost = Callable[..., Headwater]
+CancelWhen = Callable[..., None]
 
 
 class Echo:
@@ -226,12 +227,14 @@ def test_more_data_sources_than_places_all_get_their_turn(make_host: MakeHost) -
     assert [values(response.responses[uid]) for uid in "abcd"] == [[["a"]], [["b"]], [["c"]], [["d"]]]
 
 
-def test_who_waits_for_a_place_when_the_call_ends_is_not_called_any_more(make_host: MakeHost) -> None:
+def test_who_waits_for_a_place_when_the_call_ends_is_not_called_any_more(
+    make_host: MakeHost, cancel_when: CancelWhen
+) -> None:
     waiting, last = Cooperative(), Echo()
     host = make_host(waiting=waiting, last=last)
     service = QueryService(host._cache, host.plugin_contexts, host._client, host._runner, concurrent_groups=1)
     context = CallContext()
-    threading.Thread(target=lambda: (waiting.entered.wait(PATIENCE), context.cancel())).start()
+    cancel_when(waiting.entered, context)
     responses = service.query_data([ask("waiting"), ask("last")], context).responses
     assert all(isinstance(each.error, QueryCanceledError) for each in responses.values())
     assert last.requests == [] or waiting.requests == []
@@ -262,12 +265,12 @@ def test_a_hanging_worker_is_abandoned_counted_and_its_instance_replaced(
 
 
 def test_a_cancelled_call_that_hangs_is_cancelled_for_its_caller(
-    make_host: MakeHost, release: threading.Event
+    make_host: MakeHost, release: threading.Event, cancel_when: CancelWhen
 ) -> None:
     hanging = Hanging(release)
     host = make_host(hanging=hanging, options={"grace": 0.02})
     context = CallContext()
-    threading.Thread(target=lambda: (hanging.entered.wait(PATIENCE), context.cancel("enough"))).start()
+    cancel_when(hanging.entered, context)
     with pytest.raises(QueryCanceledError, match="enough"):
         host.query("hanging", {}, context=context)
     assert host.query_service.abandoned == 1

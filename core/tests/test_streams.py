@@ -16,6 +16,7 @@ from headwater.models import QueryChunk, QueryDataRequest
 
 PATIENCE = 10.0
 MakeHost = Callable[..., Headwater]
+CancelWhen = Callable[..., None]
 
 
 def rows(*values: int, ref_id: str = "A", frame_id: str = "0") -> QueryChunk:
@@ -140,7 +141,9 @@ def test_cancelling_the_stream_tells_the_plugin(make_host: MakeHost) -> None:
         next(stream)
 
 
-def test_cancelling_the_callers_context_ends_a_blocked_read(make_host: MakeHost) -> None:
+def test_cancelling_the_callers_context_ends_a_blocked_read(
+    make_host: MakeHost, cancel_when: CancelWhen
+) -> None:
     context, reading = CallContext(), threading.Event()
 
     def block(mine: CallContext) -> QueryChunk:
@@ -151,7 +154,7 @@ def test_cancelling_the_callers_context_ends_a_blocked_read(make_host: MakeHost)
     pieces = Pieces(rows(1), block)
     stream = make_host(a=pieces).stream("a", {}, context=context)
     next(stream)
-    threading.Thread(target=lambda: (reading.wait(PATIENCE), context.cancel("enough"))).start()
+    cancel_when(reading, context)
     with pytest.raises(QueryCanceledError, match="enough"):
         next(stream)
     assert pieces.closed.is_set()

@@ -12,9 +12,15 @@ PATIENCE = 10.0
 
 
 def test_alarms_fire_at_their_moments_in_order() -> None:
-    watchdog, fired, done = Watchdog(), [], threading.Event()
+    watchdog, done = Watchdog(), threading.Event()
+    fired: list[str] = []
+
+    def fire_last() -> None:
+        fired.append("late")
+        done.set()
+
     now = time.monotonic()
-    watchdog.schedule(now + 0.08, lambda: (fired.append("late"), done.set()))
+    watchdog.schedule(now + 0.08, fire_last)
     watchdog.schedule(now + 0.02, lambda: fired.append("early"))
     assert done.wait(PATIENCE)
     assert fired == ["early", "late"]

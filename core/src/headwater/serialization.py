@@ -74,7 +74,7 @@ def _converter(reveal_secrets: bool) -> cattrs.Converter:
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode())
     converter.register_structure_hook(bytes, lambda text, _: base64.b64decode(text, validate=True))
-    converter.register_unstructure_hook(frozenset[str], sorted)
+    converter.register_unstructure_hook_func(lambda kind: kind == frozenset[str], sorted)
     converter.register_unstructure_hook(Frame, _frame_to_text)
     converter.register_structure_hook(Frame, lambda text, _: _frame_from_text(text))
     converter.register_unstructure_hook(Secret, Secret.reveal if reveal_secrets else _refuse_secret)

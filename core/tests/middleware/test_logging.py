@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -69,7 +69,7 @@ class Plugin:
 def call_everything(plugin: Plugin) -> None:
     wrapped = CorePlugin.of("p", plugin, middlewares=[LoggingMiddleware()])
     context = CallContext(request_id="r")
-    calls = [
+    calls: list[Callable[[], Any]] = [
         lambda: wrapped.query_data(QUERY, context),
         lambda: list(wrapped.query_chunked_data(QUERY, context)),
         lambda: wrapped.check_health(CheckHealthRequest(CONTEXT), context),

@@ -68,10 +68,17 @@ def scan(sql: str, dialect: Dialect) -> Iterator[Span]:
 
 
 def strip_comments(sql: str, dialect: Dialect) -> str:
-    """`sql` with each comment replaced by one space, so that words do not grow together."""
-    return "".join(
-        " " if span.kind is SpanKind.COMMENT else sql[span.start : span.end] for span in scan(sql, dialect)
-    )
+    """`sql` with each comment replaced by one space, so that words do not grow together.
+
+    Behind `--` that starts no comment yet, an empty comment stays in the space's place.
+    """
+    kept: list[str] = []
+    for span in scan(sql, dialect):
+        if span.kind is not SpanKind.COMMENT:
+            kept.append(sql[span.start : span.end])
+        else:
+            kept.append("/**/" if dialect.dash_needs_space and kept and kept[-1].endswith("--") else " ")
+    return "".join(kept)
 
 
 def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str], int]:

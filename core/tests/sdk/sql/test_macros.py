@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.errors import MacroError, QueryError
+from headwater.sdk.sql import Dialect, MacroCall, MacroEngine
+
+ANSI = Dialect()
+
+
+def echo(call: MacroCall, scope: str) -> str:
+    shown = "" if call.arguments is None else f"({'|'.join(call.arguments)})"
+    return f"<{scope}:{call.name}{shown}>"
+
+
+def two(call: MacroCall, scope: str) -> str:
+    first, second = call.expect(2)
+    return f"{first} BETWEEN {second}"
+
+
+def again(call: MacroCall, scope: str) -> str:
+    return "$__echo"
+
+
+MACROS = {"__echo": echo, "__two": two, "__again": again, "__e": echo}
+ENGINE: MacroEngine[str] = MacroEngine(MACROS, ANSI)
+LENIENT: MacroEngine[str] = MacroEngine(MACROS, ANSI, keep_unknown=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "expanded"),
+    [
+        ("SELECT $__echo", "SELECT <s:__echo>"),
+        ("SELECT $__echo()", "SELECT <s:__echo()>"),
+        ("$__echo(a, b) + $__echo(c)", "<s:__echo(a|b)> + <s:__echo(c)>"),
+        ("$__echo($__echo(a), f($__e))", "<s:__echo(<s:__echo(a)>|f(<s:__e>))>"),
+        ("$__echo('a,b', (c, d))", "<s:__echo('a,b'|(c, d))>"),
+        ("$__echo('$__echo')", "<s:__echo('$__echo')>"),
+        ("$__two(t, 1)", "t BETWEEN 1"),
+        ("$__again", "$__echo"),
+        ("$__echo (a)", "<s:__echo> (a)"),
+        ("$__echo_more $__e", None),
+        ("$_echo $echo __echo $", "$_echo $echo __echo $"),
+        ("'$__echo' \"$__echo\" `$__echo`", "'$__echo' \"$__echo\" `$__echo`"),
+        ("-- $__echo\n/* $__echo( */ $__echo", "-- $__echo\n/* $__echo( */ <s:__echo>"),
+        ("$__echo(a -- ,)\n, b)", "<s:__echo(a -- ,)|b)>"),
+        ("", ""),
+    ],
+)
+def test_macros_are_expanded_in_code_alone(sql: str, expanded: str | None) -> None:
+    if expanded is None:
+        with pytest.raises(MacroError, match=r"unknown macro \$__echo_more"):
+            ENGINE.expand(sql, "s")
+    else:
+        assert ENGINE.expand(sql, "s") == expanded
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("$__unknown", "$__unknown"),
+        ("$__unknown($__e,  b) $__e", "$__unknown(<s:__e>, b) <s:__e>"),
+    ],
+)
+def test_unknown_macros_may_be_kept(sql: str, kept: str) -> None:
+    assert LENIENT.expand(sql, "s") == kept
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("$__two(a)", "$__two expected 2 argument(s), received 1"),
+        ("$__two", "$__two expected 2 argument(s), received 0"),
+        ("$__two(a, b, c)", "received 3"),
+        ("$__nothing(a)", "unknown macro $__nothing"),
+    ],
+)
+def test_wrong_use_is_told(sql: str, message: str) -> None:
+    with pytest.raises(MacroError) as caught:
+        ENGINE.expand(sql, "s")
+    assert message in str(caught.value)
+
+
+def test_a_bracket_that_is_never_closed_is_told() -> None:
+    with pytest.raises(QueryError, match="missing close bracket"):
+        ENGINE.expand("$__echo(a", "s")
+
+
+def test_one_of_several_counts_may_be_expected() -> None:
+    assert MacroCall("m", ("a",), "").expect(1, 2) == ("a",)
+    assert MacroCall("m", None, "").expect(0) == ()
+    with pytest.raises(MacroError, match="expected 0 or 2"):
+        MacroCall("m", ("a",), "").expect(0, 2)
+
+
+def test_nesting_is_bounded() -> None:
+    assert ENGINE.expand("$__e(" * 30 + ")" * 30, "s").count("__e") == 30
+    with pytest.raises(MacroError, match="32 deep"):
+        ENGINE.expand("$__e(" * 40 + ")" * 40, "s")
+
+
+SQL = st.lists(
+    st.sampled_from(["'", '"', "/*", "*/", "--", "\n", "(", ")", ",", "a", "$", "__e", "$__e", "$__e(a)"]),
+    max_size=20,
+).map("".join)
+
+
+@given(SQL)
+def test_text_without_macros_in_code_stays_as_it_is(sql: str) -> None:
+    assert ENGINE.expand(sql.replace("$", ""), "s") == sql.replace("$", "")
+
+
+@given(st.text("ab$_e(),' ", max_size=15).filter(lambda text: "'" not in text))
+def test_quoted_text_and_comments_are_never_touched(text: str) -> None:
+    sql = f"'{text}' -- {text}\n/* {text} */"
+    assert ENGINE.expand(sql, "s") == sql
+
+
+@given(SQL)
+def test_any_text_is_expanded_or_refused_with_our_errors(sql: str) -> None:
+    try:
+        ENGINE.expand(sql, "s")
+    except QueryError:
+        return

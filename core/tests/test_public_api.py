@@ -1,0 +1,99 @@
+"""What is public, and what importing it costs."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import headwater
+
+PUBLIC = {
+    "headwater": {
+        "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Frame", "FrameStream", "Headwater",
+        "HeadwaterError", "InMemoryRegistry", "MemoryStore", "QueryLimits", "Secret", "TimeRange",
+        "__version__", "hookimpl",
+    },
+    "headwater.sdk": {
+        "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
+        "DataSourcePlugin", "Query", "QueryExample", "QueryResult", "ResourceRequest", "Secret",
+        "TimeRange", "field",
+        "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
+    },
+    "headwater.sdk.sql": {
+        "Dialect", "MacroCall", "MacroEngine", "Span", "SpanKind", "scan", "split_arguments",
+        "strip_comments",
+    },
+    "headwater.models": {
+        "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult", "DataQuery",
+        "DataResponse", "DataSourceInstanceSettings", "HealthStatus", "PluginContext", "PluginInfo",
+        "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "TimeRange", "User",
+    },
+    "headwater.context": {"CallContext", "CancelRegistration", "Progress", "QueryLimits"},
+    "headwater.discovery": {"PluginRecord", "PluginState", "discover", "load_all"},
+    "headwater.serialization": {"from_bytes", "from_data", "to_bytes", "to_data"},
+    "headwater.middleware": {"LoggingMiddleware", "RedactionMiddleware"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_public_names_are_these(module: str) -> None:
+    """Removing one breaks somebody. Add new ones here, so that they are public on purpose."""
+    imported = importlib.import_module(module)
+    assert set(imported.__all__) == PUBLIC[module]
+    for name in imported.__all__:
+        getattr(imported, name)
+
+
+def test_lazy_names_are_listed_loaded_once_and_others_refused() -> None:
+    assert set(PUBLIC["headwater"]) <= set(dir(headwater))
+    assert headwater.Headwater is headwater.Headwater
+    with pytest.raises(AttributeError, match="no attribute 'Headwatr'"):
+        _ = headwater.Headwatr
+
+
+def test_type_checkers_see_the_lazy_names() -> None:
+    source = Path(headwater.__file__).read_text()
+    for name in PUBLIC["headwater"] - {"__version__"}:
+        assert f"import {name} as {name}" in source
+
+
+def imported_by(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import headwater",
+        "from headwater import hookimpl, Secret, TimeRange, CallContext, InMemoryRegistry",
+        "import headwater.sdk, headwater.sdk.sql",
+        "import headwater.models, headwater.errors, headwater.discovery, headwater.middleware",
+        "from headwater import Headwater; Headwater(allow_plugins=['none']).close()",
+    ],
+)
+def test_importing_costs_no_arrow(code: str) -> None:
+    assert imported_by(code) & {"pyarrow", "numpy", "pandas"} == set()
+
+
+def test_the_bare_package_imports_nothing_heavy() -> None:
+    heavy = {
+        "attrs",
+        "attr",
+        "cattrs",
+        "structlog",
+        "cryptography",
+        "pluggy",
+        "importlib_metadata",
+        "asyncio",
+    }
+    assert imported_by("import headwater") & heavy == set()
