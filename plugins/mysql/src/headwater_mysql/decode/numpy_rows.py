@@ -176,7 +176,10 @@ def micros_of_day(hours: Positions, minutes: Positions, seconds: Positions, micr
 def text_durations(strings: pa.Array) -> pa.Array:
     """TIME values of the text protocol, such as `-838:59:59.000000`."""
     pattern = r"^(?P<sign>-?)(?P<h>\d{1,9}):(?P<m>\d\d):(?P<s>\d\d)(?:\.(?P<f>\d{1,6}))?$"
-    parts = pc.extract_regex(strings.cast(pa.utf8()), pattern)
+    try:
+        parts = pc.extract_regex(strings.cast(pa.utf8()), pattern)
+    except pa.ArrowInvalid:
+        raise MalformedPacketError("a date or time is not even text") from None
     if parts.null_count != strings.null_count:
         raise MalformedPacketError("a date or time is malformed")
 
