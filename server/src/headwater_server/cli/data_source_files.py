@@ -11,7 +11,8 @@ import click
 from headwater_server.data_directory import DataDirectory
 
 from .inputs import parse_assignment, read_secret
-from .workspace import open_headwater, pass_directory
+from .place import pass_directory
+from .workspace import open_headwater
 
 if TYPE_CHECKING:
     from headwater.datasources.sealed_file import SealedFile

@@ -11,6 +11,7 @@ import click
 from headwater_server.data_directory import ENVIRONMENT_VARIABLE, DataDirectory
 
 from .lazy import LazyCommand, LazyGroup
+from .place import Place
 
 _HERE = "headwater_server.cli"
 COMMANDS = {
@@ -38,15 +39,24 @@ COMMANDS = {
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Where data sources and keys are kept.  [env: {ENVIRONMENT_VARIABLE}]",
 )
+@click.option(
+    "--host",
+    metavar="URL",
+    envvar="HEADWATER_HOST",
+    default="",
+    help="Work on a remote host instead, with the token in HEADWATER_TOKEN.  [env: HEADWATER_HOST]",
+)
+@click.option("--token-file", metavar="FILE", default="", help="Read the token from FILE; - is stdin.")
 @click.version_option(package_name="headwater-server", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, data_dir: Path | None) -> None:
+def main(context: click.Context, data_dir: Path | None, host: str, token_file: str) -> None:
     """Query data sources, and get Arrow.
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 the query failed, 2 usage,
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
-    context.obj = DataDirectory(data_dir) if data_dir is not None else DataDirectory.default()
+    directory = DataDirectory(data_dir) if data_dir is not None else DataDirectory.default()
+    context.obj = Place(directory, host, token_file)
 
 
 def run() -> NoReturn:

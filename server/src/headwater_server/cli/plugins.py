@@ -1,4 +1,4 @@
-"""`headwater plugin`: what is installed."""
+"""`headwater plugin`: what is installed, here or on a remote host."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import asdict
 
+from .place import Place, pass_place
 from .tables import print_records
+from .targets import open_plugins
 
 if TYPE_CHECKING:
     from headwater.models import PluginInfo
@@ -22,24 +25,14 @@ def plugin() -> None:
 
 @plugin.command("list")
 @json_option
-def list_plugins(as_json: bool) -> None:
+@pass_place
+def list_plugins(place: Place, as_json: bool) -> None:
     """List the plugins: id, version, distribution, state, and why one cannot be used.
 
     Every plugin is imported, so that a broken one shows as BROKEN.
     """
-    from headwater import Headwater
-
-    with Headwater() as headwater:
-        records = [
-            {
-                "id": record.plugin_id,
-                "version": record.version,
-                "distribution": record.distribution,
-                "state": str(record.state),
-                "reason": record.reason,
-            }
-            for record in headwater.load_plugins()
-        ]
+    with open_plugins(place) as target:
+        records = [asdict(each) for each in target.plugins()]
     print_records(
         records, as_json=as_json, empty="No plugins are installed; try: pip install headwater-testdata"
     )
@@ -48,12 +41,11 @@ def list_plugins(as_json: bool) -> None:
 @plugin.command()
 @click.argument("plugin_id")
 @json_option
-def info(plugin_id: str, as_json: bool) -> None:
+@pass_place
+def info(place: Place, plugin_id: str, as_json: bool) -> None:
     """Show a plugin's settings, secrets, query keys and examples."""
-    from headwater import Headwater
-
-    with Headwater() as headwater:
-        described = headwater.plugin_info(plugin_id)
+    with open_plugins(place) as target:
+        described = target.plugin_info(plugin_id)
     if as_json:
         _print_json(described)
     else:

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
-from headwater_server.data_directory import DataDirectory
-
 from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
 from .output import BINARY_FORMATS, FORMATS, format_of_file, writer
-from .workspace import open_headwater, pass_directory
+from .place import Place, pass_place
+from .targets import Target, open_target
 
 if TYPE_CHECKING:
-    from headwater import CallContext, Headwater
+    from headwater import CallContext
     from headwater.frames import FrameStream
 
 _TABLE_ROWS = 1000
@@ -83,9 +82,9 @@ class QueryOptions:
     help="Cancel after that long.",
 )
 @click.option("--timing", is_flag=True, help="Say on stderr how long it took.")
-@pass_directory
+@pass_place
 def query(
-    directory: DataDirectory,
+    place: Place,
     /,
     data_source: str,
     text: str | None,
@@ -110,8 +109,8 @@ def query(
     )
     asked = _read_query(text, file)
     try:
-        with open_headwater(directory) as headwater:
-            _run(headwater, data_source, asked, chosen)
+        with open_target(place) as target:
+            _run(target, data_source, asked, chosen)
     except BrokenPipeError:
         # Whoever read the rows wants no more (`| head`). Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -151,7 +150,7 @@ def _query_object(text: str) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], options: QueryOptions) -> None:
+def _run(target: Target, data_source: str, asked: str | dict[str, Any], options: QueryOptions) -> None:
     from headwater import CallContext
 
     from .destination import Destination
@@ -162,9 +161,9 @@ def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], op
     with (
         Destination(options.out) as destination,
         progress_bar(wanted=options.waits_silently) as bar,
-        CallContext(timeout=options.timeout, limits=headwater.limits, on_progress=bar.show) as context,
+        CallContext(timeout=options.timeout, limits=target.limits, on_progress=bar.show) as context,
         cancel_on_interrupt(context, destination.discard),
-        _rows(headwater, data_source, asked, options, context, bar.hide) as stream,
+        _rows(target, data_source, asked, options, context, bar.hide) as stream,
     ):
         first = time.perf_counter()
         writer(options.format)(stream, destination.sink)
@@ -181,7 +180,7 @@ def _run(headwater: Headwater, data_source: str, asked: str | dict[str, Any], op
 
 
 def _rows(
-    headwater: Headwater,
+    target: Target,
     data_source: str,
     asked: str | dict[str, Any],
     options: QueryOptions,
@@ -190,17 +189,15 @@ def _rows(
 ) -> FrameStream:
     from .answers import rows_of
 
-    if isinstance(asked, str) and options.keys:
-        key = headwater.plugin_info(headwater.data_source(data_source).type).query_text_key
-        asked = {key: asked}
-    if isinstance(asked, dict):
-        asked = {**asked, **options.keys}
-    chunks = headwater.query_chunks(
+    query_object = target.text_query(data_source, asked) if isinstance(asked, str) else asked
+    query_object = {**query_object, **options.keys}
+    if options.params:
+        query_object["params"] = options.params
+    chunks = target.query_chunks(
         data_source,
-        asked,
+        query_object,
         from_=options.from_ or "now-1h",
         to=options.to or "now",
-        params=options.params or None,
         context=context,
     )
     return rows_of(chunks, context, on_end).limited(max_rows=options.limit or None)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import Any
 
 import click
 
 from headwater.errors import MethodNotImplementedError, QueryError
-from headwater_server.data_directory import DataDirectory
 
+from .place import Place, pass_place
 from .plugins import json_option
 from .tables import print_records
-from .workspace import open_headwater, pass_directory
-
-if TYPE_CHECKING:
-    from headwater import Headwater
+from .targets import Target, open_target
 
 # What schema browsers ask for: tables and columns of SQL-like sources, else metrics and labels, as
 # Prometheus' HTTP API gives them.
@@ -28,37 +24,33 @@ _LABELS = "api/v1/labels"
 @click.argument("table", required=False)
 @click.option("--database", default="", help="Default: the data source's own.")
 @json_option
-@pass_directory
-def schema(
-    directory: DataDirectory, data_source: str, table: str | None, database: str, as_json: bool
-) -> None:
+@pass_place
+def schema(place: Place, data_source: str, table: str | None, database: str, as_json: bool) -> None:
     """Show a data source's tables, or a table's columns. Of metrics: their names, or one's labels."""
-    with open_headwater(directory) as headwater:
-        records = _records(headwater, data_source, table, database)
+    with open_target(place) as target:
+        records = _records(target, data_source, table, database)
     print_records(_narrow(records), as_json=as_json, empty="Nothing found.")
 
 
-def _records(
-    headwater: Headwater, data_source: str, table: str | None, database: str
-) -> list[dict[str, Any]]:
+def _records(target: Target, data_source: str, table: str | None, database: str) -> list[dict[str, Any]]:
     try:
         if table is None:
-            return _ask(headwater, data_source, "tables", {"database": database})
-        columns = _ask(headwater, data_source, "columns", {"database": database, "table": table})
+            return _ask(target, data_source, "tables", {"database": database})
+        columns = _ask(target, data_source, "columns", {"database": database, "table": table})
         if not columns:
             raise QueryError(f"There is no table {table!r}; see `headwater schema {data_source}`.")
         return columns
     except MethodNotImplementedError:
         if table is None:
-            return _ask(headwater, data_source, _METRICS, {})
-        return _ask(headwater, data_source, _LABELS, {"match[]": table})
+            return _ask(target, data_source, _METRICS, {})
+        return _ask(target, data_source, _LABELS, {"match[]": table})
 
 
-def _ask(headwater: Headwater, data_source: str, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+def _ask(target: Target, data_source: str, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
     """The resource's list of records. Raises QueryError with the server's words if it refused."""
     import orjson
 
-    answer = headwater.call_resource(data_source, path, query_string=urlencode(query))
+    answer = target.call_resource(data_source, path, query)
     if answer.status >= 400:
         raise QueryError(f"{path}: HTTP {answer.status}: {answer.body[:300].decode(errors='replace')}")
     found = orjson.loads(answer.body)

@@ -10,9 +10,10 @@ from headwater_server.data_directory import DataDirectory
 
 from .failures import SECRET
 from .key_ring import open_keys
+from .place import pass_directory
 from .plugins import json_option
 from .tables import print_records
-from .workspace import open_headwater, pass_directory
+from .workspace import open_headwater
 
 
 @click.group()

@@ -13,7 +13,8 @@ import click
 from headwater_server.data_directory import DataDirectory
 
 from .inputs import read_text
-from .workspace import open_headwater, pass_directory
+from .place import pass_directory
+from .workspace import open_headwater
 
 if TYPE_CHECKING:
     from headwater import Headwater

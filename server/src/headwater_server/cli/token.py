@@ -10,9 +10,10 @@ import click
 from headwater.errors import ValidationError
 from headwater_server.data_directory import DataDirectory
 
+from .place import pass_directory
 from .plugins import json_option
 from .tables import print_records
-from .workspace import open_tokens, pass_directory
+from .workspace import open_tokens
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _LOCK_SECONDS = 5.0
 
-pass_directory = click.make_pass_decorator(DataDirectory)
-
 
 @contextmanager
 def open_headwater(directory: DataDirectory, middlewares: Sequence[object] = ()) -> Iterator[Headwater]:

@@ -1,0 +1,49 @@
+"""Where a command works: on a data directory, or on a remote host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+from attrs import frozen
+
+from headwater_server.data_directory import DataDirectory
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@frozen
+class Place:
+    """`host` is the URL of a remote host; empty for the data directory."""
+
+    directory: DataDirectory
+    host: str = ""
+    token_file: str = ""
+
+
+class LocalOnlyError(click.ClickException):
+    exit_code = 2
+
+
+pass_place = click.make_pass_decorator(Place)
+
+
+def pass_directory(command: Callable[Concatenate[DataDirectory, P], T]) -> Callable[P, T]:
+    """Give the data directory to a command that cannot work on a remote host."""
+
+    @click.pass_context
+    def run(context: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        place = context.find_object(Place)
+        assert place is not None
+        if place.host:
+            raise LocalOnlyError(
+                f"`{context.command_path}` works on a data directory only: "
+                "run it on the host's machine, without --host or HEADWATER_HOST."
+            )
+        result: T = context.invoke(command, place.directory, *args, **kwargs)
+        return result
+
+    return update_wrapper(run, command)

@@ -1,0 +1,109 @@
+"""The data directory of this machine as a target."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from attrs import frozen
+
+from headwater.errors import ValidationError
+
+from .target import PluginSummary, Record
+
+if TYPE_CHECKING:
+    from headwater import Headwater
+    from headwater.context import CallContext, QueryLimits
+    from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
+    from headwater.secrets import FieldState, Secret
+
+
+@frozen
+class LocalTarget:
+    headwater: Headwater
+
+    @property
+    def limits(self) -> QueryLimits:
+        return self.headwater.limits
+
+    def data_sources(self) -> list[Record]:
+        stored = sorted(self.headwater.store.list(), key=lambda each: each.name)
+        return [
+            {
+                "name": each.name,
+                "type": each.type,
+                "uid": each.uid,
+                "url": each.url,
+                "read-only": each.read_only,
+            }
+            for each in stored
+        ]
+
+    def describe(self, data_source: str) -> Record:
+        stored = self.headwater.data_source(data_source)
+        states = self.headwater.data_sources.secret_states(stored)
+        return {
+            "name": stored.name,
+            "type": stored.type,
+            "uid": stored.uid,
+            "url": stored.url,
+            "user": stored.user,
+            "database": stored.database,
+            "isDefault": stored.is_default,
+            "readOnly": stored.read_only,
+            "jsonData": dict(stored.json_data),
+            "secrets": {key: _state(state) for key, state in states.items()},
+            "version": stored.version,
+            "created": stored.created.isoformat(timespec="seconds"),
+            "updated": stored.updated.isoformat(timespec="seconds"),
+        }
+
+    def add(
+        self, *, name: str, type_: str, secrets: Mapping[str, Secret], settings: Record, **fields: Any
+    ) -> Record:
+        self.headwater.plugin_info(type_)
+        added = self.headwater.add_data_source(
+            name=name, type=type_, json_data=settings, secure_json_data=dict(secrets), **fields
+        )
+        return {"name": added.name, "uid": added.uid}
+
+    def remove(self, uid: str) -> None:
+        self.headwater.remove_data_source(uid)
+
+    def check_health(self, data_source: str, timeout: float) -> CheckHealthResult:
+        return self.headwater.check_health(data_source, timeout=timeout)
+
+    def call_resource(self, data_source: str, path: str, params: Mapping[str, str]) -> CallResourceResponse:
+        return self.headwater.call_resource(data_source, path, query_string=urlencode(params))
+
+    def plugins(self) -> list[PluginSummary]:
+        return [
+            PluginSummary(
+                record.plugin_id, record.version, record.distribution, str(record.state), record.reason
+            )
+            for record in self.headwater.load_plugins()
+        ]
+
+    def plugin_info(self, plugin_id: str) -> PluginInfo:
+        return self.headwater.plugin_info(plugin_id)
+
+    def text_query(self, data_source: str, text: str) -> Record:
+        type_ = self.headwater.data_source(data_source).type
+        return text_query_of(self.plugin_info(type_), text)
+
+    def query_chunks(
+        self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
+    ) -> Generator[QueryChunk, None, None]:
+        return self.headwater.query_chunks(data_source, query, from_=from_, to=to, context=context)
+
+
+def text_query_of(plugin: PluginInfo, text: str) -> Record:
+    """Raises ValidationError if the plugin's queries have no main text."""
+    if not plugin.query_text_key:
+        raise ValidationError(f"plugin {plugin.id!r} takes query objects, not text", path="query")
+    return {plugin.query_text_key: text}
+
+
+def _state(field: FieldState) -> str:
+    return f"{field.state}, key {field.key_id}" if field.key_id else str(field.state)

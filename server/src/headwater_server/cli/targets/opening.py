@@ -1,0 +1,66 @@
+"""From what the command line names to a target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from headwater.secrets import Secret
+from headwater_server.cli.inputs import read_text
+from headwater_server.cli.place import Place
+from headwater_server.cli.workspace import open_headwater
+
+from .target import Target
+
+TOKEN_VARIABLE = "HEADWATER_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@contextmanager
+def open_target(place: Place) -> Iterator[Target]:
+    """The remote host if the command names one, else the data directory. Closed at the end."""
+    if place.host:
+        with _open_remote(place) as remote:
+            yield remote
+        return
+    from .local import LocalTarget
+
+    with open_headwater(place.directory) as headwater:
+        yield LocalTarget(headwater)
+
+
+@contextmanager
+def open_plugins(place: Place) -> Iterator[Target]:
+    """A target for questions about plugins: makes no data directory."""
+    if place.host:
+        with _open_remote(place) as remote:
+            yield remote
+        return
+    from headwater import Headwater
+
+    from .local import LocalTarget
+
+    with Headwater() as headwater:
+        yield LocalTarget(headwater)
+
+
+@contextmanager
+def _open_remote(place: Place) -> Iterator[Target]:
+    from headwater.sdk.http import HttpClientSettings, HttpOptions
+
+    from .remote import RemoteTarget
+
+    token = _token(place)
+    settings = HttpClientSettings(place.host, HttpOptions(bearer_token=token))
+    if token is not None and settings.parsed.scheme == "http" and not settings.is_loopback:
+        click.echo(f"warning: the token goes to {settings.origin} unencrypted; use https.", err=True)
+    with RemoteTarget(settings) as remote:
+        yield remote
+
+
+def _token(place: Place) -> Secret | None:
+    """From the file, else from the environment; None for a host that lets anybody in."""
+    text = read_text(place.token_file) if place.token_file else os.environ.get(TOKEN_VARIABLE, "")
+    return Secret(text.strip()) if text.strip() else None
