@@ -6,14 +6,13 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from . import __version__
 from .models import DataSourceInstanceSettings, PluginContext, User
 from .registry import Registry, not_registered
 
 if TYPE_CHECKING:
     from .datasources import DataSource
+    from .plugin import Plugin
     from .secrets import Secret
 
 __all__ = ["PluginContextProvider"]
@@ -42,17 +41,7 @@ class PluginContextProvider:
 
     def get(self, plugin_id: str, user: User | None = None) -> PluginContext:
         """A context without a data source. Raises PluginNotRegisteredError."""
-        plugin = self._registry.plugin(plugin_id)
-        if plugin is None:
-            raise not_registered(plugin_id)
-        return PluginContext(
-            plugin_id=plugin.plugin_id,
-            plugin_version=plugin.version,
-            user=user,
-            config=self._config,
-            user_agent=self._user_agent,
-            namespace=self._namespace,
-        )
+        return self._context(self._plugin(plugin_id), user)
 
     def identify(self, data_source: DataSource) -> PluginContext:
         """A context that names the data source and opens no secret."""
@@ -67,12 +56,12 @@ class PluginContextProvider:
 
     def get_with_data_source(self, data_source: DataSource, user: User | None = None) -> PluginContext:
         """A context with decrypted settings. Raises PluginNotRegisteredError, SecretUnavailableError."""
-        base = self.get(data_source.type, user)
+        plugin = self._plugin(data_source.type)
         settings = DataSourceInstanceSettings(
             id=data_source.id,
             uid=data_source.uid,
             name=data_source.name,
-            type=base.plugin_id,
+            type=plugin.plugin_id,
             url=data_source.url,
             user=data_source.user,
             database=data_source.database,
@@ -84,9 +73,29 @@ class PluginContextProvider:
             updated=data_source.updated,
             api_version=data_source.api_version,
         )
-        return evolve(
-            base,
-            org_id=data_source.org_id,
+        return self._context(plugin, user, settings, data_source.org_id)
+
+    def _plugin(self, plugin_id: str) -> Plugin:
+        plugin = self._registry.plugin(plugin_id)
+        if plugin is None:
+            raise not_registered(plugin_id)
+        return plugin
+
+    def _context(
+        self,
+        plugin: Plugin,
+        user: User | None,
+        settings: DataSourceInstanceSettings | None = None,
+        org_id: int = 1,
+    ) -> PluginContext:
+        return PluginContext(
+            plugin_id=plugin.plugin_id,
+            plugin_version=plugin.version,
+            org_id=org_id,
+            user=user,
             data_source_instance_settings=settings,
-            api_version=data_source.api_version,
+            config=self._config,
+            user_agent=self._user_agent,
+            namespace=self._namespace,
+            api_version=settings.api_version if settings is not None else "",
         )

@@ -15,7 +15,7 @@ from .errors import FrameError
 from .field_config import FieldConfig
 from .limits import value_bytes
 from .meta import FrameMeta, Notice
-from .schema import describe_field, describe_schema, field_config, field_labels, read_schema
+from .schema import describe_field, describe_metadata, field_config, field_labels, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,8 @@ class Frame:
     meta: FrameMeta | None = None
 
     def __attrs_post_init__(self) -> None:
-        schema = describe_schema(self.table.schema, self.name, self.ref_id, self.meta)
-        object.__setattr__(self, "table", self.table.replace_schema_metadata(schema.metadata))
+        metadata = describe_metadata(self.table.schema.metadata, self.name, self.ref_id, self.meta)
+        object.__setattr__(self, "table", self.table.replace_schema_metadata(metadata))
 
     @classmethod
     def from_table(

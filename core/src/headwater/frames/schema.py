@@ -19,16 +19,21 @@ LABELS, CONFIG, TS_TYPE = b"labels", b"config", b"tstype"
 
 def describe_schema(schema: pa.Schema, name: str, ref_id: str, meta: FrameMeta | None) -> pa.Schema:
     """`schema` whose metadata says `name`, `ref_id` and `meta`; empty ones are left out, other keys stay."""
-    metadata = {
-        key: value for key, value in (schema.metadata or {}).items() if key not in {NAME, REF_ID, META}
-    }
+    return schema.with_metadata(describe_metadata(schema.metadata, name, ref_id, meta))
+
+
+def describe_metadata(
+    present: Mapping[bytes, bytes] | None, name: str, ref_id: str, meta: FrameMeta | None
+) -> dict[bytes, bytes] | None:
+    """The metadata of `describe_schema`, None if it is empty; `present` is what the schema has."""
+    metadata = {key: value for key, value in (present or {}).items() if key not in {NAME, REF_ID, META}}
     if name:
         metadata[NAME] = name.encode()
     if ref_id:
         metadata[REF_ID] = ref_id.encode()
     if meta is not None:
         metadata[META] = _dumps(meta.to_json(), "meta")
-    return schema.with_metadata(metadata or None)
+    return metadata or None
 
 
 def read_schema(schema: pa.Schema) -> tuple[str, str, FrameMeta | None]:

@@ -81,18 +81,14 @@ def parse(
     if not all(isinstance(key, str) for key in data):
         raise ValidationError("the keys of an object must be text", path=path)
     values: dict[str, Any] = dict(injected or {})
-    known: set[str] = set()
-    for spec in _specs(model):
-        if spec.attribute in values:
-            continue
+    specs = [spec for spec in _specs(model) if spec.attribute not in values]
+    for spec in specs:
         if spec.is_secret:
             spec.read_secret(values, secrets or {})
-            continue
-        known.update(spec.keys)
-        known.update(key for key in data if spec.prefix and key.startswith(spec.prefix))
-        spec.read(values, data, path)
+        else:
+            spec.read(values, data, path)
     if not ignore_unknown:
-        _refuse_unknown(model, data, known, path)
+        _refuse_unknown(model, [spec for spec in specs if not spec.is_secret], data, path)
     try:
         return model(**values)
     except ValueError as error:
@@ -211,10 +207,12 @@ def _cached_specs(model: Any) -> tuple[_FieldSpec, ...]:
     )
 
 
-def _refuse_unknown(model: type, data: Mapping[str, Any], known: set[str], path: str) -> None:
+def _refuse_unknown(model: type, specs: list[_FieldSpec], data: Mapping[str, Any], path: str) -> None:
+    known = {key for spec in specs for key in spec.keys}
+    prefixes = tuple(spec.prefix for spec in specs if spec.prefix)
     others: Iterable[str] = getattr(model, "other_keys", ())
     for key in data:
-        if key in known or any(fnmatchcase(key, pattern) for pattern in others):
+        if key in known or key.startswith(prefixes) or any(fnmatchcase(key, each) for each in others):
             continue
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
