@@ -40,9 +40,11 @@ def install(session: nox.Session, *folders: str, groups: tuple[str, ...] = ()) -
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """A query on a real engine, all the way: `nox -s demo`, or `nox -s demo -- FILE` for a file of yours."""
+    """Queries on a real engine, then the host: `nox -s demo`, or `nox -s demo -- [FILE] [--no-serve]`."""
     install(session, *DEMO)
-    session.run("python", str(ROOT / "examples" / "demo.py"), *session.posargs)
+    script = ROOT / "examples" / "demo.py"
+    # Ctrl-C ends the host; it gets the time to end well.
+    session.run("python", str(script), *session.posargs, interrupt_timeout=15, terminate_timeout=5)
 
 
 @nox.session

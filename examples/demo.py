@@ -1,31 +1,42 @@
-"""The whole path on a real engine: `python demo.py [FILE]`, with FILE a CSV, Parquet or JSON file of yours.
+"""The whole path on a real engine: `python demo.py [FILE] [--no-serve]`, FILE a CSV, Parquet or JSON file.
 
-Runs the command line as a person would, in an empty data directory that is gone afterwards.
+Runs the command line as a person would, in an empty data directory that is gone afterwards, and then opens
+the host with its Explore page. On a terminal the host stays until Ctrl-C, else it stops once it has answered.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 WEATHER = Path(__file__).parent / "data" / "weather.csv"
+START_SECONDS = 60.0
 
 
 def main() -> int:
     """Exit with 0 if every step did, else with the first other code."""
-    own_file = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
+    arguments = [argument for argument in sys.argv[1:] if argument != "--no-serve"]
+    stay = "--no-serve" not in sys.argv and sys.stdin.isatty() and sys.stdout.isatty()
+    own_file = Path(arguments[0]).resolve() if arguments else None
     if own_file is not None and not own_file.is_file():
         print(f"demo: {own_file} is not a file", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="headwater-demo-") as data_directory:
-        for arguments in steps(own_file):
-            status = headwater(arguments, data_directory)
+        for step in steps(own_file):
+            status = headwater(step, data_directory)
             if status:
                 return status
+        open_page(data_directory, stay=stay)
     return 0
 
 
@@ -60,8 +71,86 @@ def steps(own_file: Path | None) -> list[list[str]]:
 
 def headwater(arguments: list[str], data_directory: str) -> int:
     print("\n$ headwater", *map(shell_word, arguments), flush=True)
-    environment = {**os.environ, "HEADWATER_DATA_DIR": data_directory}
-    return subprocess.run(["headwater", *arguments], env=environment, check=False).returncode
+    return subprocess.run(["headwater", *arguments], env=environment(data_directory), check=False).returncode
+
+
+def open_page(data_directory: str, *, stay: bool) -> None:
+    """Show where the Explore page is; `stay` keeps it open until Ctrl-C."""
+    with host(data_directory) as link:
+        print(f"\nThe host is well. Its Explore page, signed in:\n\n  {link}\n", flush=True)
+        if not stay:
+            return
+        print("Ctrl-C ends it.", flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            print()
+
+
+@contextmanager
+def host(data_directory: str) -> Iterator[str]:
+    """A host on a free port of loopback; yields the link to its page. Raises RuntimeError if it fails."""
+    port = free_port()
+    arguments = ["serve", "--port", str(port)]
+    print("\n$ headwater", *arguments, flush=True)
+    log = Path(data_directory, "serve.log")
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C is for this process, which then ends the host.
+        process = subprocess.Popen(
+            ["headwater", *arguments],
+            env=environment(data_directory),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_well(process, f"http://127.0.0.1:{port}", log)
+        link = re.search(r"http://\S+/#token=\S+", log.read_text(errors="replace"))
+        if link is None:
+            raise RuntimeError(f"The host printed no link:\n{log.read_text(errors='replace')}")
+        yield link[0]
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_well(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Return when the host says it is well, and its page is there."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (answers(f"{url}/healthz", "") and answers(f"{url}/", "<script")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The host did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.1)
+
+
+def answers(url: str, content: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=5) as response:
+            return content in response.read().decode()
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(data_directory: str) -> dict[str, str]:
+    """The demo is about this machine, whatever host the user works with otherwise."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("HEADWATER_HOST", "HEADWATER_TOKEN")
+    }
+    return {**kept, "HEADWATER_DATA_DIR": data_directory}
 
 
 def shell_word(text: str) -> str:

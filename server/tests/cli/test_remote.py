@@ -189,8 +189,9 @@ def test_what_needs_the_data_directory_says_so(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_cancels_the_query_at_the_host(host: Host, tmp_path: Path) -> None:
+    query = ["query", "demo", "endless", "--out", f"{tmp_path}/endless.csv"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "headwater_server", "query", "demo", "endless", "--out", f"{tmp_path}/endless.csv"],
+        [sys.executable, "-m", "headwater_server", *query],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **host.environment},

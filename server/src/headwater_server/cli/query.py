@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from headwater.frames import FrameStream
 
 _TABLE_ROWS = 1000
+_PLOT_ROWS = 1_000_000
 
 
 @frozen(kw_only=True)
@@ -42,7 +43,7 @@ class QueryOptions:
     @property
     def waits_silently(self) -> bool:
         """Whether the terminal stays empty until the query has ended."""
-        return self.format == "table" or self.out is not None or not sys.stdout.isatty()
+        return self.format in ("table", "plot") or self.out is not None or not sys.stdout.isatty()
 
 
 @click.command()
@@ -66,6 +67,7 @@ class QueryOptions:
     type=click.Choice(FORMATS),
     help="Default: by the suffix of --out, else table.",
 )
+@click.option("--plot", is_flag=True, help="Draw numbers over time in the terminal.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE once all rows are there."
 )
@@ -90,6 +92,7 @@ def query(
     text: str | None,
     file: str | None,
     format_: str | None,
+    plot: bool,
     params: tuple[str, ...],
     keys: tuple[str, ...],
     **options: Any,
@@ -98,9 +101,11 @@ def query(
 
     TEXT is the query's main text (SQL, PromQL, a scenario), a query object in JSON, or - for stdin.
     """
-    format_name = _format(format_, options["out"])
-    if options["limit"] is None and format_name == "table":
-        options["limit"] = _TABLE_ROWS
+    if plot and format_ is not None:
+        raise click.UsageError("give --plot or --output, one of them")
+    format_name = "plot" if plot else _format(format_, options["out"])
+    if options["limit"] is None:
+        options["limit"] = {"table": _TABLE_ROWS, "plot": _PLOT_ROWS}.get(format_name)
     chosen = QueryOptions(
         params=dict(map(parse_assignment, params)),
         keys=dict(map(parse_assignment, keys)),
@@ -168,7 +173,7 @@ def _run(target: Target, data_source: str, asked: str | dict[str, Any], options:
         first = time.perf_counter()
         writer(options.format)(stream, destination.sink)
     _say_notices(stream)
-    if stream.truncated and options.limit == _TABLE_ROWS:
+    if stream.truncated and options.format == "table" and options.limit == _TABLE_ROWS:
         click.echo("A table shows the first rows only; --limit 0 shows all.", err=True)
     if options.timing:
         ended = time.perf_counter()

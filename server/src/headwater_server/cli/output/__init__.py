@@ -25,6 +25,7 @@ _WRITERS = {
     "parquet": ("parquet", "write_parquet"),
     "arrow": ("arrow", "write_arrow"),
     "table": ("table", "write_table"),
+    "plot": ("plot", "write_plot"),
 }
 
 

@@ -59,6 +59,8 @@ class QueryCall:
         """At least one, for the schema; meta that came with the end of the stream has one of its own."""
         rows, meta = 0, stream.meta
         for batch in chain(ahead, stream):
+            # Before more is read: closing over unread bytes resets the connection, which the host sees at once.
+            self.context.check()
             rows += batch.num_rows
             self.context.report_progress(rows=rows)
             yield _chunk(stream, pa.Table.from_batches([batch], stream.schema))
