@@ -283,7 +283,7 @@ def test_a_host_whose_memory_is_taken_answers_503_with_a_time_to_come_again(make
     from headwater.context import QueryLimits
 
     host = make_host(options={"result_memory": 1, "result_reserve": 1})
-    host.app.host.headwater.limits = QueryLimits(timeout=0.5)
+    host.app.host.headwater.limits = QueryLimits(timeout=4)
     slow = query_of({"scenario": "slow", "delayMs": 30_000})
     with ThreadPoolExecutor() as threads, host.client() as client:
         first = threads.submit(_abandoned, host, slow)
