@@ -1,5 +1,10 @@
 """What plugin authors use. Importing it loads neither pyarrow nor any driver."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from headwater.context import CallContext
 from headwater.hookspecs import hookimpl
 from headwater.models import (
@@ -15,6 +20,9 @@ from .data_source import DataSource, Query, QueryResult
 from .plugin import DataSourcePlugin
 from .resources import ResourceRequest, json_response, resource
 from .schema import field, json_schema, parse, secret
+
+if TYPE_CHECKING:
+    from .handover import Handover as Handover
 
 __all__ = [
     "CallContext",
@@ -37,3 +45,11 @@ __all__ = [
     "resource",
     "secret",
 ]
+
+_LAZY = {"Handover": "handover"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)

@@ -11,10 +11,10 @@ import pyarrow as pa
 from headwater.context import CallContext
 from headwater.errors import DownstreamProtocolError
 from headwater.frames import Notice
+from headwater.sdk import Handover
 
 from .dialect import quote_name
 from .engine import ArrowResult, Engine, Statement
-from .handover import Handover
 
 #: Batches that each connection may have ready before the reader takes them.
 _AHEAD = 2
@@ -89,7 +89,7 @@ class PartitionedResult:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Batches in the order in which they arrive. Raises the first error of any partition."""
         ahead = _AHEAD * len(self._results)
-        with Handover(self._results, ahead=ahead, interrupt=self.cancel) as handover:
+        with Handover(self._results, ahead=ahead, interrupt=self.cancel, name="clickhouse-part") as handover:
             yield from handover
 
     def cancel(self) -> None:

@@ -21,7 +21,7 @@ from headwater.errors import (
     QueryError,
     ValidationError,
 )
-from headwater.sdk import DataSourceInstanceSettings
+from headwater.sdk import DataSourceInstanceSettings, Handover
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
@@ -29,7 +29,6 @@ from .arrow_body import ArrowBody, read_batches, truncated
 from .dialect import quote_text
 from .engine import Statement
 from .errors import ClickHouseError, server_error
-from .handover import Handover
 from .health import is_too_old, too_old
 from .killing import Killer
 from .negotiation import NegotiatedSettings
@@ -243,7 +242,10 @@ class RemoteResult:
             yield from itertools.islice(batches, _BATCHES_IN_TURN)
             if not self._body.ended:
                 # While the consumer works on one batch, the next ones are read.
-                with Handover([batches], ahead=_BATCHES_AHEAD, interrupt=self._response.interrupt) as ahead:
+                interrupt = self._response.interrupt
+                with Handover(
+                    [batches], ahead=_BATCHES_AHEAD, interrupt=interrupt, name="clickhouse-read"
+                ) as ahead:
                     yield from ahead
         self._finished = True
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from headwater.errors import QueryError
 from headwater.frames import Notice
-from headwater.sdk import CallContext
+from headwater.sdk import CallContext, Handover
 from headwater.sdk.sql import SpanKind, scan
 from headwater_mysql.execution import Execution
 from headwater_mysql.macros import DIALECT
@@ -72,11 +72,15 @@ class PartitionedRead:
 
     notices: tuple[Notice, ...] = (_NOTICE,)
 
-    def __init__(self, new_execution: NewExecution, context: CallContext, count: int) -> None:
+    def __init__(self, new_execution: NewExecution, context: CallContext, ranges: Sequence[Range]) -> None:
         self._new_execution = new_execution
         self._context = context.child()
-        self._ready = _Handover(_BATCHES_AHEAD * count)
-        self._threads: list[threading.Thread] = []
+        self._handover = Handover(
+            [self._read(number, part) for number, part in enumerate(ranges)],
+            ahead=_BATCHES_AHEAD * len(ranges),
+            interrupt=partial(self._context.cancel, "the partitioned read was closed"),
+            name="headwater-mysql-read",
+        )
         self._lock = threading.Lock()
         self._zero_dates: dict[int, int] = {}
         self._first: Execution | None = None
@@ -97,13 +101,11 @@ class PartitionedRead:
         """
         low, high = _bounds(new_execution(context), sql, parameters, column)
         ranges = divide(sql, parameters, column, low, high, count)
-        read = cls(new_execution, context, len(ranges))
+        read = cls(new_execution, context, ranges)
         try:
             read._first = new_execution(read._context)
             read._first.start(ranges[0].sql, ranges[0].parameters)
-            read._run(lambda: read._hand_over(0, read._started))
-            for number, part in enumerate(ranges[1:], 1):
-                read._run(partial(read._read_range, number, part))
+            read._handover.start()
         except BaseException:
             read.close()
             raise
@@ -125,26 +127,18 @@ class PartitionedRead:
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Every connection's batches. Raises the first error of any of them."""
         try:
-            for _ in self._threads:
-                while (item := self._ready.get()) is not None:
-                    if isinstance(item, BaseException):
-                        raise item
-                    yield item
+            yield from self._handover
         finally:
             self.close()
 
     def cancel(self) -> None:
         """End all statements, at the server too. From any thread."""
-        self._ready.stop()
+        self._handover.stop()
         self._context.cancel()
 
     def close(self) -> None:
         """End what is still running and wait for the threads. Any number of times."""
-        self._ready.stop()
-        if any(thread.is_alive() for thread in self._threads) or not self._threads:
-            self._context.cancel("the partitioned read was closed")
-        for thread in self._threads:
-            thread.join()
+        self._handover.close()
         if self._first is not None:
             self._first.close()
         self._context.close()
@@ -154,63 +148,21 @@ class PartitionedRead:
         assert self._first is not None
         return self._first
 
-    def _run(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, name=f"headwater-mysql-read-{len(self._threads)}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _read_range(self, number: int, part: Range) -> None:
-        try:
-            execution = self._new_execution(self._context)
-            execution.start(part.sql, part.parameters)
-            if execution.schema != self.schema:
-                execution.close()
-                raise QueryError("the partitions have different columns")
-        except BaseException as error:
-            self._ready.put(error)
-            return
-        self._hand_over(number, execution)
-
-    def _hand_over(self, number: int, execution: Execution) -> None:
-        try:
-            for batch in execution.batches():
+    def _read(self, number: int, part: Range) -> Generator[pa.RecordBatch, None, None]:
+        execution = self._started if number == 0 else self._begin(part)
+        with closing(execution.batches()) as batches:
+            for batch in batches:
                 with self._lock:
                     self._zero_dates[number] = execution.zero_dates
-                self._ready.put(batch)
-            self._ready.put(None)
-        except BaseException as error:
-            self._ready.put(error)
+                yield batch
 
-
-class _Handover:
-    """A bounded queue that can be stopped: afterwards nobody waits, and what is put is dropped."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: deque[Any] = deque()
-        self._changed = threading.Condition()
-        self._stopped = False
-
-    def put(self, item: pa.RecordBatch | BaseException | None) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._size)
-            if not self._stopped:
-                self._items.append(item)
-                self._changed.notify_all()
-
-    def get(self) -> Any:
-        """The next item; None also once stopped."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._items)
-            if not self._items:
-                return None
-            self._changed.notify_all()
-            return self._items.popleft()
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+    def _begin(self, part: Range) -> Execution:
+        execution = self._new_execution(self._context)
+        execution.start(part.sql, part.parameters)
+        if execution.schema != self.schema:
+            execution.close()
+            raise QueryError("the partitions have different columns")
+        return execution
 
 
 def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], column: str) -> tuple[int, int]:
