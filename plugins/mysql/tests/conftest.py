@@ -18,6 +18,7 @@ from servers.mariadb import start_mariadb
 from servers.mysql import start_mysql
 from servers.mysql_checks import DataSourceFactory
 from servers.mysql_family import DatabaseServer
+from servers.process import unavailable
 
 
 @pytest.fixture(params=[NATIVE, NUMPY], scope="session")
@@ -26,7 +27,7 @@ def decoder(request: pytest.FixtureRequest) -> DecoderFactory:
     try:
         return choose_decoder(request.param)[1]
     except ImportError:
-        pytest.skip("the native decoder is not built")
+        unavailable("the native decoder is not built; is there a C++ compiler?")
 
 
 @pytest.fixture(scope="session")
