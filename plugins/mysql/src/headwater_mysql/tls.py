@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from headwater.errors import ValidationError
 from headwater.sdk import Secret
+from headwater.sdk.tls import client_context
 from headwater_mysql.settings import MySQLSettings
+
+_REFUSED = {
+    "secureJsonData.tlsCACert": "is not a certificate in PEM form",
+    "secureJsonData.tlsClientCert": "certificate and key do not fit together, or are not PEM",
+}
+"""This plugin's own wording of what `client_context` refuses."""
 
 
 def tls_context(settings: MySQLSettings) -> ssl.SSLContext | None:
@@ -21,64 +23,23 @@ def tls_context(settings: MySQLSettings) -> ssl.SSLContext | None:
     """
     if not settings.uses_tls:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.tls_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif settings.tls_auth_with_ca_cert:
+    authority = certificate = None
+    if settings.tls_auth_with_ca_cert and not settings.tls_skip_verify:
         authority = _required(settings.tls_ca_cert, "tlsCACert")
-        try:
-            context.load_verify_locations(cadata=authority)
-        except (ssl.SSLError, ValueError) as error:
-            raise ValidationError(
-                "is not a certificate in PEM form", path="secureJsonData.tlsCACert"
-            ) from error
-    else:
-        context.load_default_certs()
     if settings.tls_auth:
-        _load_client_certificate(context, settings)
-    return context
-
-
-def _load_client_certificate(context: ssl.SSLContext, settings: MySQLSettings) -> None:
-    certificate = _required(settings.tls_client_cert, "tlsClientCert")
-    key = _required(settings.tls_client_key, "tlsClientKey")
-    with _private_file(f"{certificate}\n{key}\n".encode()) as path:
-        try:
-            context.load_cert_chain(path, password=_no_password)
-        except (ssl.SSLError, ValueError) as error:
-            raise ValidationError(
-                "certificate and key do not fit together, or are not PEM", path="secureJsonData.tlsClientCert"
-            ) from error
+        certificate = (
+            _required(settings.tls_client_cert, "tlsClientCert"),
+            _required(settings.tls_client_key, "tlsClientKey"),
+        )
+    try:
+        return client_context(
+            authority=authority, certificate=certificate, skip_verify=settings.tls_skip_verify
+        )
+    except ValidationError as error:
+        raise ValidationError(_REFUSED[error.path], path=error.path) from error
 
 
 def _required(value: Secret | None, key: str) -> str:
     if not value:
         raise ValidationError("is missing", path=f"secureJsonData.{key}")
     return value.reveal()
-
-
-def _no_password() -> str:
-    """Stands in OpenSSL's way, which would ask for an encrypted key's password on the terminal."""
-    raise ValueError("the client key is encrypted")
-
-
-@contextmanager
-def _private_file(content: bytes) -> Iterator[str]:
-    """A path with `content` for OpenSSL, which reads only files: in memory where the system allows it."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("headwater-mysql")
-        try:
-            os.write(descriptor, content)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-        return
-    descriptor, name = tempfile.mkstemp()
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        yield name
-    finally:
-        Path(name).unlink()
