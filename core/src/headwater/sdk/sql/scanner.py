@@ -9,7 +9,7 @@ from functools import cache
 
 from attrs import frozen
 
-from headwater.errors import QueryError
+from headwater.errors import MacroError
 
 __all__ = ["Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"]
 
@@ -85,7 +85,7 @@ def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str]
     """The arguments of the bracket at `sql[opening]` and the position behind its closing bracket.
 
     Commas and brackets inside strings, comments and inner brackets do not count. Arguments are stripped;
-    `()` has none. Raises QueryError if the bracket is never closed.
+    `()` has none. Raises MacroError if the bracket is never closed.
     """
     expected = [_CLOSING[sql[opening]]]
     arguments: list[str] = []
@@ -108,7 +108,7 @@ def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str]
             arguments.append(sql[start:position].strip())
             start = position + 1
         position += 1
-    raise QueryError("failed to parse macro arguments (missing close bracket?)")
+    raise MacroError("failed to parse macro arguments (missing close bracket?)")
 
 
 def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from headwater.errors import MacroError, QueryError
+from headwater.errors import MacroError
 from headwater.sdk.sql import SpanKind, scan, split_arguments, strip_comments
 from headwater_clickhouse.dialect import DIALECT
 
@@ -174,10 +174,7 @@ def _where(time: str, clauses: Clauses) -> str:
 def _arguments(sql: str, opening: int, name: str) -> tuple[list[str], int]:
     if not sql.startswith("(", opening):
         raise MacroError(f"unexpected number of arguments: ${name} expected 3 argument(s), received 0")
-    try:
-        arguments, end = split_arguments(sql, opening, DIALECT)
-    except QueryError as error:
-        raise MacroError(str(error)) from error
+    arguments, end = split_arguments(sql, opening, DIALECT)
     if len(arguments) != 3:
         raise MacroError(
             f"unexpected number of arguments: ${name} expected 3 argument(s), received {len(arguments)}"
