@@ -127,6 +127,28 @@ def test_a_cancelled_task_ends_its_call_at_the_data_source(
     run(main())
 
 
+def test_a_cancellation_is_not_lost_when_its_thread_starts_late(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = Waiting()
+
+    async def main() -> None:
+        async with AsyncHeadwater(make_host(a=plugin)) as headwater:
+            task = asyncio.create_task(headwater.query("a", {}))
+            assert await happens(plugin.entered)
+            submit = headwater._workers.submit
+            monkeypatch.setattr(
+                headwater._workers, "submit", lambda call: threading.Timer(0.05, submit, [call]).start()
+            )
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await happens(plugin.killed)
+            monkeypatch.undo()
+
+    run(main())
+
+
 def test_a_timeout_of_asyncio_ends_the_call_too(make_host: MakeHost) -> None:
     plugin = Waiting()
 
