@@ -69,7 +69,7 @@ class _Canvas:
         self.owner: Whole = np.full((_ROWS, columns), -1, dtype=np.int64)
 
     def curve(self, number: int, x: Whole, y: Whole) -> None:
-        """In each column of dots the span of its values; from its last value a line to the next one's first."""
+        """In each column of dots the span of its values, and from its last one a line to the next column."""
         dots, starts = np.unique(x, return_index=True)
         low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
         first, last = y[starts], y[np.append(starts[1:], len(y)) - 1]

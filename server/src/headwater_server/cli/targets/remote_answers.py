@@ -59,7 +59,7 @@ class QueryCall:
         """At least one, for the schema; meta that came with the end of the stream has one of its own."""
         rows, meta = 0, stream.meta
         for batch in chain(ahead, stream):
-            # Before more is read: closing over unread bytes resets the connection, which the host sees at once.
+            # Before more is read: closing over unread bytes resets the connection; the host sees it at once.
             self.context.check()
             rows += batch.num_rows
             self.context.report_progress(rows=rows)
