@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
-import pyarrow as pa
 from attrs import evolve
 from starlette.responses import Response
 
+from headwater.chunk_stream import stream_of
+from headwater.context import CallContext
 from headwater.errors import FrameError, HeadwaterError, describe
-from headwater.frames import Frame, FrameStream
+from headwater.frames import FrameStream
 from headwater.frames.arrow import STREAM_MEDIA_TYPE, encode_stream
 from headwater.frames.grafana_json import encode_chunks, encode_response
 from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
@@ -43,7 +44,7 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseR
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
     chunks = _counted(host.headwater.query_chunked_data(queries, context, user=call.principal.user), call)
     try:
-        stream = await host.run(lambda: _stream_of(chunks))
+        stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
         ref_id = queries[0].query.ref_id
         failed = QueryDataResponse({ref_id: DataResponse.from_error(failure.error)})
@@ -86,39 +87,28 @@ def _split(chunk: QueryChunk) -> Iterator[QueryChunk]:
         yield evolve(chunk, frame=frame.slice(start, _LINE_ROWS))
 
 
-def _stream_of(chunks: Iterator[QueryChunk]) -> FrameStream:
+def _only_frame(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStream:
     """The rows of the only frame. Waits for the first piece, which has the schema.
 
     Raises _QueryFailedError for an error before it; later ones end the stream.
     """
     first = next(chunks, None)
-    if first is None:
-        return FrameStream.from_frame(Frame.from_pydict({}))
-    if first.frame is None:
+    if first is not None and first.frame is None:
         _close(chunks)
         raise _QueryFailedError(first.error or FrameError("The answer has no frame."))
-    frame = first.frame
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from frame.table.to_batches()
-        for chunk in chunks:
-            if chunk.error is not None:
-                raise chunk.error
-            if chunk.frame_id != first.frame_id:
-                raise FrameError("The answer has several frames; accept text/jsonl.")
-            if chunk.frame is not None:
-                stream.meta = chunk.frame.meta
-                yield from chunk.frame.table.to_batches()
+    def of_one_frame() -> Generator[QueryChunk, None, None]:
+        try:
+            if first is not None:
+                yield first
+            for chunk in chunks:
+                if chunk.error is None and first is not None and chunk.frame_id != first.frame_id:
+                    raise FrameError("The answer has several frames; accept text/jsonl.")
+                yield chunk
+        finally:
+            _close(chunks)
 
-    stream = FrameStream(
-        frame.schema,
-        batches(),
-        name=frame.name,
-        ref_id=frame.ref_id,
-        meta=frame.meta,
-        on_close=lambda: _close(chunks),
-    )
-    return stream
+    return stream_of(of_one_frame(), context)
 
 
 def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
