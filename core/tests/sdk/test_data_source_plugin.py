@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -370,11 +371,15 @@ def test_bad_settings_are_a_health_result(host: Headwater) -> None:
     [
         ("a_module_nobody_has:Source", "missing 'a_module_nobody_has'"),
         ("headwater.sdk:NoSource", "missing 'NoSource'"),
+        ("failing_import:Source", "data source; reinstall"),
     ],
 )
 def test_a_data_source_that_cannot_be_imported_makes_the_plugin_unavailable(
-    make_host: MakeHost, target: str, missing: str
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str, missing: str
 ) -> None:
+    (tmp_path / "failing_import.py").write_text("from headwater.sdk import nothing_of_this_name")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
     class Lazy(Plugin):
         data_source = target  # type: ignore[assignment]
 

@@ -224,7 +224,8 @@ def _import_class(target: type[DataSource[Any, Any]] | str, plugin_id: str) -> t
     try:
         found: type[DataSource[Any, Any]] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        missing = f" (missing {error.name!r})" if error.name else ""
+        absent = isinstance(error, ModuleNotFoundError | AttributeError) and error.name
+        missing = f" (missing {absent!r})" if absent else ""
         raise PluginUnavailableError(
             f"Plugin {plugin_id!r} cannot load its data source{missing}; reinstall its distribution."
         ) from error
