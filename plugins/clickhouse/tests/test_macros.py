@@ -89,6 +89,10 @@ def test_unknown_macros_stay_for_the_server_to_refuse() -> None:
     assert expanded("SELECT $__nonsense(1)") == "SELECT $__nonsense(1)"
 
 
+def test_any_64_bit_interval_can_be_written() -> None:
+    assert expanded("$__interval", interval_ms=2**63 - 1) == "2739726y"
+
+
 def test_an_interval_below_a_second_is_one_second() -> None:
     assert expanded("$__timeInterval(c) $__interval_s", interval_ms=10) == (
         "toStartOfInterval(toDateTime(c), INTERVAL 1 second) 1"

@@ -7,13 +7,14 @@ from fractions import Fraction
 
 from headwater.errors import MacroError
 
+# Not `headwater.frames.intervals`: that follows Grafana, where days and weeks stand alone and whole (`1d`),
+# and months and years exist. Here `1d12h` and `0.5d` are durations, and `1M`, of no fixed length, is none.
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w)")
 _MILLISECONDS = {
     "ns": Fraction(1, 1_000_000), "us": Fraction(1, 1000), "µs": Fraction(1, 1000), "ms": Fraction(1),
     "s": Fraction(1000), "m": Fraction(60_000), "h": Fraction(3_600_000), "d": Fraction(86_400_000),
     "w": Fraction(604_800_000),
 }  # fmt: skip
-_UNITS = ((365 * 86_400_000, "y"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms"))
 
 
 def parse_duration_ms(text: str) -> int:
@@ -28,11 +29,3 @@ def parse_duration_ms(text: str) -> int:
     if position != len(body) or (not body):
         raise MacroError(f"{text!r} is not a duration such as 30s, 5m or 1h30m")
     return sign * int(total)
-
-
-def format_interval(milliseconds: int) -> str:
-    """The largest unit that fits, rounded down, as Grafana writes `$__interval`."""
-    for size, unit in _UNITS:
-        if milliseconds >= size:
-            return f"{milliseconds // size}{unit}"
-    return "1ms"

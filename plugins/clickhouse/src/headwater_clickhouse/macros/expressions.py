@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from headwater.errors import MacroError
+from headwater.frames.intervals import format_interval
 from headwater.sdk.sql import MacroCall
 
-from .duration import format_interval, parse_duration_ms
+from .duration import parse_duration_ms
 from .scope import Scope
 
 Expansion = Callable[[MacroCall, Scope], str]
+
+#: Callers may send any 64-bit number of milliseconds; a timedelta holds less.
+_LONGEST_MS = timedelta.max // timedelta(milliseconds=1)
 
 
 def _seconds(epoch: int) -> str:
@@ -103,7 +107,7 @@ def _time_group(call: MacroCall, scope: Scope) -> str:
 
 def _interval(call: MacroCall, scope: Scope) -> str:
     call.expect(0)
-    return format_interval(scope.interval_ms)
+    return format_interval(timedelta(milliseconds=min(scope.interval_ms, _LONGEST_MS)))
 
 
 def _interval_s(call: MacroCall, scope: Scope) -> str:
