@@ -117,7 +117,7 @@ def decode_stream(
         with _typed_errors(checked):
             reader = pa.ipc.open_stream(pa.PythonFile(checked, "r"))
             _check_names(reader.schema)
-            described = Frame.from_table(reader.schema.empty_table())
+            described = Frame.from_batches(reader.schema, [])
     except BaseException:
         file.close()
         raise

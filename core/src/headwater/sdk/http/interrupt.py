@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,10 @@ _active = threading.local()
 
 HeaderListener = Callable[[str, str], bool]
 """Called with name and value of each header line as it arrives; true keeps the line out of the response."""
+
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""`struct linger`: on, 0 seconds."""
 
 
 class Interrupt:
@@ -53,8 +58,11 @@ class Interrupt:
         with self._lock:
             self.fired = True
             if self._handle is not None:
-                # Plain socket shutdown also ends a TLS read that blocks in another thread.
                 with contextlib.suppress(OSError):
+                    # The close that follows resets the connection: a server that is busy sending would
+                    # otherwise not notice while what it has sent fits into the buffers.
+                    self._handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                    # Plain socket shutdown also ends a TLS read that blocks in another thread.
                     self._handle.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
