@@ -19,9 +19,8 @@ PUBLIC = {
     },
     "headwater.sdk": {
         "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
-        "DataSourcePlugin", "Query", "QueryExample", "QueryResult", "ResourceRequest", "Secret",
-        "TimeRange", "field",
-        "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
+        "DataSourcePlugin", "Handover", "Query", "QueryExample", "QueryResult", "ResourceRequest", "Secret",
+        "TimeRange", "field", "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
     },
     "headwater.sdk.sql": {
         "Dialect", "MacroCall", "MacroEngine", "Span", "SpanKind", "scan", "split_arguments",

@@ -14,6 +14,11 @@ from .models import DataQuery, TimeRange
 __all__ = ["DataSourceRef", "MetricQuery", "check_ref_ids", "parse_metric_request"]
 
 
+_MOST_POINTS = 2**63 - 1
+_LONGEST_MS = 1000 * 366 * 24 * 3600 * 1000
+"""A thousand years: what every plugin can compute with."""
+
+
 @frozen
 class DataSourceRef:
     """What a query says of its data source: a uid, or the numeric id of older clients."""
@@ -80,8 +85,8 @@ def _query(query: Mapping[str, Any], path: str, time_range: TimeRange) -> Metric
         DataQuery(
             ref_id=ref_id,
             query_type=_text(query, "queryType", path),
-            max_data_points=_whole_number(query, "maxDataPoints", path, 100),
-            interval_ms=_whole_number(query, "intervalMs", path, 1000),
+            max_data_points=_whole_number(query, "maxDataPoints", path, 100, _MOST_POINTS),
+            interval_ms=_whole_number(query, "intervalMs", path, 1000, _LONGEST_MS),
             time_range=time_range,
             json=dict(query),
         ),
@@ -134,12 +139,14 @@ def _text(query: Mapping[str, Any], key: str, path: str) -> str:
     return value
 
 
-def _whole_number(query: Mapping[str, Any], key: str, path: str, default: int) -> int:
+def _whole_number(query: Mapping[str, Any], key: str, path: str, default: int, most: int) -> int:
     value = query.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**63:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValidationError("expected a number", path=f"{path}.{key}")
+    if not abs(value) <= most:
+        raise ValidationError(f"is beyond {most}", path=f"{path}.{key}")
     return int(value)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "DataSource",
     "DataSourceInstanceSettings",
     "DataSourcePlugin",
+    "Handover",
     "Query",
     "QueryExample",
     "QueryResult",
