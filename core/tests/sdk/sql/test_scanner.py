@@ -89,6 +89,7 @@ def test_any_text_may_be_a_comment(text: str, dialect: Dialect) -> None:
         (ANSI, "a # b", [("code", "a # b")]),
         (ANSI, "/* /* */ b */", [("comment", "/* /* */"), ("code", " b */")]),
         (POSTGRES, "/* /* */ b */ c", [("comment", "/* /* */ b */"), ("code", " c")]),
+        (ANSI, "/* /*/ b", [("comment", "/* /*/"), ("code", " b")]),
         (ANSI, "/*/ a */ b", [("comment", "/*/ a */"), ("code", " b")]),
         (POSTGRES, "$t$ ' $$ $t$ a", [("quoted", "$t$ ' $$ $t$"), ("code", " a")]),
         (POSTGRES, "$$ ' $$", [("quoted", "$$ ' $$")]),

@@ -134,12 +134,12 @@ def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
 
 
 def _block_comment_end(sql: str, position: int, nested: bool) -> int:
+    if not nested:
+        end = sql.find("*/", position + 2)
+        return len(sql) if end < 0 else end + 2
     depth = 0
     for mark in _BLOCK_MARK.finditer(sql, position):
-        if mark[0] == "/*":
-            depth = depth + 1 if nested else 1
-        else:
-            depth -= 1
+        depth += 1 if mark[0] == "/*" else -1
         if depth == 0:
             return mark.end()
     return len(sql)
