@@ -90,6 +90,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "secret_keys": st.lists(TEXT, max_size=2).map(tuple),
         "capabilities": st.frozensets(TEXT, max_size=3),
         "examples": st.lists(st.builds(QueryExample, TEXT, OBJECTS), max_size=2).map(tuple),
+        "notes": st.lists(TEXT, max_size=2).map(tuple),
         "routes": st.lists(TEXT, max_size=2).map(tuple),
     },
     DataSourceInstanceSettings: {

@@ -262,7 +262,8 @@ class PluginInfo:
 
     `query_text_key` names the query's main text (`rawSql`, `expr`), so that hosts can offer
     `query(source, "SELECT 1")`. Schemas are JSON Schema objects; `secret_keys` are the keys of
-    `secureJsonData`; `capabilities` are short words such as `cancel`, `stream`, `resources`.
+    `secureJsonData`; `capabilities` are short words such as `cancel`, `stream`, `resources`. `notes` tell
+    operators of this installation, such as which of two decoders it uses.
     """
 
     id: str
@@ -278,4 +279,5 @@ class PluginInfo:
     secret_keys: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     examples: tuple[QueryExample, ...] = ()
+    notes: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()

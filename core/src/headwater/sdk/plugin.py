@@ -101,6 +101,7 @@ class DataSourcePlugin:
             secret_keys=secret_keys(self.settings_type),
             capabilities=self.capabilities,
             examples=self.examples,
+            notes=self.notes(),
         )
 
     @hookimpl
@@ -150,6 +151,10 @@ class DataSourcePlugin:
     def discard_instance(self, plugin_context: PluginContext) -> None:
         """Replace the data source's instance at its next use, because a worker hangs in the present one."""
         self._instances.discard(plugin_context)
+
+    def notes(self) -> tuple[str, ...]:
+        """What operators should know of this installation. Override it; import no driver for it."""
+        return ()
 
     def build(self, context: PluginContext) -> DataSource[Any, Any]:
         """A new instance of the data source. Raises ValidationError, PluginUnavailableError."""

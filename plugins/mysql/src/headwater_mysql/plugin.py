@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
 from headwater.sdk import DataSourcePlugin, QueryExample
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
@@ -33,3 +36,10 @@ class MySQLPlugin(DataSourcePlugin):
         ),
     )
     data_source = "headwater_mysql.datasource:MySQLDataSource"
+
+    def notes(self) -> tuple[str, ...]:
+        """Which row decoder is active. Looks for the extension's file: loading it would load pyarrow."""
+        folder = Path(__file__).parent / "decode"
+        if any((folder / f"_native{suffix}").is_file() for suffix in EXTENSION_SUFFIXES):
+            return ("native row decoder",)
+        return ("numpy row decoder: the native one was not built",)

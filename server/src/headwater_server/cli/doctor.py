@@ -121,8 +121,9 @@ def _keys(headwater: Headwater) -> Iterator[Finding]:
 def _plugins(headwater: Headwater) -> Iterator[Finding]:
     for record in headwater.load_plugins():
         if record.usable:
-            capabilities = ", ".join(sorted(headwater.plugin_info(record.plugin_id).capabilities))
-            yield Finding(f"plugin {record.plugin_id}", "ok", f"{record.version} ({capabilities})")
+            info = headwater.plugin_info(record.plugin_id)
+            about = "; ".join([f"{record.version} ({', '.join(sorted(info.capabilities))})", *info.notes])
+            yield Finding(f"plugin {record.plugin_id}", "ok", about)
         else:
             yield Finding(f"plugin {record.plugin_id}", "warning", record.explanation)
 
