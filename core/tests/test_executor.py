@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import threading
 import time
 import weakref
@@ -63,9 +64,19 @@ def test_idle_threads_end_after_a_while() -> None:
 
 
 def test_a_task_that_comes_as_its_thread_gives_up_is_not_lost() -> None:
-    pool = WorkerPool(idle_seconds=0.0001)
-    for number in range(500):
-        assert pool.submit(int, number).result(PATIENCE) == number
+    pool = WorkerPool()
+    task = print
+
+    class Racing(queue.SimpleQueue[Callable[[], None] | None]):
+        """Gets its task in the moment between the end of the wait and the thread's leaving."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None] | None:
+            if timeout is None:
+                return super().get(block)
+            pool._start(task)
+            raise queue.Empty
+
+    assert pool._next(Racing()) is task
 
 
 def test_an_idle_thread_keeps_nothing_of_its_last_task() -> None:
