@@ -191,9 +191,14 @@ class DataSourceStoreContract:
         store.add(a_data_source("two", is_default=True))
         store.delete("two")
         unsubscribe()
+        told = list(heard)
         store.delete("one")
 
-        assert [uid for uid in heard if uid is not None] == ["two", "one", "two"]
+        assert heard == told
+        # A store that also listens to others may tell of the same change twice.
+        remaining = iter(uid for uid in told if uid is not None)
+        assert all(uid in remaining for uid in ("two", "one", "two"))
+        assert set(told) <= {None, "one", "two"}
 
     # --- secrets
 
