@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
+import random
 import socket
+import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from headwater import Headwater
+from headwater_server.audit import AuditRecord
 from headwater_server.http import create_app
 from servers.clickhouse import ClickHouseServer, start_clickhouse
 from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
@@ -20,11 +26,30 @@ from servers.prometheus import PrometheusServer, start_prometheus
 FORMS = ["application/json", "text/jsonl", "application/vnd.apache.arrow.stream"]
 
 
+class ListedAudit:
+    """An audit log that a test can read."""
+
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+
+    def write(self, record: AuditRecord) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
-def host() -> Iterator[RunningHost]:
+def audit() -> ListedAudit:
+    return ListedAudit()
+
+
+@pytest.fixture(scope="module")
+def host(audit: ListedAudit) -> Iterator[RunningHost]:
     authenticator, admin = admin_authenticator()
     with Headwater() as headwater:
-        app = create_app(headwater, authenticator=authenticator)
+        headwater.add_data_source("testdata", type="testdata", uid="testdata")
+        app = create_app(headwater, authenticator=authenticator, audit=audit)
         with run_host(app, admin) as running:
             yield running
 
@@ -183,3 +208,56 @@ def test_one_request_may_ask_all_of_them(
         "C": False,
     }
     assert results["B"]["errorSource"] == "downstream"
+
+
+LARGE: dict[str, dict[str, Any]] = {
+    "mariadb": {
+        "rawSql": "SELECT seq AS n, CONCAT('row ', seq) AS text FROM seq_1_to_2000000",
+        "format": "table",
+    },
+    "clickhouse": {
+        "rawSql": "SELECT number AS n, toString(number) AS text FROM numbers(5000000)",
+        "format": 1,
+    },
+    "prometheus": {"expr": "time() + time()", "range": True, "maxDataPoints": 10_000},
+    "testdata": {"scenario": "streaming_rows", "rows": 2_000_000},
+}
+
+
+@pytest.mark.parametrize("uid", LARGE)
+@pytest.mark.parametrize("accept", FORMS)
+def test_a_client_that_leaves_at_any_moment_is_audited_as_cancelled_and_is_no_failure(
+    host: RunningHost,
+    audit: ListedAudit,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+    uid: str,
+    accept: str,
+) -> None:
+    if uid != "testdata":
+        request.getfixturevalue(uid)
+    audit.records.clear()
+    moments = random.Random(f"{uid} {accept}")
+    with capture_logs() as events:
+        for _ in range(9):
+            connection = leave(host, ask(uid, **LARGE[uid]), accept)
+            read_for(connection, moments.uniform(0, 0.2))
+            if moments.random() < 0.5:  # a reset instead of a proper end
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        assert eventually(lambda: not host.app.host.running)
+        # A request whose head was reset before it was read never was one.
+        assert eventually(lambda: len(audit.records) == 9, within=2) or audit.records
+    assert {record.outcome for record in audit.records} <= {"ok", "cancelled"}
+    assert [event for event in events if event["log_level"] in ("error", "warning")] == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def read_for(connection: socket.socket, seconds: float) -> None:
+    connection.settimeout(0.005)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            connection.recv(65536)
+        except TimeoutError:
+            continue

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 
 from headwater.context import CallContext
-from headwater.errors import ErrorSource, HeadwaterError, ValidationError
+from headwater.errors import ErrorSource, HeadwaterError, QueryCanceledError, ValidationError
 from headwater_server.auth import Action, PermissionDeniedError, Principal
 
 if TYPE_CHECKING:
@@ -110,12 +110,13 @@ class Call:
         host.running.add(context)
         try:
             yield context
-        except BaseException:
+        except BaseException as error:
+            self.record.cancelled = isinstance(error, asyncio.CancelledError) or _was_cancelled(context)
             # Somebody may still work for this context: it must hear of the end before it is forgotten.
             host.workers.submit(context.cancel)
             raise
         else:
-            self.record.cancelled = context.cancelled
+            self.record.cancelled = _was_cancelled(context)
             context.close()
         finally:
             host.running.discard(context)
@@ -126,6 +127,11 @@ class Call:
             pass
         # In a worker: a callback may block, such as one that opens a connection for KILL QUERY.
         self.host.workers.submit(context.cancel, "The client went away.")
+
+
+def _was_cancelled(context: CallContext) -> bool:
+    """Whether the client left or the host shut down, rather than time ran out."""
+    return isinstance(context.cancel_reason, QueryCanceledError)
 
 
 def _too_large(limit: int) -> BodyError:

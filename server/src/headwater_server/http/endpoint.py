@@ -50,6 +50,8 @@ class Endpoint:
             async with AsyncExitStack() as stack:
                 await self._answer(Request(scope, receive, sending), record, stack)
         except HeadwaterError as error:
+            if started and record.cancelled:
+                return  # nobody is left to tell
             if started:
                 raise
             response = error_response(error, record.request_id)
@@ -57,6 +59,7 @@ class Endpoint:
                 response.headers["allow"] = ", ".join(sorted(self._operations))
             await response(scope, receive, send)
         except ClientStalledError:
+            record.cancelled = True
             structlog.get_logger("headwater.http").info(
                 "A client left its answer unread and was cut off.", request_id=record.request_id
             )

@@ -135,4 +135,4 @@ def _status(answer: QueryDataResponse, multi_status: bool) -> int:
 def _count_rows(call: Call, answer: QueryDataResponse) -> None:
     outcomes = answer.responses.items()
     rows = {key: sum(frame.table.num_rows for frame in each.frames) for key, each in outcomes}
-    call.record.count(rows, {key for key, each in outcomes if each.error is not None})
+    call.record.count(rows, {key: each.error for key, each in outcomes if each.error is not None})

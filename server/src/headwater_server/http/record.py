@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from attrs import define, evolve, field
 
+from headwater.errors import HeadwaterError
 from headwater_server.audit import AuditRecord
 
 
@@ -38,12 +39,13 @@ class RequestRecord:
             query_hash=query_hash,
         )
 
-    def count(self, rows: Mapping[str, int], failed: Collection[str]) -> None:
-        """Fill in the rows that each ref id brought, and which failed."""
+    def count(self, rows: Mapping[str, int], errors: Mapping[str, HeadwaterError]) -> None:
+        """Fill in the rows that each ref id brought, and what some failed with."""
         for ref_id, count in rows.items():
             if ref_id in self.deeds:
-                outcome = "error" if ref_id in failed else "ok"
-                self.deeds[ref_id] = evolve(self.deeds[ref_id], rows=count, outcome=outcome)
+                self.deeds[ref_id] = evolve(
+                    self.deeds[ref_id], rows=count, outcome=_outcome(errors.get(ref_id))
+                )
 
     def finished(self) -> list[AuditRecord]:
         """The deeds with their end. A request that was refused is a deed of its own."""
@@ -71,3 +73,9 @@ class RequestRecord:
         if self.status in (401, 403):
             return "denied"
         return "error" if self.status >= 400 or self.status == 0 else "ok"
+
+
+def _outcome(error: HeadwaterError | None) -> str:
+    if error is None:
+        return "ok"
+    return "cancelled" if error.status == 499 else "error"

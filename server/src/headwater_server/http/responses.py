@@ -1,15 +1,17 @@
-"""Answers: JSON at once, and bodies that are made piece by piece in worker threads."""
+"""Answers: JSON at once, and bodies that are made piece by piece in a worker thread."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import contextvars
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from .made_ahead import MadeAhead
 
 if TYPE_CHECKING:
     from headwater.context import CallContext
@@ -36,11 +38,10 @@ def message_response(message: str, **more: Any) -> Response:
 
 
 class PiecewiseResponse:
-    """A body whose pieces are made in worker threads, at the pace of the client.
+    """A body whose pieces are made by a worker thread, a bounded way ahead of the client.
 
-    One piece is made while the one before is sent, so the loop stays free and memory holds two. A `live` body
-    is sent as its pieces come; others are joined to larger ones. What the pieces come from is closed at the
-    end, however that comes; if it comes early the context is cancelled first.
+    A `live` body is sent as its pieces come; others are joined to larger ones. What the pieces come from is
+    closed at the end, however that comes; if it comes early the context is cancelled first.
     """
 
     def __init__(
@@ -53,34 +54,46 @@ class PiecewiseResponse:
         status: int = 200,
         live: bool = False,
     ) -> None:
-        self._pieces = _Pieces(pieces, 1 if live else _PIECE_BYTES)
+        self._pieces = MadeAhead(pieces, enough=1 if live else _PIECE_BYTES)
         self._host = host
         self._context = context
         self._media_type = media_type
         self._status = status
+        self._begun = False
 
     async def first(self) -> None:
         """Make the first piece ahead, so that what fails before it can still choose the status."""
-        await self._host.run(self._pieces.look_ahead)
+        self._begin()
+        try:
+            await self._pieces.ready()
+        except BaseException:
+            self._end(complete=False)
+            raise
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]
         complete = False
-        making = asyncio.ensure_future(self._host.run(self._pieces.take))
+        self._begin()
         try:
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
-            while piece := await making:
+            while piece := await self._pieces.take():
                 if self._context.cancelled:
                     return
-                making = asyncio.ensure_future(self._host.run(self._pieces.take))
                 await self._send(send, piece, more=True)
             await self._send(send, b"", more=False)
             complete = True
         finally:
-            making.cancel()
-            if not complete:
-                self._host.workers.submit(self._context.cancel)
-            self._host.workers.submit(self._pieces.close)
+            self._end(complete=complete)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._host.workers.submit(contextvars.copy_context().run, self._pieces.make)
+
+    def _end(self, *, complete: bool) -> None:
+        if not complete:
+            self._host.workers.submit(self._context.cancel)
+        self._pieces.close()
 
     async def _send(self, send: Send, piece: bytes, *, more: bool) -> None:
         try:
@@ -88,42 +101,3 @@ class PiecewiseResponse:
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
         except TimeoutError:
             raise ClientStalledError from None
-
-
-class _Pieces:
-    """An iterator shared by worker threads, of which one uses it at a time.
-
-    Pieces are joined until they have `enough` bytes; an empty one would be taken for the end.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], enough: int) -> None:
-        self._pieces = pieces
-        self._enough = enough
-        self._ahead: bytes | None = None
-        self._lock = threading.Lock()
-
-    def look_ahead(self) -> None:
-        with self._lock:
-            self._ahead = next(filter(None, self._pieces), b"")
-
-    def take(self) -> bytes:
-        """The next piece, empty at the end."""
-        with self._lock:
-            if self._ahead is not None:
-                ahead, self._ahead = self._ahead, None
-                return ahead
-            joined: list[bytes] = []
-            size = 0
-            for piece in self._pieces:
-                joined.append(piece)
-                size += len(piece)
-                if size >= self._enough:
-                    break
-            return joined[0] if len(joined) == 1 else b"".join(joined)
-
-    def close(self) -> None:
-        """Waits for the piece that is being made."""
-        close: Callable[[], object] | None = getattr(self._pieces, "close", None)
-        with self._lock:
-            if close is not None:
-                close()

@@ -114,20 +114,20 @@ def _only_frame(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStre
 def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
     """`chunks`; at their end the audit log is told of rows and errors."""
     rows: dict[str, int] = {}
-    failed: set[str] = set()
+    errors: dict[str, HeadwaterError] = {}
     try:
         for chunk in chunks:
             rows.setdefault(chunk.ref_id, 0)
             if chunk.frame is not None:
                 rows[chunk.ref_id] += chunk.frame.table.num_rows
             if chunk.error is not None:
-                failed.add(chunk.ref_id)
+                errors[chunk.ref_id] = chunk.error
             yield chunk
     except Exception as error:
         raise describe(error) from error
     finally:
         _close(chunks)
-        call.record.count(rows, failed)
+        call.record.count(rows, errors)
 
 
 def _close(chunks: Iterator[QueryChunk]) -> None:
