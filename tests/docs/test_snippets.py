@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from servers.process import find_program, unavailable
+
 ROOT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_name("snippets.py")
 PAGES = sorted(
@@ -28,6 +30,8 @@ def test_the_snippets_of_a_page_run(page: str, tmp_path: Path, request: pytest.F
     text = (ROOT / page).read_text()
     if not snippets_of(text):
         pytest.skip("no snippets")
+    if re.search(r"^\$ .*\bcurl ", text, re.MULTILINE) and find_program("curl") is None:
+        unavailable("curl is needed for the console blocks")
     for outcome in run_page(ROOT / page, tmp_path, servers_for(text, request)):
         place = f"{page}:{outcome['line']}"
         assert "error" not in outcome, f"{place}\n{outcome['error']}"

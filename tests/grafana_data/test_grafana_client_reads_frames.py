@@ -41,8 +41,8 @@ UNDEFINED = {"special": "undefined"}
 def client() -> Path:
     """A folder where `require('@grafana/data')` works; installed once and kept in the cache."""
     node, npm = find_program("node"), find_program("npm")
-    if node is None or npm is None:
-        unavailable("node and npm are needed to run Grafana's client library")
+    if node is None or npm is None or not can_require_modules(node):
+        unavailable("node 20.19, 22.12 or newer and npm are needed to run Grafana's client library")
     wanted = json.loads((HERE / "package.json").read_text())["dependencies"]["@grafana/data"]
     folder = cache_directory(f"grafana-data-{wanted}")
     if not (folder / "complete").exists():
@@ -55,6 +55,12 @@ def client() -> Path:
         (folder / "complete").touch()
     shutil.copy(HERE / "read_frames.cjs", folder)
     return folder
+
+
+def can_require_modules(node: str) -> bool:
+    """Whether `require` loads ES modules, as Grafana's library has it do."""
+    asked = [node, "-e", "process.exit(process.features.require_module ? 0 : 1)"]
+    return subprocess.run(asked, check=False, timeout=60).returncode == 0
 
 
 class Seen:

@@ -16,6 +16,7 @@ from headwater.frames import Frame
 from headwater.models import HealthStatus
 from headwater.sdk import CallContext
 from headwater_mysql import metadata as metadata_module
+from headwater_mysql.decode.rows import NATIVE, NUMPY, DecoderFactory
 from servers.mysql_checks import DataSourceFactory, query, running
 from servers.mysql_family import DatabaseServer
 
@@ -186,16 +187,18 @@ def test_zero_dates_are_counted_in_a_notice_or_refused(
 
 
 @pytest.mark.parametrize(
-    ("wire_protocol", "decoder"), [("text", "native"), ("text", "numpy"), ("binary", "numpy")]
+    ("wire_protocol", "decoder"), [("text", NATIVE), ("text", NUMPY), ("binary", NUMPY)], indirect=["decoder"]
 )
 def test_the_protocol_and_the_decoder_can_be_chosen(
     server: DatabaseServer,
     open_data_source: DataSourceFactory,
     context: CallContext,
     wire_protocol: str,
-    decoder: str,
+    decoder: DecoderFactory,
+    request: pytest.FixtureRequest,
 ) -> None:
-    data_source = open_data_source(server, wire_protocol=wire_protocol, decoder=decoder)
+    chosen = request.node.callspec.params["decoder"]
+    data_source = open_data_source(server, wire_protocol=wire_protocol, decoder=chosen)
     frame = query(data_source, "SELECT 1.5e0 AS a, 'x' AS b", context).read_all()
     assert frame.to_pylist() == [{"a": 1.5, "b": "x"}]
     prepared = server.rows("SHOW GLOBAL STATUS LIKE 'Com_stmt_prepare'")
