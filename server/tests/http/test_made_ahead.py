@@ -1,4 +1,4 @@
-"""Pieces of an answer that are made ahead of a client: in order, bounded, and ended when nobody takes them."""
+"""Pieces of an answer, made ahead of a client: in order, bounded, and no more once nobody takes them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ def test_all_bytes_arrive_in_order(pieces: list[bytes], enough: int, more: int) 
 
 def test_no_more_is_made_than_the_bound_and_one_piece() -> None:
     made = 0
+    full = threading.Event()
 
     def pieces() -> Iterator[bytes]:
         nonlocal made
         while True:
             made += 1
+            if made == 10:
+                full.set()
             yield b"x" * 10
 
     async def stalled() -> None:
@@ -43,9 +46,8 @@ def test_no_more_is_made_than_the_bound_and_one_piece() -> None:
         worker = threading.Thread(target=body.make)
         worker.start()
         await body.ready()
-        while made < 10:
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(full.wait, 5)
+        await asyncio.sleep(0.05)  # time for what must not come
         body.close()
         await asyncio.to_thread(worker.join, 5)
         assert not worker.is_alive()
@@ -92,8 +94,8 @@ def test_a_failure_comes_after_the_pieces_before_it() -> None:
 
 def test_a_failure_before_the_first_piece_is_known_before_anything_is_sent() -> None:
     def pieces() -> Iterator[bytes]:
+        yield from [b""]
         raise LookupError("at once")
-        yield b""
 
     async def read() -> None:
         body = MadeAhead(pieces())
