@@ -11,7 +11,8 @@ import pytest
 
 from headwater import CallContext, Frame, Headwater, hookimpl
 from headwater.errors import DownstreamServerError, FrameError, QueryCanceledError
-from headwater.frames import FrameMeta, Notice
+from headwater.frames import FrameMeta, FrameStream, Notice
+from headwater.frames.json_lines import stream_chunks
 from headwater.models import QueryChunk, QueryDataRequest
 
 PATIENCE = 10.0
@@ -66,6 +67,25 @@ def test_the_last_meta_is_the_streams(make_host: MakeHost) -> None:
     frame = stream.read_all()
     assert frame.meta is not None
     assert [notice.text for notice in frame.meta.notices] == ["cut"]
+
+
+def test_notices_that_follow_the_rows_are_the_streams(make_host: MakeHost) -> None:
+    """What `stream_chunks` sends of a stream that is cut on the way."""
+    first = Frame.from_pydict({"a": [1, 2, 3]}, meta=FrameMeta(notices=(Notice.info("sampled"),)))
+    cut = FrameStream.from_frame(first, batch_rows=1).limited(max_rows=2)
+    stream = make_host(a=Pieces(*stream_chunks(cut, "A"))).stream("a", {})
+    frame = stream.read_all()
+    assert frame.table.to_pydict() == {"a": [1, 2]}
+    assert [notice.severity for notice in frame.notices] == ["info", "warning"]
+    assert "limited" in frame.notices[1].text
+
+
+def test_the_notices_of_another_frame_are_another_frame(make_host: MakeHost) -> None:
+    notices = Frame.from_pydict({}, meta=FrameMeta(notices=(Notice.info("of frame 1"),)))
+    stream = make_host(a=Pieces(rows(1), QueryChunk("A", "1-notices", notices))).stream("a", {})
+    next(stream)
+    with pytest.raises(FrameError, match="several frames"):
+        next(stream)
 
 
 def test_a_stream_has_no_deadline_unless_asked(make_host: MakeHost) -> None:

@@ -13,6 +13,7 @@ import httpx2
 from attrs import frozen
 
 from headwater.secrets import Secret
+from headwater_server.audit import AuditRecord
 from headwater_server.auth import (
     ApiToken,
     Authenticator,
@@ -51,6 +52,19 @@ class RunningHost:
     def connect(self) -> socket.socket:
         """A bare connection, for what no client library would send."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+class ListedAudit:
+    """An audit log that a test can read."""
+
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+
+    def write(self, record: AuditRecord) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        pass
 
 
 def add_token(store: TokenStore, name: str, *scopes: str, role: Role | None = None, **fields: Any) -> str:

@@ -20,7 +20,8 @@ __all__ = ["stream_of"]
 def stream_of(chunks: Generator[QueryChunk, None, None], context: CallContext) -> FrameStream:
     """The rows of the only frame of an answer. Waits for the first piece, which has the schema.
 
-    Raises the answer's error, if that comes first. The stream owns `chunks` and `context`.
+    Notices that follow the rows are added to the stream's meta. Raises the answer's error, if that comes
+    first. The stream owns `chunks` and `context`.
     """
     from .frames import Frame, FrameStream
 
@@ -47,11 +48,16 @@ def stream_of(chunks: Generator[QueryChunk, None, None], context: CallContext) -
         for chunk in chunks:
             if chunk.error is not None:
                 raise chunk.error
-            if chunk.frame_id != first.frame_id:
+            if not chunk.belongs_to(first):
                 raise FrameError("The answer has several frames; use query_frames.")
-            if chunk.frame is not None:
-                stream.meta = chunk.frame.meta
-                yield from chunk.frame.table.to_batches()
+            if chunk.frame is None:
+                continue
+            if chunk.frame_id != first.frame_id:
+                for notice in chunk.frame.notices:
+                    stream.add_notice(notice)
+                continue
+            stream.meta = chunk.frame.meta
+            yield from chunk.frame.table.to_batches()
 
     stream = FrameStream(
         frame.schema,

@@ -188,13 +188,26 @@ class QueryDataResponse:
 class QueryChunk:
     """One piece of a streamed answer: the next rows of frame `frame_id` of `ref_id`, or that ref id's error.
 
-    Chunks with the same `ref_id` and `frame_id` have one schema; their rows are appended.
+    Chunks with the same `ref_id` and `frame_id` have one schema; their rows are appended. What comes up only
+    after rows have been sent follows as frame `frame_id` with `-notices` behind: meta and no fields.
     """
 
     ref_id: str
     frame_id: str = "0"
     frame: Frame | None = None
     error: HeadwaterError | None = None
+
+    @staticmethod
+    def notices_id(frame_id: str) -> str:
+        """The frame id of the late notices of frame `frame_id`."""
+        return f"{frame_id}-notices"
+
+    def belongs_to(self, first: QueryChunk) -> bool:
+        """Whether this is a piece of the frame that `first` is of, its late notices included."""
+        return self.ref_id == first.ref_id and self.frame_id in (
+            first.frame_id,
+            self.notices_id(first.frame_id),
+        )
 
 
 class HealthStatus(IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -20,7 +20,7 @@ from headwater_server.audit import AuditRecord, FileAuditLog, query_hash
 from headwater_server.http import create_app
 from headwater_server.metrics import HostMetrics
 from headwater_server.tracing import TracingMiddleware
-from servers.http_host import RunningHost, admin_authenticator, run_host
+from servers.http_host import ListedAudit, RunningHost, admin_authenticator, eventually, run_host
 from servers.http_requests import query_of
 
 WALK = {"scenario": "random_walk", "maxDataPoints": 5}
@@ -149,21 +149,50 @@ def test_plugins_that_cannot_be_used_are_errors_with_a_reason(
 # --- audit -----------------------------------------------------------------------------------------
 
 
-def record(action: str) -> AuditRecord:
+def audited(action: str) -> AuditRecord:
     return AuditRecord(time="t", request_id="r", who="w", address="a", action=action)
 
 
 def test_an_audit_log_that_was_rotated_away_is_opened_anew(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     log = FileAuditLog(path)
-    log.write(record("first"))
+    log.write(audited("first"))
     log.close()
     log = FileAuditLog(path)
     path.rename(tmp_path / "audit.1")
-    log.write(record("second"))
+    log.write(audited("second"))
     log.close()
     assert orjson.loads((tmp_path / "audit.1").read_bytes())["action"] == "first"
     assert orjson.loads(path.read_bytes())["action"] == "second"
+
+
+def test_each_query_of_a_request_is_audited_with_its_own_end(make_host: Callable[..., RunningHost]) -> None:
+    audit = ListedAudit()
+    with make_host(audit=audit).client() as client:
+        client.post("/api/ds/query", json=query_of(WALK, {"scenario": "error", "error": "bug"}))
+    assert eventually(lambda: len(audit.records) == 2)
+    assert [(each.outcome, each.status) for each in audit.records] == [("ok", 400), ("error", 400)]
+    assert audit.records[0].rows > 0
+
+
+@pytest.mark.parametrize("accept", ["text/jsonl", "application/vnd.apache.arrow.stream"])
+def test_what_was_sent_to_a_client_that_left_is_audited(
+    make_host: Callable[..., RunningHost], accept: str
+) -> None:
+    audit = ListedAudit()
+    host = make_host(audit=audit)
+    with (
+        host.client() as client,
+        client.stream(
+            "POST", "/api/ds/query", json=query_of({"scenario": "endless"}), headers={"Accept": accept}
+        ) as answer,
+    ):
+        next(answer.iter_raw())
+    assert eventually(lambda: audit.records)
+    (record,) = audit.records
+    assert record.outcome == "cancelled"
+    assert record.rows > 0
+    assert record.bytes > 0
 
 
 def test_query_hashes_do_not_depend_on_the_order_of_keys() -> None:

@@ -15,28 +15,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from headwater import Headwater
-from headwater_server.audit import AuditRecord
 from headwater_server.http import create_app
 from servers.clickhouse import ClickHouseServer, start_clickhouse
-from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
+from servers.http_host import ListedAudit, RunningHost, admin_authenticator, eventually, run_host
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
 from servers.prometheus import PrometheusServer, start_prometheus
 
 FORMS = ["application/json", "text/jsonl", "application/vnd.apache.arrow.stream"]
-
-
-class ListedAudit:
-    """An audit log that a test can read."""
-
-    def __init__(self) -> None:
-        self.records: list[AuditRecord] = []
-
-    def write(self, record: AuditRecord) -> None:
-        self.records.append(record)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,8 @@ def _chunks(stream: FrameStream, ref_id: str, frame_id: str) -> Iterator[QueryCh
         yield QueryChunk(ref_id, frame_id, empty)
     elif stream.meta is not None and stream.meta.notices != first_notices:
         meta = FrameMeta(notices=stream.meta.notices[len(first_notices) :])
-        yield QueryChunk(ref_id, f"{frame_id}-notices", Frame(pa.table({}), ref_id=ref_id, meta=meta))
+        notices = Frame(pa.table({}), ref_id=ref_id, meta=meta)
+        yield QueryChunk(ref_id, QueryChunk.notices_id(frame_id), notices)
 
 
 def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYTES) -> Iterator[QueryChunk]:

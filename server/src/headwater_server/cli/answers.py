@@ -28,7 +28,7 @@ def rows_of(
     if first is None:
         on_end()
         return FrameStream.from_frame(Frame.from_pydict({}))
-    if second is not None and second.frame_id != first.frame_id:
+    if second is not None and not second.belongs_to(first):
         frames = [piece.frame for piece in (first, second, *pieces) if piece.frame is not None]
         on_end()
         return FrameStream.from_frame(_join(frames, context))
@@ -59,9 +59,13 @@ def _stream(
     def batches() -> Iterator[pa.RecordBatch]:
         try:
             for piece in chain(head, rest):
-                if piece.frame_id != head[0].frame_id:
-                    raise FrameError("The answer has several frames that cannot be written as one table.")
                 assert piece.frame is not None
+                if not piece.belongs_to(head[0]):
+                    raise FrameError("The answer has several frames that cannot be written as one table.")
+                if piece.frame_id != head[0].frame_id:
+                    for notice in piece.frame.notices:
+                        stream.add_notice(notice)
+                    continue
                 stream.meta = piece.frame.meta
                 yield from _with_labels(piece.frame.table, labels).to_batches()
         finally:

@@ -23,6 +23,8 @@ class RequestRecord:
     cancelled: bool = False
     started: float = field(factory=time.perf_counter)
     deeds: dict[str, AuditRecord] = field(factory=dict)
+    _rows: Mapping[str, int] = field(factory=dict, init=False)
+    _errors: Mapping[str, HeadwaterError] = field(factory=dict, init=False)
 
     def note(self, action: str, *, data_source: str = "", query_hash: str = "", ref_id: str = "") -> None:
         """Remember a deed for the audit log; how it ended is filled in at the end of the request.
@@ -40,12 +42,9 @@ class RequestRecord:
         )
 
     def count(self, rows: Mapping[str, int], errors: Mapping[str, HeadwaterError]) -> None:
-        """Fill in the rows that each ref id brought, and what some failed with."""
-        for ref_id, count in rows.items():
-            if ref_id in self.deeds:
-                self.deeds[ref_id] = evolve(
-                    self.deeds[ref_id], rows=count, outcome=_outcome(errors.get(ref_id))
-                )
+        """Give the rows that each ref id brings, and what some fail with. Both may be filled until the end:
+        of an answer that its client left, what had been made by then is told."""
+        self._rows, self._errors = rows, errors
 
     def finished(self) -> list[AuditRecord]:
         """The deeds with their end. A request that was refused is a deed of its own."""
@@ -54,28 +53,27 @@ class RequestRecord:
         return [
             evolve(
                 deed,
+                rows=self._rows.get(ref_id, 0),
                 bytes=self.bytes,
                 ms=round(self.milliseconds, 3),
                 status=self.status,
-                outcome=deed.outcome if deed.outcome != "ok" else self.outcome,
+                outcome=self._outcome(ref_id),
             )
-            for deed in self.deeds.values()
+            for ref_id, deed in self.deeds.items()
         ]
 
     @property
     def milliseconds(self) -> float:
         return 1000 * (time.perf_counter() - self.started)
 
-    @property
-    def outcome(self) -> str:
-        if self.cancelled or self.status == 499:
+    def _outcome(self, ref_id: str) -> str:
+        error = self._errors.get(ref_id)
+        if error is not None and error.status != 499:
+            return "error"
+        if error is not None or self.cancelled or self.status == 499:
             return "cancelled"
         if self.status in (401, 403):
             return "denied"
+        if self._errors and ref_id in self._rows:
+            return "ok"  # the status is that of its neighbours
         return "error" if self.status >= 400 or self.status == 0 else "ok"
-
-
-def _outcome(error: HeadwaterError | None) -> str:
-    if error is None:
-        return "ok"
-    return "cancelled" if error.status == 499 else "error"

@@ -102,7 +102,7 @@ def _only_frame(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStre
             if first is not None:
                 yield first
             for chunk in chunks:
-                if chunk.error is None and first is not None and chunk.frame_id != first.frame_id:
+                if chunk.error is None and first is not None and not chunk.belongs_to(first):
                     raise FrameError("The answer has several frames; accept text/jsonl.")
                 yield chunk
         finally:
@@ -112,9 +112,10 @@ def _only_frame(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStre
 
 
 def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
-    """`chunks`; at their end the audit log is told of rows and errors."""
+    """`chunks`, of which the audit log is told rows and errors."""
     rows: dict[str, int] = {}
     errors: dict[str, HeadwaterError] = {}
+    call.record.count(rows, errors)
     try:
         for chunk in chunks:
             rows.setdefault(chunk.ref_id, 0)
@@ -127,7 +128,6 @@ def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
         raise describe(error) from error
     finally:
         _close(chunks)
-        call.record.count(rows, errors)
 
 
 def _close(chunks: Iterator[QueryChunk]) -> None:
