@@ -16,6 +16,7 @@ from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
 from .options import HttpOptions
+from .pace import Pace
 from .result_memory import ResultMemory
 
 R = TypeVar("R")
@@ -40,6 +41,7 @@ class Host:
         self.metrics = metrics
         self.workers = WorkerPool("headwater-http")
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
+        self.pace = Pace()
         self.running: set[CallContext] = set()
         self.draining = False
         self._store_is_well = True

@@ -44,7 +44,8 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
         size = sum(frame.table.nbytes for each in answer.responses.values() for frame in each.frames)
         return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
-    answer, size, body = await host.run(run)
+    async with host.pace.turn():
+        answer, size, body = await host.run(run)
     held.becomes(size)
     _count_rows(call, answer)
     status = _status(answer, call.host.options.multi_status)
