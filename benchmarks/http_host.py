@@ -26,7 +26,8 @@ from attrs import frozen
 from timing import print_table
 
 SMALL = {"scenario": "random_walk", "seriesCount": 2, "maxDataPoints": 100}
-LARGE = {"scenario": "streaming_rows", "rows": 1_000_000}
+LARGE = {"scenario": "streaming_rows", "rows": 1_000_000, "batchRows": 65_536}
+"""In batches of the size that ClickHouse, too, sends."""
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
 

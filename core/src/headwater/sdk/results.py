@@ -68,12 +68,13 @@ def _within(limits: QueryLimits, frames: Iterable[Frame]) -> Iterator[Frame]:
 
     rows, size = limits.max_rows, limits.max_bytes
     for frame in frames:
-        if (rows is not None and frame.num_rows > rows) or (size is not None and frame.nbytes > size):
+        taken = 0 if size is None else frame.nbytes
+        if (rows is not None and frame.num_rows > rows) or (size is not None and taken > size):
             yield FrameStream.from_frame(frame).collect(rows, size)
             return
         yield frame
         rows = None if rows is None else rows - frame.num_rows
-        size = None if size is None else size - frame.nbytes
+        size = None if size is None else size - taken
 
 
 def _frames(result: Any) -> Generator[Frame, None, None]:
