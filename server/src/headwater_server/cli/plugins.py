@@ -1,4 +1,4 @@
-"""`headwater plugin`: what is installed, here or on a remote host."""
+"""`headwater plugin`: what is installed, here or on a remote host, and the start of a new one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict
 
+from .new_plugin import new
 from .place import Place, pass_place
 from .tables import print_records
 from .targets import open_plugins
@@ -20,7 +21,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.group()
 def plugin() -> None:
-    """Show the installed data-source plugins."""
+    """Show the installed data-source plugins, or start one."""
+
+
+plugin.add_command(new)
 
 
 @plugin.command("list")

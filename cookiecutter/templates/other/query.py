@@ -1,0 +1,18 @@
+"""What a query can ask for."""
+
+from __future__ import annotations
+
+import attrs
+from headwater.sdk import Query, field
+
+
+@attrs.frozen(kw_only=True)
+class LevelQuery(Query):
+    """REPLACE with the keys of your queries; `delay_ms` is the JSON key `delayMs`.
+
+    `time_range`, `interval_ms` and `max_data_points` are there already.
+    """
+
+    station: str = field(doc="Name of the station.")
+    rows: int = field(60, minimum=0, doc="Number of readings, spread evenly over the time range.")
+    delay_ms: int = field(0, minimum=0, doc="Pause before each batch: a slow source to try Ctrl-C on.")
