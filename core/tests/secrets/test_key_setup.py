@@ -19,7 +19,7 @@ from headwater.secrets import (
     RemoteKeySource,
     SecretCipher,
 )
-from headwater.secrets.key_setup import add_key, prepare_keys
+from headwater.secrets.key_setup import active_key_problem, add_key, prepare_keys
 from headwater.secrets.rotation import activate, key_status, retire, rewrap, verify
 
 
@@ -66,6 +66,20 @@ def test_a_wrong_key_under_the_right_id_stops_the_start() -> None:
 
     with pytest.raises(EncryptionKeyError, match=f"'{active}' in memory is not the key"):
         prepare_keys(KeyRing([InMemoryKeySource([LocalKey(active, os.urandom(32))])]), store)
+
+
+@pytest.mark.parametrize("present", [[], [LocalKey("mine", os.urandom(32))]], ids=["missing", "wrong"])
+def test_a_degraded_start_reports_the_active_key_instead(present: list[LocalKey]) -> None:
+    store, right = MemoryStore(), LocalKey("mine", os.urandom(32))
+    prepare_keys(KeyRing([InMemoryKeySource([right])]), store)
+    ring = KeyRing([InMemoryKeySource(present)])
+
+    report = prepare_keys(ring, store, degraded=True)
+
+    assert report.active == "mine"
+    assert "'mine'" in report.problem
+    assert active_key_problem(ring, store) == report.problem
+    assert active_key_problem(KeyRing([InMemoryKeySource([right])]), store) == ""
 
 
 def test_other_keys_that_are_missing_or_wrong_are_reported_and_do_not_stop_it() -> None:

@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 class KeyReport:
     """The keys at start. `created` is where a first key was made, if one was: the operator should back it up.
 
-    `missing` and `wrong` are registered keys, not active ones, whose secrets cannot be opened here.
+    `missing` and `wrong` are registered keys, not active ones, whose secrets cannot be opened here. `problem`
+    is why the active key cannot be used, on a host that started degraded.
     """
 
     active: str
     created: str | None = None
     missing: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    problem: str = ""
 
 
-def prepare_keys(ring: KeyRing, store: DataSourceStore) -> KeyReport:
+def prepare_keys(ring: KeyRing, store: DataSourceStore, *, degraded: bool = False) -> KeyReport:
     """Makes sure that there is an active key and that it is the right one.
 
     A store that knows no key yet takes the ring's newest, or a new one. A store that does is never given
-    another key in place of a missing one. Raises EncryptionKeyError, then the host must not become ready.
+    another key in place of a missing one. Raises EncryptionKeyError, then the host must not become ready;
+    `degraded` reports a missing or wrong key instead.
     """
     if store.key_records():
-        return _check_registered(ring, store)
+        return _check_registered(ring, store, degraded)
     present = ring.ids()
     created = None
     if present:
@@ -64,20 +67,44 @@ def add_key(ring: KeyRing, store: DataSourceStore, key_id: str = "") -> Wrapping
     return key
 
 
-def _check_registered(ring: KeyRing, store: DataSourceStore) -> KeyReport:
+def usable_active_key(ring: KeyRing, store: DataSourceStore) -> str:
+    """The id of the active key. Raises EncryptionKeyError if it is missing, or not the store's own: what it
+    encrypts would be lost once the right one is back."""
+    active = store.active_key()
+    _check_active(ring, next(record for record in store.key_records() if record.id == active))
+    return active
+
+
+def active_key_problem(ring: KeyRing, store: DataSourceStore) -> str:
+    """Why the active key cannot be used; empty if it can. Reads the sources again."""
+    try:
+        ring.reload()
+        usable_active_key(ring, store)
+    except EncryptionKeyError as error:
+        return str(error)
+    return ""
+
+
+def _check_registered(ring: KeyRing, store: DataSourceStore, degraded: bool) -> KeyReport:
     active = store.active_key()
     missing: list[str] = []
     wrong: list[str] = []
+    problem = ""
     for record in store.key_records():
         if record.id == active:
-            _check_active(ring, record)
+            try:
+                _check_active(ring, record)
+            except EncryptionKeyError as error:
+                if not degraded:
+                    raise
+                problem = str(error)
         elif record.state != "retired":
             key = ring.get(record.id)
             if key is None:
                 missing.append(record.id)
             elif not passes_check(key, record.check):
                 wrong.append(record.id)
-    return KeyReport(active, None, tuple(missing), tuple(wrong))
+    return KeyReport(active, None, tuple(missing), tuple(wrong), problem)
 
 
 def _check_active(ring: KeyRing, record: KeyRecord) -> None:
