@@ -12,6 +12,7 @@ import pytest
 
 from headwater import AsyncHeadwater, CallContext, Frame, Headwater, hookimpl
 from headwater.errors import DownstreamServerError, QueryCanceledError
+from headwater.frames import decode_stream
 from headwater.models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -226,6 +227,16 @@ def test_leaving_a_stream_early_closes_the_plugins_generator(make_host: MakeHost
             assert plugin.closed.is_set()
 
     run(main())
+
+
+def test_a_stream_is_encoded_as_arrow_piece_by_piece(make_host: MakeHost) -> None:
+    host = make_host(a=Waiting(wait=False))
+
+    async def main() -> bytes:
+        async with AsyncHeadwater(host) as aio, aio.stream("a", {}) as stream:
+            return b"".join([piece async for piece in stream.encode(compression="zstd")])
+
+    assert decode_stream(run(main())).read_all().table.to_pylist() == 2 * FRAME.to_pylist()
 
 
 def test_a_task_cancelled_between_batches_closes_the_stream(make_host: MakeHost) -> None:

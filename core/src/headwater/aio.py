@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -162,6 +162,17 @@ class AsyncFrameStream:
         if batch is None:
             raise StopAsyncIteration
         return batch
+
+    async def encode(self, *, compression: str | None = None) -> AsyncGenerator[bytes, None]:
+        """The rest of the rows as an Arrow IPC stream, piece by piece: the body of an HTTP answer.
+
+        `compression` is None, `lz4` or `zstd`.
+        """
+        from .frames import encode_stream
+
+        pieces = encode_stream(self.stream, compression=compression)
+        while (piece := await self._host._run(self._context, lambda: next(pieces, None))) is not None:
+            yield piece
 
 
 def _free(done: Future[R], free: Callable[[R], object]) -> None:

@@ -10,12 +10,13 @@ from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from .context import in_thread
 from .errors import DeadlineExceededError
 
 if TYPE_CHECKING:
     from .client import PluginClient
     from .context import CallContext
-    from .executor import WorkerPool
+    from .executor import Workers
     from .models import PluginContext
 
 __all__ = ["CallRunner"]
@@ -32,7 +33,7 @@ class CallRunner:
     worker is abandoned, the data source's instance replaced, and `abandoned` counted.
     """
 
-    def __init__(self, client: PluginClient, workers: WorkerPool, *, grace: float = 5.0) -> None:
+    def __init__(self, client: PluginClient, workers: Workers, *, grace: float = 5.0) -> None:
         self._client = client
         self._workers = workers
         self._grace = grace
@@ -51,7 +52,7 @@ class CallRunner:
         with self._lock:
             contexts = list(self._open)
         for context in contexts:
-            context.cancel_in(self._workers.submit, reason)
+            context.cancel_in(in_thread, reason)
 
     def start(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run `call` in a worker, with the context variables of this thread."""
@@ -61,14 +62,15 @@ class CallRunner:
     def wait(self, future: Future[R], context: CallContext, plugin_context: PluginContext) -> R:
         """The future's result; once the call is over, for `grace` more seconds.
 
-        Raises what the future raises; after abandoning the worker DeadlineExceededError, or
-        QueryCanceledError if the caller cancelled. An interrupted thread (Ctrl-C) cancels the call.
+        Raises what the future raises; DeadlineExceededError, or QueryCanceledError if the caller cancelled,
+        after abandoning the worker, or if none had begun with the call. An interrupted
+        thread (Ctrl-C) cancels the call.
         """
         try:
             if not _done(future, _SOON):
                 self._wait_for_end(future, context)
         except BaseException:
-            context.cancel_in(self._workers.submit)
+            context.cancel_in(in_thread)
             raise
         if not future.done():
             self._abandon(context, plugin_context)
@@ -80,6 +82,8 @@ class CallRunner:
         future.add_done_callback(lambda _: woken.set())
         with context.on_cancel(woken.set):
             woken.wait()
+        if future.cancel():  # no worker was free
+            context.check()
         _done(future, self._grace)
 
     def _abandon(self, context: CallContext, plugin_context: PluginContext) -> None:

@@ -78,7 +78,8 @@ class CallContext:
     """Deadline, cancellation, limits and identity of one call. Thread-safe.
 
     `deadline` is a `time.monotonic()` value in seconds, or None. Passing the deadline cancels the context,
-    which runs the callbacks exactly as a cancellation by the caller does.
+    which runs the callbacks exactly as a cancellation by the caller does. `logger`, of `logging` or
+    structlog, takes what is logged about the call.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class CallContext:
         self.deadline = None if unbounded else time.monotonic() + max(0.0, timeout or 0.0)
         self.skip_cache = skip_cache
         self._logger = logger
+        self._bound_logger: Any = None
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._registrations: dict[CancelRegistration, None] = {}
@@ -109,11 +111,11 @@ class CallContext:
     @property
     def logger(self) -> Any:
         """A structlog logger that carries the request id."""
-        if self._logger is None:
+        if self._bound_logger is None:
             from .logs import get_logger
 
-            self._logger = get_logger(request_id=self.request_id)
-        return self._logger
+            self._bound_logger = get_logger(over=self._logger, request_id=self.request_id)
+        return self._bound_logger
 
     def remaining(self) -> float | None:
         """Seconds left until the deadline, never negative; None without a deadline."""
@@ -125,7 +127,7 @@ class CallContext:
         if self._reason is not None:
             return True
         if self.deadline is not None and time.monotonic() >= self.deadline:
-            self._end_in(_in_thread, _deadline_passed())
+            self._end_in(in_thread, _deadline_passed())
             return True
         return False
 
@@ -189,8 +191,12 @@ class CallContext:
         limits: QueryLimits | None = None,
         headers: Mapping[str, str] | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        logger: Any = None,
     ) -> CallContext:
-        """A context that ends with this one, and no later than `timeout` seconds from now."""
+        """A context that ends with this one, and no later than `timeout` seconds from now.
+
+        `logger` is for a context that was given none of its own.
+        """
         left = self.remaining()
         bounds = [bound for bound in (timeout, left) if bound is not None]
         child = CallContext(
@@ -198,10 +204,12 @@ class CallContext:
             request_id=self.request_id,
             headers=self.headers if headers is None else headers,
             limits=limits or self.limits,
-            logger=self._logger,
+            logger=logger if self._logger is None else self._logger,
             on_progress=on_progress or self._on_progress,
             skip_cache=self.skip_cache,
         )
+        if child._logger is self._logger:
+            child._bound_logger = self._bound_logger
         registration = CancelRegistration(self, lambda: child._inherit_end(self))
         # The child has this deadline itself, or an earlier one: no need for two alarms.
         if self.cancelled or not self._add(registration, alarm=False):
@@ -271,7 +279,7 @@ class CallContext:
         if not registrations:
             return
         *others, last = registrations
-        threads = [_in_thread(partial(self._run, each)) for each in others]
+        threads = [in_thread(partial(self._run, each)) for each in others]
         self._run(last)
         for thread in threads:
             thread.join()
@@ -306,7 +314,8 @@ def _deadline_passed() -> DeadlineExceededError:
     return DeadlineExceededError("The query did not finish before its deadline.")
 
 
-def _in_thread(run: Callable[[], None]) -> threading.Thread:
+def in_thread(run: Callable[[], None]) -> threading.Thread:
+    """Start `run` in a daemon thread. Cancellations never wait in the queue of what they are to end."""
     thread = threading.Thread(target=run, name="headwater-cancel", daemon=True)
     thread.start()
     return thread

@@ -121,24 +121,26 @@ def discover(
     allow: Collection[str] | None = None,
     block: Collection[str] | None = None,
     distributions: Iterable[Any] | None = None,
+    logger: Any = None,
 ) -> list[PluginRecord]:
     """Records of all installed plugins, sorted by id. Reads metadata only and never raises for a plugin.
 
     `allow` and `block` are plugin ids, `*` for all; None takes the comma-separated environment variables
-    HEADWATER_PLUGINS_ALLOW and HEADWATER_PLUGINS_BLOCK. One warning sums up what cannot be used.
+    HEADWATER_PLUGINS_ALLOW and HEADWATER_PLUGINS_BLOCK. One warning sums up what cannot be used;
+    `logger` takes it.
     """
     allow = _from_environment(ALLOW_VARIABLE) if allow is None else allow
     block = _from_environment(BLOCK_VARIABLE) if block is None else block
     found: dict[str, list[PluginRecord]] = defaultdict(list)
     installed = importlib_metadata.distributions() if distributions is None else distributions
-    for entry_point, distribution in _entry_points(installed):
+    for entry_point, distribution in _entry_points(installed, logger):
         found[entry_point.name].append(_record(entry_point, distribution, allow, block))
     records = [record for plugin_id in sorted(found) for record in _mark_duplicates(found[plugin_id])]
-    warn_of_unusable(records)
+    warn_of_unusable(records, logger)
     return records
 
 
-def load_all(records: Iterable[PluginRecord]) -> None:
+def load_all(records: Iterable[PluginRecord], logger: Any = None) -> None:
     """Import every usable plugin, so that its record is READY, BROKEN or INVALID; one warning sums up."""
     failed = []
     for record in records:
@@ -148,20 +150,20 @@ def load_all(records: Iterable[PluginRecord]) -> None:
             record.load()
         except PluginUnavailableError:
             failed.append(record)
-    warn_of_unusable(failed)
+    warn_of_unusable(failed, logger)
 
 
-def warn_of_unusable(records: Iterable[PluginRecord]) -> None:
+def warn_of_unusable(records: Iterable[PluginRecord], logger: Any = None) -> None:
     """One warning for all `records` that cannot be used, blocked ones aside: somebody wanted those."""
     unusable = [record for record in records if not record.usable and record.state is not PluginState.BLOCKED]
     if unusable:
-        get_logger("headwater.discovery").warning(
+        get_logger("headwater.discovery", over=logger).warning(
             "Some data-source plugins cannot be used.",
             plugins=[f"{record.plugin_id} of {record.distribution} ({record.state})" for record in unusable],
         )
 
 
-def _entry_points(distributions: Iterable[Any]) -> Iterator[tuple[EntryPoint, Any]]:
+def _entry_points(distributions: Iterable[Any], logger: Any) -> Iterator[tuple[EntryPoint, Any]]:
     """Entry points of our group, one distribution of each name: the first on the path, as imports see it."""
     seen: set[str] = set()
     for distribution in distributions:
@@ -175,7 +177,7 @@ def _entry_points(distributions: Iterable[Any]) -> Iterator[tuple[EntryPoint, An
             seen.add(name)
             entry_points = list(distribution.entry_points)
         except Exception as error:
-            get_logger("headwater.discovery").warning(
+            get_logger("headwater.discovery", over=logger).warning(
                 "A distribution's metadata cannot be read; its plugins are not found.",
                 path=str(getattr(distribution, "_path", distribution)),
                 reason=_named(error),

@@ -1,4 +1,7 @@
-"""`WorkerPool`: daemon threads that are reused, and that can be abandoned when a driver hangs."""
+"""`WorkerPool`: daemon threads that are reused, and that can be abandoned when a driver hangs.
+
+`Workers` is what a host needs of it, or of an executor of your own.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,23 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, Protocol, TypeAlias, TypeVar
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "Workers"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _Inbox: TypeAlias = "queue.SimpleQueue[Callable[[], None] | None]"
 _IDLE_SECONDS = 30.0
+
+
+class Workers(Protocol):
+    """Where a host runs calls into plugins: a WorkerPool, or a `ThreadPoolExecutor`.
+
+    Calls that find all its threads busy wait for one until their deadline.
+    """
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
 
 
 class WorkerPool:
@@ -35,7 +47,7 @@ class WorkerPool:
         self._count = 0
         _pools.add(self)
 
-    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run `function` in a worker. Raises RuntimeError after `close`."""
         future: Future[R] = Future()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Collection, Generator, Mapping, Sequence
 from types import TracebackType
@@ -23,8 +24,14 @@ from .datasources import (
     UpdateDataSource,
 )
 from .discovery import PluginRecord, discover, load_all
-from .errors import DeadlineExceededError, FrameError, LimitExceededError, ValidationError
-from .executor import WorkerPool
+from .errors import (
+    DeadlineExceededError,
+    FrameError,
+    LimitExceededError,
+    SecretUnavailableError,
+    ValidationError,
+)
+from .executor import WorkerPool, Workers
 from .installed import registry_of
 from .logs import get_logger
 from .metric_request import DataSourceRef, MetricQuery, parse_metric_request
@@ -39,7 +46,7 @@ from .models import (
     QueryDataResponse,
     User,
 )
-from .plugin import Plugin
+from .plugin import CorePlugin, Plugin
 from .plugin_context import PluginContextProvider
 from .query import QueryService
 from .query_options import QueryOptions, check_options, context_of, data_query_of
@@ -62,10 +69,17 @@ class Headwater:
     ```
 
     Without arguments data sources live in memory and their secrets under a key that is never written.
-    Give a `store` and `key_sources` to keep them. `registry` replaces discovery: its plugins are the only
-    ones, without `middlewares`. `allow_plugins` and `block_plugins` are plugin ids. `config` are settings
-    for plugins under Grafana's names. `grace`: how many seconds after the end of its call a plugin is waited
-    for, before its worker is given up. Two hosts in one process share nothing, unless you give both the same.
+    Give a `store` and `key_sources` to keep them. Two hosts in one process share nothing, unless you give
+    both the same.
+
+    * `registry` replaces discovery: its plugins are the only ones, used as they are. `middlewares` wrap what
+      discovery and `add_plugin` bring. `allow_plugins` and `block_plugins` are plugin ids.
+    * `config`: settings for plugins under Grafana's names.
+    * `workers`: an executor of your own for calls into plugins; it stays yours to close.
+    * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
+    * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
+
+    A host belongs to the process that made it: after a fork its methods raise RuntimeError in the child.
     """
 
     def __init__(
@@ -80,26 +94,35 @@ class Headwater:
         limits: QueryLimits | None = None,
         config: Mapping[str, str] | None = None,
         cache_ttl: float = 5.0,
-        workers: WorkerPool | None = None,
+        workers: Workers | None = None,
         grace: float = 5.0,
+        logger: Any = None,
+        degraded: bool = False,
     ) -> None:
+        self._process = os.getpid()
+        self._logger = logger
         self.limits = limits or QueryLimits()
         self.store = store if store is not None else MemoryStore()
-        self.data_sources = DataSourceService.with_keys(self.store, _key_sources(key_sources))
+        self.data_sources = DataSourceService.with_keys(
+            self.store, _key_sources(key_sources), logger=logger, degraded=degraded
+        )
+        self._middlewares = (
+            RedactionMiddleware(self.data_sources.redactor), LoggingMiddleware(), *middlewares
+        )  # fmt: skip
         self.plugins: list[PluginRecord] = []
         if registry is None:
-            self.plugins = discover(allow=allow_plugins, block=block_plugins)
-            redaction = RedactionMiddleware(self.data_sources.redactor)
-            registry = registry_of(self.plugins, (redaction, LoggingMiddleware(), *middlewares))
+            self.plugins = discover(allow=allow_plugins, block=block_plugins, logger=logger)
+            registry = registry_of(self.plugins, self._middlewares)
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
         self.plugin_contexts = PluginContextProvider(
             registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex
         )
         self._client = PluginClient(registry)
-        self._owns_workers = workers is None
-        self._workers = workers or WorkerPool()
-        self._runner = CallRunner(self._client, self._workers, grace=grace)
+        self._own_workers: WorkerPool | None = None
+        if workers is None:
+            workers = self._own_workers = WorkerPool()
+        self._runner = CallRunner(self._client, workers, grace=grace)
         self.query_service = QueryService(self._cache, self.plugin_contexts, self._client, self._runner)
         self._closed = False
 
@@ -111,6 +134,7 @@ class Headwater:
         `secure_json_data` holds plaintext secrets, which are encrypted before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.
         """
+        self._check_process()
         plugin_id = self.plugin_contexts.get(type).plugin_id
         return self.data_sources.add(AddDataSource(name=name, type=plugin_id, **fields))
 
@@ -133,6 +157,7 @@ class Headwater:
 
     def data_source(self, uid_or_name: str) -> DataSource:
         """The data source with this uid or else this name. Raises DataSourceNotFoundError."""
+        self._check_process()
         if self._closed:
             raise RuntimeError("this Headwater has been closed")
         return self._cache.find(uid_or_name)
@@ -240,8 +265,12 @@ class Headwater:
         context: CallContext | None = None,
         user: User | None = None,
     ) -> CheckHealthResult:
-        """Try a data source. A source that is down is a result with status ERROR, not an exception."""
-        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
+        """Try a data source. One that is down, or whose secrets cannot be opened, is a result with status
+        ERROR, not an exception."""
+        try:
+            plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
+        except SecretUnavailableError as error:
+            return CheckHealthResult.failed(str(error))
         with self._call(context, timeout) as call:
             future = self._runner.start(self._client.check_health, CheckHealthRequest(plugin_context), call)
             try:
@@ -281,6 +310,14 @@ class Headwater:
 
     # --- plugins and life cycle --------------------------------------------------------------------
 
+    def add_plugin(self, plugin_id: str, implementation: object) -> None:
+        """Add a plugin that needs no installing: an object with hooks, such as a DataSourcePlugin.
+
+        Raises PluginAlreadyRegisteredError; PluginUnavailableError if its hooks are not valid.
+        """
+        self._check_process()
+        self.registry.add(CorePlugin.of(plugin_id, implementation, middlewares=self._middlewares))
+
     def plugin_info(self, plugin_id: str) -> PluginInfo:
         """What a plugin says of itself. Raises PluginNotRegisteredError, PluginUnavailableError."""
         registered = self.registry.plugin(plugin_id)
@@ -290,22 +327,27 @@ class Headwater:
 
     def load_plugins(self) -> list[PluginRecord]:
         """Import every plugin, so that each record says whether it is READY, BROKEN or INVALID."""
-        load_all(self.plugins)
+        load_all(self.plugins, self._logger)
         return self.plugins
 
     def close(self) -> None:
-        """End queries, instances, threads and the cache; safe to repeat. A given store stays open."""
+        """End queries, instances, threads and the cache; safe to repeat. A given store stays open.
+
+        In a forked child nothing is ended: connections there are still the parent's.
+        """
         if self._closed:
             return
         self._closed = True
+        if os.getpid() != self._process:
+            return
         for plugin in self.registry.plugins():
             plugin.decommission()
         self._runner.cancel_all("The host is closing.")
         for plugin in self.registry.plugins():
-            _stop(plugin)
+            self._stop(plugin)
         self._cache.close()
-        if self._owns_workers:
-            self._workers.close()
+        if self._own_workers is not None:
+            self._own_workers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -328,12 +370,21 @@ class Headwater:
         stored = self.data_source(data_source)
         json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
         asked = MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
-        return asked, self._runner.watch(context_of(options, self.limits, default_timeout))
+        return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self._logger))
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
         """A context for one call, under the caller's if there is one."""
+        self._check_process()
         options: QueryOptions = {} if context is None else {"context": context}
-        return self._runner.watch(context_of(options, self.limits, timeout))
+        return self._runner.watch(context_of(options, self.limits, timeout, self._logger))
+
+    def _check_process(self) -> None:
+        """A connection that two processes read and write mixes up their answers: refuse before that."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                f"this Headwater belongs to process {self._process}, and this is a fork of it, without its "
+                "threads and connections; open one in each process, after the fork"
+            )
 
     def _whole_answer(self, request: CallResourceRequest, context: CallContext) -> CallResourceResponse:
         most = context.limits.max_bytes
@@ -347,6 +398,14 @@ class Headwater:
             if most is not None and size > most:
                 raise LimitExceededError(f"The answer is longer than {most:,} bytes.")
         return evolve(first, body=b"".join(pieces))
+
+    def _stop(self, plugin: Plugin) -> None:
+        """One plugin that does not end well must not keep the others from ending."""
+        try:
+            plugin.stop()
+        except Exception:
+            log = get_logger(over=self._logger)
+            log.warning("Stopping a plugin failed.", plugin=plugin.plugin_id, exc_info=True)
 
     def _text_query(self, stored: DataSource, text: str) -> dict[str, Any]:
         if not text:
@@ -369,11 +428,3 @@ def _metric_queries(
     if isinstance(request, Mapping):
         return parse_metric_request(request, headers=context.headers)
     return request
-
-
-def _stop(plugin: Plugin) -> None:
-    """One plugin that does not end well must not keep the others from ending."""
-    try:
-        plugin.stop()
-    except Exception:
-        get_logger().warning("Stopping a plugin failed.", plugin=plugin.plugin_id, exc_info=True)

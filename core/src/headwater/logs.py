@@ -12,18 +12,25 @@ from typing import Any
 __all__ = ["get_logger"]
 
 
-def get_logger(name: str = "headwater", **bound: Any) -> Any:
+def get_logger(name: str = "headwater", *, over: Any = None, **bound: Any) -> Any:
     """A structlog logger that carries `bound`.
 
     Over `logging`, the logger is `name`, a line is `event key=value …`, and the record's attribute
-    `headwater` holds the keys and values.
+    `headwater` holds the keys and values. `over` takes the lines instead: a `logging.Logger`, or a logger
+    of structlog. Raises TypeError if it is neither.
     """
     import structlog
 
-    if structlog.is_configured():
-        return structlog.get_logger(name).bind(**bound)
+    if over is None:
+        if structlog.is_configured():
+            return structlog.get_logger(name).bind(**bound)
+        over = logging.getLogger(name)
+    if not isinstance(over, logging.Logger):
+        if not hasattr(over, "bind"):
+            raise TypeError(f"a logger of logging or structlog is needed, not {type(over).__name__}")
+        return over.bind(**bound)
     return structlog.wrap_logger(
-        logging.getLogger(name),
+        over,
         processors=[structlog.stdlib.filter_by_level, _as_record],
         wrapper_class=structlog.stdlib.BoundLogger,
     ).bind(**bound)

@@ -58,10 +58,13 @@ def data_query_of(json: dict[str, Any], options: QueryOptions) -> DataQuery:
     )
 
 
-def context_of(options: QueryOptions, limits: QueryLimits, timeout: float | None) -> CallContext:
+def context_of(
+    options: QueryOptions, limits: QueryLimits, timeout: float | None, logger: Any = None
+) -> CallContext:
     """A context for one call, under the one in `options` if there is one.
 
-    `limits` and `timeout`, in seconds, are the host's; a given context's own limits go before them.
+    `limits`, `timeout`, in seconds, and `logger` are the host's; a given context's own limits and logger go
+    before them.
     """
     given = options.get("context")
     if given is not None and given.limits is not DEFAULT_LIMITS:
@@ -73,8 +76,8 @@ def context_of(options: QueryOptions, limits: QueryLimits, timeout: float | None
     timeout = options.get("timeout", timeout)
     on_progress = options.get("on_progress")
     if given is not None:
-        return given.child(timeout=timeout, limits=limits, on_progress=on_progress)
-    return CallContext(timeout=timeout, limits=limits, on_progress=on_progress)
+        return given.child(timeout=timeout, limits=limits, on_progress=on_progress, logger=logger)
+    return CallContext(timeout=timeout, limits=limits, on_progress=on_progress, logger=logger)
 
 
 def _time_range(options: QueryOptions) -> TimeRange:

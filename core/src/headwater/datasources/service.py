@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -17,9 +18,9 @@ from headwater.errors import (
     SecretUnavailableError,
     ValidationError,
 )
-from headwater.secrets.cipher import FieldState, SealedSecrets, SecretCipher
+from headwater.secrets.cipher import FieldState, SealedSecrets, SecretCipher, SecretState
 from headwater.secrets.envelope import Owner
-from headwater.secrets.key_setup import KeyReport, prepare_keys
+from headwater.secrets.key_setup import KeyReport, active_key_problem, prepare_keys, usable_active_key
 from headwater.secrets.keys import KeyRing, KeySource
 from headwater.secrets.redact import Redactor
 from headwater.secrets.secret import Secret
@@ -52,19 +53,26 @@ class DataSourceService:
         self._cipher = cipher
         self._redactor = redactor or Redactor()
         self._clock = clock
+        self._failure_callbacks: list[Callable[[str, FieldState], object]] = []
 
     @classmethod
     def with_keys(
-        cls, store: DataSourceStore, sources: Iterable[KeySource], *, redactor: Redactor | None = None
+        cls,
+        store: DataSourceStore,
+        sources: Iterable[KeySource],
+        *,
+        redactor: Redactor | None = None,
+        logger: Any = None,
+        degraded: bool = False,
     ) -> DataSourceService:
         """A service whose keys come from `sources` in this order; makes the first key where there is none.
 
-        Raises EncryptionKeyError if the active key is missing or not the one that the store knows. Other keys
-        that are are logged: only the data sources under them cannot be used."""
+        Raises EncryptionKeyError if the active key is missing or not the one that the store knows; with
+        `degraded` that is logged, as it is for other keys: the data sources under them cannot be used."""
         ring = KeyRing(sources)
-        report = prepare_keys(ring, store)
-        _log_unusual(report)
-        return cls(store, SecretCipher(ring, store.active_key), redactor=redactor)
+        report = prepare_keys(ring, store, degraded=degraded)
+        _log_unusual(report, logger)
+        return cls(store, SecretCipher(ring, lambda: usable_active_key(ring, store)), redactor=redactor)
 
     @property
     def store(self) -> DataSourceStore:
@@ -141,10 +149,12 @@ class DataSourceService:
             opened = self._cipher.open(data_source.owner, data_source.secrets)
         except SecretUnavailableError:
             # A copy from a cache may name a key that a rotation has retired since.
-            current = self._rewrapped_since(data_source)
-            if current is None:
+            current = self._rewrapped_since(data_source) or data_source
+            try:
+                opened = self._cipher.open(current.owner, current.secrets)
+            except SecretUnavailableError:
+                self._report_failures(current)
                 raise
-            opened = self._cipher.open(current.owner, current.secrets)
         self._watch(opened)
         return opened
 
@@ -155,6 +165,16 @@ class DataSourceService:
     def secret_states(self, data_source: DataSource) -> dict[str, FieldState]:
         """Whether each secret can be opened, and by which key."""
         return self._cipher.states(data_source.owner, data_source.secrets)
+
+    def key_problem(self) -> str:
+        """Why the active key cannot be used now, so that no secret can be encrypted; empty if it can be."""
+        return active_key_problem(self._cipher.ring, self._store)
+
+    def on_unavailable(self, callback: Callable[[str, FieldState], object]) -> Callable[[], None]:
+        """Have `callback` called with the uid and the field each time that a secret is needed and cannot be
+        opened. Returns what ends that."""
+        self._failure_callbacks.append(callback)
+        return lambda: self._failure_callbacks.remove(callback)
 
     def rotate(self, uid: str) -> DataSource:
         """Seals every secret of a data source anew under a new data key; its version stays, values being the
@@ -189,6 +209,12 @@ class DataSourceService:
         for secret in secrets.values():
             self._redactor.watch(secret)
 
+    def _report_failures(self, data_source: DataSource) -> None:
+        for state in self.secret_states(data_source).values():
+            if state.state is not SecretState.OK:
+                for callback in tuple(self._failure_callbacks):
+                    callback(data_source.uid, state)
+
     def _free_name(self, type_: str) -> str:
         taken = {each.name for each in self._store.list()}
         candidates = (type_, *(f"{type_}-{number}" for number in range(1, len(taken) + 1)))
@@ -210,13 +236,15 @@ class DataSourceService:
         return current if same_edit and current.secrets != data_source.secrets else None
 
 
-def _log_unusual(report: KeyReport) -> None:
-    if not (report.created or report.missing or report.wrong):
+def _log_unusual(report: KeyReport, logger: Any) -> None:
+    if not (report.created or report.missing or report.wrong or report.problem):
         return
     from headwater.logs import get_logger
 
-    log = get_logger()
+    log = get_logger(over=logger)
     if report.created:
         log.info("a first encryption key was made; back it up", key=report.active, place=report.created)
+    if report.problem:
+        log.error("the active encryption key cannot be used", key=report.active, reason=report.problem)
     if report.missing or report.wrong:
         log.warning("secrets under these keys cannot be opened", missing=report.missing, wrong=report.wrong)
