@@ -34,7 +34,7 @@ class AsyncHeadwater:
 
     def __init__(self, headwater: Headwater | None = None, **options: Any) -> None:
         self._owned = headwater is None
-        self.headwater = headwater if headwater is not None else Headwater(**options)
+        self.headwater: Headwater = headwater if headwater is not None else Headwater(**options)
         self._workers = WorkerPool("headwater-async")
 
     async def query(

@@ -39,7 +39,7 @@ class CallRunner:
         self._grace = grace
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[CallContext] = weakref.WeakSet()
-        self.abandoned = 0
+        self.abandoned: int = 0
 
     def watch(self, context: CallContext) -> CallContext:
         """Have `cancel_all` end `context`, too."""

@@ -60,7 +60,7 @@ class CancelRegistration:
 
     def __init__(self, context: CallContext, callback: Callable[[], object]) -> None:
         self._context = context
-        self.callback = callback
+        self.callback: Callable[[], object] = callback
 
     def remove(self) -> None:
         self._context._remove(self)
@@ -93,11 +93,11 @@ class CallContext:
         on_progress: Callable[[Progress], object] | None = None,
         skip_cache: bool = False,
     ) -> None:
-        self.request_id = request_id or uuid.uuid4().hex
+        self.request_id: str = request_id or uuid.uuid4().hex
         self.headers: Mapping[str, str] = MappingProxyType(dict(headers or {}))
-        self.limits = limits or DEFAULT_LIMITS
+        self.limits: QueryLimits = limits or DEFAULT_LIMITS
         unbounded = timeout is None or timeout == math.inf
-        self.deadline = None if unbounded else time.monotonic() + max(0.0, timeout or 0.0)
+        self.deadline: float | None = None if unbounded else time.monotonic() + max(0.0, timeout or 0.0)
         self.skip_cache = skip_cache
         self._logger = logger
         self._bound_logger: Any = None

@@ -65,8 +65,8 @@ class PluginRecord:
         self.entry_point = entry_point
         self.distribution = distribution
         self.version = version
-        self.state = state
-        self.reason = reason
+        self.state: PluginState = state
+        self.reason: str = reason
         self._import = import_
         self._implementation: object = None
         self._cause: BaseException | None = None

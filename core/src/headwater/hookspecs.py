@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 PROJECT = "headwater"
 ENTRY_POINT_GROUP = "headwater.datasources.v1"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 
 class DataSourceSpec:

@@ -101,9 +101,9 @@ class Headwater:
     ) -> None:
         self._process = os.getpid()
         self._logger = logger
-        self.limits = limits or QueryLimits()
-        self.store = store if store is not None else MemoryStore()
-        self.data_sources = DataSourceService.with_keys(
+        self.limits: QueryLimits = limits or QueryLimits()
+        self.store: DataSourceStore = store if store is not None else MemoryStore()
+        self.data_sources: DataSourceService = DataSourceService.with_keys(
             self.store, _key_sources(key_sources), logger=logger, degraded=degraded
         )
         self._middlewares = (
@@ -115,7 +115,7 @@ class Headwater:
             registry = registry_of(self.plugins, self._middlewares)
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
-        self.plugin_contexts = PluginContextProvider(
+        self.plugin_contexts: PluginContextProvider = PluginContextProvider(
             registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex
         )
         self._client = PluginClient(registry)
@@ -123,7 +123,9 @@ class Headwater:
         if workers is None:
             workers = self._own_workers = WorkerPool()
         self._runner = CallRunner(self._client, workers, grace=grace)
-        self.query_service = QueryService(self._cache, self.plugin_contexts, self._client, self._runner)
+        self.query_service: QueryService = QueryService(
+            self._cache, self.plugin_contexts, self._client, self._runner
+        )
         self._closed = False
 
     # --- data sources ------------------------------------------------------------------------------

@@ -204,12 +204,12 @@ class _Live(Generic[T]):
     __slots__ = ("closed", "configuration", "instance", "last_used", "retired", "users")
 
     def __init__(self, instance: T, configuration: _Configuration) -> None:
-        self.instance = instance
-        self.configuration = configuration
-        self.users = 0
-        self.last_used = 0.0
-        self.retired = False
-        self.closed = False
+        self.instance: T = instance
+        self.configuration: _Configuration = configuration
+        self.users: int = 0
+        self.last_used: float = 0.0
+        self.retired: bool = False
+        self.closed: bool = False
 
     def serves(self, configuration: _Configuration) -> bool:
         """Equal configuration, or a request that still carries an older one than ours.

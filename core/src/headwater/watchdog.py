@@ -19,8 +19,8 @@ class Alarm:
     __slots__ = ("callback", "cancelled")
 
     def __init__(self, callback: Callable[[], object]) -> None:
-        self.callback = callback
-        self.cancelled = False
+        self.callback: Callable[[], object] = callback
+        self.cancelled: bool = False
 
     def cancel(self) -> None:
         self.cancelled = True

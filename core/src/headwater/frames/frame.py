@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 import pyarrow as pa
@@ -254,7 +254,7 @@ class Frame:
     def __eq__(self, other: object) -> bool:
         return self.equals(other) if isinstance(other, Frame) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         title = " ".join(part for part in (self.name and repr(self.name), self.ref_id) if part)

@@ -41,7 +41,7 @@ class ColumnWriter:
         self._conversion = conversion
         self._rows = 0
         self.entities: dict[str, list[Ints]] = {}
-        self.has_nanos = False
+        self.has_nanos: bool = False
 
     def write(self, part: pa.Array) -> Parts:
         """The values of the next slice, separated by commas, without brackets.

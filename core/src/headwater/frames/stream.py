@@ -63,10 +63,10 @@ class FrameStream:
         #: What the producer raised. Arrow consumers of `__arrow_c_stream__` see ArrowInvalid: look here.
         self.error: Exception | None = None
         #: Whether a limit cut the stream short.
-        self.truncated = False
+        self.truncated: bool = False
         #: Rows and bytes read so far.
-        self.rows = 0
-        self.bytes = 0
+        self.rows: int = 0
+        self.bytes: int = 0
 
     @classmethod
     def from_frame(cls, frame: Frame, *, batch_rows: int = DEFAULT_BATCH_ROWS) -> Self:

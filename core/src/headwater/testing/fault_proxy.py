@@ -53,10 +53,10 @@ class FaultProxy:
 
     def __init__(self, host: str, port: int, fault: Fault | None = None) -> None:
         self._target = (host, port)
-        self.fault = fault or Fault()
+        self.fault: Fault = fault or Fault()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        self.connections = 0
+        self.connections: int = 0
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []

@@ -36,7 +36,7 @@ class Interrupt:
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self.on_header = on_header
-        self.fired = False
+        self.fired: bool = False
         self.reused_connection = False
 
     def watch(self, sock: socket.socket) -> None:
@@ -117,7 +117,7 @@ class _ObservableResponse(http.client.HTTPResponse):
 
 
 class InterruptibleHTTPConnection(HTTPConnection):
-    response_class = _ObservableResponse
+    response_class: type[_ObservableResponse] = _ObservableResponse
 
     def _new_conn(self) -> socket.socket:
         """Connect like urllib3, but let the interrupt know the socket before `connect` blocks."""
@@ -184,4 +184,4 @@ class HTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = InterruptibleHTTPSConnection
 
 
-POOLS = {"http": HTTPPool, "https": HTTPSPool}
+POOLS: dict[str, type[urllib3.HTTPConnectionPool]] = {"http": HTTPPool, "https": HTTPSPool}

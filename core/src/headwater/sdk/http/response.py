@@ -54,8 +54,8 @@ class HttpResponse:
         self._registration = registration
         self._max_bytes = max_bytes
         self._ended = False
-        self.bytes_read = 0
-        self.status = response.status
+        self.bytes_read: int = 0
+        self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
     def stream_chunks(self, size: int = _CHUNK, *, limit: int | None = None) -> Iterator[bytes]:
