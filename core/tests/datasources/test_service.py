@@ -11,6 +11,7 @@ from headwater.errors import (
     DataSourceExistsError,
     DataSourceReadOnlyError,
     DataSourceVersionConflictError,
+    EncryptionKeyError,
     SecretUnavailableError,
     ValidationError,
 )
@@ -187,6 +188,40 @@ def test_secret_fields_are_listed_readable_or_not(
     assert service.secret_states(added)["password"].state is SecretState.KEY_MISSING
     with pytest.raises(SecretUnavailableError, match=r"password \(key_missing, key k1\)"):
         service.decrypt(added)
+
+
+def test_each_secret_that_is_needed_and_cannot_be_opened_is_told(
+    service: DataSourceService, source: InMemoryKeySource
+) -> None:
+    told: list[str] = []
+    stop = service.on_unavailable(lambda uid, field: told.append(f"{uid}: {field}"))
+    added = service.add(AddDataSource(type="t", uid="u", secure_json_data={"password": CANARY, "token": "x"}))
+    service.decrypt(added)
+    assert told == []
+    source.remove("k1")
+    service.cipher.ring.reload()
+
+    for _ in range(2):
+        with pytest.raises(SecretUnavailableError):
+            service.decrypt(added)
+    stop()
+    with pytest.raises(SecretUnavailableError):
+        service.decrypt(added)
+    assert told == ["u: password (key_missing, key k1)", "u: token (key_missing, key k1)"] * 2
+
+
+def test_nothing_is_encrypted_under_a_wrong_key() -> None:
+    """Under the id of the lost key: it could not be read once the right one is back."""
+    store, right = MemoryStore(), LocalKey("k", os.urandom(32))
+    DataSourceService.with_keys(store, [InMemoryKeySource([right])])
+    wrong = InMemoryKeySource([LocalKey("k", os.urandom(32))])
+    service = DataSourceService.with_keys(store, [wrong], degraded=True)
+
+    with pytest.raises(EncryptionKeyError, match="restore the original key"):
+        service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+    assert store.list() == []
+    assert "'k' in memory is not the key" in service.key_problem()
+    service.add(AddDataSource(type="t", name="without a secret"))
 
 
 def test_an_unrelated_edit_keeps_secrets_that_cannot_be_read_now(

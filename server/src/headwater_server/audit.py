@@ -21,7 +21,8 @@ __all__ = ["AuditLog", "AuditRecord", "FileAuditLog", "NoAuditLog", "query_hash"
 class AuditRecord:
     """One deed. `time` is RFC 3339 in UTC, `ms` its duration, `outcome` ok, error, denied or cancelled.
 
-    `query_hash` names the query without showing it. `rows` and `bytes` count what was answered.
+    `query_hash` names the query without showing it. `rows` and `bytes` count what was answered. `detail` says
+    more where no request does: which secret could not be opened, and why.
     """
 
     time: str
@@ -31,6 +32,7 @@ class AuditRecord:
     action: str
     data_source: str = ""
     query_hash: str = ""
+    detail: str = ""
     rows: int = 0
     bytes: int = 0
     ms: float = 0.0

@@ -53,7 +53,7 @@ class DataSourceService:
         self._cipher = cipher
         self._redactor = redactor or Redactor()
         self._clock = clock
-        self._failure_callbacks: list[Callable[[str, FieldState], object]] = []
+        self._failure_callbacks: dict[object, Callable[[str, FieldState], object]] = {}
 
     @classmethod
     def with_keys(
@@ -172,9 +172,14 @@ class DataSourceService:
 
     def on_unavailable(self, callback: Callable[[str, FieldState], object]) -> Callable[[], None]:
         """Have `callback` called with the uid and the field each time that a secret is needed and cannot be
-        opened. Returns what ends that."""
-        self._failure_callbacks.append(callback)
-        return lambda: self._failure_callbacks.remove(callback)
+        opened. Returns what ends that; safe to repeat."""
+        watcher = object()
+        self._failure_callbacks[watcher] = callback
+
+        def stop() -> None:
+            self._failure_callbacks.pop(watcher, None)
+
+        return stop
 
     def rotate(self, uid: str) -> DataSource:
         """Seals every secret of a data source anew under a new data key; its version stays, values being the
@@ -212,7 +217,7 @@ class DataSourceService:
     def _report_failures(self, data_source: DataSource) -> None:
         for state in self.secret_states(data_source).values():
             if state.state is not SecretState.OK:
-                for callback in tuple(self._failure_callbacks):
+                for callback in tuple(self._failure_callbacks.values()):
                     callback(data_source.uid, state)
 
     def _free_name(self, type_: str) -> str:

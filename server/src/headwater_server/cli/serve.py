@@ -70,6 +70,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--multi-status", is_flag=True, help="Answer 207, not 400, when some query failed.")
 @click.option("--protect-metrics", is_flag=True, help="/metrics needs credentials.")
+@click.option(
+    "--degraded", is_flag=True, help="Serve even while the active encryption key is missing or wrong."
+)
 @click.option("--root-url", default="", help="The address that users see.")
 @click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
 @pass_directory
@@ -77,7 +80,8 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     """Serve the HTTP API, with Grafana's paths.
 
     Listens on loopback. The first start makes an admin token and prints it, once. SIGTERM ends it: running
-    requests may finish, and queries that take longer are cancelled at their data sources.
+    requests may finish, and queries that take longer are cancelled at their data sources. While the active
+    encryption key is missing or wrong the host does not become ready, and answers 503.
     """
     from headwater_server.serving import ListenOptions, UnsafeListenError
     from headwater_server.serving import serve as run
@@ -110,7 +114,10 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
 
     metrics = HostMetrics()
     middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
-    with open_headwater(directory, middlewares) as headwater, closing(_audit(options["audit_log"])) as audit:
+    with (
+        open_headwater(directory, middlewares, degraded=True) as headwater,
+        closing(_audit(options["audit_log"])) as audit,
+    ):
         redactor = headwater.data_sources.redactor
         form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
         write_host_logs(redactor, form=form, level=options["log_level"])
@@ -121,6 +128,7 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
             options=HttpOptions(
                 multi_status=options["multi_status"],
                 protect_metrics=options["protect_metrics"],
+                degraded=options["degraded"],
                 allowed_hosts=tuple(map(str.lower, options["allowed_hosts"])) or listen.default_allowed_hosts,
                 root_url=options["root_url"],
             ),

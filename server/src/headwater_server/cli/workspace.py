@@ -20,10 +20,12 @@ _LOCK_SECONDS = 5.0
 
 
 @contextmanager
-def open_headwater(directory: DataDirectory, middlewares: Sequence[object] = ()) -> Iterator[Headwater]:
+def open_headwater(
+    directory: DataDirectory, middlewares: Sequence[object] = (), *, degraded: bool = False
+) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
 
-    Raises StoreError, EncryptionKeyError.
+    Raises StoreError; EncryptionKeyError, with `degraded` only if there is no place for a first key.
     """
     from headwater import Headwater
     from headwater_server.key_sources import key_sources
@@ -33,7 +35,9 @@ def open_headwater(directory: DataDirectory, middlewares: Sequence[object] = ())
     directory.prepare()
     with closing(_open_store(directory)) as store:
         is_new = not store.key_records()
-        with Headwater(store, key_sources=key_sources(directory), middlewares=middlewares) as headwater:
+        with Headwater(
+            store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded
+        ) as headwater:
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:
                 _say_where_the_key_is(store.active_key(), directory)

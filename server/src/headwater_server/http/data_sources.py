@@ -29,7 +29,7 @@ async def list_data_sources(call: Call) -> Response:
 
 
 async def get_data_source(call: Call) -> Response:
-    return json_response(DataSourceBody.of(await find(call, Action.READ)))
+    return json_response(await _body(call, await find(call, Action.READ)))
 
 
 async def get_id(call: Call) -> Response:
@@ -50,7 +50,7 @@ async def add_data_source(call: Call) -> Response:
 
     added = await call.host.run(run)
     call.record.note("datasources:create", data_source=added.uid)
-    return _changed("Datasource added", added)
+    return await _changed(call, "Datasource added", added)
 
 
 async def update_data_source(call: Call) -> Response:
@@ -64,7 +64,7 @@ async def update_data_source(call: Call) -> Response:
     changes = _fields(body)
     del changes["uid"]
     updated = await call.host.run(lambda: call.host.headwater.update_data_source(stored.uid, **changes))
-    return _changed("Datasource updated", updated)
+    return await _changed(call, "Datasource updated", updated)
 
 
 async def delete_data_source(call: Call) -> Response:
@@ -112,6 +112,11 @@ def _fields(body: AddDataSourceBody) -> dict[str, Any]:
     return fields
 
 
-def _changed(message: str, stored: DataSource) -> Response:
-    body = ChangeBody(message=message, id=stored.id, name=stored.name, datasource=DataSourceBody.of(stored))
-    return json_response(body)
+async def _changed(call: Call, message: str, stored: DataSource) -> Response:
+    body = await _body(call, stored)
+    return json_response(ChangeBody(message=message, id=stored.id, name=stored.name, datasource=body))
+
+
+async def _body(call: Call, stored: DataSource) -> DataSourceBody:
+    states = await call.host.run(lambda: call.host.headwater.data_sources.secret_states(stored))
+    return DataSourceBody.of(stored, states)

@@ -73,6 +73,8 @@ class Endpoint:
             principal = await self._authenticate(request, record)
             record.who = principal.id
             stack.enter_context(self._host.limiter.turn(principal.id))
+            if not self._host.keys.open:
+                await self._host.run(self._host.keys.require)
         if operation.action is not None and not principal.may_somewhere(operation.action):
             raise PermissionDeniedError(f"Access denied: needs {operation.action}")
         call = Call(self._host, request, principal, record, stack)

@@ -15,9 +15,11 @@ from headwater_server.audit import AuditLog
 from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
+from .key_watch import KeyWatch
 from .options import HttpOptions
 from .pace import Pace
 from .result_memory import ResultMemory
+from .secret_failures import SecretFailures
 
 R = TypeVar("R")
 _STORE_CHECK_SECONDS = 5.0
@@ -42,6 +44,9 @@ class Host:
         self.workers = WorkerPool("headwater-http")
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
         self.pace = Pace()
+        self.keys = KeyWatch(headwater.data_sources, degraded=options.degraded)
+        failures = SecretFailures(metrics, audit)
+        self._forget_failures = headwater.data_sources.on_unavailable(failures.note)
         self.running: set[CallContext] = set()
         self.draining = False
         self._store_is_well = True
@@ -69,6 +74,7 @@ class Host:
     def close(self) -> None:
         """End queries and threads. The Headwater and the audit log stay open: they are the caller's."""
         self.cancel_all("The host is shutting down.")
+        self._forget_failures()
         try:
             self.authenticator.note_last_used()
         finally:

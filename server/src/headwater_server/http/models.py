@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headwater.datasources import DataSource
+from headwater.secrets import FieldState
 
 TYPE_LOGO = "public/img/icn-datasource.svg"
 Uid = Annotated[str, Meta(max_length=40, pattern="^[a-zA-Z0-9_-]*$")]
@@ -82,7 +84,8 @@ class UpdateDataSourceBody(AddDataSourceBody, rename="camel", kw_only=True):
 
 
 class DataSourceBody(Struct, rename="camel", kw_only=True):
-    """A data source. `secureJsonFields` names the secrets that are set."""
+    """A data source. `secureJsonFields` names the secrets that are set, `secretState` whether they can be
+    opened: ok, key_missing, tampered or corrupt."""
 
     id: int
     uid: str
@@ -100,12 +103,13 @@ class DataSourceBody(Struct, rename="camel", kw_only=True):
     is_default: bool = False
     json_data: dict[str, Any] = {}
     secure_json_fields: dict[str, bool] = {}
+    secret_state: dict[str, str] = {}
     version: int = 0
     read_only: bool = False
     api_version: str = ""
 
     @classmethod
-    def of(cls, stored: DataSource) -> DataSourceBody:
+    def of(cls, stored: DataSource, states: Mapping[str, FieldState]) -> DataSourceBody:
         return cls(
             id=stored.id,
             uid=stored.uid,
@@ -122,6 +126,7 @@ class DataSourceBody(Struct, rename="camel", kw_only=True):
             is_default=stored.is_default,
             json_data=dict(stored.json_data),
             secure_json_fields=dict(stored.secure_json_fields),
+            secret_state={name: state.state.value for name, state in states.items()},
             version=stored.version,
             read_only=stored.read_only,
             api_version=stored.api_version,

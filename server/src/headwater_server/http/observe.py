@@ -32,12 +32,17 @@ async def alive(_call: Call) -> Response:
 
 
 async def ready(call: Call) -> Response:
-    """Whether new requests are welcome: the store answers, and no shutdown has begun."""
+    """Whether new requests are welcome: the store answers, the active encryption key is there, and no
+    shutdown has begun."""
     if call.host.draining:
         return PlainTextResponse("Shutting down", 503)
     if not await call.host.store_is_well():
         return PlainTextResponse("The store does not answer", 503)
-    return PlainTextResponse("Ready")
+    keys = call.host.keys
+    await call.host.run(keys.check)
+    if keys.problem and not keys.degraded:
+        return PlainTextResponse(keys.summary, 503)
+    return PlainTextResponse(f"Ready, but degraded: {keys.summary}" if keys.problem else "Ready")
 
 
 async def metrics(call: Call) -> Response:

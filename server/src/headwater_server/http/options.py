@@ -32,6 +32,8 @@ class HttpOptions:
     allowed_hosts: tuple[str, ...] = ()
     """Names by which clients may call this host, without ports; empty for any. It keeps other sites from
     reaching a host on loopback through a DNS name of their own."""
+    degraded: bool = False
+    """Whether to serve though the active encryption key is missing or wrong, which else is 503."""
     protect_metrics: bool = False
     """Whether /metrics needs credentials."""
     root_url: str = ""

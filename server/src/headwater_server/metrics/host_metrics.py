@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from headwater.secrets import SecretState
 from headwater_server import __version__
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
@@ -73,6 +74,15 @@ class HostMetrics:
         self.failed_logins = Counter(
             "headwater_failed_logins", "Requests with credentials that are not good.", registry=registry
         )
+        self.secrets_decrypt_failures = Counter(
+            "headwater_secrets_decrypt_failures",
+            "Times that a stored secret was needed and could not be opened.",
+            ("state",),
+            registry=registry,
+        )
+        for state in SecretState:
+            if state is not SecretState.OK:
+                self.secrets_decrypt_failures.labels(state.value)
         self.result_bytes = Gauge(
             "headwater_result_memory_bytes",
             "Memory set aside for results that are being made or sent.",
