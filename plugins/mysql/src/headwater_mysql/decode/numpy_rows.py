@@ -160,7 +160,7 @@ def _calendar() -> tuple[Positions, Positions]:
     """Days from 1970-01-01 to, and days in, each month; by year * 16 + month, 0 where there is none."""
     months = np.arange("0001-01", "10000-01", dtype="datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
-    after = (months + 1).astype("datetime64[D]").astype(np.int64)
+    after = (months + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64)
     starts, days = np.zeros((10_000, 16), np.int64), np.zeros((10_000, 16), np.int64)
     starts[1:, 1:13] = first.reshape(-1, 12)
     days[1:, 1:13] = (after - first).reshape(-1, 12)
