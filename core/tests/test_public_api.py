@@ -19,8 +19,9 @@ PUBLIC = {
     },
     "headwater.sdk": {
         "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
-        "DataSourcePlugin", "Handover", "Query", "QueryExample", "QueryResult", "ResourceRequest", "Secret",
-        "TimeRange", "field", "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
+        "DataSourcePlugin", "Handover", "Query", "QueryExample", "QueryMacro", "QueryResult",
+        "ResourceRequest", "Secret", "TimeRange", "field", "hookimpl", "json_response", "json_schema",
+        "parse", "resource", "secret",
     },
     "headwater.sdk.sql": {
         "Dialect", "MacroCall", "MacroEngine", "Span", "SpanKind", "scan", "split_arguments",
@@ -29,7 +30,8 @@ PUBLIC = {
     "headwater.models": {
         "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult", "DataQuery",
         "DataResponse", "DataSourceInstanceSettings", "HealthStatus", "PluginContext", "PluginInfo",
-        "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "TimeRange", "User",
+        "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "QueryMacro", "TimeRange",
+        "User",
     },
     "headwater.context": {"CallContext", "CancelRegistration", "Progress", "QueryLimits"},
     "headwater.executor": {"WorkerPool", "Workers"},

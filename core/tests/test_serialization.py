@@ -36,6 +36,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
     QueryExample,
+    QueryMacro,
     TimeRange,
     User,
 )
@@ -89,6 +90,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "settings_schema": OBJECTS,
         "secret_keys": st.lists(TEXT, max_size=2).map(tuple),
         "capabilities": st.frozensets(TEXT, max_size=3),
+        "macros": st.lists(st.builds(QueryMacro, TEXT, TEXT), max_size=2).map(tuple),
         "examples": st.lists(st.builds(QueryExample, TEXT, OBJECTS), max_size=2).map(tuple),
         "notes": st.lists(TEXT, max_size=2).map(tuple),
         "routes": st.lists(TEXT, max_size=2).map(tuple),
@@ -99,6 +101,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "updated": TIMES,
     },
 }
+MODEL_FIELDS[QueryMacro] = {}
 MODEL_FIELDS[QueryExample] = {"query": OBJECTS}
 MODEL_FIELDS[DataQuery] = {"time_range": st.builds(TimeRange, TIMES, TIMES), "json": OBJECTS}
 MODEL_FIELDS[QueryDataResponse] = {

@@ -34,6 +34,7 @@ __all__ = [
     "QueryDataRequest",
     "QueryDataResponse",
     "QueryExample",
+    "QueryMacro",
     "TimeRange",
     "User",
 ]
@@ -270,6 +271,14 @@ class QueryExample:
 
 
 @frozen
+class QueryMacro:
+    """A macro that users may write: how it is written, and what the query says in its place."""
+
+    usage: str
+    expansion: str
+
+
+@frozen
 class PluginInfo:
     """What a plugin says of itself.
 
@@ -292,5 +301,6 @@ class PluginInfo:
     secret_keys: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     examples: tuple[QueryExample, ...] = ()
+    macros: tuple[QueryMacro, ...] = ()
     notes: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater_server.cli.output.braille import Series, draw
-from headwater_server.cli.output.plot import series_of
+from headwater_server.output.braille import Series, draw
+from headwater_server.output.plot import series_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MARGIN = 1  # of values with one digit

@@ -1,13 +1,17 @@
-"""`POST /api/ds/query`: what Grafana's clients send, and the three forms of answer."""
+"""`POST /api/ds/query`: what Grafana's clients send, and the forms of answer."""
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
+import re
 import time
 from typing import Any
 
 import httpx2
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from headwater.frames.arrow import decode_stream
@@ -18,6 +22,8 @@ from servers.http_requests import query_of
 WALK = {"scenario": "random_walk", "maxDataPoints": 50}
 ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
 LINES = {"Accept": "text/jsonl"}
+PROGRESS = {"X-Headwater-Progress": "true"}
+PARQUET = {"Accept": "application/vnd.apache.parquet"}
 
 
 def ask(client: httpx2.Client, body: Any, **headers: str) -> httpx2.Response:
@@ -223,6 +229,75 @@ def test_arrow_rows_match_json_rows(client: httpx2.Client) -> None:
     assert rows["id"].to_pylist() == columns[0]
     assert rows["time"].cast(pa.int64()).to_pylist() == columns[1]
     assert rows["city"].to_pylist() == columns[2]
+
+
+def test_parquet_answers_keep_every_type_that_parquet_has(client: httpx2.Client) -> None:
+    body = query_of({"scenario": "all_types"})
+    answer = ask(client, body, **PARQUET)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == PARQUET["Accept"]
+    saved = pa.parquet.read_table(io.BytesIO(answer.content))
+    streamed = pa.ipc.open_stream(ask(client, body, **ARROW).content).read_all()
+    assert saved.column_names == streamed.column_names
+    changed = {
+        new.name for new, old in zip(saved.schema, streamed.schema, strict=True) if new.type != old.type
+    }
+    parquet_lacks = {"date64", "time32_s", "timestamp_s", "timestamp_s_utc"}
+    made_plain = {"month_day_nano_interval", "list_view", "dense_union", "run_end_encoded"}
+    assert changed == parquet_lacks | made_plain
+    for name in set(saved.column_names) - changed:
+        if not re.search("float|double", str(saved[name].type)):  # NaN does not equal itself
+            assert saved[name].equals(streamed[name])
+
+
+def test_a_parquet_answer_keeps_the_labels_of_its_fields(client: httpx2.Client) -> None:
+    body = query_of({**WALK, "seriesCount": 2, "format": "wide"})
+    saved = pa.parquet.read_schema(io.BytesIO(ask(client, body, **PARQUET).content))
+    streamed = pa.ipc.open_stream(ask(client, body, **ARROW).content).schema
+    metadata = [field.metadata or {} for field in streamed]
+    assert any(b"labels" in each for each in metadata)
+    kept = [dict(field.metadata or {}) for field in saved]
+    assert all(set(each.items()) <= set(other.items()) for each, other in zip(metadata, kept, strict=True))
+
+
+def test_a_large_parquet_answer_comes_in_row_groups(client: httpx2.Client) -> None:
+    answer = ask(client, query_of({"scenario": "streaming_rows", "rows": 1_000_000}), **PARQUET)
+    saved = pa.parquet.ParquetFile(io.BytesIO(answer.content))
+    assert saved.metadata.num_rows == 1_000_000
+    assert saved.num_row_groups > 1
+
+
+def test_several_frames_become_one_parquet_table_with_labels_as_columns(client: httpx2.Client) -> None:
+    body = query_of({**WALK, "seriesCount": 3, "format": "multi"})
+    table = pa.parquet.read_table(io.BytesIO(ask(client, body, **PARQUET).content))
+    assert len(set(table["series"].to_pylist())) == 3
+
+
+def test_a_parquet_answer_that_fails_before_its_first_rows_is_grafanas_json(client: httpx2.Client) -> None:
+    answer = ask(client, query_of({"scenario": "error", "error": "downstream", "message": "down"}), **PARQUET)
+    assert answer.status_code == 400
+    assert answer.json()["results"]["A"] == {"error": "down", "errorSource": "downstream", "status": 502}
+
+
+def test_a_parquet_answer_that_fails_on_the_way_has_no_proper_end(client: httpx2.Client) -> None:
+    failing = {"scenario": "streaming_rows", "rows": 1_000_000, "failAfterRows": 900_000}
+    with pytest.raises(httpx2.RemoteProtocolError):
+        ask(client, query_of(failing), **PARQUET)
+
+
+def test_progress_comes_between_the_lines_of_rows_if_asked_for(client: httpx2.Client) -> None:
+    body = query_of({"scenario": "streaming_rows", "rows": 200_000})
+    told = [json.loads(line) for line in ask(client, body, **LINES, **PROGRESS).text.splitlines()]
+    progress = [each["progress"] for each in told if "progress" in each]
+    assert progress
+    assert all(set(each) == {"rows", "bytes", "totalRows"} for each in progress)
+    lines = [line for line in told if "progress" not in line]
+    assert sum(len(line["frame"]["data"]["values"][0]) for line in lines) == 200_000
+
+
+def test_lines_without_a_wish_for_progress_have_none(client: httpx2.Client) -> None:
+    body = query_of({"scenario": "streaming_rows", "rows": 200_000})
+    assert '"progress"' not in ask(client, body, **LINES).text
 
 
 def test_more_queries_than_allowed_are_refused(make_host: Any) -> None:

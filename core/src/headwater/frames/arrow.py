@@ -89,7 +89,7 @@ def encode_stream(
     stream = FrameStream.from_frame(source, batch_rows=batch_rows) if isinstance(source, Frame) else source
     with stream:
         first_meta = stream.meta
-        sink = _Pieces()
+        sink = Pieces()
         options = pa.ipc.IpcWriteOptions(compression=compression)
         with pa.ipc.new_stream(pa.PythonFile(sink, "w"), stream.schema, options=options) as writer:
             for batch in stream:
@@ -206,7 +206,7 @@ def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
 
 
-class _Pieces(io.RawIOBase):
+class Pieces(io.RawIOBase):
     """A sink whose content is taken away piece by piece."""
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ from headwater.models import (
     DataQuery,
     DataSourceInstanceSettings,
     QueryExample,
+    QueryMacro,
     TimeRange,
 )
 from headwater.secrets import Secret
@@ -34,6 +35,7 @@ __all__ = [
     "Handover",
     "Query",
     "QueryExample",
+    "QueryMacro",
     "QueryResult",
     "ResourceRequest",
     "Secret",

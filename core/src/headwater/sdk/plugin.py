@@ -32,6 +32,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
     QueryExample,
+    QueryMacro,
 )
 
 from .concurrency import Places, run_side_by_side
@@ -76,6 +77,7 @@ class DataSourcePlugin:
     query_language: ClassVar[str] = ""
     capabilities: ClassVar[frozenset[str]] = frozenset()
     examples: ClassVar[tuple[QueryExample, ...]] = ()
+    macros: ClassVar[tuple[QueryMacro, ...]] = ()
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:
@@ -101,6 +103,7 @@ class DataSourcePlugin:
             secret_keys=secret_keys(self.settings_type),
             capabilities=self.capabilities,
             examples=self.examples,
+            macros=self.macros,
             notes=self.notes(),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
+from .macro_help import MACROS
 from .query_model import ClickHouseQuery
 from .settings import ClickHouseSettings
 
@@ -33,4 +34,5 @@ class ClickHousePlugin(DataSourcePlugin):
             "Queries per interval and kind.",
         ),
     )
+    macros = MACROS
     data_source = "headwater_clickhouse.data_source:ClickHouseDataSource"

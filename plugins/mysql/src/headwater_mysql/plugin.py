@@ -6,6 +6,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from headwater.sdk import DataSourcePlugin, QueryExample
+from headwater_mysql.macro_help import MACROS
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
 
@@ -35,6 +36,7 @@ class MySQLPlugin(DataSourcePlugin):
             "A value per minute and metric, gaps filled with null.",
         ),
     )
+    macros = MACROS
     data_source = "headwater_mysql.datasource:MySQLDataSource"
 
     def notes(self) -> tuple[str, ...]:

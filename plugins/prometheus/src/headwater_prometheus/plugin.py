@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.sdk import DataSourcePlugin, QueryExample
+from headwater.sdk import DataSourcePlugin, QueryExample, QueryMacro
 
 from . import __version__
 from .query import PrometheusQuery
@@ -29,5 +29,11 @@ class PrometheusPlugin(DataSourcePlugin):
             "One column per job.",
         ),
         QueryExample("Targets now", {"expr": "up", "instant": True}),
+    )
+    macros = (
+        QueryMacro("$__rate_interval", "a window for rate() that holds at least four scrapes, such as 1m"),
+        QueryMacro("$__interval", "the step between two points, such as 15s"),
+        QueryMacro("$__range", "the length of the time range, such as 3600s"),
+        QueryMacro("$__rate_interval_ms", "the same in milliseconds, also of $__interval and $__range"),
     )
     data_source = "headwater_prometheus.datasource:PrometheusDataSource"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
+from headwater_server.output import BINARY_FORMATS, FORMATS, format_of_file, writer
+
 from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
-from .output import BINARY_FORMATS, FORMATS, format_of_file, writer
 from .place import Place, pass_place
 from .targets import Target, open_target
 
@@ -192,7 +193,7 @@ def _rows(
     context: CallContext,
     on_end: Callable[[], object],
 ) -> FrameStream:
-    from .answers import rows_of
+    from headwater_server.output.rows import rows_of
 
     query_object = target.text_query(data_source, asked) if isinstance(asked, str) else asked
     query_object = {**query_object, **options.keys}

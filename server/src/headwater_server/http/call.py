@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
-from headwater.context import CallContext
+from headwater.context import CallContext, Progress
 from headwater.errors import ErrorSource, HeadwaterError, QueryCanceledError, ValidationError
 from headwater_server.auth import Action, PermissionDeniedError, Principal
 
@@ -92,7 +92,9 @@ class Call:
             raise BodyError(f"bad request data: {error}") from None
 
     @asynccontextmanager
-    async def context(self, seconds: float | None) -> AsyncIterator[CallContext]:
+    async def context(
+        self, seconds: float | None, on_progress: Callable[[Progress], object] | None = None
+    ) -> AsyncIterator[CallContext]:
         """A context that is cancelled when the client goes away, and when the host shuts down.
 
         It ends after `seconds`; None for no end. Enter it after the body is read: from then on only the
@@ -104,6 +106,7 @@ class Call:
             request_id=self.record.request_id,
             headers=self.headers_for_plugins,
             limits=limits,
+            on_progress=on_progress,
             skip_cache=self.request.headers.get("x-grafana-nocache") == "true",
         )
         watcher = asyncio.create_task(self._cancel_when_gone(context))

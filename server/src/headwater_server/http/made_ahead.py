@@ -42,6 +42,14 @@ class MadeAhead:
         finally:
             self._finish(error)
 
+    def interject(self, piece: bytes) -> None:
+        """Put `piece` behind what is made, from any thread. Lost if the client is behind, or all is made."""
+        with self._changed:
+            if not self._finished and not self._closed and self._size < self._ahead:
+                self._made.append(piece)
+                self._size += len(piece)
+                self._wake_if_ready()
+
     async def ready(self) -> None:
         """Wait until there is something to take. Raises what making the first piece raised."""
         await self._wait()

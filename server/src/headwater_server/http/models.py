@@ -226,6 +226,7 @@ class PluginSettingsBody(PluginBody, rename="camel", kw_only=True):
     query_language: str
     secret_keys: list[str]
     examples: list[dict[str, Any]]
+    macros: list[dict[str, str]]
     json_data: dict[str, Any] = {}
     secure_json_fields: dict[str, bool] = {}
 

@@ -47,6 +47,7 @@ async def get_settings(call: Call) -> Response:
         query_language=info.query_language,
         secret_keys=list(info.secret_keys),
         examples=[attrs.asdict(example) for example in info.examples],
+        macros=[attrs.asdict(macro) for macro in info.macros],
     )
     return json_response(body)
 

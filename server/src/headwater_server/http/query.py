@@ -1,4 +1,4 @@
-"""`POST /api/ds/query`: Grafana's JSON, JSON lines, or an Arrow stream, as the client accepts."""
+"""`POST /api/ds/query`: Grafana's JSON, JSON lines, Arrow or Parquet, as the client accepts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import BodyError, Call
-from .responses import JSON, PiecewiseResponse
-from .stream_query import arrow_answer, json_lines_answer
+from .responses import JSON, PARQUET, PiecewiseResponse
+from .stream_query import arrow_answer, json_lines_answer, parquet_answer
 
 _SMALL_BYTES = 256 * 1024
 """Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
@@ -30,6 +30,8 @@ async def query(call: Call) -> Response | PiecewiseResponse:
         return await json_lines_answer(call, queries)
     if STREAM_MEDIA_TYPE in accepted:
         return await arrow_answer(call, queries)
+    if PARQUET in accepted:
+        return await parquet_answer(call, queries)
     return await json_answer(call, queries)
 
 

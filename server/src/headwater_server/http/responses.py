@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .host import Host
 
 JSON = "application/json"
+PARQUET = "application/vnd.apache.parquet"
 _PIECE_BYTES = 256 * 1024
 _encoder = msgspec.json.Encoder()
 
@@ -69,6 +70,10 @@ class PiecewiseResponse:
         except BaseException:
             self._end(complete=False)
             raise
+
+    def interject(self, piece: bytes) -> None:
+        """Send `piece` between those being made; from any thread. Lost if the client is behind."""
+        self._pieces.interject(piece)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]

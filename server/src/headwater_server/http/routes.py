@@ -22,6 +22,7 @@ from .models import (
     UpdateDataSourceBody,
 )
 from .operations import Answer, Handler, Operation, Parameter
+from .responses import PARQUET
 
 _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TEXT = ("text/plain",)
@@ -30,7 +31,7 @@ _FORMS = ("uid/{uid}", "{id}")
 
 
 def _query() -> Operation:
-    results = ("application/json", JSON_LINES, STREAM_MEDIA_TYPE)
+    results = ("application/json", JSON_LINES, STREAM_MEDIA_TYPE, PARQUET)
     return Operation(
         method="POST",
         path="/api/ds/query",
@@ -48,6 +49,7 @@ def _query() -> Operation:
         parameters=(
             _NO_CACHE,
             Parameter("X-Query-V2", "header", "`true` takes each query's own `timeRange`."),
+            Parameter("X-Headwater-Progress", "header", "`true` puts lines of progress into `text/jsonl`."),
         ),
     )
 

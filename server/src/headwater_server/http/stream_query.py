@@ -1,4 +1,4 @@
-"""Answers whose rows are sent while they arrive: JSON lines, and Arrow with every type as it is."""
+"""Answers whose rows are sent while they arrive: JSON lines, Arrow and Parquet."""
 
 from __future__ import annotations
 
@@ -18,20 +18,30 @@ from headwater.metric_request import MetricQuery
 from headwater.models import DataResponse, QueryChunk, QueryDataResponse
 
 from .call import Call
-from .responses import JSON, PiecewiseResponse
+from .progress import PROGRESS_HEADER, ProgressLines
+from .responses import JSON, PARQUET, PiecewiseResponse
 
 _LINE_ROWS = 8192
 """Rows of one line at most: the first of a large answer should not wait for the last."""
+_ROW_GROUP_BYTES = 16 * 1024 * 1024
+"""Of Arrow data: what a Parquet answer holds before it is written, compressed and sent."""
 
 
 async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse:
-    """A line for each piece of a frame; an error is a line of its ref id. Always 200 once it has begun."""
+    """A line for each piece of a frame; an error is a line of its ref id. Always 200 once it has begun.
+
+    With `X-Headwater-Progress: true` lines of progress come between them.
+    """
     host = call.host
-    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    wanted = call.request.headers.get(PROGRESS_HEADER) == "true"
+    progress = ProgressLines() if wanted else None
+    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout, progress))
     chunks = host.headwater.query_chunked_data(queries, context, user=call.principal.user)
     response = PiecewiseResponse(
         _lines(_counted(chunks, call)), host=host, context=context, media_type=JSON_LINES, live=True
     )
+    if progress is not None:
+        progress.send = response.interject
     await response.first()
     return response
 
@@ -46,18 +56,59 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseR
     try:
         stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
-        ref_id = queries[0].query.ref_id
-        failed = QueryDataResponse({ref_id: DataResponse.from_error(failure.error)})
-        return Response(encode_response(failed), 400, media_type=JSON)
+        return _failed(queries[0], failure.error)
     return PiecewiseResponse(
         encode_stream(stream), host=host, context=context, media_type=STREAM_MEDIA_TYPE, live=True
     )
+
+
+async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse | Response:
+    """One query's rows as a Parquet file; several frames are put below each other, labels as columns.
+
+    An error before the first row group is Grafana's JSON with status 400.
+    """
+    from headwater_server.output.parquet import iter_parquet
+    from headwater_server.output.rows import rows_of
+
+    if len(queries) != 1:
+        raise FrameError("A Parquet file holds one query's rows: send one query, or accept text/jsonl.")
+    host = call.host
+    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    chunks = _counted(host.headwater.query_chunked_data(queries, context, user=call.principal.user), call)
+    failures: list[HeadwaterError] = []
+
+    def noted() -> Generator[QueryChunk, None, None]:
+        try:
+            for chunk in chunks:
+                if chunk.error is not None:
+                    failures.append(chunk.error)
+                yield chunk
+        finally:
+            _close(chunks)
+
+    def pieces() -> Iterator[bytes]:
+        with rows_of(noted(), context, lambda: None, keep_labels=True) as stream:
+            yield from iter_parquet(stream, row_group_bytes=_ROW_GROUP_BYTES)
+
+    response = PiecewiseResponse(pieces(), host=host, context=context, media_type=PARQUET)
+    try:
+        await response.first()
+    except HeadwaterError as error:
+        if error not in failures:
+            raise
+        return _failed(queries[0], error)
+    return response
 
 
 class _QueryFailedError(Exception):
     def __init__(self, error: HeadwaterError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def _failed(query: MetricQuery, error: HeadwaterError) -> Response:
+    answer = QueryDataResponse({query.query.ref_id: DataResponse.from_error(error)})
+    return Response(encode_response(answer), 400, media_type=JSON)
 
 
 def _lines(chunks: Iterator[QueryChunk]) -> Iterator[bytes]:

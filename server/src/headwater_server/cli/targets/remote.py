@@ -18,6 +18,7 @@ from headwater.models import (
     PluginInfo,
     QueryChunk,
     QueryExample,
+    QueryMacro,
 )
 from headwater.sdk.http import HttpClient, HttpClientSettings
 from headwater.secrets import Secret
@@ -113,6 +114,7 @@ class RemoteTarget:
             settings_schema=body["settingsSchema"],
             secret_keys=tuple(body["secretKeys"]),
             capabilities=frozenset(body["capabilities"]),
+            macros=tuple(QueryMacro(each["usage"], each["expansion"]) for each in body.get("macros", ())),
             examples=tuple(QueryExample(each["title"], each["query"]) for each in body["examples"]),
         )
 

@@ -11,15 +11,27 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from headwater.frames import FrameStream
+from headwater.frames.arrow import Pieces
+from headwater.frames.schema import META
 
 from .columns import Plain, plain
 
+ROW_GROUP_BYTES = 64 * 1024 * 1024
 _ROW_GROUP_ROWS = 1_048_576
-_ROW_GROUP_BYTES = 64 * 1024 * 1024
 
 
 def write_parquet(stream: FrameStream, sink: IO[bytes]) -> None:
     """Row groups of up to a million rows or 64 MiB, so that memory stays bounded. Compressed by zstd."""
+    for piece in iter_parquet(stream):
+        sink.write(piece)
+
+
+def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES) -> Iterator[bytes]:
+    """The bytes of a Parquet file, a row group at a time. `row_group_bytes` counts Arrow data, uncompressed.
+
+    The frame's name and meta, and the fields' labels and config, are in the schema's metadata; notices that
+    come up on the way are in the file's own key `meta`. Raises whatever the stream's producer raises.
+    """
     columns = [_storable(field) for field in stream.schema]
     schema = pa.schema(
         [
@@ -28,20 +40,26 @@ def write_parquet(stream: FrameStream, sink: IO[bytes]) -> None:
         ],
         metadata=stream.schema.metadata,
     )
-    with pa.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batches in _groups(stream):
+    first_meta = stream.meta
+    pieces = Pieces()
+    with pa.parquet.ParquetWriter(pa.PythonFile(pieces, "w"), schema, compression="zstd") as writer:
+        for batches in _groups(stream, row_group_bytes):
             converted = [_convert(batch, columns, schema) for batch in batches]
             writer.write_table(pa.Table.from_batches(converted, schema))
+            yield pieces.take()
+        if stream.meta is not None and stream.meta != first_meta:
+            writer.add_key_value_metadata({META: (stream.schema.metadata or {})[META]})
+    yield pieces.take()
 
 
-def _groups(stream: FrameStream) -> Iterator[list[pa.RecordBatch]]:
+def _groups(stream: FrameStream, most_bytes: int) -> Iterator[list[pa.RecordBatch]]:
     group: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in stream:
         group.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
-        if rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
+        if rows >= _ROW_GROUP_ROWS or size >= most_bytes:
             yield group
             group, rows, size = [], 0, 0
     if group:

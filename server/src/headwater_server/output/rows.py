@@ -15,9 +15,15 @@ from headwater.models import QueryChunk
 
 
 def rows_of(
-    chunks: Generator[QueryChunk, None, None], context: CallContext, on_end: Callable[[], object]
+    chunks: Generator[QueryChunk, None, None],
+    context: CallContext,
+    on_end: Callable[[], object],
+    *,
+    keep_labels: bool = False,
 ) -> FrameStream:
     """The rows of an answer; labels that all values of a frame share become columns.
+
+    With `keep_labels` those of a single frame stay in its fields' metadata.
 
     A single frame passes through in bounded memory. Several, such as one per time series, are collected
     within the context's limits and joined. Waits for the first two pieces. Raises the query's error.
@@ -32,7 +38,9 @@ def rows_of(
         frames = [piece.frame for piece in (first, second, *pieces) if piece.frame is not None]
         on_end()
         return FrameStream.from_frame(_join(frames, context))
-    return _stream([piece for piece in (first, second) if piece is not None], pieces, context, on_end)
+    return _stream(
+        [piece for piece in (first, second) if piece is not None], pieces, context, on_end, keep_labels
+    )
 
 
 def _pieces(chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, None, None]:
@@ -51,10 +59,11 @@ def _stream(
     rest: Generator[QueryChunk, None, None],
     context: CallContext,
     on_end: Callable[[], object],
+    keep_labels: bool,
 ) -> FrameStream:
     first = head[0].frame
     assert first is not None
-    labels = _shared_labels(first.schema)
+    labels = {} if keep_labels else _shared_labels(first.schema)
 
     def batches() -> Iterator[pa.RecordBatch]:
         try:
