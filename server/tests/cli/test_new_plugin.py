@@ -68,20 +68,8 @@ def test_the_help_names_the_templates_own_choices(headwater: Run) -> None:
 
 
 def test_on_a_terminal_it_asks_for_what_is_missing_until_the_answer_is_possible(tmp_path: Path) -> None:
-    told = on_a_terminal(
-        [
-            sys.executable,
-            "-m",
-            "headwater_server",
-            "plugin",
-            "new",
-            "--licence",
-            "MIT",
-            "--out",
-            str(tmp_path),
-        ],
-        "Acme\nacme-cloud\n\nsoap\nother\n\n",
-    )
+    command = ["-m", "headwater_server", "plugin", "new", "--licence", "MIT", "--out", str(tmp_path)]
+    told = on_a_terminal(command, "Acme\nacme-cloud\n\nsoap\nother\n\n")
     assert "Id of the plugin" in told
     assert "breaks the rule" in told
     assert "Title, as users see it [Acme cloud]" in told
