@@ -60,6 +60,16 @@ def test_with_scopes_for_another_data_source_nothing_is_answered(
     assert answer.json()["messageId"] == "auth.forbidden"
 
 
+def test_a_caller_may_ask_who_it_is_and_of_which_organisation(
+    host: RunningHost, client: httpx2.Client
+) -> None:
+    assert client.get("/api/org").json() == {"id": 1, "name": "Main Org."}
+    assert client.get("/api/user").json()["isGrafanaAdmin"] is True
+    with host.client(host.token("reader", role=Role.VIEWER)) as reader:
+        user = reader.get("/api/user").json()
+    assert (user["login"], user["orgId"], user["isGrafanaAdmin"]) == ("reader", 1, False)
+
+
 @pytest.fixture(scope="module")
 def stranger(host: RunningHost) -> Iterator[httpx2.Client]:
     """A caller who may do everything, but only on a data source called `elsewhere`."""

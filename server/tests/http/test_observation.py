@@ -29,7 +29,7 @@ WALK = {"scenario": "random_walk", "maxDataPoints": 5}
 def test_host_health_is_grafanas_text(client: httpx2.Client) -> None:
     answer = client.get("/api/health")
     assert answer.headers["content-type"] == "application/json; charset=UTF-8"
-    assert re.fullmatch(r'\{\n  "database": "ok",\n  "version": "[^"]+",\n  "commit": ""\n\}', answer.text)
+    assert re.fullmatch(r'\{\n  "database": "ok",\n  "version": "12\.3\.0\+headwater\.[^"]+",\n  "commit": ""\n\}', answer.text)
     assert client.head("/api/health").status_code == 200
     assert client.post("/api/health").status_code == 405
 
@@ -121,6 +121,7 @@ def test_every_answer_has_safe_headers(client: httpx2.Client, path: str) -> None
 
 def test_an_unknown_path_is_404_and_the_newer_api_is_reserved(client: httpx2.Client) -> None:
     assert client.get("/nothing").json()["message"] == "Not found"
+    assert client.post("/api/nothing", json={}).status_code == 404
     reserved = client.get("/apis/query.grafana.app/v0alpha1/namespaces/default/query")
     assert (reserved.status_code, reserved.json()["messageId"]) == (404, "api.reserved")
 

@@ -14,11 +14,14 @@ from .models import HostHealthBody
 from .plugins import plugin_name
 from .responses import json_response
 
+_VERSION = f"12.3.0+headwater.{__version__}"
+"""First the release of Grafana whose API this is: clients choose by it which paths they take."""
+
 
 async def host_health(call: Call) -> Response:
     """Grafana's `/api/health`, spaces and all: 503 while the store fails."""
     well = await call.host.store_is_well()
-    body = HostHealthBody(database="ok" if well else "failing", version=__version__)
+    body = HostHealthBody(database="ok" if well else "failing", version=_VERSION)
     text = orjson.dumps(
         {"database": body.database, "version": body.version, "commit": body.commit},
         option=orjson.OPT_INDENT_2,
@@ -63,7 +66,7 @@ async def frontend_settings(call: Call) -> Response:
         {
             "appSubUrl": call.request.scope.get("root_path", ""),
             "appUrl": host.options.root_url,
-            "buildInfo": {"version": __version__, "commit": "", "env": "production", "edition": "Headwater"},
+            "buildInfo": {"version": _VERSION, "commit": "", "env": "production", "edition": "Headwater"},
             "datasources": sources,
             "defaultDatasource": default,
             "featureToggles": {},

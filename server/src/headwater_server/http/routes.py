@@ -6,7 +6,8 @@ from headwater.frames.arrow import STREAM_MEDIA_TYPE
 from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
 from headwater_server.auth import Action
 
-from . import data_sources, observe, plugins, query, resources
+from . import data_sources, identity, observe, plugins, query, resources
+from .identity import OrganizationBody, UserBody
 from .models import (
     AddDataSourceBody,
     ChangeBody,
@@ -265,6 +266,22 @@ def _observation(protect_metrics: bool) -> list[Operation]:
             summary="The data sources that the caller may query, and what the host is.",
             tag="host",
             answers={200: Answer(description="Settings.", type="object")},
+        ),
+        Operation(
+            method="GET",
+            path="/api/org",
+            handler=identity.organization,
+            summary="The organisation, of which there is one.",
+            tag="host",
+            answers={200: Answer(description="The organisation.", type=OrganizationBody)},
+        ),
+        Operation(
+            method="GET",
+            path="/api/user",
+            handler=identity.user,
+            summary="Who the caller is.",
+            tag="host",
+            answers={200: Answer(description="The caller.", type=UserBody)},
         ),
     ]
 
