@@ -29,7 +29,10 @@ WALK = {"scenario": "random_walk", "maxDataPoints": 5}
 def test_host_health_is_grafanas_text(client: httpx2.Client) -> None:
     answer = client.get("/api/health")
     assert answer.headers["content-type"] == "application/json; charset=UTF-8"
-    assert re.fullmatch(r'\{\n  "database": "ok",\n  "version": "12\.3\.0\+headwater\.[^"]+",\n  "commit": ""\n\}', answer.text)
+    assert re.fullmatch(
+        r'\{\n  "database": "ok",\n  "version": "12\.3\.0\+headwater\.[^"]+",\n  "commit": ""\n\}',
+        answer.text,
+    )
     assert client.head("/api/health").status_code == 200
     assert client.post("/api/health").status_code == 405
 
