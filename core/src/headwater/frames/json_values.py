@@ -91,7 +91,7 @@ class ColumnWriter:
         ticks = _ticks(array)
         unit = array.type.unit
         if unit == "s":
-            if len(ticks) and max(-int(ticks.min()), int(ticks.max())) > np.iinfo(np.int64).max // 1000:
+            if len(ticks) and max(-int(np.min(ticks)), int(np.max(ticks))) > np.iinfo(np.int64).max // 1000:
                 raise FrameTypeError("a time is beyond what 64-bit milliseconds can say")
             milliseconds = ticks * 1000
         else:

@@ -29,7 +29,9 @@ def uniform(seed: int, first: int, count: int) -> npt.NDArray[np.float64]:
     """Elements `first` to `first + count` of `seed`'s sequence, as floats in [0, 1)."""
     bits = random_bits(seed, first, count)
     bits >>= np.uint64(11)
-    return bits * 2.0**-53
+    numbers = bits.astype(np.float64)
+    numbers *= 2.0**-53
+    return numbers
 
 
 def derive(seed: int, stream: int) -> int:

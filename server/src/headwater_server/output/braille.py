@@ -94,7 +94,7 @@ class _Canvas:
 
 def _scaled(values: Floats, among: Floats, most: int) -> Whole:
     """From 0 to `most`; in the middle if all are alike."""
-    low, high = among.min(), among.max()
+    low, high = np.min(among), np.max(among)
     if high <= low:
         return np.full(len(values), most // 2, dtype=np.int64)
     scaled: Floats = (values - low) / (high - low) * most

@@ -102,7 +102,7 @@ def _moments(
     fields[length == 0] = 0
     year, month, day = fields & 0xFFFF, fields >> 16 & 0xFF, fields >> 24 & 0xFF
     micros = np.zeros(len(rows), np.int64)
-    if length.max(initial=0) >= 7:
+    if np.max(length, initial=0) >= 7:
         timed = length >= 7
         clock = fields * timed
         fraction = rows.read("<u4", at + 8).astype(np.int64) * (length == 11)

@@ -54,7 +54,7 @@ class Rows:
         if absent is not None:
             first[absent] = 0
         self.check(at + 1 if absent is None else at + ~absent)
-        if first.max(initial=0) < 0xFB:
+        if np.max(first, initial=0) < 0xFB:
             start = at + 1
             length = first
         else:
@@ -125,7 +125,7 @@ def from_strings(strings: pa.Array, plan: ColumnPlan) -> pa.Array:
 def bits(rows: Rows, start: Positions, end: Positions, absent: Mask | None) -> pa.Array:
     """BIT values: up to eight bytes, most significant first."""
     length = end - start
-    if length.max(initial=0) > 8:
+    if np.max(length, initial=0) > 8:
         raise MalformedPacketError("a BIT value is too long")
     words = rows.read(">u8", start).astype(np.uint64)
     shift = (8 * (8 - length)).astype(np.uint64)

@@ -115,7 +115,7 @@ class _Text:
     def fraction(self, length: Positions) -> Positions:
         """Microseconds, from the digits there are."""
         value = np.zeros(len(self._start), np.int64)
-        if length.max(initial=0) <= 19:
+        if np.max(length, initial=0) <= 19:
             return value
         self.expect(19, ".", where=length > 19)
         for place in range(20, 26):
