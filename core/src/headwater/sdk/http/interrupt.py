@@ -117,7 +117,7 @@ class _ObservableResponse(http.client.HTTPResponse):
 
 
 class InterruptibleHTTPConnection(HTTPConnection):
-    response_class: type[_ObservableResponse] = _ObservableResponse
+    response_class: type[http.client.HTTPResponse] = _ObservableResponse
 
     def _new_conn(self) -> socket.socket:
         """Connect like urllib3, but let the interrupt know the socket before `connect` blocks."""
