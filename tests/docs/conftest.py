@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(scope="session")
+def wheels_url(wheels: dict[str, Path]) -> str:
+    """Folders of this tree's wheels, for the `pip install` of pages that make an environment of their own."""
+    return " ".join(wheel.parent.as_uri() for wheel in wheels.values())
 
 
 @pytest.fixture(scope="session")

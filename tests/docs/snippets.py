@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TypedDict
 
+WHEELS = "HEADWATER_TEST_WHEELS_URL"
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL
 )
@@ -62,14 +64,16 @@ def run_python(block: Block, page: str, namespace: dict[str, Any]) -> str:
 def run_console(block: Block) -> str:
     """The stdout of the lines after `$ `, or of all lines if none has a prompt. Raises if one fails.
 
-    `pip install` is left out: the tests' environment has everything, from this tree. The shell writes to
-    files: a server that a block leaves running would hold a pipe open.
+    `pip install` is left out: the tests' environment has everything, from this tree. Only a page that needs
+    wheels makes its own environment. The shell writes to files: a server that a block leaves running would
+    hold a pipe open.
     """
     lines = block["code"].splitlines()
     if any(line.startswith("$ ") for line in lines):
         lines = [line[2:] for line in lines if line.startswith(("$ ", "> "))]
-    commands = [line for line in lines if not line.startswith("pip install")]
-    script = "\n".join(["set -euo pipefail", *commands])
+    if WHEELS not in os.environ:
+        lines = [line for line in lines if not line.startswith("pip install")]
+    script = "\n".join(["set -euo pipefail", *lines])
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         done = subprocess.run(["bash", "-c", script], stdout=out, stderr=err, check=False)
         out.seek(0)

@@ -75,11 +75,14 @@ def servers_for(text: str, request: pytest.FixtureRequest) -> dict[str, str]:
 def run_page(page: Path, folder: Path, servers: dict[str, str]) -> list[dict[str, object]]:
     """Outcomes of the page's blocks, run in `folder` with a data directory of its own."""
     folder.mkdir(exist_ok=True)
+    # What a page installs into `.venv` goes first, as if each block had activated it.
+    programs = [str(folder / ".venv" / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = {
         **os.environ,
         **servers,
         "HEADWATER_DATA_DIR": str(folder / "data"),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PATH": os.pathsep.join(programs),
+        "PIP_FIND_LINKS": servers.get("HEADWATER_TEST_WHEELS_URL", ""),
     }
     # A session of its own, so that servers which a page leaves running end with it.
     process = subprocess.Popen(
