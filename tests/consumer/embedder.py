@@ -17,8 +17,6 @@ from headwater.models import CallResourceResponse, CheckHealthResult, HealthStat
 def ask(headwater: Headwater) -> int:
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     frame = headwater.query("river", "north", from_=hour_ago, to="now", timeout=5)
-        "river", "north", from_=datetime.now(UTC) - timedelta(hours=1), to="now", timeout=5
-    )
     assert_type(frame, Frame)
     assert_type(headwater.query_frames("river", {"gauge": "south"}), list[Frame])
     assert_type(frame.to_pylist(), list[dict[str, Any]])
