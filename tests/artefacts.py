@@ -87,3 +87,11 @@ class Project:
     folder: Path
     texts: Mapping[str, str]
     environment: Environment
+
+
+@frozen
+class Site:
+    """An HTTP host, and its administrator's token."""
+
+    url: str
+    token: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from artefacts import Environment, Project, build_wheel
+from artefacts import Environment, Project, Site, build_wheel
 
 from servers.process import ServerProcess, accepts_connections, free_port
 
@@ -40,7 +40,7 @@ def projects(environment: Environment) -> dict[str, Project]:
         *(build_wheel(project.folder, environment.folder / "wheels" / kind) for kind, project in made.items())
     )
     for project in made.values():
-        environment.run("headwater", "ds", "add", project.slug, "--type", project.slug)
+        environment.run("headwater", "ds", "add", project.slug, "--type", project.slug, "--uid", project.slug)
     return made
 
 
@@ -50,8 +50,8 @@ def project(request: pytest.FixtureRequest, projects: dict[str, Project]) -> Pro
 
 
 @pytest.fixture(scope="session")
-def host(environment: Environment, projects: dict[str, Project]) -> Iterator[httpx2.Client]:
-    """A client of the HTTP host that serves the projects' data sources."""
+def site(environment: Environment, projects: dict[str, Project]) -> Iterator[Site]:
+    """The HTTP host that serves the projects' data sources."""
     port = free_port()
     command = [str(environment.program("headwater")), "serve", "--port", str(port)]
     with ServerProcess(
@@ -59,7 +59,10 @@ def host(environment: Environment, projects: dict[str, Project]) -> Iterator[htt
     ) as process:
         token = re.search(r"hwsa_\S+", process.log.read_text())
         assert token, process.log.read_text()
-        with httpx2.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {token[0]}"}
-        ) as client:
-            yield client
+        yield Site(f"http://127.0.0.1:{port}", token[0])
+
+
+@pytest.fixture(scope="session")
+def host(site: Site) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.token}"}) as client:
+        yield client
