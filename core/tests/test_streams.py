@@ -189,6 +189,15 @@ def test_closing_the_host_ends_an_open_stream(make_host: MakeHost) -> None:
         next(stream)
 
 
+def test_closing_the_host_does_not_wait_for_a_stream_that_nobody_reads(make_host: MakeHost) -> None:
+    pieces = Pieces(rows(1), lambda context: context.wait(PATIENCE))
+    host = make_host(a=pieces)
+    stream = host.stream("a", {})
+    next(stream)
+    host.close()
+    assert pieces.closed.is_set()
+
+
 def test_chunks_keep_frames_apart(make_host: MakeHost) -> None:
     pieces = Pieces(rows(1), rows(2, frame_id="1"), QueryChunk("A", error=DownstreamServerError("x")))
     chunks = list(make_host(a=pieces).query_chunks("a", {}))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
 import uuid
+import weakref
 from collections.abc import Collection, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -13,7 +16,7 @@ from attrs import evolve
 from .calls import CallRunner
 from .chunk_stream import stream_of
 from .client import PluginClient
-from .context import CallContext, QueryLimits
+from .context import CallContext, QueryLimits, in_thread
 from .datasources import (
     AddDataSource,
     DataSource,
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Headwater"]
 
+_EXIT_SECONDS = 2.0
+
 
 class Headwater:
     """Finds the installed data-source plugins, keeps data sources, and queries them. Thread-safe.
@@ -80,6 +85,7 @@ class Headwater:
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
 
     A host belongs to the process that made it: after a fork its methods raise RuntimeError in the child.
+    One that is still open when the program ends is closed then.
     """
 
     def __init__(
@@ -126,7 +132,9 @@ class Headwater:
         self.query_service: QueryService = QueryService(
             self._cache, self.plugin_contexts, self._client, self._runner
         )
+        self._streams: weakref.WeakSet[FrameStream] = weakref.WeakSet()
         self._closed = False
+        _hosts.add(self)
 
     # --- data sources ------------------------------------------------------------------------------
 
@@ -214,7 +222,10 @@ class Headwater:
         `timeout` sets one. Close the stream, or read it to its end. Returns once the schema is known.
         """
         asked, context = self._prepare(data_source, query, None, options)
-        return stream_of(self.query_service.query_chunked_data([asked], context), context)
+        chunks = self._kept(self.query_service.query_chunked_data([asked], context))
+        stream = stream_of(chunks, context)
+        self._streams.add(stream)
+        return stream
 
     def query_chunks(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
@@ -344,7 +355,10 @@ class Headwater:
             return
         for plugin in self.registry.plugins():
             plugin.decommission()
-        self._runner.cancel_all("The host is closing.")
+        reason = "The host is closing."
+        self._runner.cancel_all(reason)
+        for stream in list(self._streams):  # one that is not being read would keep its data source in use
+            stream.cancel(reason)
         for plugin in self.registry.plugins():
             self._stop(plugin)
         self._cache.close()
@@ -388,6 +402,10 @@ class Headwater:
                 "threads and connections; open one in each process, after the fork"
             )
 
+    def _kept(self, chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, None, None]:
+        """`chunks`, which keep this host alive: it has to end their query when the program ends."""
+        yield from chunks
+
     def _whole_answer(self, request: CallResourceRequest, context: CallContext) -> CallResourceResponse:
         most = context.limits.max_bytes
         first, size = CallResourceResponse(), 0
@@ -430,3 +448,16 @@ def _metric_queries(
     if isinstance(request, Mapping):
         return parse_metric_request(request, headers=context.headers)
     return request
+
+
+_hosts: weakref.WeakSet[Headwater] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_forgotten_hosts() -> None:
+    """End what runs at data sources while threads can start: a stream that is released later, when the
+    interpreter clears its modules, would wait for one for ever."""
+    closing = [in_thread(host.close) for host in list(_hosts)]
+    end = time.monotonic() + _EXIT_SECONDS
+    for thread in closing:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -57,6 +57,7 @@ class FrameStream:
         self._on_close = on_close
         self._on_cancel = on_cancel
         self._fields = schema
+        self._why_cancelled = ""
         self.name = name
         self.ref_id = ref_id
         self.meta = meta
@@ -151,12 +152,15 @@ class FrameStream:
                 return
         self._release()
 
-    def cancel(self) -> None:
-        """Tell the data source to stop (`on_cancel`, once), then close. Nothing once the stream has ended."""
+    def cancel(self, reason: str = "the query was cancelled") -> None:
+        """Tell the data source to stop (`on_cancel`, once), then close. Nothing once the stream has ended.
+
+        `reason` is the message of the QueryCanceledError that later readers get.
+        """
         with self._lock:
             if self._closed:
                 return
-            self._cancelled = True
+            self._cancelled, self._why_cancelled = True, reason
         try:
             if self._on_cancel is not None:
                 self._on_cancel()
@@ -219,7 +223,7 @@ class FrameStream:
             if self._exhausted:
                 raise StopIteration
             if self._cancelled:
-                raise QueryCanceledError("the query was cancelled")
+                raise QueryCanceledError(self._why_cancelled)
             if self._closed:
                 if self.error is not None:
                     raise self.error
