@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -31,6 +33,24 @@ def test_a_moment_in_the_past_fires_at_once() -> None:
     fired = threading.Event()
     Watchdog().schedule(0.0, fired.set)
     assert fired.wait(PATIENCE)
+
+
+def test_a_cancelled_alarm_lets_go_of_what_its_callback_holds() -> None:
+    """Results of many megabytes, though the alarm itself waits for the next sweep."""
+
+    class Result:
+        def forget(self) -> None:
+            raise AssertionError
+
+    watchdog, result = Watchdog(), Result()
+    held = weakref.ref(result)
+    earlier = watchdog.schedule(time.monotonic() + 1800, lambda: None)
+    watchdog.schedule(time.monotonic() + 3600, result.forget).cancel()
+    del result
+    gc.collect()
+    assert len(watchdog) == 2
+    earlier.cancel()
+    assert held() is None
 
 
 def test_a_cancelled_alarm_stays_silent() -> None:

@@ -13,8 +13,13 @@ _IDLE_SECONDS = 5.0
 _LONGEST_WAIT = 3600.0  # far below `threading.TIMEOUT_MAX`, which a wait must not exceed
 
 
+def _nothing() -> None:
+    """What a cancelled alarm calls, should it fire in the same moment."""
+
+
 class Alarm:
-    """One scheduled callback. `cancel` is cheap and may come after it fired."""
+    """One scheduled callback. `cancel` is cheap and may come after it fired; what the callback holds, such as
+    a result of many megabytes, is free from then on, though the alarm itself waits for the next sweep."""
 
     __slots__ = ("callback", "cancelled")
 
@@ -24,6 +29,7 @@ class Alarm:
 
     def cancel(self) -> None:
         self.cancelled = True
+        self.callback = _nothing
 
 
 class Watchdog:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from headwater.context import CallContext
 from servers.http_host import RunningHost, eventually
@@ -60,6 +61,25 @@ def test_a_client_that_leaves_before_the_first_byte_ends_the_query(
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
     assert eventually(lambda: contexts and not host.app.host.running, within=15)
+
+
+def test_a_client_that_leaves_amid_its_request_is_no_failure(
+    make_host: Callable[..., RunningHost], caplog: pytest.LogCaptureFixture
+) -> None:
+    host = make_host()
+    with capture_logs() as events:
+        connection = host.connect()
+        head = f"POST /api/ds/query HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {host.admin}\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        connection.sendall(head.encode())
+        in_flight = host.app.host.metrics.http_in_flight._value
+        assert eventually(lambda: in_flight.get() == 1)
+        connection.close()
+        assert eventually(lambda: in_flight.get() == 0)
+    answered = [event for event in events if event["event"] == "Request answered."]
+    assert [event["status"] for event in answered] == [499]
+    assert [event for event in events if event["log_level"] == "error"] == []
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("accept", [LINES, ARROW])

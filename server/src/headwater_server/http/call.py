@@ -8,10 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from headwater.context import CallContext, Progress
-from headwater.errors import ErrorSource, HeadwaterError, QueryCanceledError, ValidationError
+from headwater.errors import (
+    ErrorSource,
+    HeadwaterError,
+    PluginRequestCanceledError,
+    QueryCanceledError,
+    ValidationError,
+)
 from headwater_server.auth import Action, PermissionDeniedError, Principal
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ class Call:
             )
 
     async def body(self) -> bytes:
-        """The whole body. Raises BodyError with 408, 413 or 415."""
+        """The whole body. Raises BodyError with 408, 413 or 415; PluginRequestCanceledError, which is 499."""
         options = self.host.options
         if self.request.headers.get("content-encoding", "identity") != "identity":
             raise BodyError("A request body must not be compressed.", status=415)
@@ -75,6 +81,8 @@ class Call:
                         raise _too_large(options.max_body_bytes)
         except TimeoutError:
             raise BodyError("The request body did not arrive in time.", status=408) from None
+        except ClientDisconnect:
+            raise PluginRequestCanceledError("The client went away.") from None
         return bytes(body)
 
     async def json(self, type_: type[T]) -> T:
