@@ -108,6 +108,12 @@ def test_the_first_key_is_told_to_the_hosts_logger() -> None:
     assert "a first encryption key was made" in lines.text
 
 
+def test_a_key_that_goes_with_its_data_sources_is_not_told() -> None:
+    logger, lines = a_logger("app")
+    Headwater(registry=InMemoryRegistry(), logger=logger).close()
+    assert lines.records == []
+
+
 def test_a_structlog_logger_does_as_well() -> None:
     seen: list[dict[str, Any]] = []
 

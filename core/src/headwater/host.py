@@ -107,10 +107,12 @@ class Headwater:
     ) -> None:
         self._process = os.getpid()
         self._logger = logger
+        if logger is not None:
+            get_logger(over=logger)  # refuses what is none, now instead of at the first failure
         self.limits: QueryLimits = limits or QueryLimits()
         self.store: DataSourceStore = store if store is not None else MemoryStore()
         self.data_sources: DataSourceService = DataSourceService.with_keys(
-            self.store, _key_sources(key_sources), logger=logger, degraded=degraded
+            self.store, _key_sources(key_sources, kept=store is not None), logger=logger, degraded=degraded
         )
         self._middlewares = (
             RedactionMiddleware(self.data_sources.redactor), LoggingMiddleware(), *middlewares
@@ -436,10 +438,16 @@ class Headwater:
         return {key: text}
 
 
-def _key_sources(key_sources: Sequence[KeySource] | None) -> Sequence[KeySource]:
+def _key_sources(given: Sequence[KeySource] | None, *, kept: bool) -> Sequence[KeySource]:
+    """`kept`: what is encrypted outlives the host; a key that does not is worth a line in the log then."""
     from .secrets import InMemoryKeySource
 
-    return (InMemoryKeySource(),) if key_sources is None else key_sources
+    if given is not None:
+        return given
+    source = InMemoryKeySource()
+    if not kept:
+        source.create("memory")
+    return (source,)
 
 
 def _metric_queries(
