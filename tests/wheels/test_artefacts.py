@@ -7,7 +7,6 @@ import email.parser
 import re
 import sys
 import tarfile
-import tomllib
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -86,18 +85,6 @@ def test_a_distribution_beside_the_core_asks_for_a_range_of_it(
     [on_core] = [line for line in required if re.match(r"headwater[\[<>]", line)]
     assert ">=0.1" in on_core
     assert "<1" in on_core
-
-
-def test_the_same_package_needs_the_same_version_everywhere() -> None:
-    """A floor that only some distributions raise is true for none of them."""
-    floors: dict[str, set[str]] = {}
-    for folder in DISTRIBUTIONS:
-        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
-        for requirement in project["dependencies"]:
-            name, at_least, floor = requirement.partition(">=")
-            if at_least and not name.startswith("headwater"):
-                floors.setdefault(name.lower(), set()).add(floor)
-    assert not {name: found for name, found in floors.items() if len(found) > 1}
 
 
 def test_an_index_would_take_them(artefacts: dict[str, Artefacts]) -> None:
