@@ -389,6 +389,15 @@ def test_a_data_source_that_cannot_be_imported_makes_the_plugin_unavailable(
         host.query("p", "frame")
 
 
+def test_a_plugin_that_lacks_an_attribute_says_which_when_it_is_loaded() -> None:
+    class Unfinished(DataSourcePlugin):
+        id = "unfinished"
+        query_type = Ask
+
+    with pytest.raises(TypeError, match=r"^Unfinished lacks settings_type, data_source$"):
+        Unfinished()
+
+
 def test_a_stopped_plugin_closed_everything_even_what_is_stuck(
     make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

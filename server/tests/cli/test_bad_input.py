@@ -47,9 +47,9 @@ def test_a_wrong_query_is_told_apart_from_a_failing_source(headwater: Headwater)
     says(headwater("query", "demo", "error", "--set", "error=connection"), 4, "cannot be reached")
     says(headwater("query", "demo", "error", "--set", "error=auth"), 3, "refused the credentials")
     says(headwater("query", "demo", "error", "--set", "error=limit"), 5, "asks for too much")
-    says(
-        headwater("query", "demo", "error", "--set", "error=bug"), 1, "RuntimeError: This scenario has a bug"
-    )
+    bug = ("query", "demo", "error", "--set", "error=bug")
+    says(headwater(*bug), 1, "RuntimeError: This scenario has a bug", "Set HEADWATER_DEBUG=1 to see where")
+    assert "failures.py" in headwater(*bug, HEADWATER_DEBUG="1").stderr
     says(headwater("query", "demo", "slow", "--timeout", "0.1"), 5, "deadline")
 
 

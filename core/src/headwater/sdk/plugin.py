@@ -46,6 +46,7 @@ __all__ = ["DataSourcePlugin"]
 _QUERIES_SIDE_BY_SIDE = 10
 # Anything else that a query raises is its outcome: SystemExit, and panics of compiled drivers, included.
 _NOT_THE_QUERYS = (KeyboardInterrupt, GeneratorExit)
+_REQUIRED = ("id", "settings_type", "query_type", "data_source")
 
 
 class DataSourcePlugin:
@@ -81,6 +82,8 @@ class DataSourcePlugin:
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:
+        if missing := [name for name in _REQUIRED if not hasattr(self, name)]:
+            raise TypeError(f"{type(self).__name__} lacks {', '.join(missing)}")
         self._instances = InstanceManager(self._serve, _Served.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
         self._lock = threading.Lock()

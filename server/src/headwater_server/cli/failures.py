@@ -21,6 +21,7 @@ from headwater.errors import (
     LimitExceededError,
     PluginNotRegisteredError,
     PluginRequestCanceledError,
+    PluginRequestFailedError,
     SecretUnavailableError,
     StoreError,
     StoreLockedError,
@@ -95,6 +96,8 @@ def _sentence(error: BaseException) -> str:
 def _hint(error: HeadwaterError) -> str:
     if isinstance(error, EncryptionKeyError) and error.status != EncryptionKeyError.status:
         return ""  # the key is there, but not in the state that the command needs
+    if isinstance(error, PluginRequestFailedError) and error.__cause__ is not None:
+        return "" if os.environ.get("HEADWATER_DEBUG") else " Set HEADWATER_DEBUG=1 to see where."
     for kind, hint in _HINTS.items():
         if isinstance(error, kind):
             return f"\n{hint}"
