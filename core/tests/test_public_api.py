@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,11 @@ def test_the_bare_package_imports_nothing_heavy() -> None:
         "asyncio",
     }
     assert imported_by("import headwater") & heavy == set()
+
+
+@pytest.mark.parametrize("package", ["headwater", "headwater.frames"])
+def test_no_lazy_name_is_also_a_module(package: str) -> None:
+    """Importing such a module would put it in the name's place."""
+    imported = importlib.import_module(package)
+    modules = {each.name for each in pkgutil.iter_modules(imported.__path__)}
+    assert modules & set(imported.__all__) == set()

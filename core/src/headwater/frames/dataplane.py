@@ -21,7 +21,7 @@ from .labels import labels_text
 from .meta import FrameMeta, FrameType
 from .reshape_long import split_long
 from .schema import field_labels
-from .series_schema import SeriesKind, SeriesSchema, require_sorted, time_ticks
+from .series_kind import SeriesKind, SeriesSchema, require_sorted, time_ticks
 
 #: The version of every type that Headwater writes.
 VERSION = (0, 1)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from attrs import frozen
 
 from .errors import TimeSeriesError
-from .series_schema import Ints
+from .series_kind import Ints
 
 
 class FillMode(IntEnum):

@@ -12,7 +12,7 @@ from .fill import Fill, FillMode, gather, previous_rows
 from .frame import Frame
 from .meta import FrameMeta, FrameType
 from .schema import describe_field, field_labels
-from .series_schema import (
+from .series_kind import (
     MAX_CELLS,
     Ints,
     SeriesKind,

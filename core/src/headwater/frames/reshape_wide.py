@@ -11,7 +11,7 @@ from .frame import Frame
 from .labels import labels_text
 from .meta import FrameMeta, FrameType
 from .schema import LABELS, field_labels
-from .series_schema import (
+from .series_kind import (
     MAX_CELLS,
     SeriesKind,
     SeriesSchema,

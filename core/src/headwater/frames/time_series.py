@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from .fill import Fill, FillMode
 from .labels import labels_fingerprint, labels_text
-from .resample import resample
+from .resampling import resample
 from .reshape_long import long_to_multi, long_to_wide
 from .reshape_wide import wide_to_long, wide_to_multi
-from .series_schema import MAX_CELLS, SeriesKind, SeriesSchema, series_schema
+from .series_kind import MAX_CELLS, SeriesKind, SeriesSchema, series_schema
 
 __all__ = [
     "MAX_CELLS",

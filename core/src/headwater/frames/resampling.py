@@ -13,7 +13,7 @@ from .errors import TimeSeriesError
 from .fill import Fill, FillMode, gather
 from .frame import Frame
 from .reshape_wide import wide_schema
-from .series_schema import MAX_CELLS, Ints, one_array, require_cells, require_sorted, time_ticks
+from .series_kind import MAX_CELLS, Ints, one_array, require_cells, require_sorted, time_ticks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
