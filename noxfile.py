@@ -5,7 +5,8 @@ uv installs the environments where it is on the path, virtualenv and pip where i
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 
 import nox
 
@@ -58,8 +59,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and formatting only; `nox -s lint -- --fix` mends what can be mended."""
-    install(session, groups=("lint",))
+    """Style, spelling and undeclared imports; `nox -s lint -- --fix` mends what can be mended."""
+    install(
+        session, *distributions(), groups=("lint",)
+    )  # deptry asks the environment what a module belongs to
     check_style(session, *session.posargs)
 
 
@@ -72,17 +75,69 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run the snippets of every page. `nox -s docs -- -k mysql` picks pages by name."""
+    """Build the site into site/, then run the snippets: `nox -s docs -- -k mysql` picks pages by name."""
     install(session, *distributions(), groups=("dev",))
+    session.run(
+        "sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-d", "site/.doctrees", "docs", "site"
+    )
     session.run("pytest", "tests/docs", *session.posargs)
 
 
 @nox.session
+def support(session: nox.Session) -> None:
+    """Run the conformance suites of all plugins and write what they find into the reference."""
+    install(session, *distributions(), groups=("dev",))
+    suites = sorted(str(path) for path in ROOT.glob("plugins/*/tests/test_conformance.py"))
+    session.run("pytest", *suites, "--headwater-report=docs/reference/support.json")
+    session.run("python", "docs/_ext/generated.py")
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
-    """Build each distribution's sdist and wheel into dist/."""
-    session.install("build")
-    for folder in distributions():
+    """Build each distribution's sdist and wheel into dist/, or those named after `--`, ready for an index."""
+    session.install("build", "twine")
+    folders = session.posargs or distributions()
+    for folder in folders:
         session.run("python", "-m", "build", "--outdir", str(ROOT / "dist"), str(ROOT / folder))
+    built = (f"{PurePosixPath(folder).name}-" for folder in folders)
+    patterns = ["headwater-[0-9]*" if name == "core-" else f"headwater_{name}*" for name in built]
+    files = [str(path) for pattern in patterns for path in (ROOT / "dist").glob(pattern)]
+    session.run("twine", "check", "--strict", *files)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Each distribution's tests on its wheel with the oldest dependencies it declares; `-- -k core` picks one."""
+    install(session, *distributions(), groups=("dev",))
+    session.run("pytest", "tests/wheels/test_units.py", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """What the next release's notes would say of each distribution, or of those named after `--`."""
+    session.install(
+        *(each for each in PYPROJECT["dependency-groups"]["test"] if each.startswith("towncrier"))
+    )
+    for folder in session.posargs or distributions():
+        notes(session, folder, "--draft", "--version", f"{folder} (next)")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Prepare a release: `nox -s release -- core 0.2.0` sets the version and turns the fragments into notes.
+
+    Commits and publishes nothing. docs/how-to/release.md has the steps around it.
+    """
+    folder, version = session.posargs
+    session.install(
+        *(each for each in PYPROJECT["dependency-groups"]["test"] if each.startswith("towncrier"))
+    )
+    project = ROOT / folder / "pyproject.toml"
+    text, count = re.subn(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text(), count=1)
+    if not count:
+        session.error(f"{project} names no version")
+    project.write_text(text)
+    notes(session, folder, "--yes", "--version", version)
 
 
 @nox.session
@@ -92,7 +147,7 @@ def benchmarks(session: nox.Session) -> None:
     prefixes = tuple(session.posargs) or ("",)
     for script in sorted((ROOT / "benchmarks").glob("*_*.py")):
         if script.name.startswith(prefixes):
-            session.run("python", str(script))
+            session.run("python", str(script), env={"PYTHONPATH": str(ROOT / "tests")})  # real servers
 
 
 @nox.session
@@ -115,9 +170,17 @@ def openapi(session: nox.Session) -> None:
 def check_style(session: nox.Session, *arguments: str) -> None:
     session.run("ruff", "check", *arguments, ".")
     session.run("ruff", "format", *([] if "--fix" in arguments else ["--check"]), ".")
+    session.run("codespell")
+    for folder in distributions():
+        with session.chdir(ROOT / folder):
+            session.run("deptry", "src", silent=True)
+
+
+def notes(session: nox.Session, folder: str, *arguments: str) -> None:
+    session.run("towncrier", "build", "--config", "pyproject.toml", "--dir", folder, *arguments)
 
 
 def check_types(session: nox.Session) -> None:
     folders = [folder for name in distributions() for folder in (f"{name}/src", f"{name}/tests")]
-    paths = [*folders, "tests", "examples", "benchmarks", "conftest.py", "noxfile.py"]
+    paths = [*folders, "tests", "examples", "benchmarks", "docs/_ext", "conftest.py", "noxfile.py"]
     session.run("mypy", *(path for path in paths if any((ROOT / path).rglob("*.py")) or path.endswith(".py")))

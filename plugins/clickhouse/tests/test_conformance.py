@@ -59,6 +59,7 @@ PROBES = Probes(
 
 class TestServer(DataSourceConformance):
     plugin_id = "clickhouse"
+    title = "ClickHouse"
     driver_modules = ("urllib3", "chdb", "pyarrow")
     probes = PROBES
 
@@ -69,6 +70,7 @@ class TestServer(DataSourceConformance):
 
 class TestEmbedded(DataSourceConformance):
     plugin_id = "clickhouse"
+    title = "ClickHouse, embedded"
     features = Features(network=Support.UNSUPPORTED, secrets=Support.UNSUPPORTED)
     probes = PROBES
 

@@ -27,6 +27,7 @@ def _numbers(count: int) -> dict[str, str]:
 
 class TestMySQLFamily(DataSourceConformance):
     plugin_id = "mysql"
+    title = "MySQL and MariaDB"
     driver_modules = ("pymysql", "pyarrow")
     probes = Probes(
         simple={"rawSql": "SELECT 1 AS one, 'a' AS text"},

@@ -20,6 +20,7 @@ def empty_server() -> Iterator[PrometheusServer]:
 
 class TestPrometheus(DataSourceConformance):
     plugin_id = "prometheus"
+    title = "Prometheus"
     driver_modules = ("pyarrow", "numpy", "msgspec", "urllib3")
     features = Features(
         # Label columns are known only at the end of an answer; `multi` streams, series by series.

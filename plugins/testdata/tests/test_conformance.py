@@ -9,6 +9,7 @@ from headwater.testing import DataSourceConformance, Features, Probes, Support, 
 
 class TestTestData(DataSourceConformance):
     plugin_id = "testdata"
+    title = "Test data"
     features = Features(network=Support.UNSUPPORTED, parameters=Support.UNSUPPORTED)
     probes = Probes(
         simple={"scenario": "random_walk", "seed": 3},

@@ -30,6 +30,8 @@ class ConformanceBase:
     """
 
     plugin_id: ClassVar[str]
+    title: ClassVar[str] = ""
+    """What reports call this suite; the plugin's id if empty."""
     features: ClassVar[Features] = Features()
     probes: ClassVar[Probes]
     driver_modules: ClassVar[tuple[str, ...]] = ()
