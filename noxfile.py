@@ -6,7 +6,7 @@ uv installs the environments where it is on the path, virtualenv and pip where i
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import nox
 
@@ -95,19 +95,15 @@ def support(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build each distribution's sdist and wheel into dist/, or those named after `--`, ready for an index."""
-    session.install("build", "twine")
-    folders = session.posargs or distributions()
-    for folder in folders:
+    install(session, groups=("release",))
+    for folder in session.posargs or distributions():
         session.run("python", "-m", "build", "--outdir", str(ROOT / "dist"), str(ROOT / folder))
-    built = (f"{PurePosixPath(folder).name}-" for folder in folders)
-    patterns = ["headwater-[0-9]*" if name == "core-" else f"headwater_{name}*" for name in built]
-    files = [str(path) for pattern in patterns for path in (ROOT / "dist").glob(pattern)]
-    session.run("twine", "check", "--strict", *files)
+    session.run("twine", "check", "--strict", *map(str, (ROOT / "dist").iterdir()))
 
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Each distribution's tests on its wheel with the oldest dependencies it declares; `-- -k core` picks one."""
+    """The tests of every distribution with the oldest dependencies it declares; `-- -k core` picks one."""
     install(session, *distributions(), groups=("dev",))
     session.run("pytest", "tests/wheels/test_units.py", "-m", "slow", *session.posargs)
 
@@ -115,11 +111,9 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def changelog(session: nox.Session) -> None:
     """What the next release's notes would say of each distribution, or of those named after `--`."""
-    session.install(
-        *(each for each in PYPROJECT["dependency-groups"]["test"] if each.startswith("towncrier"))
-    )
+    install(session, groups=("release",))
     for folder in session.posargs or distributions():
-        notes(session, folder, "--draft", "--version", f"{folder} (next)")
+        write_notes(session, folder, "--draft", "--version", f"{folder} (next)")
 
 
 @nox.session
@@ -128,16 +122,14 @@ def release(session: nox.Session) -> None:
 
     Commits and publishes nothing. docs/how-to/release.md has the steps around it.
     """
+    install(session, groups=("release",))
     folder, version = session.posargs
-    session.install(
-        *(each for each in PYPROJECT["dependency-groups"]["test"] if each.startswith("towncrier"))
-    )
     project = ROOT / folder / "pyproject.toml"
-    text, count = re.subn(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text(), count=1)
-    if not count:
+    text, found = re.subn(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text(), count=1)
+    if not found:
         session.error(f"{project} names no version")
     project.write_text(text)
-    notes(session, folder, "--yes", "--version", version)
+    write_notes(session, folder, "--yes", "--version", version)
 
 
 @nox.session
@@ -176,7 +168,7 @@ def check_style(session: nox.Session, *arguments: str) -> None:
             session.run("deptry", "src", silent=True)
 
 
-def notes(session: nox.Session, folder: str, *arguments: str) -> None:
+def write_notes(session: nox.Session, folder: str, *arguments: str) -> None:
     session.run("towncrier", "build", "--config", "pyproject.toml", "--dir", folder, *arguments)
 
 

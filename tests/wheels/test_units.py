@@ -109,9 +109,9 @@ def floors(folder: str, target: Path) -> Path:
 
 
 def tools() -> list[str]:
-    """What the tests need, of the workspace's own dependency group."""
-    group: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["test"]
-    return group
+    """What the tests need, of the workspace's own dependency groups."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    return [each for group in ("test", "release") for each in groups[group] if isinstance(each, str)]
 
 
 def light_tools() -> list[str]:
