@@ -106,7 +106,7 @@ class Headwater:
         degraded: bool = False,
     ) -> None:
         self._process = os.getpid()
-        self._logger = logger
+        self.logger = logger
         if logger is not None:
             get_logger(over=logger)  # refuses what is none, now instead of at the first failure
         self.limits: QueryLimits = limits or QueryLimits()
@@ -342,7 +342,7 @@ class Headwater:
 
     def load_plugins(self) -> list[PluginRecord]:
         """Import every plugin, so that each record says whether it is READY, BROKEN or INVALID."""
-        load_all(self.plugins, self._logger)
+        load_all(self.plugins, self.logger)
         return self.plugins
 
     def close(self) -> None:
@@ -388,13 +388,13 @@ class Headwater:
         stored = self.data_source(data_source)
         json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
         asked = MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
-        return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self._logger))
+        return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
         """A context for one call, under the caller's if there is one."""
         self._check_process()
         options: QueryOptions = {} if context is None else {"context": context}
-        return self._runner.watch(context_of(options, self.limits, timeout, self._logger))
+        return self._runner.watch(context_of(options, self.limits, timeout, self.logger))
 
     def _check_process(self) -> None:
         """A connection that two processes read and write mixes up their answers: refuse before that."""
@@ -426,7 +426,7 @@ class Headwater:
         try:
             plugin.stop()
         except Exception:
-            log = get_logger(over=self._logger)
+            log = get_logger(over=self.logger)
             log.warning("Stopping a plugin failed.", plugin=plugin.plugin_id, exc_info=True)
 
     def _text_query(self, stored: DataSource, text: str) -> dict[str, Any]:

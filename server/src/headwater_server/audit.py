@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-import structlog
 from attrs import asdict, frozen
+
+from headwater.logs import get_logger
 
 __all__ = ["AuditLog", "AuditRecord", "FileAuditLog", "NoAuditLog", "query_hash"]
 
@@ -91,7 +92,7 @@ class FileAuditLog:
                     self._file.stream.flush()
             except (OSError, ValueError) as error:
                 self.lost += 1
-                structlog.get_logger("headwater.audit").error(
+                get_logger("headwater.audit").error(
                     "An audit record could not be written.", reason=str(error), lost=self.lost
                 )
         self._file.close()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
-import structlog
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from headwater.errors import ErrorSource, HeadwaterError
+from headwater.logs import get_logger
 from headwater_server.auth import AuthenticationError, PermissionDeniedError, Principal
 
 from .call import Call
@@ -60,7 +60,7 @@ class Endpoint:
             await response(scope, receive, send)
         except ClientStalledError:
             record.cancelled = True
-            structlog.get_logger("headwater.http").info(
+            get_logger("headwater.http", over=self._host.headwater.logger).info(
                 "A client left its answer unread and was cut off.", request_id=record.request_id
             )
 

@@ -7,8 +7,9 @@ import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from headwater.logs import get_logger
 
 from .errors import plain_error
 from .host import Host
@@ -31,7 +32,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, host: Host) -> None:
         self._app = app
         self._host = host
-        self._logger = structlog.get_logger("headwater.http")
+        self._logger = get_logger("headwater.http", over=host.headwater.logger)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,6 +75,8 @@ class RequestMiddleware:
         host.metrics.http_duration.labels(record.route, scope["method"], status).observe(
             record.milliseconds / 1000
         )
+        if record.cancelled or record.status >= 400:
+            host.leftovers.collect_soon()
         for deed in record.finished():
             host.audit.write(deed)
         log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info
