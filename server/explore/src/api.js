@@ -2,10 +2,11 @@
 
 let token = "";
 
+// `place` is the path of the value that is wrong; `source` says whose fault a failed query is.
 export class ApiError extends Error {
-  constructor(message, status) {
+  constructor(message, { status = 0, requestId = "", place = "", source = "" } = {}) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, requestId, place, source });
   }
 }
 
@@ -13,12 +14,18 @@ export function useToken(value) {
   token = value;
 }
 
-export async function call(method, path, { body, accept = "application/json", signal } = {}) {
-  const headers = { Accept: accept };
-  if (token) headers.Authorization = `Bearer ${token}`;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await fetch(path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
-  if (!response.ok) throw new ApiError(await errorText(response), response.status);
+export async function call(method, path, { body, accept = "application/json", headers = {}, signal } = {}) {
+  const sent = { Accept: accept, ...headers };
+  if (token) sent.Authorization = `Bearer ${token}`;
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(path, { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError("The host does not answer. Is it still running?");
+  }
+  if (!response.ok) throw await errorOf(response);
   return response;
 }
 
@@ -26,14 +33,16 @@ export async function json(method, path, options) {
   return (await call(method, path, options)).json();
 }
 
-async function errorText(response) {
+async function errorOf(response) {
   const text = await response.text();
+  const about = { status: response.status, requestId: response.headers.get("x-request-id") ?? "" };
   try {
     const body = JSON.parse(text);
     const failed = Object.values(body.results ?? {}).find((each) => each.error);
-    return failed?.error ?? body.message ?? text;
+    if (failed) return new ApiError(failed.error, { ...about, status: failed.status, source: failed.errorSource });
+    return new ApiError(body.message ?? text, { ...about, place: body.extra?.path ?? "" });
   } catch {
-    return text || `HTTP ${response.status}`;
+    return new ApiError(text || `HTTP ${response.status}`, about);
   }
 }
 
@@ -60,23 +69,33 @@ export function resource(uid, path, params = {}, signal) {
   return json("GET", `${source(uid)}/resources/${path}${query ? `?${query}` : ""}`, { signal });
 }
 
-// Runs a query and yields the chunks of its answer, a JSON object for each line, as they arrive.
-export async function* queryChunks(request, signal) {
-  const response = await call("POST", "/api/ds/query", { body: request, accept: "text/jsonl", signal });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+// Runs queries. Yields lists of the lines that arrived together, as objects, with the bytes so far and the
+// request's id. Lines of progress are among them.
+export async function* queryLines(request, signal) {
+  const headers = { "X-Headwater-Progress": "true" };
+  const response = await call("POST", "/api/ds/query", { body: request, accept: "text/jsonl", headers, signal });
+  const requestId = response.headers.get("x-request-id") ?? "";
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
+  let bytes = 0;
   for (;;) {
     const { value, done } = await reader.read();
-    const lines = (rest + (value ?? "")).split("\n");
-    rest = lines.pop();
-    for (const line of lines) if (line) yield JSON.parse(line);
-    if (done) break;
+    bytes += value?.length ?? 0;
+    const lines = (rest + decoder.decode(value, { stream: !done })).split("\n");
+    rest = done ? "" : lines.pop();
+    yield { lines: lines.filter(Boolean).map(parseExactly), bytes, requestId };
+    if (done) return;
   }
-  if (rest) yield JSON.parse(rest);
 }
 
-export async function queryArrow(request, signal) {
-  const accept = "application/vnd.apache.arrow.stream";
-  const response = await call("POST", "/api/ds/query", { body: request, accept, signal });
-  return new Uint8Array(await response.arrayBuffer());
+// JSON whose integers beyond 2^53 become BigInt, where the browser shows a number's source text.
+export function parseExactly(text) {
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context.source) : value);
+}
+
+export async function queryFile(request, accept, signal) {
+  return (await call("POST", "/api/ds/query", { body: request, accept, signal })).blob();
 }

@@ -1,29 +1,29 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { pluginSettings, queryChunks } from "./api.js";
-import { Collector } from "./frames.js";
-import { Editor } from "./query/editor.jsx";
+import { pluginSettings } from "./api.js";
 import { History, remember } from "./query/history.jsx";
-import { Options } from "./query/options.jsx";
+import { QueryRow } from "./query/query_row.jsx";
 import { SchemaBrowser } from "./query/schema_browser.jsx";
 import { TimeRange } from "./query/time_range.jsx";
 import { Results } from "./results/results.jsx";
 import { Share } from "./results/share.jsx";
-import { readState, writeState } from "./url.js";
+import { useRun } from "./run.js";
+import { queriesState, readQueries, readState, refId, writeState } from "./url.js";
 
-const IDLE = { status: "idle", frames: [], rows: 0, ms: 0, error: "", truncated: false };
+const MOST_QUERIES = 6;
 
 export function Explore({ sources, onManage }) {
   const initial = useMemo(readState, []);
   const [uid, setUid] = useState(initial.source ?? sources.find((each) => each.isDefault)?.uid ?? sources[0]?.uid ?? "");
   const [plugin, setPlugin] = useState(null);
-  const [text, setText] = useState(initial.query ?? "");
+  const [queries, setQueries] = useState(readQueries);
   const [version, setVersion] = useState(0);
-  const [extra, setExtra] = useState(parse(initial.options) ?? {});
   const [range, setRange] = useState({ from: initial.from ?? "now-1h", to: initial.to ?? "now" });
-  const [answer, setAnswer] = useState(IDLE);
   const [failure, setFailure] = useState("");
-  const running = useRef(null);
+  const [wanted, setWanted] = useState(0);
+  const active = useRef(0);
+  const { answer, run, cancel } = useRun();
   const source = sources.find((each) => each.uid === uid);
+  const request = plugin && source && requestFor(source, plugin, queries, range);
 
   useEffect(() => {
     if (!source) return;
@@ -33,103 +33,106 @@ export function Explore({ sources, onManage }) {
     pluginSettings(source.type).then((found) => current && setPlugin(found), (error) => current && setFailure(error.message));
     return () => { current = false; };
   }, [source?.type]);
-  useEffect(() => {
-    writeState({ source: uid, query: text, from: range.from, to: range.to, options: Object.keys(extra).length ? JSON.stringify(extra) : "" });
-  }, [uid, text, range, extra]);
-  useEffect(() => () => running.current?.abort(), []);
+  useEffect(() => writeState({ source: uid, from: range.from, to: range.to, ...queriesState(queries) }), [uid, queries, range]);
 
-  if (!sources.length) return <main class="message">There is no data source yet. <button onClick={onManage}>Add one</button></main>;
-
-  const request = plugin && requestFor(source, plugin, text, extra, range);
-
-  async function run() {
-    running.current?.abort();
-    const abort = (running.current = new AbortController());
-    const collector = new Collector();
-    const started = performance.now();
-    const state = (status, error = "") => ({
-      status, error, frames: [...collector.frames], rows: collector.rows, truncated: collector.truncated, ms: performance.now() - started,
-    });
-    setAnswer(state("running"));
-    remember({ uid, source: source.name, text, extra, range });
-    let drawn = 0;
-    try {
-      for await (const chunk of queryChunks(request, abort.signal)) {
-        collector.add(chunk);
-        if (performance.now() - drawn > 200) {
-          setAnswer(state("running"));
-          drawn = performance.now();
-          await new Promise((resolve) => setTimeout(resolve));
-        }
-      }
-      setAnswer(state("done"));
-    } catch (error) {
-      if (abort !== running.current) return;
-      setAnswer(abort.signal.aborted ? state("cancelled") : state("failed", error.message));
-    } finally {
-      if (abort === running.current) running.current = null;
-    }
+  function start() {
+    if (!request) return;
+    remember({ uid, source: source.name, text: queries[0].text, extra: queries[0].extra, range });
+    run(request);
   }
+  const latest = useRef(start);
+  latest.current = start;
+  // A run that was asked for along with a new range or query starts once both are there.
+  useEffect(() => {
+    if (wanted && request) {
+      setWanted(0);
+      start();
+    }
+  }, [wanted, request]);
+  useEffect(() => {
+    const onKey = (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) latest.current();
+      else if (event.key === "Escape" && answer.status === "running" && !event.defaultPrevented) cancel();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  });
 
-  function write(next) {
-    setText(next);
+  if (!source) return <main class="message"><h1>Explore</h1><p>{sources.length ? `There is no data source ${uid}.` : "There is no data source yet."}</p> <button class="primary" onClick={onManage}>{sources.length ? "Show data sources" : "Add a data source"}</button></main>;
+
+  const change = (index, changes) => setQueries((old) => old.map((each, at) => (at === index ? { ...each, ...changes } : each)));
+  function write(index, changes) {
+    change(index, changes);
     setVersion((count) => count + 1);
   }
-
-  function recall(entry) {
+  function remove(index) {
+    setQueries((old) => old.filter((_, at) => at !== index).map((each, at) => ({ ...each, refId: refId(at) })));
+    setVersion((count) => count + 1);
+    active.current = 0;
+  }
+  function insert(name) {
+    const index = Math.min(active.current, queries.length - 1);
+    const { text } = queries[index];
+    write(index, { text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name });
+  }
+  function recall(entry, andRun) {
     setUid(entry.uid);
-    write(entry.text);
-    setExtra(entry.extra);
+    setQueries([{ refId: "A", text: entry.text, extra: entry.extra ?? {} }]);
     setRange(entry.range);
+    setVersion((count) => count + 1);
+    if (andRun) setWanted((count) => count + 1);
+  }
+  function zoom(next) {
+    setRange(next);
+    setWanted((count) => count + 1);
   }
 
   return (
     <main class="explore">
-      <aside>
+      <aside aria-label="Data source and history">
         <label>
           Data source
           <select value={uid} onChange={(event) => setUid(event.target.value)}>
-            {sources.map((each) => <option value={each.uid}>{each.name} ({each.typeName ?? each.type})</option>)}
+            {sources.map((each) => <option key={each.uid} value={each.uid}>{each.name} ({each.typeName ?? each.type})</option>)}
           </select>
         </label>
-        {plugin && <SchemaBrowser key={uid} uid={uid} onPick={(name) => write(insert(text, name))} />}
+        {plugin && <SchemaBrowser key={uid} uid={uid} language={plugin.queryLanguage} onPick={insert} />}
         <History onRecall={recall} sources={sources} />
       </aside>
-      <section>
-        {failure && <p class="error" role="alert">{failure}</p>}
-        {plugin && (
-          <>
-            <Editor key={uid} uid={uid} plugin={plugin} value={text} version={version} onChange={setText} onRun={run} />
-            <Options plugin={plugin} value={extra} onChange={setExtra} onText={write} />
-          </>
-        )}
+      <section aria-label="Queries and results">
         <div class="toolbar">
-          <TimeRange value={range} onChange={setRange} />
+          <TimeRange value={range} onChange={setRange} onRefresh={start} running={answer.status === "running"} />
           {answer.status === "running"
-            ? <button class="cancel" onClick={() => running.current?.abort()}>Cancel</button>
-            : <button class="primary" disabled={!request} onClick={run} title="Ctrl+Enter">Run</button>}
-          {request && <Share request={request} source={source} plugin={plugin} text={text} range={range} />}
+            ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
+            : <button class="primary" disabled={!request} onClick={start} title="Ctrl+Enter">Run</button>}
+          {request && <Share request={request} source={source} plugin={plugin} range={range} />}
         </div>
-        <Results answer={answer} request={request} />
+        {failure && <p class="error" role="alert">{failure}</p>}
+        {plugin && queries.map((query, index) => (
+          <QueryRow
+            key={`${uid}/${index}`} uid={uid} plugin={plugin} query={query} version={version} single={queries.length === 1}
+            onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
+            onWrite={(changes) => write(index, changes)} onRemove={() => remove(index)}
+            onFocus={() => { active.current = index; }} onRun={() => latest.current()}
+          />
+        ))}
+        {plugin && queries.length < MOST_QUERIES && (
+          <button class="quiet add" onClick={() => setQueries([...queries, { refId: refId(queries.length), text: "", extra: {} }])}>+ Add query</button>
+        )}
+        <Results answer={answer} request={request} plugin={plugin} range={range} onZoom={zoom} />
       </section>
     </main>
   );
 }
 
-function requestFor(source, plugin, text, extra, range) {
-  const query = { refId: "A", datasource: { uid: source.uid, type: source.type }, maxDataPoints: 1000, ...extra };
-  if (plugin.queryTextKey) query[plugin.queryTextKey] = text;
-  return { from: range.from, to: range.to, queries: [query] };
-}
-
-function insert(text, name) {
-  return text && !/\s$/.test(text) ? `${text} ${name}` : text + name;
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+function requestFor(source, plugin, queries, range) {
+  return {
+    from: range.from,
+    to: range.to,
+    queries: queries.map(({ refId, text, extra }) => {
+      const query = { refId, datasource: { uid: source.uid, type: source.type }, maxDataPoints: 1000, ...extra };
+      if (plugin.queryTextKey) query[plugin.queryTextKey] = text;
+      return query;
+    }),
+  };
 }

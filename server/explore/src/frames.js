@@ -1,27 +1,30 @@
-// Frames in columns, put together from the chunks of an answer.
+// Frames in columns, put together from the lines of an answer.
 
 export const MAX_ROWS = 200_000;
 
 const ENTITIES = { NaN: NaN, Inf: Infinity, NegInf: -Infinity };
 
-// Collects chunks; `rows` counts all that arrived, of which at most MAX_ROWS a frame are kept.
+// Collects lines; `rows` counts all that arrived, of which at most MAX_ROWS a frame are kept.
 export class Collector {
   frames = [];
+  errors = [];
   rows = 0;
+  progress = null;
   truncated = false;
   #byId = new Map();
 
-  add(chunk) {
-    if (chunk.error) throw new Error(chunk.error);
-    if (!chunk.frame) return;
-    const key = `${chunk.refId}/${chunk.frameId}`;
+  add(line) {
+    if (line.progress) this.progress = line.progress;
+    if (line.error) this.errors.push({ refId: line.refId, message: line.error, source: line.errorSource, status: line.status });
+    if (!line.frame) return;
+    const key = `${line.refId}/${line.frameId}`;
     let frame = this.#byId.get(key);
     if (!frame) {
-      frame = newFrame(chunk.frame.schema);
+      frame = newFrame(line.frame.schema, line.refId);
       this.#byId.set(key, frame);
-      if (frame.fields.length || frame.meta?.notices?.length) this.frames.push(frame);
+      if (frame.fields.length || frame.meta) this.frames.push(frame);
     }
-    this.#append(frame, chunk.frame.data);
+    this.#append(frame, line.frame.data);
   }
 
   #append(frame, data) {
@@ -30,18 +33,23 @@ export class Collector {
     const room = MAX_ROWS - frame.length;
     if (count > room) this.truncated = true;
     if (room <= 0) return;
+    const kept = Math.min(count, room);
     frame.fields.forEach((field, column) => {
       const values = data.values[column];
       for (const [name, indices] of Object.entries(data.entities?.[column] ?? {})) {
         for (const row of indices) values[row] = ENTITIES[name];
       }
-      for (let row = 0; row < Math.min(count, room); row++) field.values.push(values[row]);
+      const nanos = data.nanos?.[column];
+      for (let row = 0; row < kept; row++) {
+        field.values.push(values[row]);
+        if (nanos?.[row]) field.nanos.set(frame.length + row, nanos[row]);
+      }
     });
-    frame.length += Math.min(count, room);
+    frame.length += kept;
   }
 }
 
-function newFrame(schema) {
+function newFrame(schema, refId) {
   const fields = (schema.fields ?? []).map((field) => ({
     name: field.name ?? "",
     type: field.type,
@@ -50,8 +58,9 @@ function newFrame(schema) {
     labels: field.labels ?? {},
     config: field.config ?? {},
     values: [],
+    nanos: new Map(),
   }));
-  return { name: schema.name ?? "", meta: schema.meta ?? null, fields, length: 0 };
+  return { refId, name: schema.name ?? "", meta: schema.meta ?? null, fields, length: 0 };
 }
 
 export function notices(frames) {
@@ -66,22 +75,15 @@ export function title(field) {
   return labels.length ? `${field.name} {${labels.join(", ")}}` : field.name;
 }
 
-export function shown(value, field) {
-  if (value === null || value === undefined) return null;
-  if (field.type === "time") return new Date(value).toISOString().replace("T", " ").replace(/\.?0*Z$/, "");
-  if (field.type === "enum") return field.config.type?.enum?.text?.[value] ?? String(value);
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
 // One table out of several frames of equal columns, such as one frame per series: labels become columns.
 export function asTable(frames) {
   const usable = frames.filter((frame) => frame.fields.length);
   if (usable.length <= 1) return usable[0] ?? { fields: [], length: 0, meta: null };
   const keys = [...new Set(usable.flatMap((frame) => frame.fields.flatMap((field) => Object.keys(field.labels))))].sort();
   const first = usable[0];
-  const blank = (field) => ({ ...field, labels: {}, config: { ...field.config, displayNameFromDS: "" }, values: [] });
+  const blank = (field) => ({ ...field, labels: {}, config: { ...field.config, displayNameFromDS: "" }, values: [], nanos: new Map() });
   const columns = first.fields.map(blank);
-  const labels = keys.map((key) => ({ ...blank(first.fields[0]), name: key, type: "string", kind: "string", config: {} }));
+  const labels = keys.map((key) => ({ ...blank(first.fields[0]), name: key, type: "string", kind: "label", nullable: true, config: {} }));
   let length = 0;
   for (const frame of usable) {
     const own = Object.assign({}, ...frame.fields.map((field) => field.labels));
@@ -93,22 +95,35 @@ export function asTable(frames) {
   return { fields: [...columns, ...labels], length, meta: first.meta };
 }
 
-// Time series of an answer: [{label, times, values}] with times in seconds, sorted.
+export function isPlottable(frames) {
+  return frames.some((frame) => frame.fields.some((field) => field.type === "time") && frame.fields.some((field) => field.type === "number"));
+}
+
+export function isTimeSeries(frames) {
+  return isPlottable(frames) && frames.some((frame) => frame.meta?.type?.startsWith("timeseries"));
+}
+
+// Time series of an answer: [{label, unit, times, values}] with times in seconds, sorted.
 export function asSeries(frames, limit = 100) {
   const series = [];
+  const several = new Set(frames.map((frame) => frame.refId)).size > 1;
+  let total = 0;
   for (const frame of frames) {
     const time = frame.fields.find((field) => field.type === "time");
     if (!time) continue;
     const texts = frame.fields.filter((field) => field.type === "string");
+    const groups = split(frame, texts);
     for (const field of frame.fields) {
       if (field.type !== "number") continue;
-      for (const [name, rows] of split(frame, texts)) {
-        if (series.length >= limit) return { series, cut: true };
-        series.push(oneSeries(time, field, rows, name));
+      total += groups.size;
+      for (const [name, rows] of groups) {
+        if (series.length >= limit) break;
+        const one = oneSeries(time, field, rows, name);
+        series.push(several ? { ...one, label: `${frame.refId}: ${one.label}` } : one);
       }
     }
   }
-  return { series, cut: false };
+  return { series, total };
 }
 
 function split(frame, texts) {
@@ -125,9 +140,11 @@ function split(frame, texts) {
 function oneSeries(time, field, rows, name) {
   const kept = rows.filter((row) => time.values[row] !== null);
   kept.sort((a, b) => time.values[a] - time.values[b]);
+  const values = kept.map((row) => (field.values[row] === null ? null : Number(field.values[row])));
   return {
     label: name ? `${title(field)} {${name}}` : title(field),
+    unit: field.config.unit ?? "",
     times: kept.map((row) => time.values[row] / 1000),
-    values: kept.map((row) => (Number.isFinite(field.values[row]) ? field.values[row] : null)),
+    values: values.map((value) => (Number.isFinite(value) ? value : null)),
   };
 }

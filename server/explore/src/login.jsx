@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-export function Login({ onToken }) {
+export function Login({ onToken, failed }) {
   const [token, setToken] = useState("");
   return (
     <main class="login">
@@ -10,6 +10,7 @@ export function Login({ onToken }) {
           Token
           <input type="password" autocomplete="off" autofocus value={token} onInput={(event) => setToken(event.target.value)} />
         </label>
+        {failed && <p class="error" role="alert">The host does not know this token, or it has expired.</p>}
         <button class="primary" disabled={!token.trim()}>Sign in</button>
         <p class="hint">
           The first start of <code>headwater serve</code> prints one; <code>headwater token create</code> makes more.

@@ -15,6 +15,7 @@ function App() {
   const [sources, setSources] = useState(null);
   const [needsLogin, setNeedsLogin] = useState(false);
   const [failure, setFailure] = useState("");
+  const [tried, setTried] = useState(false);
   const [page, setPage] = useState(readState().page ?? "explore");
 
   async function load() {
@@ -34,16 +35,16 @@ function App() {
     writeState({ page: next });
   }
 
-  if (needsLogin) return <Login onToken={(token) => (useToken(token), load())} />;
-  if (failure) return <main class="message error" role="alert">{failure}</main>;
+  if (needsLogin) return <Login failed={tried} onToken={(token) => (setTried(true), useToken(token), load())} />;
+  if (failure) return <main class="message"><p class="error" role="alert">{failure}</p> <button onClick={load}>Try again</button></main>;
   if (!sources) return <main class="message">Loading…</main>;
   return (
     <>
       <header>
         <strong>Headwater</strong>
-        <nav>
-          <button class={page === "explore" ? "current" : ""} onClick={() => go("explore")}>Explore</button>
-          <button class={page === "sources" ? "current" : ""} onClick={() => go("sources")}>Data sources</button>
+        <nav aria-label="Pages">
+          <button aria-current={page === "explore" ? "page" : undefined} onClick={() => go("explore")}>Explore</button>
+          <button aria-current={page === "sources" ? "page" : undefined} onClick={() => go("sources")}>Data sources</button>
         </nav>
         <Theme />
       </header>

@@ -1,141 +1,160 @@
-"""The Explore page in a real browser, against a real host."""
+"""The Explore page as a whole: signing in, running, cancelling, links, history, what is copied."""
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from servers.browser import open_browser
-from servers.process import ServerProcess, accepts_connections, free_port
+from servers.explore_site import Site
 
-ROWS = 100_000
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The link that `headwater serve` makes of address and token, for a host with one test-data source."""
-    environment = {"HEADWATER_DATA_DIR": str(tmp_path_factory.mktemp("data"))}
-    command = str(Path(sys.executable).with_name("headwater"))
-    add = [command, "ds", "add", "demo", "--type", "testdata"]
-    subprocess.run(add, env={**os.environ, **environment}, check=True, capture_output=True)
-    port = free_port()
-    with ServerProcess(
-        [command, "serve", "--port", str(port)],
-        ready=lambda: accepts_connections(port),
-        environment=environment,
-    ) as host:
-        token = re.search(r"hwsa_\S+", host.log.read_text())
-        assert token, host.log.read_text()
-        yield f"http://127.0.0.1:{port}/#token={token[0]}"
+HOUR = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """The page, signed in. Any error in its scripts, or of its security policy, fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
-    opened = context.new_page()
-    opened.set_default_timeout(10_000)
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    opened.goto(site)
-    expect(opened.locator(".editor .cm-editor")).to_be_visible()
-    yield opened
-    context.close()
-    assert not faults
-
-
-def ask(page: Page, text: str) -> None:
-    page.locator(".editor").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.type(text)
-    page.keyboard.press("Control+Enter")
-
-
-def test_the_token_leaves_the_address_bar_and_is_not_stored(page: Page) -> None:
+def test_the_token_leaves_the_address_bar_and_is_not_stored(page: Page, ask: Callable[..., None]) -> None:
+    ask("random_walk")
     assert "token" not in page.url
     assert "hwsa_" not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
 
 
-def test_a_stranger_is_asked_for_a_token(browser: Browser, site: str) -> None:
+def test_a_stranger_is_asked_for_a_token(browser: Browser, site: Site) -> None:
     page = browser.new_page()
-    page.goto(site.partition("#")[0])
+    page.goto(site.origin)
     expect(page.get_by_label("Token")).to_be_visible()
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_label("Token")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("does not know this token")
+    page.get_by_label("Token").fill(site.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("combobox", name="Data source")).to_be_visible()
     page.close()
 
 
-def test_a_large_answer_scrolls_with_few_rows_in_the_document(page: Page) -> None:
-    page.get_by_text("Query options").click()
-    page.get_by_label("Number of rows.").fill(str(ROWS))
-    page.keyboard.press("Tab")
-    ask(page, "streaming_rows")
-    expect(page.locator("p.status")).to_contain_text(f"{ROWS:,} rows in")
-    assert page.locator("tbody tr").count() < 100
-    page.locator(".table").evaluate("box => box.scrollTo(0, box.scrollHeight)")
-    expect(page.locator(f"tr[aria-rowindex='{ROWS}']")).to_be_visible()
+def test_a_wrong_query_says_what_to_do_and_whose_fault_it_is(page: Page, ask: Callable[..., None]) -> None:
+    ask("random_wlak")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("did you mean 'random_walk'?")
+    expect(alert).to_contain_text(re.compile("Request [0-9a-f]{32}"))
 
 
-def test_time_series_are_plotted(page: Page) -> None:
-    ask(page, "random_walk")
-    page.get_by_role("tab", name="Plot").click()
-    expect(page.locator(".plot canvas")).to_be_visible()
-    expect(page.locator(".u-legend")).to_contain_text("walk-0")
+def test_escape_cancels_a_running_query(page: Page, ask: Callable[..., None]) -> None:
+    ask("endless", wait=False)
+    expect(page.locator(".status-line")).to_contain_text("received")
+    page.keyboard.press("Escape")
+    expect(page.locator("p.status[role=status]")).to_contain_text("Cancelled after")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
 
-def test_a_wrong_query_says_what_to_do(page: Page) -> None:
-    ask(page, "random_wlak")
-    expect(page.get_by_role("alert")).to_contain_text("did you mean 'random_walk'?")
-
-
-def test_a_running_query_can_be_cancelled(page: Page) -> None:
-    ask(page, "endless")
+def test_progress_shows_before_the_first_row(page: Page, visit: Callable[..., None]) -> None:
+    visit("lake", query="SELECT count() FROM numbers(100000000000) WHERE sin(number) > 2")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".status-line")).to_contain_text("of 100,000,000,000 rows read")
+    expect(page.locator(".status-line")).to_contain_text("no rows yet")
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("p.status")).to_contain_text("Cancelled")
+    expect(page.locator("p.status[role=status]")).to_contain_text("Cancelled after 0 rows")
 
 
-def test_a_link_brings_the_query_back(page: Page, site: str) -> None:
-    ask(page, "random_walk")
-    token = site.partition("#")[2]
+def test_a_link_brings_queries_options_and_range_back(
+    page: Page, site: Site, visit: Callable[..., None]
+) -> None:
+    visit("metrics", query="requests", options=json.dumps({"instant": True}), **HOUR)
+    page.get_by_role("button", name="+ Add query").click()
+    page.get_by_role("textbox", name="Query B").click()
+    page.keyboard.insert_text("gappy")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Link", exact=True).click()
+    expect(page.get_by_text("Link copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
     page.goto("about:blank")
-    page.goto(site.partition("#")[0] + f"#{token}&query=logs&from=now-6h&to=now")
+    page.goto(f"{link}&token={site.token}")
+    expect(page.get_by_role("combobox", name="Data source")).to_have_value("metrics")
+    expect(page.get_by_label("From", exact=True)).to_have_value(HOUR["from"])
+    expect(page.get_by_role("textbox", name="Query A")).to_contain_text("requests")
+    expect(page.get_by_role("textbox", name="Query B")).to_contain_text("gappy")
+    expect(page.get_by_label("Type").first).to_have_value("instant")
+
+
+def test_two_queries_run_together_and_one_error_spares_the_other(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    more = json.dumps([{"text": "SELECT 2 AS second", "extra": {}}, {"text": "SELECT nothing", "extra": {}}])
+    visit("orders", query="SELECT 1 AS first", more=more)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_contain_text("C: ")
+    expect(page.get_by_role("columnheader", name="first")).to_be_visible()
+    page.get_by_label("Rows of query").select_option("B")
+    expect(page.get_by_role("columnheader", name="second")).to_be_visible()
+    page.get_by_role("button", name="Remove query C").click()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_history_runs_again_keeps_stars_and_forgets_the_rest(page: Page, ask: Callable[..., None]) -> None:
+    ask("logs")
+    ask("random_walk")
+    page.get_by_role("button", name="Star logs").click()
+    page.get_by_role("button", name="Run again logs").click()
     expect(page.locator(".editor")).to_contain_text("logs")
-    expect(page.get_by_label("From", exact=True)).to_have_value("now-6h")
+    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".history li")).to_have_count(1)
+    expect(page.locator(".history li")).to_contain_text("logs")
 
 
-def test_rows_are_saved_as_csv(page: Page, tmp_path: Path) -> None:
-    ask(page, "random_walk")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV", exact=True).click()
-    saved = tmp_path / "result.csv"
-    download.value.save_as(saved)
-    lines = saved.read_text().splitlines()
-    assert lines[0].startswith("time,")
-    assert len(lines) == 1001
+def copied(page: Page, what: str) -> str:
+    page.get_by_role("button", name=what, exact=True).click()
+    expect(page.get_by_text(f"{what} copied")).to_be_visible()
+    text: str = page.evaluate("navigator.clipboard.readText()")
+    return text
 
 
-def test_a_data_source_is_added_tested_and_removed(page: Page) -> None:
-    page.get_by_role("button", name="Data sources").click()
-    page.get_by_role("button", name="Add").click()
-    page.get_by_label("Type").select_option("testdata")
-    page.get_by_label("Name", exact=True).fill("from the page")
-    page.get_by_role("button", name="Save and test").click()
-    expect(page.locator(".health.OK")).to_contain_text("Test data is ready.")
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.locator("li", has_text="from the page").get_by_role("button", name="Remove").click()
-    expect(page.get_by_text("from the page")).to_have_count(0)
+def test_what_is_copied_runs_elsewhere(page: Page, site: Site, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT note, 'it''s' AS \"q\" FROM orders WHERE $__timeFilter(created)", **HOUR)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("3 rows in")
+    script = site.write("copied.py", copied(page, "Python") + "print(table.num_rows)")
+    assert site.run(f"python {script}").split() == ["3"]
+    assert len(site.run(copied(page, "CLI") + " -o csv").splitlines()) == 4
+    answer = json.loads(site.run(copied(page, "curl")))
+    assert answer["results"]["A"]["frames"][0]["data"]["values"][1] == ["it's"] * 3
+
+
+def test_options_are_copied_with_the_query(page: Page, site: Site, visit: Callable[..., None]) -> None:
+    visit("demo", query="random_walk", options=json.dumps({"seriesCount": 2, "format": "wide"}))
+    assert "walk-1" in site.run(copied(page, "CLI") + " --limit 1 -o csv")
+    script = site.write("copied.py", copied(page, "Python") + "print(table.num_columns)")
+    assert site.run(f"python {script}").split() == ["3"]
+
+
+def test_the_schema_browser_writes_names_and_the_editor_completes_them(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    visit("orders", query="SELECT * FROM")
+    page.get_by_role("button", name="Columns of orders").click()
+    expect(page.locator(".schema")).to_contain_text("created")
+    page.get_by_role("button", name="orders", exact=True).click()
+    expect(page.locator(".editor")).to_contain_text("SELECT * FROM orders")
+    page.locator(".editor").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("SELECT orders.no")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("note")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("SELECT $__timeFi")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("$__timeFilter(column)")
+
+
+def test_macros_are_told_and_what_became_of_them(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT id FROM orders WHERE", **HOUR)
+    page.get_by_text("Macros", exact=True).click()
+    expect(page.locator(".macros")).to_contain_text("column BETWEEN FROM_UNIXTIME({from})")
+    page.get_by_role("button", name="$__timeFilter(column)", exact=True).click()
+    expect(page.locator(".editor")).to_contain_text("WHERE $__timeFilter(column)")
+    page.locator(".editor").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("SELECT id FROM orders WHERE $__timeFilter(created)")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Query").click()
+    expect(page.get_by_role("region", name="Executed query")).to_contain_text("FROM_UNIXTIME(1704067200)")

@@ -260,6 +260,12 @@ def test_a_parquet_answer_keeps_the_labels_of_its_fields(client: httpx2.Client) 
     assert all(set(each.items()) <= set(other.items()) for each, other in zip(metadata, kept, strict=True))
 
 
+def test_columns_of_one_name_are_told_apart_in_parquet(client: httpx2.Client) -> None:
+    body = query_of({**WALK, "seriesCount": 2, "format": "wide"})
+    table = pa.parquet.read_table(io.BytesIO(ask(client, body, **PARQUET).content))
+    assert table.column_names == ["time", 'value{series="walk-0"}', 'value{series="walk-1"}']
+
+
 def test_a_large_parquet_answer_comes_in_row_groups(client: httpx2.Client) -> None:
     answer = ask(client, query_of({"scenario": "streaming_rows", "rows": 1_000_000}), **PARQUET)
     saved = pa.parquet.ParquetFile(io.BytesIO(answer.content))

@@ -1,5 +1,5 @@
 import { autocompletion, closeBrackets } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { MySQL, PostgreSQL, sql } from "@codemirror/lang-sql";
 import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
@@ -18,7 +18,7 @@ const COLOURS = HighlightStyle.define([
 ]);
 const LOOK = EditorView.theme({
   "&": { color: "var(--text)", backgroundColor: "var(--field)", fontSize: "14px" },
-  ".cm-content": { caretColor: "var(--text)", fontFamily: "var(--mono)", minHeight: "6em" },
+  ".cm-content": { caretColor: "var(--text)", fontFamily: "var(--mono)", minHeight: "4.5em" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "var(--field)", color: "var(--muted)", border: "none" },
   "&.cm-focused": { outline: "2px solid var(--accent)" },
@@ -32,7 +32,7 @@ const LOOK = EditorView.theme({
 //
 // What is typed flows out through `onChange`. `value` is written into the editor only when `version` changes:
 // a text that comes back late, while the next key has been typed, must not undo it.
-export function Editor({ uid, plugin, value, version, onChange, onRun }) {
+export function Editor({ uid, plugin, label, value, version, onChange, onRun }) {
   const host = useRef(null);
   const view = useRef(null);
   const latest = useRef({});
@@ -49,10 +49,11 @@ export function Editor({ uid, plugin, value, version, onChange, onRun }) {
         doc: value,
         extensions: [
           Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (latest.current.onRun(), true) }])),
-          keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+          keymap.of([...defaultKeymap.filter(({ key }) => key !== "Escape"), ...historyKeymap]),
           history(), lineNumbers(), bracketMatching(), closeBrackets(), autocompletion(),
           syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": "Query" }),
+          EditorView.domEventHandlers({ beforeinput: replaceSelection }),
+          EditorView.contentAttributes.of({ "aria-label": label }),
           placeholder(hint(plugin)),
           language.of(languageOf(plugin, uid, null)),
           EditorView.updateListener.of((update) => update.docChanged && latest.current.onChange(update.state.doc.toString())),
@@ -82,11 +83,34 @@ export function Editor({ uid, plugin, value, version, onChange, onRun }) {
   return <div class="editor" ref={host} />;
 }
 
+// Typing over highlighted text: left to itself the browser keeps its colours by inline styles, which the
+// page's policy refuses with an error in the console.
+function replaceSelection(event, view) {
+  const { from, to, empty } = view.state.selection.main;
+  if (event.inputType !== "insertText" || event.data === null || empty || view.composing) return false;
+  const change = () => view.state.update({
+    changes: { from, to, insert: event.data }, selection: { anchor: from + event.data.length }, userEvent: "input.type", scrollIntoView: true,
+  });
+  event.preventDefault();
+  if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, event.data, change))) view.dispatch(change());
+  return true;
+}
+
 function languageOf(plugin, uid, schema) {
-  if (plugin.queryLanguage === "promql") return new PromQLExtension().setComplete({ remote: new PrometheusMetadata(uid) }).asExtension();
-  if (plugin.queryLanguage === "mysql") return sql({ dialect: MySQL, schema: schema ?? {}, upperCaseKeywords: true });
-  if (/sql/.test(plugin.queryLanguage)) return sql({ dialect: PostgreSQL, schema: schema ?? {}, upperCaseKeywords: true });
-  return [];
+  // No linter: it takes $__rate_interval and its like for mistakes.
+  if (plugin.queryLanguage === "promql") return new PromQLExtension().activateLinter(false).setComplete({ remote: new PrometheusMetadata(uid) }).asExtension();
+  if (!/sql/.test(plugin.queryLanguage)) return [];
+  const dialect = plugin.queryLanguage === "mysql" ? MySQL : PostgreSQL;
+  const support = sql({ dialect, schema: schema ?? {}, upperCaseKeywords: true });
+  return [support, dialect.language.data.of({ autocomplete: macroCompletion(plugin.macros ?? []) })];
+}
+
+function macroCompletion(macros) {
+  const options = macros.map(({ usage, expansion }) => ({ label: usage, info: expansion, type: "function", boost: 1 }));
+  return (context) => {
+    const typed = context.matchBefore(/\$\w*/);
+    return typed && { from: typed.from, options, validFor: /^\$\w*$/ };
+  };
 }
 
 function hint(plugin) {

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 
 const KEY = "headwater.history";
-const MOST = 50;
+const MOST = 100;
 
+// Queries of this browser, newest first; nothing of it reaches the host. Starred ones outlive the others.
 function read() {
   try {
     return JSON.parse(localStorage.getItem(KEY)) ?? [];
@@ -11,14 +12,23 @@ function read() {
   }
 }
 
-export function remember(entry) {
-  const others = read().filter((each) => each.uid !== entry.uid || each.text !== entry.text);
-  localStorage.setItem(KEY, JSON.stringify([{ ...entry, at: Date.now() }, ...others].slice(0, MOST)));
+function write(entries) {
+  const spare = entries.filter((entry) => !entry.starred).slice(MOST);
+  localStorage.setItem(KEY, JSON.stringify(entries.filter((entry) => !spare.includes(entry))));
   dispatchEvent(new Event("historychange"));
+}
+
+const same = (a, b) => a.uid === b.uid && a.text === b.text && JSON.stringify(a.extra) === JSON.stringify(b.extra);
+
+export function remember(entry) {
+  const old = read();
+  const starred = old.some((each) => each.starred && same(each, entry));
+  write([{ ...entry, starred, at: Date.now() }, ...old.filter((each) => !same(each, entry))]);
 }
 
 export function History({ onRecall, sources }) {
   const [entries, setEntries] = useState(read);
+  const [wanted, setWanted] = useState("");
   useEffect(() => {
     const update = () => setEntries(read());
     addEventListener("historychange", update);
@@ -26,18 +36,28 @@ export function History({ onRecall, sources }) {
   }, []);
   const usable = entries.filter((entry) => sources.some((each) => each.uid === entry.uid));
   if (!usable.length) return null;
-  function clear() {
-    localStorage.removeItem(KEY);
-    setEntries([]);
-  }
+  const found = usable.filter((entry) => label(entry).toLowerCase().includes(wanted.toLowerCase()));
+  const ordered = [...found.filter((entry) => entry.starred), ...found.filter((entry) => !entry.starred)];
+  const star = (entry) => write(entries.map((each) => (each === entry ? { ...each, starred: !each.starred } : each)));
   return (
     <div class="history">
-      <h2>History <button onClick={clear}>Clear</button></h2>
+      <h2>History <button class="quiet" title="Starred queries stay" onClick={() => write(entries.filter((entry) => entry.starred))}>Clear</button></h2>
+      {usable.length > 6 && <input type="search" placeholder="Filter" aria-label="Filter history" value={wanted} onInput={(event) => setWanted(event.target.value)} />}
       <ul>
-        {usable.map((entry) => (
-          <li><button class="name" title={new Date(entry.at).toLocaleString()} onClick={() => onRecall(entry)}><small>{entry.source}</small> {entry.text || JSON.stringify(entry.extra)}</button></li>
+        {ordered.map((entry) => (
+          <li key={`${entry.uid}/${entry.at}`}>
+            <button class="star quiet" aria-pressed={!!entry.starred} aria-label={`Star ${label(entry)}`} onClick={() => star(entry)}>{entry.starred ? "★" : "☆"}</button>
+            <button class="name" title={`${new Date(entry.at).toLocaleString()}\n${label(entry)}`} onClick={() => onRecall(entry, false)}>
+              <small>{entry.source}</small> {label(entry)}
+            </button>
+            <button class="quiet" aria-label={`Run again ${label(entry)}`} title="Run again" onClick={() => onRecall(entry, true)}>▶</button>
+          </li>
         ))}
       </ul>
     </div>
   );
+}
+
+function label(entry) {
+  return entry.text || JSON.stringify(entry.extra);
 }

@@ -11,18 +11,19 @@ const KINDS = [
   { path: "scenarios", title: "Scenarios", inner: null },
 ];
 
-export function SchemaBrowser({ uid, onPick }) {
+export function SchemaBrowser({ uid, language, onPick }) {
   const [found, setFound] = useState(null);
   const [wanted, setWanted] = useState("");
 
   useEffect(() => {
     let current = true;
-    discover(uid).then((result) => current && setFound(result), () => current && setFound({ items: [] }));
+    discover(uid, language).then((result) => current && setFound(result), (error) => current && setFound({ items: [], failure: error.message }));
     return () => { current = false; };
   }, [uid]);
 
   if (!found) return <p class="hint">Reading the schema…</p>;
-  if (!found.items.length) return null;
+  if (found.failure) return <p class="hint">The schema could not be read: {found.failure}</p>;
+  if (!found.items.length) return found.kind ? <p class="hint">{found.kind.title}: none yet</p> : null;
   const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div class="schema">
@@ -36,8 +37,9 @@ export function SchemaBrowser({ uid, onPick }) {
   );
 }
 
-async function discover(uid) {
-  for (const kind of KINDS) {
+async function discover(uid, language) {
+  const [tables, metrics, scenarios] = KINDS;
+  for (const kind of language === "promql" ? [metrics] : [tables, scenarios]) {
     try {
       return { kind, items: records(await resource(uid, kind.path)) };
     } catch (error) {
@@ -66,7 +68,7 @@ function Item({ uid, item, kind, onPick }) {
 
   return (
     <li>
-      {kind.inner && <button class="twist" aria-expanded={open} aria-label={`Columns of ${name(item)}`} onClick={toggle}>{open ? "▾" : "▸"}</button>}
+      {kind.inner && <button class="twist" aria-expanded={open} aria-label={`${kind.path === "tables" ? "Columns" : "Labels"} of ${name(item)}`} onClick={toggle}>{open ? "▾" : "▸"}</button>}
       <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(name(item))}>{name(item)}</button>
       {open && (
         <ul>

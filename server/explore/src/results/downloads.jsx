@@ -1,31 +1,42 @@
 import { useState } from "preact/hooks";
-import { queryArrow } from "../api.js";
-import { shown, title } from "../frames.js";
+import { queryFile } from "../api.js";
+import { title } from "../frames.js";
+import { shown } from "../values.js";
 
-export function Downloads({ table, request }) {
-  const [failure, setFailure] = useState("");
-  async function arrow() {
-    setFailure("");
+const FILES = {
+  Parquet: ["application/vnd.apache.parquet", "parquet"],
+  Arrow: ["application/vnd.apache.arrow.stream", "arrows"],
+};
+
+// CSV is what the table holds; Parquet and Arrow run the query again, for every row with its full type.
+export function Downloads({ table, request, refId }) {
+  const [state, setState] = useState({ busy: "", failure: "" });
+  async function fetchFile(what) {
+    const [type, suffix] = FILES[what];
+    setState({ busy: what, failure: "" });
     try {
-      save(new Blob([await queryArrow(request)]), "result.arrows");
+      const one = { ...request, queries: request.queries.filter((query) => query.refId === refId) };
+      save(await queryFile(one, type), `result.${suffix}`);
+      setState({ busy: "", failure: "" });
     } catch (error) {
-      setFailure(error.message);
+      setState({ busy: "", failure: error.message });
     }
   }
   return (
-    <span class="downloads">
-      <button onClick={() => save(new Blob([csv(table)], { type: "text/csv" }), "result.csv")}>CSV</button>
-      <button onClick={arrow} title="Runs the query again; every type is kept">Arrow</button>
-      {failure && <span class="error" role="alert">{failure}</span>}
+    <span class="downloads" role="group" aria-label="Download">
+      {state.failure && <span class="error" role="alert">{state.failure}</span>}
+      <span class="muted" aria-hidden="true">Download</span>
+      <button title="The rows of the table" onClick={() => save(new Blob([csv(table)], { type: "text/csv" }), "result.csv")}>CSV</button>
+      {Object.keys(FILES).map((what) => (
+        <button key={what} disabled={!request || state.busy !== ""} title="Runs the query again; all rows, every type" onClick={() => fetchFile(what)}>{state.busy === what ? `${what}…` : what}</button>
+      ))}
     </span>
   );
 }
 
 function csv(table) {
   const lines = [table.fields.map((field) => quote(title(field))).join(",")];
-  for (let row = 0; row < table.length; row++) {
-    lines.push(table.fields.map((field) => quote(shown(field.values[row], field))).join(","));
-  }
+  for (let row = 0; row < table.length; row++) lines.push(table.fields.map((field) => quote(shown(field, row))).join(","));
   return lines.join("\r\n") + "\r\n";
 }
 

@@ -1,45 +1,72 @@
-import { useEffect, useState } from "preact/hooks";
-import { MAX_ROWS, asSeries, asTable, notices } from "../frames.js";
-import { Plot } from "./plot.jsx";
-import { Table } from "./table.jsx";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { MAX_ROWS, asSeries, asTable, isPlottable, isTimeSeries, notices } from "../frames.js";
+import { keepZone, readZone } from "../values.js";
 import { Downloads } from "./downloads.jsx";
+import { Failures } from "./failures.jsx";
+import { Inspector } from "./inspector.jsx";
+import { Plot } from "./plot.jsx";
+import { Status } from "./status.jsx";
+import { Table } from "./table.jsx";
+import { Tabs } from "./tabs.jsx";
 
-export function Results({ answer, request }) {
-  const [view, setView] = useState("table");
-  const [now, setNow] = useState(0);
-  const plottable = answer.frames.some((frame) => frame.fields.some((field) => field.type === "time") && frame.fields.some((field) => field.type === "number"));
-  const shown = plottable ? view : "table";
+export function Results({ answer, request, plugin, range, onZoom }) {
+  const [chosen, setChosen] = useState("");
+  const [refId, setRefId] = useState("A");
+  const [zone, setZone] = useState(readZone);
+  const refIds = [...new Set(answer.frames.filter((frame) => frame.fields.length).map((frame) => frame.refId))].sort();
+  const shownId = refIds.includes(refId) ? refId : refIds[0];
+  const table = useMemo(() => asTable(answer.frames.filter((frame) => frame.refId === shownId)), [answer.frames, shownId]);
+  const plottable = isPlottable(answer.frames);
+  // The first rows decide; what the user chooses stays.
+  const usual = isTimeSeries(answer.frames) ? "plot" : "table";
+  const view = chosen === "plot" && !plottable ? "table" : chosen || usual;
+  const plotted = useMemo(() => (view === "plot" ? asSeries(answer.frames) : null), [answer.frames, view]);
+  useEffect(() => keepZone(zone), [zone]);
 
-  useEffect(() => {
-    if (answer.status !== "running") return;
-    const timer = setInterval(() => setNow((count) => count + 1), 250);
-    return () => clearInterval(timer);
-  }, [answer.status]);
-
-  if (answer.status === "idle") return null;
-  const table = asTable(answer.frames);
+  if (answer.status === "idle") return <Welcome plugin={plugin} />;
+  const tabs = [["table", "Table"], ["plot", "Plot", !plottable], ["query", "Query"]];
   return (
     <div class="results">
-      <p class={`status ${answer.status}`} role="status" data-tick={now}>{summary(answer)}</p>
-      {answer.error && <p class="error" role="alert">{answer.error}</p>}
-      {answer.truncated && <p class="notice">Only the first {MAX_ROWS.toLocaleString()} rows are shown; downloads hold all.</p>}
-      {notices(answer.frames).map((notice) => <p class={`notice ${notice.severity ?? ""}`}>{notice.text}</p>)}
-      {table.fields.length > 0 && (
+      <Status answer={answer} />
+      <Failures errors={answer.errors} requestId={answer.requestId} />
+      {answer.truncated && <p class="notice">Only the first {MAX_ROWS.toLocaleString("en")} rows are shown. Parquet and Arrow downloads hold all.</p>}
+      {notices(answer.frames).map((notice, index) => <p key={index} class={`notice ${notice.severity ?? ""}`}>{notice.text}</p>)}
+      {answer.frames.length > 0 && (
         <>
-          <div class="tabs" role="tablist">
-            <button role="tab" aria-selected={shown === "table"} onClick={() => setView("table")}>Table</button>
-            <button role="tab" aria-selected={shown === "plot"} disabled={!plottable} onClick={() => setView("plot")}>Plot</button>
-            {answer.status !== "running" && <Downloads table={table} request={request} />}
+          <div class="bar">
+            <Tabs label="Result" tabs={tabs} value={view} onChange={setChosen} />
+            {refIds.length > 1 && view === "table" && (
+              <select aria-label="Rows of query" value={shownId} onChange={(event) => setRefId(event.target.value)}>
+                {refIds.map((each) => <option key={each} value={each}>Query {each}</option>)}
+              </select>
+            )}
+            <select aria-label="Time zone" value={zone} onChange={(event) => setZone(event.target.value)}>
+              <option value="utc">UTC</option>
+              <option value="browser">Local time</option>
+            </select>
+            {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={request} refId={shownId} />}
           </div>
-          {shown === "table" ? <Table frame={table} /> : <Plot {...asSeries(answer.frames)} />}
+          <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
+            {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
+            {view === "plot" && <Plot {...plotted} zone={zone} onZoom={onZoom} />}
+            {view === "query" && <Inspector answer={answer} request={request} />}
+          </div>
         </>
       )}
     </div>
   );
 }
 
-function summary({ status, rows, ms }) {
-  const counted = `${rows.toLocaleString()} row${rows === 1 ? "" : "s"} in ${(ms / 1000).toFixed(2)} s`;
-  const words = { running: `Running… ${counted} so far`, done: counted, cancelled: `Cancelled after ${counted}`, failed: "Failed" };
-  return words[status];
+function Welcome({ plugin }) {
+  if (!plugin) return null;
+  return (
+    <div class="empty">
+      <p>Write a query, or take one of the examples, and press <kbd>Ctrl</kbd>+<kbd>Enter</kbd>.</p>
+      <p class="hint">Names on the left go into the query with a click. The address of this page is a link to the query.</p>
+    </div>
+  );
+}
+
+function Empty({ range }) {
+  return <div class="empty"><p>No rows.</p><p class="hint">The time range is {range.from} to {range.to}.</p></div>;
 }

@@ -1,23 +1,32 @@
 import { useState } from "preact/hooks";
 
 // One key of a JSON Schema as a form field. Clearing it hands `undefined` on: the default applies.
-export function Field({ name, schema, value, onChange }) {
+export function Field({ name, schema, hint, value, required, error, onChange }) {
   const fallback = schema.default;
-  const label = <span>{name}{schema.description && <small>{schema.description}</small>}</span>;
+  const about = error ? { "aria-invalid": true, title: hint } : { title: hint };
+  const label = (
+    <span>
+      {name}{required && <span class="required" title="required"> *</span>}
+      {schema.description && <small>{schema.description}</small>}
+      {error && <small class="error" role="alert">{error}</small>}
+    </span>
+  );
   if (schema.type === "boolean") {
     return (
       <label class="check">
-        <input type="checkbox" checked={value ?? fallback ?? false} onChange={(event) => onChange(event.target.checked === (fallback ?? false) ? undefined : event.target.checked)} />
+        <input type="checkbox" {...about} checked={value ?? fallback ?? false} onChange={(event) => onChange(event.target.checked === (fallback ?? false) ? undefined : event.target.checked)} />
         {label}
       </label>
     );
   }
   if (schema.enum) {
+    const usual = fallback ?? (schema.enum.includes("") ? "" : null);
+    const choices = schema.enum.includes(usual) ? schema.enum : [usual, ...schema.enum];
     return (
       <label>
         {label}
-        <select value={JSON.stringify(value ?? fallback ?? "")} onChange={(event) => onChange(JSON.parse(event.target.value))}>
-          {schema.enum.map((each) => <option value={JSON.stringify(each)}>{String(each) || "(default)"}</option>)}
+        <select {...about} value={JSON.stringify(value ?? usual)} onChange={(event) => onChange(event.target.value === JSON.stringify(usual) ? undefined : JSON.parse(event.target.value))}>
+          {choices.map((each) => <option key={String(each)} value={JSON.stringify(each)}>{each === null || each === "" ? "(default)" : String(each)}</option>)}
         </select>
       </label>
     );
@@ -26,12 +35,12 @@ export function Field({ name, schema, value, onChange }) {
     return (
       <label>
         {label}
-        <input type="number" step={schema.type === "integer" ? 1 : "any"} min={schema.minimum} max={schema.maximum} placeholder={fallback} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : Number(event.target.value))} />
+        <input type="number" {...about} required={required} step={schema.type === "integer" ? 1 : "any"} min={schema.minimum} max={schema.maximum} placeholder={fallback} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : Number(event.target.value))} />
       </label>
     );
   }
   if (schema.type === "string" || schema.anyOf) {
-    return <label>{label}<input placeholder={fallback} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)} /></label>;
+    return <label>{label}<input {...about} required={required} placeholder={fallback} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)} /></label>;
   }
   return <JsonField label={label} value={value} onChange={onChange} />;
 }

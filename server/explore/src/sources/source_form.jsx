@@ -1,40 +1,66 @@
 import { useEffect, useState } from "preact/hooks";
-import { addSource, pluginSettings, readSource, updateSource } from "../api.js";
+import { addSource, health, pluginSettings, readSource, updateSource } from "../api.js";
 import { Field } from "./field.jsx";
+import { SecretField } from "./secret_field.jsx";
 
 const TOP_LEVEL = [["url", "Address"], ["user", "User"], ["database", "Database"]];
 const NEW = { name: "", access: "proxy", url: "", user: "", database: "", isDefault: false, jsonData: {}, secureJsonFields: {} };
 
-// A data source's form, made from the plugin's settings schema. Secrets are only ever written: one that is
-// set shows as such, and an empty field leaves it as it is.
-export function SourceForm({ plugins, uid, type: initialType, onSaved, onCancel }) {
+// A data source's form, made from the plugin's settings schema.
+export function SourceForm({ plugins, uid: initialUid, type: initialType, onSaved, onCancel }) {
+  const [uid, setUid] = useState(initialUid);
   const [type, setType] = useState(initialType);
   const [plugin, setPlugin] = useState(null);
-  const [source, setSource] = useState(uid ? null : NEW);
+  const [source, setSource] = useState(initialUid ? null : NEW);
   const [secrets, setSecrets] = useState({});
-  const [failure, setFailure] = useState("");
+  const [failure, setFailure] = useState(null);
 
-  useEffect(() => void pluginSettings(type).then(setPlugin, (error) => setFailure(error.message)), [type]);
+  useEffect(() => void pluginSettings(type).then(setPlugin, setFailure), [type]);
   useEffect(() => {
-    if (uid) readSource(uid).then(setSource, (error) => setFailure(error.message));
-  }, [uid]);
+    if (initialUid) readSource(initialUid).then(setSource, setFailure);
+  }, [initialUid]);
 
-  if (failure && !source) return <main class="message error" role="alert">{failure}</main>;
+  if (failure && !source) return <main class="message error" role="alert">{failure.message}</main>;
   if (!plugin || !source) return <main class="message">Loading…</main>;
   const set = (changes) => setSource((old) => ({ ...old, ...changes }));
-  const properties = Object.entries(plugin.settingsSchema.properties ?? {});
+  const properties = Object.entries(plugin.settingsSchema.properties ?? {}).filter(([key]) => !TOP_LEVEL.some(([top]) => top === key));
+  const required = new Set(plugin.settingsSchema.required ?? []);
+  // The place that the host names, such as `jsonData.maxOpenConns`, ends in the field's key.
+  const place = failure?.status === 409 ? "name" : failure?.place?.split(".").pop() ?? "";
+  const errorAt = (key) => (failure && place === key ? failure.message : "");
+  const placed = [...TOP_LEVEL.map(([key]) => key), "name", ...properties.map(([key]) => key)].includes(place);
 
   async function save(event) {
     event.preventDefault();
-    setFailure("");
+    setFailure(null);
     const body = { ...source, type, secureJsonData: secrets };
     try {
-      const saved = await (uid ? updateSource(uid, body) : addSource(body));
-      await onSaved(saved.datasource.uid);
+      const { datasource } = await (uid ? updateSource(uid, body) : addSource(body));
+      const tried = await health(datasource.uid);
+      const key = wrongSetting(tried);
+      if (!properties.some(([each]) => each === key)) return void (await onSaved(datasource.uid, tried));
+      setUid(datasource.uid);
+      setSource(datasource);
+      setSecrets({});
+      setFailure({ message: tried.message, place: key });
     } catch (error) {
-      setFailure(error.message);
+      setFailure(error);
     }
   }
+  function change(key, next) {
+    const { [key]: _, ...rest } = source.jsonData ?? {};
+    set({ jsonData: next === undefined ? rest : { ...rest, [key]: next } });
+  }
+  function changeSecret(key, next) {
+    const { [key]: _, ...rest } = secrets;
+    setSecrets(next === undefined ? rest : { ...rest, [key]: next });
+  }
+  const text = (key, label, isRequired) => (
+    <label key={key}>
+      <span>{label}{isRequired && <span class="required" title="required"> *</span>}{errorAt(key) && <small class="error" role="alert">{errorAt(key)}</small>}</span>
+      <input required={isRequired} aria-invalid={errorAt(key) ? true : undefined} value={source[key] ?? ""} onInput={(event) => set({ [key]: event.target.value })} />
+    </label>
+  );
 
   return (
     <main class="form">
@@ -43,36 +69,34 @@ export function SourceForm({ plugins, uid, type: initialType, onSaved, onCancel 
         <label>
           <span>Type</span>
           <select value={type} disabled={!!uid} onChange={(event) => (setType(event.target.value), set({ jsonData: {} }), setSecrets({}))}>
-            {plugins.map((each) => <option value={each.id}>{each.name}</option>)}
+            {plugins.map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
           </select>
         </label>
-        <label><span>Name</span><input required value={source.name} onInput={(event) => set({ name: event.target.value })} /></label>
-        {TOP_LEVEL.map(([key, label]) => <label><span>{label}</span><input value={source[key] ?? ""} onInput={(event) => set({ [key]: event.target.value })} /></label>)}
+        {text("name", "Name", true)}
+        {TOP_LEVEL.map(([key, label]) => text(key, label, required.has(key)))}
         <label class="check"><input type="checkbox" checked={source.isDefault} onChange={(event) => set({ isDefault: event.target.checked })} /><span>Default data source</span></label>
-        <h2>Settings</h2>
-        <div class="fields">
-          {properties.filter(([, schema]) => !schema.writeOnly).map(([key, schema]) => (
-            <Field key={key} name={key} schema={schema} value={source.jsonData?.[key]} onChange={(next) => {
-              const { [key]: _, ...rest } = source.jsonData ?? {};
-              set({ jsonData: next === undefined ? rest : { ...rest, [key]: next } });
-            }} />
-          ))}
-        </div>
         {plugin.secretKeys.length > 0 && <h2>Secrets</h2>}
         <div class="fields">
           {properties.filter(([, schema]) => schema.writeOnly).map(([key, schema]) => (
-            <label>
-              <span>{key}<small>{schema.description}</small></span>
-              <input type="password" autocomplete="new-password" placeholder={source.secureJsonFields?.[key] ? "set; leave empty to keep it" : "not set"} value={secrets[key] ?? ""} onInput={(event) => {
-                const { [key]: _, ...rest } = secrets;
-                setSecrets(event.target.value ? { ...rest, [key]: event.target.value } : rest);
-              }} />
-            </label>
+            <SecretField key={key} name={key} description={schema.description} isSet={!!source.secureJsonFields?.[key]} value={secrets[key]} error={errorAt(key)} onChange={(next) => changeSecret(key, next)} />
           ))}
         </div>
-        {failure && <p class="error" role="alert">{failure}</p>}
-        <p><button class="primary">Save and test</button> <button type="button" onClick={onCancel}>Cancel</button></p>
+        <details open={placed || properties.length < 8}>
+          <summary>Settings</summary>
+          <div class="fields">
+            {properties.filter(([, schema]) => !schema.writeOnly).map(([key, schema]) => (
+              <Field key={key} name={key} schema={schema} required={required.has(key)} error={errorAt(key)} value={source.jsonData?.[key]} onChange={(next) => change(key, next)} />
+            ))}
+          </div>
+        </details>
+        {failure && !placed && <p class="error" role="alert">{failure.message}</p>}
+        <p class="actions"><button class="primary">Save and test</button> <button type="button" onClick={onCancel}>Cancel</button></p>
       </form>
     </main>
   );
+}
+
+// Settings are the plugin's to judge: it names a wrong one when it is tried, as `jsonData.maxOpenConns: …`.
+function wrongSetting({ status, message }) {
+  return status === "OK" ? "" : message.match(/^(?:jsonData|secureJsonData)[.:]\s*(\w+)/)?.[1] ?? "";
 }

@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from headwater.frames import FrameStream
 from headwater.frames.arrow import Pieces
-from headwater.frames.schema import META
+from headwater.frames.schema import META, field_labels
 
 from .columns import Plain, plain
 
@@ -36,7 +36,7 @@ def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES)
     schema = pa.schema(
         [
             field.with_type(column.kind) if column else field
-            for column, field in zip(columns, stream.schema, strict=True)
+            for column, field in zip(columns, _uniquely_named(stream.schema), strict=True)
         ],
         metadata=stream.schema.metadata,
     )
@@ -50,6 +50,22 @@ def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES)
         if stream.meta is not None and stream.meta != first_meta:
             writer.add_key_value_metadata({META: (stream.schema.metadata or {})[META]})
     yield pieces.take()
+
+
+def _uniquely_named(schema: pa.Schema) -> list[pa.Field]:
+    """Fields whose names tell them apart, for readers refuse others: by labels, else by number."""
+    named: list[pa.Field] = []
+    taken: set[str] = set()
+    for field in schema:
+        name = field.name
+        if schema.names.count(name) > 1 and (labels := field_labels(field)):
+            name += "{" + ", ".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name}_{number}", number + 1
+        taken.add(unique)
+        named.append(field.with_name(unique))
+    return named
 
 
 def _groups(stream: FrameStream, most_bytes: int) -> Iterator[list[pa.RecordBatch]]:

@@ -1,0 +1,32 @@
+import { Editor } from "./editor.jsx";
+import { Macros } from "./macros.jsx";
+import { Options } from "./options.jsx";
+
+// One query: its text, its options, examples and help.
+export function QueryRow({ uid, plugin, query, version, single, onText, onExtra, onWrite, onRemove, onFocus, onRun }) {
+  function use(title) {
+    const example = plugin.examples.find((each) => each.title === title);
+    if (!example) return;
+    const { [plugin.queryTextKey]: text = "", ...extra } = example.query;
+    onWrite({ text, extra });
+  }
+  const insert = (name) => onWrite({ text: query.text && !/[\s(]$/.test(query.text) ? `${query.text} ${name}` : query.text + name });
+  return (
+    <div class="query" role="group" aria-label={`Query ${query.refId}`} onFocusIn={onFocus}>
+      <div class="query-head">
+        <strong class="ref" title="Ref id">{query.refId}</strong>
+        {plugin.examples.length > 0 && (
+          <select aria-label={`Examples for query ${query.refId}`} value="" onChange={(event) => (use(event.target.value), (event.target.value = ""))}>
+            <option value="">Examples…</option>
+            {plugin.examples.map((example) => <option key={example.title} value={example.title} title={example.description}>{example.title}</option>)}
+          </select>
+        )}
+        <span class="hint">Ctrl+Enter runs, Esc cancels{plugin.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
+        {!single && <button class="quiet" onClick={onRemove} aria-label={`Remove query ${query.refId}`}>Remove</button>}
+      </div>
+      <Editor uid={uid} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} onChange={onText} onRun={onRun} />
+      <Options plugin={plugin} value={query.extra} onChange={onExtra} />
+      {plugin.macros?.length > 0 && <Macros macros={plugin.macros} onPick={insert} />}
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+// Values as people read them.
+
+const ZONE_KEY = "headwater.zone";
+
+// "utc" or "browser".
+export function readZone() {
+  return localStorage.getItem(ZONE_KEY) ?? "utc";
+}
+
+export function keepZone(zone) {
+  localStorage.setItem(ZONE_KEY, zone);
+}
+
+// The text of a cell; null for null. Times are in UTC unless `zone` is "browser".
+export function shown(field, row, zone = "utc") {
+  const value = field.values[row];
+  if (value === null || value === undefined) return null;
+  if (field.type === "time") return time(value, zone, field.nanos.get(row) ?? 0);
+  if (field.type === "enum") return field.config.type?.enum?.text?.[value] ?? String(value);
+  return typeof value === "object" ? JSON.stringify(value, exact) : String(value);
+}
+
+function exact(_, value) {
+  if (typeof value !== "bigint") return value;
+  return JSON.rawJSON ? JSON.rawJSON(String(value)) : String(value);
+}
+
+export function time(milliseconds, zone, nanos = 0) {
+  const shift = zone === "browser" ? new Date(milliseconds).getTimezoneOffset() * 60_000 : 0;
+  const text = new Date(milliseconds - shift).toISOString().replace("T", " ").replace("Z", "");
+  const digits = nanos ? text + String(nanos).padStart(6, "0") : text;
+  return digits.replace(/\.?0+$/, (zeros) => (zeros.startsWith(".") || /\.\d*$/.test(digits) ? "" : zeros));
+}
+
+const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+
+export function number(value, unit = "") {
+  if (value === null || value === undefined) return "–";
+  return unit ? `${NUMBER.format(value)} ${unit}` : NUMBER.format(value);
+}
+
+export function byteCount(count) {
+  const [divisor, unit] = count < 1e6 ? [1e3, "kB"] : count < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
+  return `${(count / divisor).toFixed(1)} ${unit}`;
+}
+
+export function plural(count, word) {
+  return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+}
+
+// Sorts as people expect: nulls last whatever the direction, numbers by value, text by code point.
+export function sortedRows(field, length, direction) {
+  const rows = Array.from({ length }, (_, row) => row);
+  const sign = direction === "descending" ? -1 : 1;
+  const { values } = field;
+  const missing = (value) => value === null || value === undefined || Number.isNaN(value);
+  const key = (value) => (typeof value === "object" ? JSON.stringify(value, exact) : value);
+  return rows.sort((a, b) => {
+    const [left, right] = [values[a], values[b]];
+    if (missing(left) || missing(right)) return missing(left) - missing(right) || a - b;
+    const [x, y] = [key(left), key(right)];
+    return x < y ? -sign : x > y ? sign : a - b;
+  });
+}

@@ -1,0 +1,168 @@
+"""What the page shows of an answer: the table, the plot, the files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+from playwright.sync_api import Locator, Page, expect
+
+ROWS = 100_000
+HOUR = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
+
+
+def header(page: Page, name: str) -> Locator:
+    return page.get_by_role("columnheader", name=name)
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The texts of a column's cells that are in the document."""
+    names = [text.splitlines()[0].rstrip(" ↑↓") for text in page.locator("thead th").all_inner_texts()]
+    return page.locator(f"tbody tr > :nth-child({names.index(name) + 1})").all_inner_texts()
+
+
+def test_a_large_answer_scrolls_with_few_rows_in_the_document(page: Page, visit: Callable[..., None]) -> None:
+    visit("demo", query="streaming_rows", options=json.dumps({"rows": ROWS}))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text(f"{ROWS:,} rows in")
+    assert page.locator("tbody tr").count() < 100
+    page.locator(".table").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    expect(page.locator(f"tr[aria-rowindex='{ROWS + 1}']")).to_be_visible()
+
+
+def test_values_are_exact_and_null_is_not_the_empty_text(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT id, note FROM orders ORDER BY id DESC")
+    page.keyboard.press("Control+Enter")
+    expect(header(page, "id")).to_contain_text("int64")
+    assert column(page, "id") == ["9007199254740993", "10", "2"]
+    assert column(page, "note") == ["(empty)", "late", "null"]
+    assert page.locator("td.null").count() == 1
+
+
+def test_every_type_is_readable(page: Page, ask: Callable[..., None]) -> None:
+    ask("all_types")
+    assert column(page, "uint64")[2] == "18446744073709551615"
+    assert column(page, "timestamp_ns")[2].endswith("16.854775807")
+    assert column(page, "list")[1] == "[-9223372036854775808]"
+    assert column(page, "struct")[0] == '{"x":1,"label":"one"}'
+
+
+def test_columns_are_sorted_by_value_with_nulls_last(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT id, note FROM orders")
+    page.keyboard.press("Control+Enter")
+    header(page, "id").get_by_role("button").click()
+    expect(header(page, "id")).to_have_attribute("aria-sort", "ascending")
+    assert column(page, "id") == ["2", "10", "9007199254740993"]
+    header(page, "note").get_by_role("button").click()
+    header(page, "note").get_by_role("button").click()
+    assert column(page, "note") == ["late", "(empty)", "null"]
+
+
+def test_columns_are_resized_and_cells_copied_by_keyboard(page: Page, ask: Callable[..., None]) -> None:
+    ask("random_walk")
+    page.get_by_role("tab", name="Table").click()
+    grip, head = page.locator(".grip").first, header(page, "time")
+    before, box = head.bounding_box(), grip.bounding_box()
+    assert before
+    assert box
+    page.mouse.move(box["x"] + 4, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 84, box["y"] + 8)
+    page.mouse.up()
+    after = head.bounding_box()
+    assert after
+    assert round(after["width"] - before["width"]) == 80
+    page.get_by_role("grid").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "Control+C"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("Cell copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == column(page, "value")[1]
+
+
+def test_times_are_shown_in_utc_or_local_time(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT TIMESTAMP '2024-01-01 00:10:00' AS moment")
+    page.keyboard.press("Control+Enter")
+    expect(header(page, "moment")).to_contain_text("UTC")
+    assert column(page, "moment") == ["2024-01-01 00:10:00"]
+    page.get_by_label("Time zone").select_option("browser")
+    assert column(page, "moment") == ["2024-01-01 01:10:00"]
+
+
+def test_time_series_are_plotted_with_a_legend_that_isolates(page: Page, visit: Callable[..., None]) -> None:
+    visit("metrics", query="requests", options=json.dumps({"legendFormat": "job {{job}}"}), **HOUR)
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Plot").click()
+    legend = page.locator(".legend button")
+    expect(legend).to_have_count(3)
+    legend.nth(1).click()
+    expect(page.locator(".legend [aria-pressed=true]")).to_have_count(1)
+    legend.nth(1).click()
+    expect(page.locator(".legend [aria-pressed=true]")).to_have_count(3)
+    legend.nth(0).click(modifiers=["Control"])
+    expect(page.locator(".legend [aria-pressed=true]")).to_have_count(2)
+    page.locator(".plot .u-over").hover()
+    expect(page.locator(".tooltip")).to_contain_text("2024-01-01 00:")
+    expect(page.locator(".tooltip div")).to_have_count(2)
+
+
+def test_a_drag_over_the_plot_zooms(page: Page, visit: Callable[..., None]) -> None:
+    visit("metrics", query="requests", **HOUR)
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Plot").click()
+    box = page.locator(".plot .u-over").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("From", exact=True)).to_have_value(re.compile("T00:1[45]:"))
+    expect(page.get_by_label("To", exact=True)).to_have_value(re.compile("T00:(29|30):"))
+
+
+def test_many_series_are_cut_with_a_notice(page: Page, visit: Callable[..., None]) -> None:
+    visit("demo", query="random_walk", options=json.dumps({"seriesCount": 130}))
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Plot").click()
+    expect(page.locator(".notice")).to_contain_text("first 100 of 130 series")
+
+
+def test_promql_has_its_own_choices(page: Page, visit: Callable[..., None]) -> None:
+    visit("metrics", query="requests", **HOUR)
+    page.get_by_label("Type").select_option("instant")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("3 rows in")
+    page.get_by_label("Type").select_option("range")
+    page.get_by_label("Min step").fill("10m")
+    page.get_by_label("Min step").press("Tab")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("21 rows in")
+
+
+def test_rows_are_saved_as_csv_parquet_and_arrow(
+    page: Page, visit: Callable[..., None], tmp_path: Path
+) -> None:
+    visit("orders", query="SELECT id, note FROM orders ORDER BY id")
+    page.keyboard.press("Control+Enter")
+    files = {}
+    for what in ("CSV", "Parquet", "Arrow"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=what, exact=True).click()
+        files[what] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[what])
+    rows = list(csv.reader(files["CSV"].read_text().splitlines()))
+    assert rows == [["id", "note"], ["2", ""], ["10", "late"], ["9007199254740993", ""]]
+    table = pa.parquet.read_table(files["Parquet"])
+    assert table.to_pylist()[0] == {"id": 2, "note": None}
+    assert table["id"].to_pylist() == [2, 10, 9007199254740993]
+    assert pa.ipc.open_stream(files["Arrow"]).read_all()["id"].to_pylist() == [2, 10, 9007199254740993]
+
+
+def test_an_answer_without_rows_says_so(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT id FROM orders WHERE id = 77")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".empty")).to_contain_text("No rows.")
