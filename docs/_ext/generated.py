@@ -1,0 +1,204 @@
+"""Pages of the reference that the code writes. After a change: `python docs/_ext/generated.py`.
+
+They are committed, because they are read on code hosts too; a test compares them with the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headwater import Headwater, errors
+from headwater.models import PluginInfo
+from headwater.testing.support import support_tables
+from headwater_server.cli.main import main as command_line
+from headwater_server.http.openapi import describe
+from headwater_server.http.routes import operations
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+PLUGINS = ("clickhouse", "mysql", "prometheus", "testdata")
+
+
+def support() -> str:
+    """What the conformance kit found."""
+    suites = json.loads((REFERENCE / "support.json").read_text())["suites"]
+    return f"""# Support
+
+What the [conformance kit](../how-to/check-a-plugin.md) found, check by check, for the plugins of this
+repository against real servers. `nox -s support` writes this page and [the results](support.json) behind it.
+Every run of the tests compares what it finds with them, and fails if they differ.
+
+*full*: the checks below hold the plugin to it. *not implemented*: the source could, the plugin does not yet.
+*unsupported*: the source has no such thing.
+
+{support_tables(suites)}
+"""
+
+
+def settings() -> str:
+    """Settings, secrets, query fields and macros of each plugin, from its own description."""
+    parts = ["# Settings and queries of the plugins"]
+    parts.append(
+        "What each plugin says of itself: `jsonData`, `secureJsonData` (as secret), and fields of a query.\n"
+        "`headwater plugin info ID` prints the same of the version you have. `*` in a key is any ending."
+    )
+    with Headwater(allow_plugins=set(PLUGINS)) as host:
+        for plugin in PLUGINS:
+            found = host.registry.plugin(plugin)
+            assert found is not None, f"{plugin} is not installed"
+            parts.extend(_plugin(found.info))
+    return "\n\n".join(parts) + "\n"
+
+
+def error_table() -> str:
+    """Every error class with what clients see of it."""
+    classes: list[type[errors.HeadwaterError]] = [errors.HeadwaterError, *_subclasses(errors.HeadwaterError)]
+    rows = [
+        [
+            f"`{each.__name__}`", f"`{each.__mro__[1].__name__}`", f"`{each.message_id}`",
+            str(each.status), str(each.source), "yes" if each.retryable else "",
+        ]
+        for each in classes
+    ]  # fmt: skip
+    return f"""# Errors
+
+Every error that leaves the core is one of these, from `headwater.errors`
+([Python reference](api/errors.md)). Message id and status are what HTTP clients see. An instance may carry
+another status or source than its class: a database's own error, for example, can be the caller's fault.
+`retryable` says whether the same call may succeed later.
+
+{_table(["Class", "Kind of", "Message id", "HTTP status", "Source", "Retryable"], rows)}
+"""
+
+
+def cli() -> str:
+    """Commands with their arguments and options, from the program itself."""
+    sections = "\n\n".join(_commands("headwater", command_line, None))
+    return f"# Command line\n\n{sections}\n"
+
+
+def http_operations() -> str:
+    """The operations of the OpenAPI description."""
+    rows = [
+        [f"`{method.upper()}`", f"`{path}`", operation["summary"], _statuses(operation)]
+        for path, methods in describe(operations())["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return f"""# HTTP operations
+
+All operations of the [HTTP API](http-api.md), from the OpenAPI 3.1 description that every host serves at
+`/api/openapi.json`, which has the bodies too.
+
+{_table(["Method", "Path", "What it does", "Statuses"], rows)}
+"""
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "support.md": support,
+    "settings.md": settings,
+    "errors.md": error_table,
+    "cli.md": cli,
+    "http-operations.md": http_operations,
+}
+
+
+def _plugin(info: PluginInfo) -> Iterator[str]:
+    yield f"## {info.name or info.id}"
+    yield f"{info.description}\n\nType `{info.id}`; capabilities: {', '.join(sorted(info.capabilities))}."
+    yield f"### Settings of {info.id}"
+    secrets = {key: {"type": "string", "writeOnly": True} for key in info.secret_keys}
+    yield _properties(
+        {**info.settings_schema, "properties": {**secrets, **info.settings_schema["properties"]}}
+    )
+    yield f"### Query of {info.id}"
+    yield _properties(info.query_schema)
+    if info.macros:
+        yield f"### Macros of {info.id}"
+        yield _table(
+            ["Macro", "Becomes"], [[f"`{each.usage}`", f"`{each.expansion}`"] for each in info.macros]
+        )
+
+
+def _properties(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    rows = []
+    for key, value in schema["properties"].items():
+        default = (
+            "*required*"
+            if key in required
+            else _code(value["default"])
+            if value.get("default") not in (None, "")
+            else ""
+        )
+        secret = "yes" if value.get("writeOnly") else ""
+        rows.append([f"`{key}`", _type(value), default, secret, value.get("description", "")])
+    return _table(["Key", "Type", "Default", "Secret", "Description"], rows)
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(_code(each) for each in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_type(each) for each in schema["anyOf"])
+    kind = str(schema.get("type", "any"))
+    if kind == "array" and (item := schema.get("items")):
+        kind = f"array of {_type(item)}"
+    low, high = schema.get("minimum"), schema.get("maximum")
+    bounds = (
+        f" {low}…{high}" if low is not None and high is not None else f" ≥ {low}" if low is not None else ""
+    )
+    return kind + bounds
+
+
+def _code(value: Any) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _subclasses(kind: type[errors.HeadwaterError]) -> Iterator[type[errors.HeadwaterError]]:
+    for each in kind.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield each
+            yield from _subclasses(each)
+
+
+def _commands(path: str, command: click.Command, parent: click.Context | None) -> Iterator[str]:
+    with click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent) as context:
+        yield f"## `{path}`"
+        yield inspect.cleandoc(command.help or command.short_help or "").replace("\b\n", "")
+        yield (
+            "```text\n"
+            + path
+            + "".join(f" {piece}" for piece in command.collect_usage_pieces(context))
+            + "\n```"
+        )
+        records = [
+            record for each in command.get_params(context) if (record := each.get_help_record(context))
+        ]
+        if rows := [[f"`{names}`", text] for names, text in records if "--help" not in names]:
+            yield _table(["Option", "Meaning"], rows)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                if (child := command.get_command(context, name)) is not None and not child.hidden:
+                    yield from _commands(f"{path} {name}", child, context)
+
+
+def _statuses(operation: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(operation["responses"]))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |"
+        for line in lines
+    )
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page())
