@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from headwater.context import CallContext
+from headwater.executor import WorkerPool
+from headwater_server.http.leftovers import Leftovers
+from headwater_server.serving.protocol import BoundedHttpProtocol
 from servers.http_host import RunningHost, eventually
 from servers.http_requests import query_of
 
@@ -97,6 +103,41 @@ def test_a_client_that_leaves_a_large_answer_frees_its_memory(host: RunningHost)
     connection.close()
     assert eventually(lambda: not host.app.host.running, within=15)
     assert eventually(lambda: host.app.host.memory._used == 0, within=15)
+
+
+def test_what_cancelled_calls_leave_is_collected_soon_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[str] = []
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(threading.current_thread().name))
+
+    async def run() -> None:
+        leftovers = Leftovers(workers)
+        for _ in range(100):
+            leftovers.collect_soon()
+        await asyncio.sleep(0.8)
+        leftovers.collect_soon()
+        leftovers.close()
+        await asyncio.sleep(0.8)
+
+    workers = WorkerPool("collector")
+    asyncio.run(run())
+    workers.close()
+    assert collected == ["collector"]
+
+
+def test_nothing_of_a_request_outlives_a_reset_of_its_connection(host: RunningHost) -> None:
+    """Not even for the seconds that an idle connection may stay open."""
+    for _ in range(5):
+        connection = send_query(host, query_of({"scenario": "random_walk"}), JSON)
+        assert connection.recv(10)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    def connections() -> int:
+        gc.collect()
+        return sum(isinstance(each, BoundedHttpProtocol) for each in gc.get_objects())
+
+    assert eventually(lambda: connections() == 0, within=10)
 
 
 @pytest.mark.parametrize("accept", [LINES, ARROW])

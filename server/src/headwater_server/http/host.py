@@ -16,6 +16,7 @@ from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
 from .key_watch import KeyWatch
+from .leftovers import Leftovers
 from .options import HttpOptions
 from .pace import Pace
 from .result_memory import ResultMemory
@@ -42,6 +43,7 @@ class Host:
         self.audit = audit
         self.metrics = metrics
         self.workers = WorkerPool("headwater-http")
+        self.leftovers = Leftovers(self.workers)
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
         self.pace = Pace()
         self.keys = KeyWatch(headwater.data_sources, degraded=options.degraded)
@@ -75,6 +77,7 @@ class Host:
         """End queries and threads. The Headwater and the audit log stay open: they are the caller's."""
         self.cancel_all("The host is shutting down.")
         self._forget_failures()
+        self.leftovers.close()
         try:
             self.authenticator.note_last_used()
         finally:

@@ -75,6 +75,8 @@ class RequestMiddleware:
         host.metrics.http_duration.labels(record.route, scope["method"], status).observe(
             record.milliseconds / 1000
         )
+        if record.cancelled or record.status >= 400:
+            host.leftovers.collect_soon()
         for deed in record.finished():
             host.audit.write(deed)
         log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info

@@ -54,6 +54,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+        # uvicorn leaves its timer running if the client reset the connection, and with it all of the request.
+        self._unset_keepalive_if_required()
 
     def _expect_head(self) -> None:
         self._alarm = self.loop.call_later(
