@@ -15,12 +15,6 @@ NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", ".*_cache", 
 
 
 @pytest.fixture(scope="session")
-def artefacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artefacts]:
-    """The sdist of each distribution, and the wheel made from it, by the distribution's folder."""
-    return {folder: build(ROOT / folder, tmp_path_factory.mktemp("dist")) for folder in DISTRIBUTIONS}
-
-
-@pytest.fixture(scope="session")
 def artefacts_of_a_copy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artefacts]:
     """The same of a copy of the tree in another folder, at another time; wheels straight from the tree."""
     copy = tmp_path_factory.mktemp("copy")
