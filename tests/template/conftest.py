@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
-from artefacts import Environment, Project, Site, build_wheel
 
+from baked import Project, Site
+from built import CleanEnvironment, build, run, uv
 from servers.process import ServerProcess, accepts_connections, free_port
 
 KINDS = ("sql", "http", "other")
 
 
 @pytest.fixture(scope="session")
-def environment(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def environment(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> CleanEnvironment:
     """Core and server from their wheels, with the conformance kit."""
+    folder = tmp_path_factory.mktemp("template")
+    run(*uv(), "venv", "--quiet", "--python", sys.executable, folder / "env")
+    environment = CleanEnvironment(folder, folder / "env" / "bin" / "python")
     core = f"headwater[http,testing] @ {wheels['core'].as_uri()}"
-    return Environment.with_packages(tmp_path_factory.mktemp("template"), core, wheels["server"])
+    run(*uv(), "pip", "install", "--quiet", "--python", environment.python, core, wheels["server"])
+    return environment
 
 
 @pytest.fixture(scope="session")
-def projects(environment: Environment) -> dict[str, Project]:
+def projects(environment: CleanEnvironment) -> dict[str, Project]:
     """One of each kind, side by side in one environment."""
     made = {}
     for kind in KINDS:
@@ -36,9 +42,8 @@ def projects(environment: Environment) -> dict[str, Project]:
             if path.is_file()
         }
         made[kind] = Project(kind, slug, folder, texts, environment)
-    environment.install(
-        *(build_wheel(project.folder, environment.folder / "wheels" / kind) for kind, project in made.items())
-    )
+    built = [build(each.folder, environment.folder / "dist" / kind).wheel for kind, each in made.items()]
+    run(*uv(), "pip", "install", "--quiet", "--python", environment.python, *built)
     for project in made.values():
         environment.run("headwater", "ds", "add", project.slug, "--type", project.slug, "--uid", project.slug)
     return made
@@ -50,13 +55,12 @@ def project(request: pytest.FixtureRequest, projects: dict[str, Project]) -> Pro
 
 
 @pytest.fixture(scope="session")
-def site(environment: Environment, projects: dict[str, Project]) -> Iterator[Site]:
+def site(environment: CleanEnvironment, projects: dict[str, Project]) -> Iterator[Site]:
     """The HTTP host that serves the projects' data sources."""
     port = free_port()
-    command = [str(environment.program("headwater")), "serve", "--port", str(port)]
-    with ServerProcess(
-        command, ready=lambda: accepts_connections(port), environment=environment.variables
-    ) as process:
+    command = [str(environment.python.with_name("headwater")), "serve", "--port", str(port)]
+    variables = {"HEADWATER_DATA_DIR": str(environment.folder / "data")}
+    with ServerProcess(command, ready=lambda: accepts_connections(port), environment=variables) as process:
         token = re.search(r"hwsa_\S+", process.log.read_text())
         assert token, process.log.read_text()
         yield Site(f"http://127.0.0.1:{port}", token[0])

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from artefacts import ROOT, run
 
+from built import ROOT, run
 from headwater import __version__
 
 TEMPLATE = ROOT / "cookiecutter"
@@ -21,7 +21,7 @@ def by_cookiecutter(target: Path, **answers: str) -> dict[str, bytes]:
     given = [f"{key}={answer}" for key, answer in answers.items()]
     run(
         sys.executable, "-m", "cookiecutter", "--no-input", "--output-dir", target, TEMPLATE, *given,
-        environment={"COOKIECUTTER_CONFIG": os.devnull},
+        COOKIECUTTER_CONFIG=os.devnull,
     )  # fmt: skip
     return contents(target)
 

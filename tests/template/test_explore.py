@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from artefacts import Project, Site
 from playwright.sync_api import Page, expect
 
+from baked import Project, Site
 from servers.browser import open_browser
 
 QUERIES = {"sql": "SELECT * FROM readings", "http": "north", "other": "north"}

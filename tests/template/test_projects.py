@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
-from artefacts import UV, Project, run
+
+from baked import Project
+from built import run
 
 QUERIES: dict[str, dict[str, Any]] = {
     "sql": {"rawSql": "SELECT * FROM readings WHERE station = ?", "params": ["north"]},
@@ -91,12 +92,10 @@ def test_schema_browsers_find_tables_and_columns(project: Project) -> None:
     assert [column["name"] for column in columns] == ["time", "station", "level"]
 
 
-@pytest.mark.skipif(UV is None, reason="five environments take minutes without uv")
 def test_its_noxfile_runs_with_the_oldest_and_the_newest_core(
     projects: dict[str, Project], wheels: dict[str, Path]
 ) -> None:
-    """Of the kit only one check, which finds the plugin installed: all of them ran above."""
     """Of the kit only one check: all of it has run above."""
-    folder, environment = projects["other"].folder, {"UV_FIND_LINKS": str(wheels["core"].parent)}
+    folder, wheelhouse = projects["other"].folder, str(wheels["core"].parent)
     for sessions in (["lint", "typing"], ["tests", "core-next", "--", "-k", "describes_itself"]):
-        run(sys.executable, "-m", "nox", "-s", *sessions, cwd=folder, environment=environment)
+        run(sys.executable, "-m", "nox", "-s", *sessions, cwd=folder, UV_FIND_LINKS=wheelhouse)
