@@ -50,7 +50,7 @@ def main() -> int:
 
 def take(browser: Browser, link: str, theme: str, query: str, view: str, name: str) -> None:
     context = browser.new_context(
-        viewport={"width": 1200, "height": 880}, color_scheme="dark" if theme == "dark" else "light"
+        viewport={"width": 1280, "height": 880}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
     page.goto(f"{link}&{urlencode({'query': query, 'from': '2026-03-01', 'to': '2026-04-01'})}")

@@ -81,7 +81,7 @@ def test_columns_are_resized_and_cells_copied_by_keyboard(page: Page, ask: Calla
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "Control+C"):
         page.keyboard.press(key)
     expect(page.get_by_text("Cell copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == column(page, "value")[1]
+    assert page.evaluate("navigator.clipboard.readText()") == column(page, 'value {series="walk-0"}')[1]
 
 
 def test_times_are_shown_in_utc_or_local_time(page: Page, visit: Callable[..., None]) -> None:

@@ -104,3 +104,26 @@ def test_a_failure_before_the_first_piece_is_known_before_anything_is_sent() -> 
             await body.ready()
 
     asyncio.run(read())
+
+
+def test_what_is_put_between_comes_after_what_is_made() -> None:
+    go_on = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"first "
+        go_on.wait(10)
+        yield b"last"
+
+    async def run() -> bytes:
+        ahead = MadeAhead(pieces())
+        threading.Thread(target=ahead.make, daemon=True).start()
+        taken = await ahead.take()
+        ahead.interject(b"between ")
+        taken += await ahead.take()
+        go_on.set()
+        while piece := await ahead.take():
+            taken += piece
+        ahead.interject(b"too late")
+        return taken
+
+    assert asyncio.run(run()) == b"first between last"

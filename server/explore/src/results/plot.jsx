@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { number, time } from "../values.js";
 
-const HEIGHT = 380;
+const HEIGHT = 340;
 const TOOLTIP_LINES = 12;
 
 // Time series as lines; nulls and NaN are gaps. Dragging over a span zooms into it.
