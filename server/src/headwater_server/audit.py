@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import queue
 import threading
 from collections.abc import Mapping
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,9 +70,10 @@ class FileAuditLog:
     def __init__(self, path: Path) -> None:
         """Raises OSError if the file cannot be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
         self.lost = 0
-        self._file = WatchedFileHandler(path, encoding="utf-8")
+        self._path = path
+        self._file = self._open()
+        self._torn = False
         self._records: queue.SimpleQueue[AuditRecord | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="headwater-audit", daemon=True)
         self._thread.start()
@@ -86,16 +88,36 @@ class FileAuditLog:
     def _write_all(self) -> None:
         while (record := self._records.get()) is not None:
             try:
-                self._file.reopenIfNeeded()
-                if self._file.stream is not None:
-                    self._file.stream.write(orjson.dumps(asdict(record)).decode() + "\n")
-                    self._file.stream.flush()
-            except (OSError, ValueError) as error:
+                self._follow_rotation()
+                self._append(orjson.dumps(asdict(record)) + b"\n")
+            except OSError as error:
                 self.lost += 1
                 get_logger("headwater.audit").error(
                     "An audit record could not be written.", reason=str(error), lost=self.lost
                 )
-        self._file.close()
+        os.close(self._file)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def _follow_rotation(self) -> None:
+        try:
+            if os.path.samestat(self._path.stat(), os.fstat(self._file)):
+                return
+        except FileNotFoundError:
+            pass
+        before, self._file = self._file, self._open()
+        self._torn = False
+        os.close(before)
+
+    def _append(self, line: bytes) -> None:
+        """At once and unbuffered: what a full disk refuses must not be in the way of what comes after it."""
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._file, line)
+        self._torn = written < len(line)
+        if self._torn:
+            raise OSError(errno.ENOSPC, "only a part of the record fitted")
 
 
 def query_hash(query: Mapping[str, Any]) -> str:

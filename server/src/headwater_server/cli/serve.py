@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ import click
 
 from headwater_server.data_directory import DataDirectory
 
+from .failures import CONNECTION
 from .inputs import read_text
 from .place import pass_directory
 from .workspace import open_headwater
@@ -100,8 +102,24 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
         listen.check()
     except UnsafeListenError as error:
         raise click.UsageError(str(error)) from None
+    sockets = _bind(listen)
     with _open(directory, listen, options) as app:
-        run(app, listen)
+        run(app, listen, sockets)
+
+
+class _CannotListenError(click.ClickException):
+    exit_code = CONNECTION
+
+
+def _bind(listen: ListenOptions) -> list[socket.socket]:
+    """Before the store is opened and a token made: a start that cannot succeed leaves nothing behind."""
+    try:
+        return listen.bind()
+    except OSError as error:
+        where = f"{listen.host}, port {listen.port}"
+        raise _CannotListenError(
+            f"Cannot listen on {where}: {error.strerror}. Choose another with --port."
+        ) from None
 
 
 @contextmanager

@@ -83,6 +83,8 @@ class Endpoint:
 
     async def _authenticate(self, request: Request, record: RequestRecord) -> Principal:
         host, header = self._host, request.headers.get("authorization", "")
+        if len(request.headers.getlist("authorization")) > 1:
+            raise AuthenticationError("Unauthorized")  # a proxy may have looked at the other one
         # Passwords are what people choose, so guesses are bounded; 256 random bits need no such bound, and
         # one address may be a proxy in front of many callers.
         guessable = header[:6].lower() == "basic "

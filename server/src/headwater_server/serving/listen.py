@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 from pathlib import Path
 
 from attrs import frozen
@@ -51,6 +53,27 @@ class ListenOptions:
             f"Listening on {self.host} without TLS would show tokens and data to everybody on the way. Give "
             "--tls-cert and --tls-key, or --allow-plain-http if a proxy in front speaks TLS."
         )
+
+    def bind(self) -> list[socket.socket]:
+        """The socket to listen on, taken before anything else is begun; none for a Unix socket.
+
+        Raises OSError, such as for a port that is in use.
+        """
+        if self.unix_socket is not None:
+            return []
+        host = self.host.strip("[]")
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":  # elsewhere it would let two processes share a port
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except BaseException:
+            bound.close()
+            raise
+        return [bound]
 
     @property
     def is_private(self) -> bool:

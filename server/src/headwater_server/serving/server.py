@@ -69,13 +69,19 @@ class HeadwaterServer(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             cancelling.cancel()
+        if self.force_exit:
+            await self.lifespan.shutdown()  # else it is cancelled, which looks like a failure
 
 
-def serve(app: HeadwaterApp, listen: ListenOptions) -> None:
-    """Serve `app` until a signal says to stop. Raises UnsafeListenError; exits if the address is in use."""
+def serve(app: HeadwaterApp, listen: ListenOptions, sockets: list[socket.socket] | None = None) -> None:
+    """Serve `app` until a signal says to stop, on `sockets` if they are bound already.
+
+    Raises UnsafeListenError, and OSError if the address cannot be had.
+    """
     listen.check()
+    bound = listen.bind() if sockets is None else sockets
     keep_memory_low()
-    HeadwaterServer(app, listen).run()
+    HeadwaterServer(app, listen).run(bound or None)
 
 
 def _config(app: HeadwaterApp, listen: ListenOptions) -> uvicorn.Config:
