@@ -1,0 +1,104 @@
+"""An outside client that knows only Grafana: the Python package `grafana-client`, unchanged.
+
+It runs in an environment of its own, for it brings a replacement of urllib3 that would be everybody's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headwater import Headwater
+from headwater_server.http import create_app
+from servers.http_host import RunningHost, admin_authenticator, run_host
+from servers.process import unavailable
+from servers.prometheus import start_prometheus
+
+REQUIREMENT = "grafana-client>=5.1,<6"
+SCRIPT = """
+import json, sys
+from grafana_client import GrafanaApi
+from grafana_client.model import DatasourceIdentifier
+
+url, token, prometheus = sys.argv[1:]
+grafana = GrafanaApi.from_url(url, credential=token)
+source = {"name": "Metrics", "uid": "metrics", "type": "prometheus", "access": "proxy", "url": prometheus}
+added = grafana.datasource.create_datasource(source)
+found = grafana.datasource.get(DatasourceIdentifier(uid="metrics"))
+answer = grafana.datasource.smartquery(DatasourceIdentifier(uid="metrics"), "vector(7)")
+seen = {
+    "version": grafana.version,
+    "added": added["message"],
+    "by name": grafana.datasource.get_datasource_by_name("Metrics")["uid"],
+    "by id": grafana.datasource.get_datasource_by_id(added["id"])["uid"],
+    "id": grafana.datasource.get_datasource_id_by_name("Metrics") == {"id": added["id"]},
+    "health": grafana.datasource.health_inquiry("metrics").status,
+    "missing": grafana.datasource.health_inquiry("nowhere").message,
+    "value": answer["results"]["test"]["frames"][0]["data"]["values"][1][0],
+    "updated": grafana.datasource.update_datasource_by_uid("metrics", {**found, "name": "Renamed"})["name"],
+    "listed": [each["name"] for each in grafana.datasource.list_datasources()],
+    "plugin": grafana.plugin.by_id("prometheus")["type"],
+    "organisation": grafana.organization.get_current_organization()["id"],
+    "user": grafana.user.get_actual_user()["login"],
+    "deleted": grafana.datasource.delete_datasource_by_uid("metrics")["message"],
+}
+print(json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that has the client."""
+    folder = tmp_path_factory.mktemp("grafana-client")
+    venv.create(folder, with_pip=True)
+    program = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    install = [str(program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode:
+        unavailable(f"{REQUIREMENT} cannot be installed: {done.stderr.strip()[-300:]}")
+    return program
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[RunningHost]:
+    authenticator, admin = admin_authenticator()
+    with (
+        Headwater() as headwater,
+        run_host(create_app(headwater, authenticator=authenticator), admin) as running,
+    ):
+        yield running
+
+
+def test_it_manages_checks_and_queries_data_sources(host: RunningHost, python: Path) -> None:
+    with start_prometheus() as prometheus:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(
+            [python, "-c", SCRIPT, host.url, host.admin, prometheus.url],
+            capture_output=True, text=True, timeout=120, check=False, env=environment,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    assert seen.pop("version").startswith("12.")
+    assert seen == {
+        "added": "Datasource added",
+        "by name": "metrics",
+        "by id": "metrics",
+        "id": True,
+        "health": "OK",
+        "missing": "Data source not found",
+        "value": 7,
+        "updated": "Renamed",
+        "listed": ["Renamed"],
+        "plugin": "datasource",
+        "organisation": 1,
+        "user": "admin",
+        "deleted": "Data source deleted",
+    }
