@@ -315,7 +315,15 @@ def _deadline_passed() -> DeadlineExceededError:
 
 
 def in_thread(run: Callable[[], None]) -> threading.Thread:
-    """Start `run` in a daemon thread. Cancellations never wait in the queue of what they are to end."""
+    """Start `run` in a daemon thread. Cancellations never wait in the queue of what they are to end.
+
+    Python 3.12 starts no thread any more once it exits: then `run` is run here, and the thread is not alive.
+    """
     thread = threading.Thread(target=run, name="headwater-cancel", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
+        run()
     return thread

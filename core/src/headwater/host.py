@@ -468,4 +468,5 @@ def _close_forgotten_hosts() -> None:
     closing = [in_thread(host.close) for host in list(_hosts)]
     end = time.monotonic() + _EXIT_SECONDS
     for thread in closing:
-        thread.join(max(0.0, end - time.monotonic()))
+        if thread.is_alive():
+            thread.join(max(0.0, end - time.monotonic()))
