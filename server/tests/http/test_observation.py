@@ -132,6 +132,11 @@ def test_an_unknown_path_is_404_and_the_newer_api_is_reserved(client: httpx2.Cli
 def test_plugins_are_listed_with_what_a_form_needs(client: httpx2.Client) -> None:
     listed = client.get("/api/plugins").json()
     assert [each["id"] for each in listed] == ["testdata"]
+    assert listed[0].keys() >= {"dependencies", "signatureType", "defaultNavUrl", "angularDetected"}
+    for none in ("type=panel", "enabled=0", "core=1"):
+        assert client.get(f"/api/plugins?{none}").json() == []
+    for same in ("type=datasource", "enabled=1", "core=0", "embedded=0"):
+        assert client.get(f"/api/plugins?{same}").json() == listed
     settings = client.get("/api/plugins/testdata/settings").json()
     assert "healthError" in settings["settingsSchema"]["properties"]
     assert settings["secretKeys"] == ["apiKey"]

@@ -209,11 +209,16 @@ class PluginBody(Struct, rename="camel", kw_only=True):
     enabled: bool
     pinned: bool
     info: dict[str, Any]
+    dependencies: dict[str, Any]
     latest_version: str
     has_update: bool
     category: str
     state: str
     signature: str
+    signature_type: str = ""
+    signature_org: str = ""
+    default_nav_url: str = ""
+    angular_detected: bool = False
     capabilities: list[str]
 
 

@@ -25,9 +25,12 @@ _ERROR_CODES = {
 
 
 async def list_plugins(call: Call) -> Response:
-    """Usable plugins by name; `type` other than `datasource` finds none, `enabled=0` neither."""
+    """Usable plugins by name; `type` other than `datasource` finds none, `enabled=0` neither, nor does
+    `core=1`: all plugins are installed beside the host."""
     wanted = call.request.query_params
     if wanted.get("type") not in (None, "", "datasource") or wanted.get("enabled") == "0":
+        return json_response([])
+    if wanted.get("core") == "1":
         return json_response([])
     infos = await call.host.run(lambda: _usable(call.host.headwater))
     return json_response([PluginBody(**_fields(info)) for info in infos])
@@ -101,6 +104,7 @@ def _fields(info: PluginInfo) -> dict[str, Any]:
             "updated": "",
             "keywords": [],
         },
+        "dependencies": {"grafanaDependency": "", "grafanaVersion": "*", "plugins": []},
         "latest_version": "",
         "has_update": False,
         "category": "",

@@ -196,6 +196,7 @@ def _plugins() -> list[Operation]:
             parameters=(
                 Parameter("type", "query", "Only plugins of this type; all here are `datasource`."),
                 Parameter("enabled", "query", "`0` finds none: installed plugins are enabled."),
+                Parameter("core", "query", "`1` finds none: no plugin is built into the host."),
             ),
         ),
         Operation(
