@@ -282,7 +282,8 @@ class CallContext:
         threads = [in_thread(partial(self._run, each)) for each in others]
         self._run(last)
         for thread in threads:
-            thread.join()
+            if thread.is_alive():  # one that could not start has run already
+                thread.join()
 
     def _run(self, registration: CancelRegistration) -> None:
         try:

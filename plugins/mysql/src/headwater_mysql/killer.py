@@ -32,9 +32,12 @@ class Killer:
         thread = threading.Thread(
             target=self._kill, args=(thread_id,), name=f"headwater-mysql-kill-{thread_id}", daemon=True
         )
-        with self._lock:
-            self._running.add(thread)
-            thread.start()
+        try:
+            with self._lock:
+                thread.start()
+                self._running.add(thread)
+        except RuntimeError:  # Python 3.12 starts no thread any more once it exits
+            self._kill(thread_id)
 
     def close(self) -> None:
         """Wait for the kills under way."""
