@@ -53,7 +53,7 @@ def ask(body):
         },
     )
     with urllib.request.urlopen(request) as answer:
-        return pyarrow.parquet.read_table(io.BytesIO(answer.read()))
+        return pyarrow.parquet.ParquetFile(io.BytesIO(answer.read())).read()
 
 ${asked.join("\n")}
 `;
