@@ -159,3 +159,15 @@ def test_the_database_of_the_settings_comes_before_the_one_beside_them(
 def test_a_user_is_needed(open_data_source: DataSourceFactory) -> None:
     with pytest.raises(ValidationError, match="user"):
         open_data_source(url="db:3306", user="")
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "2852039166", "[fe80::1]", "[::ffff:169.254.169.254]", "0"]
+)
+def test_an_address_that_no_data_source_has_is_not_connected_to(
+    open_data_source: DataSourceFactory, context: CallContext, host: str
+) -> None:
+    data_source = open_data_source(url=f"{host}:3306", user="u")
+    with pytest.raises(DownstreamConnectionError, match="does not connect to") as caught:
+        query(data_source, "SELECT 1", context)
+    assert caught.value.status == 403

@@ -17,6 +17,7 @@ import pymysql
 
 from headwater.errors import DownstreamAuthError, ValidationError
 from headwater.sdk import DataSourceInstanceSettings
+from headwater.sdk.network import resolve
 from headwater_mysql.address import Address, parse_address
 from headwater_mysql.errors import from_connecting
 from headwater_mysql.protocol.constants import Capability
@@ -72,7 +73,8 @@ OnSocket = Callable[[socket.socket], object]
 
 
 def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _: None) -> Session:
-    """Connect and log in within `seconds`. Raises errors of `headwater.errors`, all of source downstream."""
+    """Connect and log in within `seconds`. Raises errors of `headwater.errors`: of source
+    downstream, or of source host for an address that the host refuses."""
     deadline = time.monotonic() + seconds
     try:
         raw = _open_socket(target.address, deadline, on_socket)
@@ -84,11 +86,11 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
 
 
 def _open_socket(address: Address, deadline: float, on_socket: OnSocket) -> socket.socket:
-    """A connected socket to the first of the host's addresses that answers."""
+    """A connected socket to the first of the host's allowed addresses that answers."""
     if address.socket:
         return _connect(socket.AF_UNIX, address.socket, deadline, on_socket)
     failure: OSError | None = None
-    for family, _, _, _, place in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+    for family, _, _, place in resolve(address.host, address.port):
         try:
             connected = _connect(family, place, deadline, on_socket)
         except OSError as error:

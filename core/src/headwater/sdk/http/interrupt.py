@@ -19,6 +19,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from headwater.sdk.network import resolve
+
 _active = threading.local()
 
 HeaderListener = Callable[[str, str], bool]
@@ -120,14 +122,15 @@ class InterruptibleHTTPConnection(HTTPConnection):
     response_class: type[http.client.HTTPResponse] = _ObservableResponse
 
     def _new_conn(self) -> socket.socket:
-        """Connect like urllib3, but let the interrupt know the socket before `connect` blocks."""
+        """Connect like urllib3, but only to addresses that a data source may have, and let the interrupt know
+        the socket before `connect` blocks."""
         try:
-            addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+            addresses = resolve(self._dns_host, self.port)
         except (socket.gaierror, UnicodeError) as error:
             failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
             raise NameResolutionError(self.host, self, failure) from error
         last: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in addresses:
+        for family, kind, protocol, address in addresses:
             sock = socket.socket(family, kind, protocol)
             try:
                 self._connect_socket(sock, address)
