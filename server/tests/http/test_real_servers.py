@@ -159,6 +159,73 @@ def test_a_client_that_leaves_ends_its_query_at_prometheus(
     assert eventually(lambda: prometheus.metric("prometheus_engine_queries") == 0)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("form", ["uid", "id"])
+def test_the_proxy_serves_the_read_api_of_prometheus(
+    host: RunningHost, prometheus: PrometheusServer, method: str, form: str
+) -> None:
+    with host.client() as client:
+        number = client.get("/api/datasources/uid/prometheus").json()["id"]
+        base = f"/api/datasources/proxy/{'uid/prometheus' if form == 'uid' else number}/api/v1"
+        sent: dict[str, Any] = (
+            {"params": {"query": "vector(7)"}} if method == "GET" else {"data": {"query": "vector(7)"}}
+        )
+        answer = client.request(method, f"{base}/query", **sent)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["data"]["result"][0]["value"][1] == "7"
+        assert client.get(f"{base}/label/__name__/values").json()["status"] == "success"
+        assert client.get(f"{base}/status/buildinfo").json()["data"]["version"]
+        assert client.get(f"{base}/query", params={"query": "("}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["api/v1/status/config", "api/v1/targets", "suggestions", "metrics", "api/v1"]
+)
+def test_the_proxy_does_not_serve_what_prometheus_has_beside_its_read_api(
+    host: RunningHost, prometheus: PrometheusServer, path: str
+) -> None:
+    with host.client() as client:
+        assert client.get(f"/api/datasources/proxy/uid/prometheus/{path}").status_code == 404
+
+
+def test_the_proxy_needs_the_right_to_query_and_is_audited(
+    host: RunningHost, prometheus: PrometheusServer, audit: ListedAudit
+) -> None:
+    path = "/api/datasources/proxy/uid/prometheus/api/v1/labels"
+    with host.client(host.token("reader", "datasources:read")) as reader:
+        assert reader.get(path).status_code == 403
+    with host.client(host.token("querier", "datasources:query")) as querier:
+        assert querier.get(path).status_code == 200
+    assert eventually(lambda: audit.records[-1].action == "datasources:resource")
+    assert audit.records[-1].data_source == "prometheus"
+
+
+def test_a_client_that_leaves_the_proxy_ends_its_query_at_prometheus(
+    host: RunningHost, prometheus: PrometheusServer
+) -> None:
+    endless = f"sum_over_time(({'%2B'.join(['vector(time())'] * 10)})[100d:1s])"
+    with host.connect() as connection:
+        connection.sendall(
+            f"GET /api/datasources/proxy/uid/prometheus/api/v1/query?query={endless} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {host.admin}\r\n\r\n".encode()
+        )
+        assert eventually(lambda: prometheus.metric("prometheus_engine_queries") == 1)
+    assert eventually(lambda: prometheus.metric("prometheus_engine_queries") == 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254", "http://2852039166", "http://[::ffff:a9fe:a9fe]:80"]
+)
+def test_a_data_source_does_not_reach_a_metadata_service(host: RunningHost, url: str) -> None:
+    uid = f"metadata-{len(url)}"
+    add(host, type="prometheus", uid=uid, url=url)
+    with host.client() as client:
+        answer = client.get(f"/api/datasources/proxy/uid/{uid}/api/v1/labels")
+        assert answer.status_code == 403
+        assert "does not connect to" in answer.json()["message"]
+        assert "does not connect to" in client.get(f"/api/datasources/uid/{uid}/health").json()["message"]
+
+
 @pytest.mark.parametrize("path", ["../admin/tsdb/snapshot", "..%2f..%2f-/quit", "api/v1/../../-/reload"])
 @pytest.mark.parametrize("prefix", ["uid/prometheus/resources", "proxy/uid/prometheus"])
 def test_no_path_reaches_what_prometheus_does_not_offer_to_plugins(

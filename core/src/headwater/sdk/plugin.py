@@ -64,7 +64,8 @@ class DataSourcePlugin:
     ```
 
     `data_source` is a DataSource class, or `module:Class` to import it, and the driver with it, only
-    when a data source is first used.
+    when a data source is first used. `routes` names those of its resources, such as
+    `api/v1/label/{name}/values`, that a host also serves under its data-source proxy.
     """
 
     id: ClassVar[str]
@@ -79,6 +80,7 @@ class DataSourcePlugin:
     capabilities: ClassVar[frozenset[str]] = frozenset()
     examples: ClassVar[tuple[QueryExample, ...]] = ()
     macros: ClassVar[tuple[QueryMacro, ...]] = ()
+    routes: ClassVar[tuple[str, ...]] = ()
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:
@@ -108,6 +110,7 @@ class DataSourcePlugin:
             examples=self.examples,
             macros=self.macros,
             notes=self.notes(),
+            routes=self.routes,
         )
 
     @hookimpl

@@ -76,9 +76,9 @@ def _health_and_resources() -> list[Operation]:
             )
         )
         operations += _passed_on(resources.resource, f"{base}/resources", "Call a plugin's resource.")
-    operations += _passed_on(
-        resources.proxy, "/api/datasources/proxy/uid/{uid}", "Call a path that the plugin declares."
-    )
+        operations += _passed_on(
+            resources.proxy, f"/api/datasources/proxy/{form}", "Call a path that the plugin declares."
+        )
     return operations
 
 
