@@ -16,7 +16,7 @@ from servers.mysql_family import DatabaseServer
 
 @attrs.frozen
 class Site:
-    """A running host with the data sources `demo`, `metrics`, `orders` and `lake`, which are also their uids."""
+    """A running host; its data sources `demo`, `metrics`, `orders` and `lake` have their names as uids."""
 
     origin: str
     token: str
