@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import time
 import uuid
 import weakref
 from collections.abc import Collection, Generator, Mapping, Sequence
@@ -13,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from attrs import evolve
 
+from .at_exit import close_at_exit
 from .calls import CallRunner
 from .chunk_stream import stream_of
 from .client import PluginClient
-from .context import CallContext, QueryLimits, in_thread
+from .context import CallContext, QueryLimits
 from .datasources import (
     AddDataSource,
     DataSource,
@@ -61,8 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Headwater"]
 
-_EXIT_SECONDS = 2.0
-
 
 class Headwater:
     """Finds the installed data-source plugins, keeps data sources, and queries them. Thread-safe.
@@ -83,6 +80,8 @@ class Headwater:
     * `workers`: an executor of your own for calls into plugins; it stays yours to close.
     * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
+    * `degraded`: open also without the active encryption key; then what needs a secret fails, and none can be
+      set.
 
     A host belongs to the process that made it: after a fork its methods raise RuntimeError in the child.
     One that is still open when the program ends is closed then.
@@ -136,7 +135,7 @@ class Headwater:
         )
         self._streams: weakref.WeakSet[FrameStream] = weakref.WeakSet()
         self._closed = False
-        _hosts.add(self)
+        close_at_exit(self)
 
     # --- data sources ------------------------------------------------------------------------------
 
@@ -456,17 +455,3 @@ def _metric_queries(
     if isinstance(request, Mapping):
         return parse_metric_request(request, headers=context.headers)
     return request
-
-
-_hosts: weakref.WeakSet[Headwater] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_forgotten_hosts() -> None:
-    """End what runs at data sources while threads can start: a stream that is released later, when the
-    interpreter clears its modules, would wait for one for ever."""
-    closing = [in_thread(host.close) for host in list(_hosts)]
-    end = time.monotonic() + _EXIT_SECONDS
-    for thread in closing:
-        if thread.is_alive():
-            thread.join(max(0.0, end - time.monotonic()))
