@@ -43,6 +43,7 @@ class ArrowBody(io.RawIOBase):
         self._rest = memoryview(b"")
         self._tail = b""
         self._tag = response.headers.get("X-ClickHouse-Exception-Tag", "").encode()
+        self._over = False
         self._failure: HeadwaterError | None = None
         self._short = False
         self.empty = True
@@ -75,7 +76,7 @@ class ArrowBody(io.RawIOBase):
     def problem(self) -> HeadwaterError | None:
         """What went wrong, after pyarrow has stopped; None for a stream that came to its regular end.
 
-        Reads what is left of the body.
+        Reads what is left of the body. A failure of the connection is told once.
         """
         ended_early = self._short
         self._remember(self._rest)
@@ -84,8 +85,11 @@ class ArrowBody(io.RawIOBase):
         self._rest = memoryview(b"")
         if text := self._exception_text():
             return server_error(text)
-        if self._failure is not None:
-            return self._failure
+        # Kept, it would keep itself: it knows the frames whose reader holds this body, and a garbage
+        # collector does not see through Arrow's reader.
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            return failure
         return truncated() if ended_early else None
 
     def _exception_text(self) -> str | None:
@@ -137,14 +141,15 @@ class ArrowBody(io.RawIOBase):
         self._rest = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _pieces(self) -> Iterator[bytes]:
-        """Chunks as long as there are any; a failure is kept."""
-        while self._failure is None:
+        """Chunks as long as there are any; a failure waits for `problem`."""
+        while not self._over:
             try:
                 chunk = next(self._chunks, None)
             except HeadwaterError as error:
                 self._failure = error
-                return
+                chunk = None
             if chunk is None:
+                self._over = True
                 return
             yield chunk
 
