@@ -52,6 +52,12 @@ def find_program(*names: str) -> str | None:
     return None
 
 
+def ended_with_parent() -> list[str]:
+    """What to put before a command, so that it ends even if these tests are killed."""
+    setpriv = find_program("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+
+
 class ServerProcess:
     """One server process with a folder of its own. Ends with the `with` block, whatever happens in it."""
 
@@ -73,7 +79,7 @@ class ServerProcess:
         self._start_seconds = start_seconds
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                list(command),
+                [*ended_with_parent(), *command],
                 cwd=self.directory,
                 stdin=stdin,
                 stdout=log,

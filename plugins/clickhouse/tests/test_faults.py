@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from headwater.errors import (
     QueryError,
 )
 from headwater.testing import Fault, FaultProxy
+from headwater_clickhouse.arrow_body import ArrowBody
 from headwater_clickhouse.errors import ClickHouseError
 from servers.clickhouse import ADMIN, ClickHouseServer, start_clickhouse
 from servers.scripted_http import Request, answer, raw, serve
@@ -63,6 +65,14 @@ def query_scripted(host: Headwater, response: bytes) -> pa.Table:
     with serve(raw(response)) as scripted:
         host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
         return host.query("scripted", "SELECT n, s").table
+
+
+def test_a_failed_answer_is_not_kept(host: Headwater) -> None:
+    with pytest.raises(DownstreamConnectionError):
+        query_scripted(host, chunked(b"".join(stream_parts()[:3]), terminated=False))
+    for _ in range(3):  # generators are closed by one collection, and what they held by the next
+        gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, ArrowBody)]
 
 
 def test_a_whole_answer_is_read(host: Headwater) -> None:
