@@ -234,8 +234,9 @@ class CallContext:
             alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
-        if self._parent_registration is not None:
-            self._parent_registration.remove()
+        registration, self._parent_registration = self._parent_registration, None
+        if registration is not None:
+            registration.remove()
 
     def __enter__(self) -> Self:
         return self
