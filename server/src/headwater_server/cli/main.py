@@ -20,7 +20,9 @@ COMMANDS = {
     ),
     "schema": LazyCommand(f"{_HERE}.schema", "schema", "Show a data source's tables, or a table's columns."),
     "ds": LazyCommand(f"{_HERE}.data_sources", "ds", "Add, list, show, test and remove data sources."),
-    "plugin": LazyCommand(f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins, or start one."),
+    "plugin": LazyCommand(
+        f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins, or start one."
+    ),
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
