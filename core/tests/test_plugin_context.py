@@ -11,6 +11,7 @@ from headwater.errors import PluginNotRegisteredError, SecretUnavailableError
 from headwater.models import User
 from headwater.plugin import CorePlugin
 from headwater.plugin_context import PluginContextProvider
+from headwater.sdk.network import AddressPolicy
 
 STORED = DataSource(
     uid="u",
@@ -43,8 +44,9 @@ def registry() -> InMemoryRegistry:
 
 def test_a_context_tells_everything_about_caller_and_data_source(registry: InMemoryRegistry) -> None:
     secrets = {"password": Secret("hunter2")}
+    policy = AddressPolicy(deny=("10.0.0.0/8",))
     provider = PluginContextProvider(
-        registry, lambda _: secrets, config={"GF_SQL_ROW_LIMIT": "9"}, namespace="host"
+        registry, lambda _: secrets, config={"GF_SQL_ROW_LIMIT": "9"}, namespace="host", address_policy=policy
     )
     context = provider.get_with_data_source(STORED, User(login="ada"))
     assert (context.plugin_id, context.plugin_version, context.org_id) == ("plugin", "1.2", 3)
@@ -58,7 +60,7 @@ def test_a_context_tells_everything_about_caller_and_data_source(registry: InMem
         "uid": "u", "name": "My source", "type": "plugin", "id": 7, "url": "http://db", "user": "reader",
         "database": "prod", "basic_auth_enabled": True, "basic_auth_user": "basic",
         "json_data": {"tls": True}, "decrypted_secure_json_data": secrets, "version": 4,
-        "updated": STORED.updated, "api_version": "v1",
+        "updated": STORED.updated, "api_version": "v1", "address_policy": policy,
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ PUBLIC = {
         "ResourceRequest", "Secret", "TimeRange", "field", "hookimpl", "json_response", "json_schema",
         "parse", "resource", "secret",
     },
+    "headwater.sdk.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {
         "Dialect", "MacroCall", "MacroEngine", "Span", "SpanKind", "scan", "split_arguments",
         "strip_comments",

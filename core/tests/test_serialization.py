@@ -40,6 +40,7 @@ from headwater.models import (
     TimeRange,
     User,
 )
+from headwater.sdk.network import AddressPolicy
 from headwater.serialization import from_bytes, from_data, to_bytes, to_data
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -69,6 +70,7 @@ FRAMES = st.builds(
     TEXT,
     TEXT,
 )
+NETWORKS = st.lists(st.ip_addresses().map(str), max_size=2).map(tuple)
 ERRORS = st.builds(DownstreamServerError, TEXT, status=st.integers(400, 599)) | st.builds(
     ValidationError, TEXT
 )
@@ -99,6 +101,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "json_data": OBJECTS,
         "decrypted_secure_json_data": st.dictionaries(TEXT, TEXT.map(Secret), max_size=2),
         "updated": TIMES,
+        "address_policy": st.none() | st.builds(AddressPolicy, *[NETWORKS] * 3),
     },
 }
 MODEL_FIELDS[QueryMacro] = {}

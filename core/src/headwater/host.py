@@ -56,6 +56,7 @@ from .registry import Registry, not_registered
 
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
+    from .sdk.network import AddressPolicy
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
@@ -77,6 +78,7 @@ class Headwater:
     * `registry` replaces discovery: its plugins are the only ones, used as they are. `middlewares` wrap what
       discovery and `add_plugin` bring. `allow_plugins` and `block_plugins` are plugin ids.
     * `config`: settings for plugins under Grafana's names.
+    * `address_policy`: which addresses data sources may have; see `headwater.sdk.network`.
     * `workers`: an executor of your own for calls into plugins; it stays yours to close.
     * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
@@ -98,6 +100,7 @@ class Headwater:
         middlewares: Sequence[object] = (),
         limits: QueryLimits | None = None,
         config: Mapping[str, str] | None = None,
+        address_policy: AddressPolicy | None = None,
         cache_ttl: float = 5.0,
         workers: Workers | None = None,
         grace: float = 5.0,
@@ -123,8 +126,9 @@ class Headwater:
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
         self.plugin_contexts: PluginContextProvider = PluginContextProvider(
-            registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex
-        )
+            registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex,
+            address_policy=address_policy,
+        )  # fmt: skip
         self._client = PluginClient(registry)
         self._own_workers: WorkerPool | None = None
         if workers is None:

@@ -17,6 +17,7 @@ from .errors import ErrorSource, HeadwaterError, describe
 
 if TYPE_CHECKING:
     from .frames import Frame
+    from .sdk.network import AddressPolicy
     from .secrets import Secret
 
 __all__ = [
@@ -119,7 +120,9 @@ class User:
 class DataSourceInstanceSettings:
     """A data source as its plugin sees it: secrets are decrypted, and opaque `Secret` objects.
 
-    A plugin builds a new instance whenever `version` or `updated` differs from what it has.
+    A plugin builds a new instance whenever `version` or `updated` differs from what it has. `address_policy`
+    is the operator's, None for the defaults: `headwater.sdk.http` heeds it, and whoever opens sockets
+    gives it to `headwater.sdk.network.resolve`.
     """
 
     uid: str
@@ -136,6 +139,7 @@ class DataSourceInstanceSettings:
     version: int = 0
     updated: datetime = _EPOCH
     api_version: str = ""
+    address_policy: AddressPolicy | None = None
 
 
 @frozen

@@ -13,6 +13,7 @@ from .registry import Registry, not_registered
 if TYPE_CHECKING:
     from .datasources import DataSource
     from .plugin import Plugin
+    from .sdk.network import AddressPolicy
     from .secrets import Secret
 
 __all__ = ["PluginContextProvider"]
@@ -22,7 +23,8 @@ class PluginContextProvider:
     """Builds plugin contexts. Secrets are opened here, and only here; any that cannot be fails the call.
 
     `decrypt` returns all secrets of a data source or raises SecretUnavailableError. `config` are the
-    host's settings for plugins, under Grafana's names (`GF_SQL_ROW_LIMIT`, …).
+    host's settings for plugins, under Grafana's names (`GF_SQL_ROW_LIMIT`, …). `address_policy` says which
+    addresses data sources may have.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class PluginContextProvider:
         *,
         config: Mapping[str, str] | None = None,
         namespace: str = "default",
+        address_policy: AddressPolicy | None = None,
     ) -> None:
         self._registry = registry
         self._decrypt = decrypt
         self._config = dict(config or {})
         self._namespace = namespace
+        self._address_policy = address_policy
         self._user_agent = f"Headwater/{__version__} ({platform.system().lower()}; {platform.machine()})"
 
     def get(self, plugin_id: str, user: User | None = None) -> PluginContext:
@@ -72,6 +76,7 @@ class PluginContextProvider:
             version=data_source.version,
             updated=data_source.updated,
             api_version=data_source.api_version,
+            address_policy=self._address_policy,
         )
         return self._context(plugin, user, settings, data_source.org_id)
 

@@ -63,10 +63,11 @@ def from_bytes(data: bytes, kind: type[T]) -> T:
 @cache
 def _converter(reveal_secrets: bool) -> cattrs.Converter:
     from .frames import Frame
+    from .sdk.network import AddressPolicy
 
     converter = cattrs.Converter()
-    # The models name these two for type checkers only, to be cheap to import.
-    names = {**vars(models), "Frame": Frame, "Secret": Secret}
+    # The models name these for type checkers only, to be cheap to import.
+    names = {**vars(models), "AddressPolicy": AddressPolicy, "Frame": Frame, "Secret": Secret}
     for name in models.__all__:
         if attrs.has(model := getattr(models, name)):
             attrs.resolve_types(model, globalns=names)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from headwater.errors import DownstreamConnectionError, DownstreamProtocolError, ErrorSource
+from headwater.errors import DownstreamConnectionError, DownstreamProtocolError, ErrorSource, ValidationError
+from headwater.models import DataSourceInstanceSettings
 from headwater.sdk.http import HttpClient, HttpClientSettings
-from headwater.sdk.network import is_allowed, resolve
+from headwater.sdk.network import AddressPolicy, is_allowed, resolve
 from servers.scripted_http import answer, serve
 
 Answers = Callable[..., None]
@@ -77,6 +78,92 @@ def test_an_address_that_no_data_source_has_is_refused(address: str) -> None:
 )  # fmt: skip
 def test_private_networks_and_loopback_are_where_data_sources_live(address: str) -> None:
     assert is_allowed(address)
+
+
+CLOUD = "169.254.169.254"
+
+
+@pytest.mark.parametrize(
+    ("policy", "address", "allowed"),
+    [
+        (AddressPolicy(), "10.0.0.1", True),
+        (AddressPolicy(), CLOUD, False),
+        (AddressPolicy(allow=("169.254.0.0/16",)), CLOUD, True),
+        (AddressPolicy(allow=("169.254.0.0/16",)), f"64:ff9b::{CLOUD}", True),
+        (AddressPolicy(allow=("169.254.0.0/16",)), "fe80::1", False),
+        (
+            AddressPolicy(allow=("64:ff9b::/96",)),
+            f"64:ff9b::{CLOUD}",
+            False,
+        ),  # says nothing of what it carries
+        (AddressPolicy(allow=("fe80::/10",)), "fe80::1%lo", True),
+        (AddressPolicy(allow=("169.254.0.0/16",), deny=(f"{CLOUD}/32",)), CLOUD, False),
+        (AddressPolicy(allow=("169.254.0.0/16",), deny=(f"{CLOUD}/32",)), "169.254.0.1", True),
+        (AddressPolicy(deny=("10.0.0.0/8",)), "10.1.2.3", False),
+        (AddressPolicy(deny=("10.0.0.0/8",)), "::ffff:10.1.2.3", False),
+        (AddressPolicy(deny=("10.0.0.0/8",)), "64:ff9b::10.1.2.3", False),
+        (AddressPolicy(deny=("10.0.0.0/8",)), "2002:a00:1::1", False),
+        (AddressPolicy(deny=("10.0.0.0/8",)), "11.0.0.1", True),
+        (AddressPolicy(only=("10.0.0.0/8", "::1")), "10.1.2.3", True),
+        (AddressPolicy(only=("10.0.0.0/8", "::1")), "::ffff:10.1.2.3", True),
+        (AddressPolicy(only=("10.0.0.0/8", "::1")), "64:ff9b::10.1.2.3", False),
+        (AddressPolicy(only=("10.0.0.0/8", "::1")), "::1", True),
+        (AddressPolicy(only=("10.0.0.0/8", "::1")), "127.0.0.1", False),
+        (AddressPolicy(only=("10.0.0.0/8",), allow=("127.0.0.0/8",)), "127.0.0.1", False),
+        (AddressPolicy(only=("10.0.0.0/8",), deny=("10.1.0.0/16",)), "10.1.2.3", False),
+        (AddressPolicy(only=("0.0.0.0/0",)), CLOUD, False),
+        (AddressPolicy(only=("0.0.0.0/0",), allow=(CLOUD,)), CLOUD, True),
+    ],
+)
+def test_the_operator_says_which_addresses_data_sources_may_have(
+    policy: AddressPolicy, address: str, allowed: bool
+) -> None:
+    assert policy.allows(address) is allowed
+
+
+@pytest.mark.parametrize("name", ["allow", "deny", "only"])
+@pytest.mark.parametrize("network", ["10.0.0.0/33", "10.0.0.1/8", "db.example", ""])
+def test_what_is_no_network_is_refused_by_name(name: str, network: str) -> None:
+    with pytest.raises(ValidationError, match=f"^{name}: not a network: .*{network}"):
+        AddressPolicy(**{name: (network,)})
+
+
+def test_an_address_that_the_policy_refuses_is_told_as_such() -> None:
+    with pytest.raises(
+        DownstreamConnectionError, match=r"to 127\.0\.0\.1: the host's address policy"
+    ) as caught:
+        resolve("127.0.0.1", 80, AddressPolicy(deny=("127.0.0.0/8",)))
+    assert (caught.value.status, caught.value.source) == (403, ErrorSource.HOST)
+
+
+def test_an_http_client_heeds_the_policy_of_its_data_source() -> None:
+    with serve(answer(b"ok")) as script:
+
+        def client(policy: AddressPolicy) -> HttpClient:
+            instance = DataSourceInstanceSettings("u", "n", "t", url=script.url, address_policy=policy)
+            return HttpClient(HttpClientSettings.from_instance(instance))
+
+        with client(AddressPolicy(only=("127.0.0.1",))) as allowed:
+            allowed.request("GET", "").close()
+        with (
+            client(AddressPolicy(deny=("127.0.0.0/8",))) as denied,
+            pytest.raises(DownstreamConnectionError, match="address policy"),
+        ):
+            denied.request("GET", "")
+
+
+def test_a_proxy_is_judged_by_the_policy_too() -> None:
+    instance = DataSourceInstanceSettings(
+        "u", "n", "t",
+        url="https://db.example",
+        json_data={"proxyUrl": "http://127.0.0.1:9"},
+        address_policy=AddressPolicy(deny=("127.0.0.0/8",)),
+    )  # fmt: skip
+    with (
+        HttpClient(HttpClientSettings.from_instance(instance)) as client,
+        pytest.raises(DownstreamConnectionError, match=r"127\.0\.0\.1: the host's address policy"),
+    ):
+        client.request("GET", "")
 
 
 @pytest.mark.parametrize("host", ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "0"])

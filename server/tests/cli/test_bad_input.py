@@ -169,3 +169,13 @@ def test_an_output_file_that_cannot_be_made_is_named(headwater: Headwater, tmp_p
     done = headwater("query", "demo", "no_data", "--out", tmp_path / "none" / "x.csv")
     says(done, 2, "x.csv cannot be written", "No such file")
     says(headwater("query", "demo", "no_data", "--out", tmp_path), 2, "is a directory")
+
+
+@pytest.mark.parametrize("option", ["--allow-addresses", "--deny-addresses", "--only-addresses"])
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.0/8,10.0.0.1/8", "db.example", ","])
+def test_an_address_that_is_no_network_stops_the_start(headwater: Headwater, option: str, text: str) -> None:
+    done = headwater("serve", "--port", "0", option, text)
+    assert done.returncode == 2, done.stderr
+    assert f"Invalid value for {option}: " in done.stderr
+    assert "network" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -266,3 +266,22 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
         ListenOptions(tls_certificate=tmp_path / "c.pem").check()
     with pytest.raises(UnsafeListenError, match="does not exist"):
         ListenOptions(tls_certificate=tmp_path / "c.pem", tls_key=tmp_path / "k.pem").check()
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [("prometheus", "http://127.0.0.1:{port}"), ("mysql", "127.0.0.1:{port}")],
+)
+def test_denied_addresses_are_not_connected_to(directory: Path, kind: str, url: str) -> None:
+    host = Process(directory, "--deny-addresses", "10.0.0.0/8,127.0.0.0/8")
+    try:
+        host.wait_ready()
+        made = {"name": "db", "uid": "db", "type": kind, "url": url.format(port=host.port), "user": "reader"}
+        assert host.call("POST", "/api/datasources", json=made).status_code == 200
+        query = {"refId": "A", "datasource": {"uid": "db"}, "expr": "up", "rawSql": "SELECT 1"}
+        asked = {"from": "now-1h", "to": "now", "queries": [query]}
+        result = host.call("POST", "/api/ds/query", json=asked).json()["results"]["A"]
+    finally:
+        host.stop()
+    assert result["status"] == 403
+    assert "does not connect to 127.0.0.1: the host's address policy" in result["error"]

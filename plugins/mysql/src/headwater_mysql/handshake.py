@@ -17,7 +17,7 @@ import pymysql
 
 from headwater.errors import DownstreamAuthError, ValidationError
 from headwater.sdk import DataSourceInstanceSettings
-from headwater.sdk.network import resolve
+from headwater.sdk.network import AddressPolicy, resolve
 from headwater_mysql.address import Address, parse_address
 from headwater_mysql.errors import from_connecting
 from headwater_mysql.protocol.constants import Capability
@@ -39,6 +39,7 @@ class Target:
     database: str
     settings: MySQLSettings
     tls: ssl.SSLContext | None = attrs.field(repr=False)
+    address_policy: AddressPolicy | None = None
 
     @classmethod
     def of(cls, settings: MySQLSettings, instance: DataSourceInstanceSettings) -> Target:
@@ -46,7 +47,10 @@ class Target:
         if not instance.user:
             raise ValidationError("a user is needed", path="user")
         database = settings.database or instance.database
-        return cls(parse_address(instance.url), instance.user, database, settings, tls_context(settings))
+        return cls(
+            parse_address(instance.url), instance.user, database, settings, tls_context(settings),
+            instance.address_policy,
+        )  # fmt: skip
 
 
 @attrs.frozen
@@ -77,7 +81,7 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
     downstream, or of source host for an address that the host refuses."""
     deadline = time.monotonic() + seconds
     try:
-        raw = _open_socket(target.address, deadline, on_socket)
+        raw = _open_socket(target, deadline, on_socket)
         # Each read of the log-in may take what is left now; a server that trickles gains little by it.
         return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
     except Exception as error:
@@ -85,12 +89,13 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
         raise explained from explained.__cause__
 
 
-def _open_socket(address: Address, deadline: float, on_socket: OnSocket) -> socket.socket:
+def _open_socket(target: Target, deadline: float, on_socket: OnSocket) -> socket.socket:
     """A connected socket to the first of the host's allowed addresses that answers."""
+    address = target.address
     if address.socket:
         return _connect(socket.AF_UNIX, address.socket, deadline, on_socket)
     failure: OSError | None = None
-    for family, _, _, place in resolve(address.host, address.port):
+    for family, _, _, place in resolve(address.host, address.port, target.address_policy):
         try:
             connected = _connect(family, place, deadline, on_socket)
         except OSError as error:

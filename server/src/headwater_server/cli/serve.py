@@ -20,6 +20,7 @@ from .workspace import open_headwater
 
 if TYPE_CHECKING:
     from headwater import Headwater
+    from headwater.sdk.network import AddressPolicy
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
     from headwater_server.http import HeadwaterApp
@@ -65,6 +66,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, exists=True),
     help="Data sources to apply at start: files (YAML, TOML, JSON), or folders of them.",
 )
+@click.option(
+    "--allow-addresses",
+    metavar="CIDR[,…]",
+    envvar="HEADWATER_ALLOW_ADDRESSES",
+    show_envvar=True,
+    help="Data sources may have these addresses too, refused by default: link-local ones, say.",
+)
+@click.option(
+    "--deny-addresses",
+    metavar="CIDR[,…]",
+    envvar="HEADWATER_DENY_ADDRESSES",
+    show_envvar=True,
+    help="Data sources may not have these addresses, whatever else is said.",
+)
+@click.option(
+    "--only-addresses",
+    metavar="CIDR[,…]",
+    envvar="HEADWATER_ONLY_ADDRESSES",
+    show_envvar=True,
+    help="Data sources may have no addresses but these.",
+)
 @click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
 @click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal.")
 @click.option(
@@ -103,8 +125,28 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     except UnsafeListenError as error:
         raise click.UsageError(str(error)) from None
     sockets = _bind(listen)
+    options["address_policy"] = _address_policy(options)
     with _open(directory, listen, options) as app:
         run(app, listen, sockets)
+
+
+def _address_policy(options: dict[str, Any]) -> AddressPolicy:
+    """Raises click.BadParameter, which names the option."""
+    from headwater.errors import ValidationError
+    from headwater.sdk.network import AddressPolicy
+
+    networks: dict[str, tuple[str, ...]] = {}
+    for name in ("allow", "deny", "only"):
+        text = options[f"{name}_addresses"]
+        parts = [part.strip() for part in (text or "").split(",")]
+        networks[name] = tuple(filter(None, parts))
+        try:
+            if text is not None and not networks[name]:
+                raise ValidationError("no network is given", path=name)
+            AddressPolicy(**{name: networks[name]})
+        except ValidationError as error:
+            raise click.BadParameter(error.reason, param_hint=f"--{name}-addresses") from None
+    return AddressPolicy(**networks)
 
 
 class _CannotListenError(click.ClickException):
@@ -133,7 +175,9 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
     metrics = HostMetrics()
     middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
     with (
-        open_headwater(directory, middlewares, degraded=True) as headwater,
+        open_headwater(
+            directory, middlewares, degraded=True, address_policy=options["address_policy"]
+        ) as headwater,
         closing(_audit(options["audit_log"])) as audit,
     ):
         redactor = headwater.data_sources.redactor

@@ -13,6 +13,7 @@ from headwater_server.data_directory import DataDirectory
 
 if TYPE_CHECKING:
     from headwater import Headwater
+    from headwater.sdk.network import AddressPolicy
     from headwater_server.auth.sql_tokens import SqlTokenStore
     from headwater_server.store import SqlStore
 
@@ -21,7 +22,11 @@ _LOCK_SECONDS = 5.0
 
 @contextmanager
 def open_headwater(
-    directory: DataDirectory, middlewares: Sequence[object] = (), *, degraded: bool = False
+    directory: DataDirectory,
+    middlewares: Sequence[object] = (),
+    *,
+    degraded: bool = False,
+    address_policy: AddressPolicy | None = None,
 ) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
 
@@ -36,8 +41,9 @@ def open_headwater(
     with closing(_open_store(directory)) as store:
         is_new = not store.key_records()
         with Headwater(
-            store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded
-        ) as headwater:
+            store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded,
+            address_policy=address_policy,
+        ) as headwater:  # fmt: skip
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:
                 _say_where_the_key_is(store.active_key(), directory)

@@ -16,7 +16,7 @@ from headwater.errors import DownstreamProtocolError, ValidationError
 from headwater.sdk.paths import join_path, split_path
 
 from .failures import TRANSPORT_ERRORS, translate
-from .interrupt import POOLS, HeaderListener, Interrupt, interruptible_by
+from .interrupt import HeaderListener, Interrupt, interruptible_by, pools
 from .response import HttpResponse
 from .settings import HttpClientSettings, reveal
 from .tls import ssl_context
@@ -224,7 +224,7 @@ def _pool_manager(settings: HttpClientSettings) -> urllib3.PoolManager:
             raise ValidationError("this is not a proxy URL", path="jsonData.proxyUrl") from error
     else:
         manager = urllib3.PoolManager(**pool)
-    manager.pool_classes_by_scheme = POOLS
+    manager.pool_classes_by_scheme = pools(settings.address_policy)
     return manager
 
 

@@ -13,13 +13,14 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from headwater.sdk.network import resolve
+from headwater.sdk.network import AddressPolicy, resolve
 
 _active = threading.local()
 
@@ -121,11 +122,15 @@ class _ObservableResponse(http.client.HTTPResponse):
 class InterruptibleHTTPConnection(HTTPConnection):
     response_class: type[http.client.HTTPResponse] = _ObservableResponse
 
+    def __init__(self, *args: Any, address_policy: AddressPolicy | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._address_policy = address_policy
+
     def _new_conn(self) -> socket.socket:
         """Connect like urllib3, but only to addresses that a data source may have, and let the interrupt know
         the socket before `connect` blocks."""
         try:
-            addresses = resolve(self._dns_host, self.port)
+            addresses = resolve(self._dns_host, self.port, self._address_policy)
         except (socket.gaierror, UnicodeError) as error:
             failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
             raise NameResolutionError(self.host, self, failure) from error
@@ -187,4 +192,10 @@ class HTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = InterruptibleHTTPSConnection
 
 
-POOLS: dict[str, type[urllib3.HTTPConnectionPool]] = {"http": HTTPPool, "https": HTTPSPool}
+def pools(address_policy: AddressPolicy | None) -> dict[str, Any]:
+    """Makers of pools by scheme, for `PoolManager.pool_classes_by_scheme`."""
+    # A pool hands the arguments that it does not know to its connections.
+    return {scheme: partial(pool, address_policy=address_policy) for scheme, pool in _POOLS.items()}
+
+
+_POOLS: dict[str, type[urllib3.HTTPConnectionPool]] = {"http": HTTPPool, "https": HTTPSPool}

@@ -16,6 +16,7 @@ from .options import HttpOptions
 
 if TYPE_CHECKING:
     from headwater.models import DataSourceInstanceSettings
+    from headwater.sdk.network import AddressPolicy
     from headwater.secrets import Secret
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token of RFC 9110 §5.6.2
@@ -26,7 +27,9 @@ _DEFAULTS = HttpOptions()
 
 @frozen
 class HttpClientSettings:
-    """A base URL, `HttpOptions`, and the credentials that are no options. Build it with `from_instance`.
+    """A base URL, `HttpOptions`, the credentials that are no options, and the operator's address policy.
+
+    Build it with `from_instance`.
 
     Raises ValidationError for a URL that is not plain http(s), a header that cannot be sent, or a client
     certificate without its key.
@@ -36,6 +39,7 @@ class HttpClientSettings:
     options: HttpOptions = field(factory=HttpOptions, repr=False)
     basic_auth_user: str | None = None
     headers: tuple[tuple[str, Secret | str], ...] = field(default=(), repr=False)
+    address_policy: AddressPolicy | None = field(default=None, repr=False)
     parsed: SplitResult = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -61,6 +65,7 @@ class HttpClientSettings:
             options=options,
             basic_auth_user=instance.basic_auth_user if instance.basic_auth_enabled else None,
             headers=_custom_headers(options),
+            address_policy=instance.address_policy,
         )
 
     @property
