@@ -10,19 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from servers.browser import open_browser
 from servers.explore_site import Site
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
-from servers.process import ServerProcess, accepts_connections, find_program, free_port, unavailable
+from servers.process import ServerProcess, accepts_connections, free_port
 from servers.prometheus import PrometheusServer, start_prometheus
 from servers.prometheus_samples import openmetrics
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -72,15 +68,10 @@ def site(
         yield Site(f"http://127.0.0.1:{port}", token[0], environment, mariadb)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, Playwright's event loop runs in the tests' thread
 def browser() -> Iterator[Browser]:
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    if program is None:
-        unavailable("no Chromium on the path")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with open_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
