@@ -59,6 +59,7 @@ def uv() -> list[str]:
 def run(*command: object, cwd: Path | None = None, **environment: str) -> str:
     """The stdout of a command, with `environment` added to this one's. Fails with its output if it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    kept.setdefault("UV_SYSTEM_CERTS", "1")  # uv is to trust whom pip trusts
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd, env={**kept, **environment}, capture_output=True, text=True, check=False,

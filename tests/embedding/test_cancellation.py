@@ -172,6 +172,8 @@ def test_a_forked_child_neither_uses_nor_breaks_its_parents_connection(
 ) -> None:
     body = """
 import os
+import warnings
+warnings.simplefilter("ignore")  # Python 3.12 warns of every fork of a process with threads
 before = headwater.query("shop", "SELECT CONNECTION_ID() AS id").to_pylist()
 child = os.fork()
 if child == 0:

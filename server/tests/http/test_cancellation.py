@@ -122,7 +122,7 @@ def test_what_cancelled_calls_leave_is_collected_soon_and_together(monkeypatch: 
     workers = WorkerPool("collector")
     asyncio.run(run())
     workers.close()
-    assert collected == ["collector"]
+    assert collected.count("collector") == 1  # other hosts of this process may collect as well
 
 
 def test_nothing_of_a_request_outlives_a_reset_of_its_connection(host: RunningHost) -> None:
