@@ -115,7 +115,7 @@ def headwater_stream(port: int) -> Callable[[], tuple[int, int]]:
 
 def headwater_unmended(port: int) -> Callable[[], tuple[int, int]]:
     """The same transport without type repair, to see what repair costs."""
-    from headwater.context import CallContext
+    from headwater.calls import CallContext
     from headwater.models import DataSourceInstanceSettings
     from headwater_clickhouse.engine import Statement
     from headwater_clickhouse.remote import make_remote_engine

@@ -13,8 +13,8 @@ import importlib_metadata
 import structlog
 from timing import print_table, time_side_by_side
 
-from headwater.discovery import discover
-from headwater.hookspecs import ENTRY_POINT_GROUP
+from headwater.plugins import discover
+from headwater.plugins.hookspecs import ENTRY_POINT_GROUP
 
 DISTRIBUTIONS, PLUGINS = 300, 4
 
@@ -29,7 +29,7 @@ def main() -> None:
             assert len(discover()) == PLUGINS
             seconds = time_side_by_side(
                 {
-                    "headwater.discovery.discover": discover_anew,
+                    "discover": discover_anew,
                     "the same, with path listings remembered": discover,
                     "importlib.metadata.entry_points": lambda: importlib.metadata.entry_points(
                         group=ENTRY_POINT_GROUP
@@ -40,9 +40,7 @@ def main() -> None:
         finally:
             sys.path[:] = path
     print_table(f"{DISTRIBUTIONS} distributions, {PLUGINS} plugins", seconds)
-    print(
-        f"  discover: {1e3 * statistics.median(seconds['headwater.discovery.discover']):.1f} ms (aim: 25 ms)"
-    )
+    print(f"  discover: {1e3 * statistics.median(seconds['discover']):.1f} ms (aim: 25 ms)")
 
 
 def discover_anew() -> object:

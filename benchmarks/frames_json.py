@@ -16,8 +16,7 @@ import pyarrow as pa
 from frames_data import distinct_strings, extra_peak_in_child, extra_peak_mib, mixed_table
 from timing import print_table, time_side_by_side
 
-from headwater.frames import Frame
-from headwater.frames.grafana_json import decode_frame, encode_frame, iter_frame
+from headwater.frames import Frame, decode_frame, encode_frame, iter_frame
 
 ROWS, SMALL_ROWS = 1_000_000, 1_000
 ROUNDS = 5

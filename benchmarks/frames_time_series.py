@@ -9,8 +9,7 @@ import pyarrow as pa
 from frames_data import extra_peak_in_child, extra_peak_mib, long_table
 from timing import print_table, time_side_by_side
 
-from headwater.frames import Frame
-from headwater.frames.time_series import long_to_multi, long_to_wide, wide_to_long
+from headwater.frames import Frame, long_to_multi, long_to_wide, wide_to_long
 
 TIMES, SERIES = 1_000, 1_000
 ROUNDS = 5

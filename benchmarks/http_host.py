@@ -123,7 +123,7 @@ async def hammer(
 def large_answers(host: Served, rounds: int = 5) -> None:
     """The codec's time is that of the query and of encoding its answer in this process."""
     from headwater import Headwater
-    from headwater.frames.grafana_json import iter_response
+    from headwater.frames import iter_response
     from headwater_server.metrics import HostMetrics
 
     seconds: dict[str, list[float]] = {"query and codec, in process": [], "JSON": [], "Arrow": []}
@@ -270,7 +270,7 @@ def serve_bare(*, in_process: bool) -> None:
     from starlette.routing import Route
 
     from headwater import Headwater
-    from headwater.frames.grafana_json import encode_response
+    from headwater.frames import encode_response
 
     headwater = Headwater()
     headwater.add_data_source(type="testdata", name="demo", uid="demo")

@@ -168,7 +168,7 @@ def _settings(task: Task, **changes: Any) -> tuple[Any, Any]:
 
 def _connection(task: Task, decoder: str) -> Any:
     from headwater_mysql.connection import Connection
-    from headwater_mysql.decode.rows import choose_decoder
+    from headwater_mysql.decode.choice import choose_decoder
     from headwater_mysql.handshake import Target
 
     return Connection.open(Target.of(*_settings(task)), 10, choose_decoder(decoder)[1])
@@ -176,7 +176,7 @@ def _connection(task: Task, decoder: str) -> Any:
 
 def _headwater(task: Task, *, partitions: int = 1, partition_column: str = "", **settings: Any) -> int:
     """Through the data source's own query method: pool, macros, stream."""
-    from headwater.context import CallContext
+    from headwater.calls import CallContext
     from headwater_mysql.datasource import MySQLDataSource
     from headwater_mysql.query_model import MySQLQuery
 

@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from headwater import AsyncHeadwater, Headwater, Secret
 from headwater.aio import AsyncFrameStream
-from headwater.datasources.provisioning import provision
+from headwater.datasources import provision
 from headwater.errors import HeadwaterError
 from headwater.models import HealthStatus
 from headwater_server.auth import Authenticator, MemoryTokenStore

@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from headwater import Headwater
-from headwater.datasources.provisioning import provision
+from headwater.datasources import provision
 from headwater.errors import HeadwaterError
 from headwater.frames import encode_stream
 from headwater.models import HealthStatus

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from headwater import CallContext, Headwater
-from headwater.datasources.provisioning import provision
+from headwater.datasources import provision
 from headwater.errors import HeadwaterError
 
 log = logging.getLogger("worker")

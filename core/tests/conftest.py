@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headwater import CallContext, Headwater, InMemoryRegistry
-from headwater.plugin import CorePlugin
+from headwater.plugins import CorePlugin
 
 
 @pytest.fixture

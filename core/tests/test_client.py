@@ -5,11 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater import CallContext, Frame, InMemoryRegistry, hookimpl
-from headwater.client import PluginClient
 from headwater.errors import (
     DownstreamConnectionError,
     DownstreamServerError,
@@ -36,7 +34,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugin import CorePlugin
+from headwater.plugins import CorePlugin, PluginClient
 
 CONTEXT = PluginContext("p")
 FRAME = Frame.from_pydict({"a": [1]})

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from headwater import CallContext, QueryLimits
-from headwater.context import DEFAULT_LIMITS, Progress
+from headwater.calls import Progress
+from headwater.calls.context import DEFAULT_LIMITS
 from headwater.errors import (
     DeadlineExceededError,
     DownstreamConnectionError,

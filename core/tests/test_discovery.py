@@ -9,9 +9,9 @@ from pathlib import Path
 import importlib_metadata
 import pytest
 
-from headwater.discovery import PluginRecord, PluginState, discover, load_all
 from headwater.errors import PluginUnavailableError
-from headwater.installed import registry_of
+from headwater.plugins import PluginRecord, PluginState, discover, load_all
+from headwater.plugins.installed import registry_of
 
 SOUND = """
 from headwater import hookimpl

@@ -11,7 +11,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from headwater.executor import WorkerPool
+from headwater.calls import WorkerPool
 
 PATIENCE = 10.0
 

@@ -8,7 +8,7 @@ import pytest
 
 from headwater import hookimpl
 from headwater.errors import PluginUnavailableError
-from headwater.hook_checks import check_implementation, check_middleware, flaw_in
+from headwater.plugins.validation import check_implementation, check_middleware, flaw_in
 
 
 class Complete:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from headwater import CallContext, Frame, Headwater, InMemoryRegistry, QueryLimits, TimeRange, hookimpl
-from headwater.context import Progress
+from headwater.calls import Progress, WorkerPool
 from headwater.errors import (
     DataSourceExistsError,
     DataSourceNotFoundError,
@@ -24,7 +24,6 @@ from headwater.errors import (
     QueryCanceledError,
     ValidationError,
 )
-from headwater.executor import WorkerPool
 from headwater.models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -37,7 +36,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugin import CorePlugin
+from headwater.plugins import CorePlugin
 
 PATIENCE = 10.0
 MakeHost = Callable[..., Headwater]

@@ -15,8 +15,8 @@ from headwater.errors import (
     QueryRequestError,
     ValidationError,
 )
-from headwater.instances import InstanceManager
 from headwater.models import DataSourceInstanceSettings, PluginContext
+from headwater.plugins.instances import InstanceManager
 
 PATIENCE = 10.0
 

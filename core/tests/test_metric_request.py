@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import QueryRequestError, ValidationError
-from headwater.metric_request import DataSourceRef, MetricQuery, parse_metric_request
+from headwater.queries import DataSourceRef, MetricQuery, parse_metric_request
 
 NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
 RANGE = {"from": "1700000000000", "to": "1700003600000"}

@@ -17,7 +17,8 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugin import CorePlugin, Target, unusable
+from headwater.plugins import CorePlugin, Target
+from headwater.plugins.plugin import unusable
 
 CONTEXT = PluginContext("p")
 QUERY = QueryDataRequest(CONTEXT, ())

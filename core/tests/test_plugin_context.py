@@ -9,9 +9,8 @@ from headwater import InMemoryRegistry, Secret
 from headwater.datasources import DataSource
 from headwater.errors import PluginNotRegisteredError, SecretUnavailableError
 from headwater.models import User
-from headwater.plugin import CorePlugin
-from headwater.plugin_context import PluginContextProvider
-from headwater.sdk.network import AddressPolicy
+from headwater.network import AddressPolicy
+from headwater.plugins import CorePlugin, PluginContextProvider
 
 STORED = DataSource(
     uid="u",

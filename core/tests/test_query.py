@@ -20,7 +20,6 @@ from headwater.errors import (
     SecretUnavailableError,
     StoreError,
 )
-from headwater.metric_request import DataSourceRef, MetricQuery
 from headwater.models import (
     DataQuery,
     DataResponse,
@@ -30,7 +29,7 @@ from headwater.models import (
     QueryDataResponse,
     User,
 )
-from headwater.query import QueryService
+from headwater.queries import DataSourceRef, MetricQuery, QueryService
 
 PATIENCE = 10.0
 MakeHost = Callable[..., Headwater]

@@ -7,7 +7,8 @@ import pytest
 from headwater import InMemoryRegistry, hookimpl
 from headwater.errors import PluginAlreadyRegisteredError, PluginNotRegisteredError
 from headwater.models import PluginInfo
-from headwater.plugin import CorePlugin, unusable
+from headwater.plugins import CorePlugin
+from headwater.plugins.plugin import unusable
 
 
 class Described:

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater import Frame, Secret, errors, models
 from headwater.errors import (
@@ -40,8 +39,8 @@ from headwater.models import (
     TimeRange,
     User,
 )
-from headwater.sdk.network import AddressPolicy
-from headwater.serialization import from_bytes, from_data, to_bytes, to_data
+from headwater.network import AddressPolicy
+from headwater.plugins import from_bytes, from_data, to_bytes, to_data
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -11,8 +11,7 @@ import pytest
 
 from headwater import CallContext, Frame, Headwater, hookimpl
 from headwater.errors import DownstreamServerError, FrameError, QueryCanceledError
-from headwater.frames import FrameMeta, FrameStream, Notice
-from headwater.frames.json_lines import stream_chunks
+from headwater.frames import FrameMeta, FrameStream, Notice, stream_chunks
 from headwater.models import QueryChunk, QueryDataRequest
 
 PATIENCE = 10.0

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from headwater.watchdog import Watchdog, shared_watchdog
+from headwater.calls.deadlines import Watchdog, shared_watchdog
 
 PATIENCE = 10.0
 

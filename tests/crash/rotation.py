@@ -9,14 +9,8 @@ from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from headwater.datasources import (
-    AddDataSource,
-    DataSourceCache,
-    DataSourceService,
-    KeyState,
-    UpdateDataSource,
-)
-from headwater.secrets import DirectoryKeySource, KeyRing, SecretCipher
+from headwater.datasources import AddDataSource, DataSourceCache, DataSourceService, UpdateDataSource
+from headwater.secrets import DirectoryKeySource, KeyRing, KeyState, SecretCipher
 from headwater.secrets.key_setup import add_key
 from headwater.secrets.rotation import activate, retire, rewrap, verify
 from headwater_server.store import SqlStore

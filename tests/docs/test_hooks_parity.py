@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater.hookspecs import HOOKS, DataSourceSpec
+from headwater.plugins.hookspecs import HOOKS, DataSourceSpec
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/hooks.md").read_text()

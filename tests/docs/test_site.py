@@ -69,7 +69,7 @@ def test_comments_for_the_snippet_runner_do_not_show(site: Path) -> None:
     ("page", "module"),
     [
         ("headwater", "headwater"), ("sdk", "headwater.sdk"), ("sql", "headwater.sdk.sql"),
-        ("frames", "headwater.frames"), ("models", "headwater.models"), ("context", "headwater.context"),
+        ("frames", "headwater.frames"), ("models", "headwater.models"), ("calls", "headwater.calls"),
         ("secrets", "headwater.secrets"), ("datasources", "headwater.datasources"),
         ("testing", "headwater.testing"), ("server", "headwater_server.http"),
     ],

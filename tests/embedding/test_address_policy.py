@@ -9,7 +9,7 @@ import pytest
 
 from headwater import Headwater
 from headwater.errors import DownstreamConnectionError, ErrorSource
-from headwater.sdk.network import AddressPolicy
+from headwater.network import AddressPolicy
 from servers.clickhouse import start_clickhouse
 from servers.mariadb import start_mariadb
 from servers.prometheus import start_prometheus

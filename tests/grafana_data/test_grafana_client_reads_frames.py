@@ -26,9 +26,11 @@ from headwater.frames import (
     Threshold,
     Thresholds,
     TypeConfig,
+    encode_frame,
+    encode_response,
+    long_to_multi,
+    long_to_wide,
 )
-from headwater.frames.grafana_json import encode_frame, encode_response
-from headwater.frames.time_series import long_to_multi, long_to_wide
 from headwater.models import DataResponse, QueryDataResponse
 from servers.process import cache_directory, find_program, unavailable
 

@@ -1,58 +1,77 @@
 """Headwater: data-source plugins for Python. Install a data source, query it from any host, get Arrow.
 
-Public names load on first use (PEP 562), so that `import headwater` stays cheap.
+Public names load on first use, so that `import headwater` stays cheap.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .aio import AsyncHeadwater as AsyncHeadwater
-    from .context import CallContext as CallContext
-    from .context import QueryLimits as QueryLimits
-    from .datasources import DataSource as DataSource
-    from .datasources import DataSourceStore as DataSourceStore
-    from .datasources import MemoryStore as MemoryStore
-    from .errors import HeadwaterError as HeadwaterError
-    from .frames import Frame as Frame
-    from .frames import FrameStream as FrameStream
-    from .hookspecs import hookimpl as hookimpl
-    from .host import Headwater as Headwater
-    from .models import TimeRange as TimeRange
-    from .registry import InMemoryRegistry as InMemoryRegistry
-    from .secrets import Secret as Secret
+    from .aio import (
+        AsyncHeadwater as AsyncHeadwater,
+    )
+    from .calls import (
+        CallContext as CallContext,
+        QueryLimits as QueryLimits,
+    )
+    from .datasources import (
+        DataSource as DataSource,
+        DataSourceStore as DataSourceStore,
+        MemoryStore as MemoryStore,
+    )
+    from .errors import (
+        HeadwaterError as HeadwaterError,
+    )
+    from .frames import (
+        Frame as Frame,
+        FrameStream as FrameStream,
+    )
+    from .host import (
+        Headwater as Headwater,
+    )
+    from .models import (
+        TimeRange as TimeRange,
+    )
+    from .plugins import (
+        InMemoryRegistry as InMemoryRegistry,
+        hookimpl as hookimpl,
+    )
+    from .secrets import (
+        Secret as Secret,
+    )
+    from .version import (
+        __version__ as __version__,
+    )
 
-_MODULE_OF = {
-    "AsyncHeadwater": "aio",
-    "CallContext": "context",
-    "DataSource": "datasources",
-    "DataSourceStore": "datasources",
-    "Frame": "frames",
-    "FrameStream": "frames",
-    "Headwater": "host",
-    "HeadwaterError": "errors",
-    "InMemoryRegistry": "registry",
-    "MemoryStore": "datasources",
-    "QueryLimits": "context",
-    "Secret": "secrets",
-    "TimeRange": "models",
-    "hookimpl": "hookspecs",
+_MODULES = {
+    "aio": ("AsyncHeadwater",),
+    "calls": (
+        "CallContext",
+        "QueryLimits",
+    ),
+    "datasources": (
+        "DataSource",
+        "DataSourceStore",
+        "MemoryStore",
+    ),
+    "errors": ("HeadwaterError",),
+    "frames": (
+        "Frame",
+        "FrameStream",
+    ),
+    "host": ("Headwater",),
+    "models": ("TimeRange",),
+    "plugins": (
+        "InMemoryRegistry",
+        "hookimpl",
+    ),
+    "secrets": ("Secret",),
+    "version": ("__version__",),
 }
 
-__all__ = [*_MODULE_OF, "__version__"]  # noqa: PLE0604
+__all__ = [name for names in _MODULES.values() for name in names]
 
-__version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'headwater' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
-from .context import CallContext
-from .executor import WorkerPool
+from .calls.context import CallContext
+from .calls.worker_pool import WorkerPool
 from .host import Headwater
 from .models import CallResourceResponse, CheckHealthResult, QueryDataResponse, User
-from .query_options import QueryOptions
+from .queries.options import QueryOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from attrs import evolve
 
-from .at_exit import close_at_exit
-from .calls import CallRunner
-from .chunk_stream import stream_of
-from .client import PluginClient
-from .context import CallContext, QueryLimits
+from .calls.context import CallContext, QueryLimits
+from .calls.exit import close_at_exit
+from .calls.runner import CallRunner
+from .calls.worker_pool import WorkerPool, Workers
 from .datasources import (
     AddDataSource,
     DataSource,
@@ -25,7 +24,6 @@ from .datasources import (
     MemoryStore,
     UpdateDataSource,
 )
-from .discovery import PluginRecord, discover, load_all
 from .errors import (
     DeadlineExceededError,
     FrameError,
@@ -33,11 +31,7 @@ from .errors import (
     SecretUnavailableError,
     ValidationError,
 )
-from .executor import WorkerPool, Workers
-from .installed import registry_of
 from .logs import get_logger
-from .metric_request import DataSourceRef, MetricQuery, parse_metric_request
-from .middleware import LoggingMiddleware, RedactionMiddleware
 from .models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -48,15 +42,21 @@ from .models import (
     QueryDataResponse,
     User,
 )
-from .plugin import CorePlugin, Plugin
-from .plugin_context import PluginContextProvider
-from .query import QueryService
-from .query_options import QueryOptions, check_options, context_of, data_query_of
-from .registry import Registry, not_registered
+from .plugins.client import PluginClient
+from .plugins.discovery import PluginRecord, discover, load_all
+from .plugins.installed import registry_of
+from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
+from .plugins.plugin import CorePlugin, Plugin
+from .plugins.plugin_context import PluginContextProvider
+from .plugins.registry import Registry, not_registered
+from .queries.chunks import stream_of
+from .queries.options import QueryOptions, check_options, context_of, data_query_of
+from .queries.request import DataSourceRef, MetricQuery, parse_metric_request
+from .queries.service import QueryService
 
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
-    from .sdk.network import AddressPolicy
+    from .network import AddressPolicy
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
@@ -78,7 +78,7 @@ class Headwater:
     * `registry` replaces discovery: its plugins are the only ones, used as they are. `middlewares` wrap what
       discovery and `add_plugin` bring. `allow_plugins` and `block_plugins` are plugin ids.
     * `config`: settings for plugins under Grafana's names.
-    * `address_policy`: which addresses data sources may have; see `headwater.sdk.network`.
+    * `address_policy`: which addresses data sources may have; see `headwater.network`.
     * `workers`: an executor of your own for calls into plugins; it stays yours to close.
     * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
@@ -133,7 +133,7 @@ class Headwater:
         self._own_workers: WorkerPool | None = None
         if workers is None:
             workers = self._own_workers = WorkerPool()
-        self._runner = CallRunner(self._client, workers, grace=grace)
+        self._runner = CallRunner(workers, self._client.discard_instance, grace=grace)
         self.query_service: QueryService = QueryService(
             self._cache, self.plugin_contexts, self._client, self._runner
         )

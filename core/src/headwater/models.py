@@ -1,23 +1,23 @@
 """What travels between host and plugin. Field names are Grafana's SDK's, in Python spelling.
 
-All are frozen and serialisable without pickle (see `headwater.serialization`), so that a plugin may one
-day run in another process.
+All are frozen and serialisable without pickle (see `headwater.plugins.serialization`), so that a plugin may
+one day run in another process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from .errors import ErrorSource, HeadwaterError, describe
+from .frames.responses import DataResponse, QueryChunk, QueryDataResponse
+from .frames.times.time_range import TimeRange
 
 if TYPE_CHECKING:
-    from .frames import Frame
-    from .sdk.network import AddressPolicy
+    from .network import AddressPolicy
     from .secrets import Secret
 
 __all__ = [
@@ -41,52 +41,6 @@ __all__ = [
 ]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def _aware(_: object, attribute: Any, value: datetime) -> None:
-    if value.tzinfo is None:
-        raise ValueError(f"{attribute.name} needs a time zone")
-
-
-@frozen
-class TimeRange:
-    """Both ends inclusive, time-zone aware."""
-
-    from_: datetime = field(validator=_aware)
-    to: datetime = field(validator=_aware)
-
-    @classmethod
-    def from_epoch_ms(cls, from_ms: int, to_ms: int) -> TimeRange:
-        return cls(_EPOCH + from_ms * _MILLISECOND, _EPOCH + to_ms * _MILLISECOND)
-
-    @classmethod
-    def last(cls, duration: timedelta) -> TimeRange:
-        """The time from `duration` ago until now."""
-        now = datetime.now(UTC)
-        return cls(now - duration, now)
-
-    @property
-    def from_ms(self) -> int:
-        return (self.from_ - _EPOCH) // _MILLISECOND
-
-    @property
-    def to_ms(self) -> int:
-        return (self.to - _EPOCH) // _MILLISECOND
-
-    @property
-    def from_s(self) -> int:
-        """Whole unix seconds, rounded down."""
-        return self.from_ms // 1000
-
-    @property
-    def to_s(self) -> int:
-        """Whole unix seconds, rounded down."""
-        return self.to_ms // 1000
-
-    @property
-    def duration(self) -> timedelta:
-        return self.to - self.from_
 
 
 def _last_hour() -> TimeRange:
@@ -122,7 +76,7 @@ class DataSourceInstanceSettings:
 
     A plugin builds a new instance whenever `version` or `updated` differs from what it has. `address_policy`
     is the operator's, None for the defaults: `headwater.sdk.http` heeds it, and whoever opens sockets
-    gives it to `headwater.sdk.network.resolve`.
+    gives it to `headwater.network.resolve`.
     """
 
     uid: str
@@ -164,55 +118,6 @@ class QueryDataRequest:
     plugin_context: PluginContext
     queries: tuple[DataQuery, ...]
     headers: Mapping[str, str] = field(factory=dict)
-
-
-@frozen
-class DataResponse:
-    """The outcome of one ref id: frames, or an error, or both (partial results)."""
-
-    frames: tuple[Frame, ...] = ()
-    error: HeadwaterError | None = None
-    status: int = 200
-    error_source: ErrorSource | None = None
-
-    @classmethod
-    def from_error(cls, error: BaseException, frames: Iterable[Frame] = ()) -> DataResponse:
-        """A response that carries `error`, with the status and source the error knows of itself."""
-        described = describe(error)
-        return cls(
-            frames=tuple(frames), error=described, status=described.status, error_source=described.source
-        )
-
-
-@frozen
-class QueryDataResponse:
-    responses: Mapping[str, DataResponse] = field(factory=dict)
-
-
-@frozen
-class QueryChunk:
-    """One piece of a streamed answer: the next rows of frame `frame_id` of `ref_id`, or that ref id's error.
-
-    Chunks with the same `ref_id` and `frame_id` have one schema; their rows are appended. What comes up only
-    after rows have been sent follows as frame `frame_id` with `-notices` behind: meta and no fields.
-    """
-
-    ref_id: str
-    frame_id: str = "0"
-    frame: Frame | None = None
-    error: HeadwaterError | None = None
-
-    @staticmethod
-    def notices_id(frame_id: str) -> str:
-        """The frame id of the late notices of frame `frame_id`."""
-        return f"{frame_id}-notices"
-
-    def belongs_to(self, first: QueryChunk) -> bool:
-        """Whether this is a piece of the frame that `first` is of, its late notices included."""
-        return self.ref_id == first.ref_id and self.frame_id in (
-            first.frame_id,
-            self.notices_id(first.frame_id),
-        )
 
 
 class HealthStatus(IntEnum):

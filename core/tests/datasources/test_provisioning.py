@@ -6,15 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from headwater.datasources import AddDataSource, DataSourceService, MemoryStore, UpdateDataSource
+from headwater.datasources import (
+    AddDataSource,
+    DataSourceService,
+    MemoryStore,
+    SealedFile,
+    UpdateDataSource,
+    apply_plan,
+    export_data_sources,
+    provision,
+    read_plan,
+)
 from headwater.datasources.documents import DocumentError, read_document
-from headwater.datasources.export import export_data_sources
-from headwater.datasources.provisioning import ProvisioningReport, apply_plan, provision, read_plan
+from headwater.datasources.provisioning import ProvisioningReport
 from headwater.datasources.references import Resolver, UnresolvedReferenceError
-from headwater.datasources.sealed_file import SealedFile
 from headwater.errors import DataSourceExistsError, SecretUnavailableError
 from headwater.secrets import InMemoryKeySource, KeyRing, SecretCipher
 from headwater.secrets.key_setup import prepare_keys

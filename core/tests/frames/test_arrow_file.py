@@ -18,8 +18,9 @@ from headwater.frames import (
     FrameMeta,
     FrameTypeError,
     TypeConfig,
+    decode_grafana_file,
+    encode_grafana_file,
 )
-from headwater.frames.arrow import decode_grafana_file, encode_grafana_file
 
 
 def written(frame: Frame) -> pa.Table:

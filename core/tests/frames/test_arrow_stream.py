@@ -10,8 +10,16 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import DownstreamServerError
-from headwater.frames import Field, Frame, FrameDecodeError, FrameMeta, FrameStream, Notice
-from headwater.frames.arrow import decode_stream, encode_stream
+from headwater.frames import (
+    Field,
+    Frame,
+    FrameDecodeError,
+    FrameMeta,
+    FrameStream,
+    Notice,
+    decode_stream,
+    encode_stream,
+)
 
 
 def native_frame() -> Frame:

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import DownstreamError, DownstreamServerError
-from headwater.frames import Frame, FrameDecodeError, FrameStream
-from headwater.frames.grafana_json import decode_chunks, encode_chunks, stream_chunks
+from headwater.frames import Frame, FrameDecodeError, FrameStream, decode_chunks, encode_chunks, stream_chunks
 from headwater.models import QueryChunk
 
 FRAME = Frame.from_pydict({"a": list(range(5))}, name="n", ref_id="A")

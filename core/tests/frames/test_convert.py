@@ -13,9 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from headwater.frames import EnumConfig, Field, FieldConfig, Frame, FrameTypeError, TypeConfig
-from headwater.frames.arrow import decode_grafana_file, encode_grafana_file
-from headwater.frames.grafana_json import encode_frame
+from headwater.frames import (
+    EnumConfig,
+    Field,
+    FieldConfig,
+    Frame,
+    FrameTypeError,
+    TypeConfig,
+    decode_grafana_file,
+    encode_frame,
+    encode_grafana_file,
+)
 
 ENUM = FieldConfig(type=TypeConfig(EnumConfig(("low", "high"))))
 INSTANT = dt.datetime(2024, 5, 15, 12, 0, tzinfo=dt.UTC)

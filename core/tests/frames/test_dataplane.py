@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headwater.frames import Field, Frame, FrameMeta, FrameType
-from headwater.frames.dataplane import DataPlaneError, no_data, read_items, validate
+from headwater.frames import DataPlaneError, Field, Frame, FrameMeta, FrameType, no_data, read_items, validate
 
 TIMES = pa.array([1, 2], pa.timestamp("s"))
 

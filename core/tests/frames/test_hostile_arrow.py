@@ -10,12 +10,19 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from headwater.frames import Field, Frame, FrameError, FrameTooLargeError
-from headwater.frames.arrow import decode_grafana_file, decode_stream, encode_grafana_file, encode_stream
-from headwater.frames.grafana_json import encode_frame
+from headwater.frames import (
+    Field,
+    Frame,
+    FrameError,
+    FrameTooLargeError,
+    decode_grafana_file,
+    decode_stream,
+    encode_frame,
+    encode_grafana_file,
+    encode_stream,
+)
 
 MIB = 1024 * 1024
 

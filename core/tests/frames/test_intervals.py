@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import ValidationError
-from headwater.frames.intervals import (
+from headwater.frames import (
     calculate_interval,
     format_interval,
     interval_from,

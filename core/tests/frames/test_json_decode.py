@@ -10,8 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headwater.frames import Frame, FrameDecodeError, FrameTooLargeError, FrameType, _json
-from headwater.frames.grafana_json import FrameInclude, append_frame, decode_frame, encode_frame
+from headwater.frames import (
+    Frame,
+    FrameDecodeError,
+    FrameInclude,
+    FrameTooLargeError,
+    FrameType,
+    _json,
+    append_frame,
+    decode_frame,
+    encode_frame,
+)
 
 
 @pytest.fixture(params=["orjson", "standard library"], autouse=True)

@@ -10,8 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater.frames import Field, FieldConfig, Frame, FrameMeta, FrameType, _json
-from headwater.frames.grafana_json import FrameInclude, encode_frame, iter_frame
+from headwater.frames import (
+    Field,
+    FieldConfig,
+    Frame,
+    FrameInclude,
+    FrameMeta,
+    FrameType,
+    _json,
+    encode_frame,
+    iter_frame,
+)
 
 
 @pytest.fixture(params=["orjson", "standard library"], autouse=True)

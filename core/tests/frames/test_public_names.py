@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import headwater.frames
-from headwater.frames import FieldType, dataplane
+from headwater.frames import FieldType, data_plane as dataplane
 
 SOURCE = Path(dataplane.__file__).parent
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "frames.md"
@@ -26,7 +26,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_every_rule_of_the_data_plane_is_in_the_reference() -> None:
-    rules = set(re.findall(r'rule="([a-z-]+)"', (SOURCE / "dataplane.py").read_text()))
+    rules = set(re.findall(r'rule="([a-z-]+)"', (SOURCE / "data_plane.py").read_text()))
     documented = set(re.findall(r"`([a-z-]+)`", REFERENCE.read_text()))
     assert len(rules) > 10
     assert rules <= documented

@@ -14,8 +14,7 @@ from headwater.errors import (
     PluginRequestFailedError,
     QueryError,
 )
-from headwater.frames import Frame, FrameDecodeError
-from headwater.frames.grafana_json import decode_response, encode_response, iter_response
+from headwater.frames import Frame, FrameDecodeError, decode_response, encode_response, iter_response
 from headwater.models import DataResponse, QueryDataResponse
 
 

@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from headwater.frames import (
     EnumConfig,
@@ -23,9 +22,15 @@ from headwater.frames import (
     Severity,
     TypeConfig,
     _json,
+    append_frame,
+    decode_frame,
+    decode_grafana_file,
+    decode_stream,
+    encode_frame,
+    encode_grafana_file,
+    encode_stream,
+    iter_frame,
 )
-from headwater.frames.arrow import decode_grafana_file, decode_stream, encode_grafana_file, encode_stream
-from headwater.frames.grafana_json import append_frame, decode_frame, encode_frame, iter_frame
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 LABELS = st.dictionaries(TEXT, TEXT, max_size=3)

@@ -9,22 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from headwater.frames import (
     Field,
     FieldConfig,
+    Fill,
+    FillMode,
     Frame,
     FrameMeta,
     FrameType,
     Notice,
-    TimeSeriesError,
-)
-from headwater.frames.time_series import (
-    Fill,
-    FillMode,
     SeriesKind,
+    TimeSeriesError,
     labels_fingerprint,
     labels_text,
     long_to_multi,

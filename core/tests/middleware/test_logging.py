@@ -8,7 +8,6 @@ import pytest
 
 from headwater import CallContext, Frame, Secret, hookimpl
 from headwater.errors import DownstreamServerError, QueryCanceledError
-from headwater.middleware import LoggingMiddleware
 from headwater.models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -22,7 +21,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugin import CorePlugin
+from headwater.plugins import CorePlugin, LoggingMiddleware
 
 CONTEXT = PluginContext(
     "p",

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from headwater import CallContext, QueryLimits
+from headwater.calls import WorkerPool
 from headwater.errors import DeadlineExceededError, QueryCanceledError
-from headwater.executor import WorkerPool
 from headwater.sdk.concurrency import Places, run_side_by_side
 
 PATIENCE = 10.0

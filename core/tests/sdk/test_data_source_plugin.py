@@ -22,8 +22,8 @@ from headwater.errors import (
     QueryCanceledError,
     ValidationError,
 )
-from headwater.metric_request import DataSourceRef, MetricQuery
 from headwater.models import CheckHealthResult, DataQuery, HealthStatus
+from headwater.queries import DataSourceRef, MetricQuery
 from headwater.sdk import DataSource, DataSourcePlugin, Query, ResourceRequest, field, resource, secret
 
 PATIENCE = 10.0

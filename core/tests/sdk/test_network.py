@@ -10,8 +10,8 @@ import pytest
 
 from headwater.errors import DownstreamConnectionError, DownstreamProtocolError, ErrorSource, ValidationError
 from headwater.models import DataSourceInstanceSettings
+from headwater.network import AddressPolicy, is_allowed, resolve
 from headwater.sdk.http import HttpClient, HttpClientSettings
-from headwater.sdk.network import AddressPolicy, is_allowed, resolve
 from servers.scripted_http import answer, serve
 
 Answers = Callable[..., None]

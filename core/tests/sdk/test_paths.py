@@ -5,8 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import ValidationError
 from headwater.sdk.paths import join_path, split_path

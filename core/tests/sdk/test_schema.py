@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 from attrs import frozen
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater import Secret
 from headwater.errors import ValidationError

@@ -16,10 +16,11 @@ from headwater.secrets import (
     LocalKey,
     RemoteKey,
     RemoteKeySource,
+    SealedSecrets,
     SecretCipher,
     SecretState,
+    wrapping_key_id,
 )
-from headwater.secrets.cipher import SealedSecrets, wrapping_key_id
 from headwater.secrets.envelope import Owner
 
 ONE, TWO = Owner("1", "one"), Owner("1", "two")

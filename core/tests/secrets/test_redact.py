@@ -10,8 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.secrets import RedactingFormatter, Redactor, Secret
 from headwater.secrets.redact import forms_of

@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import DownstreamAuthError, DownstreamServerError
-from headwater.hookspecs import hookimpl
-from headwater.middleware import RedactionMiddleware
-from headwater.middleware.redaction import mask_error
 from headwater.models import (
     CallResourceRequest,
     CheckHealthRequest,
@@ -25,7 +22,8 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugin import CorePlugin
+from headwater.plugins import CorePlugin, RedactionMiddleware, hookimpl
+from headwater.plugins.middleware.redaction import mask_error
 from headwater.secrets import Redactor, Secret
 
 CANARY = "canary-c0ffee11"

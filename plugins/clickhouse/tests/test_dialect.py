@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from headwater.errors import QueryError, ValidationError
 from headwater_clickhouse.dialect import can_be_described, prepare_statement, quote_name, quote_text

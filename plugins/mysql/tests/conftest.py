@@ -12,7 +12,7 @@ from headwater import Headwater
 from headwater.models import DataSourceInstanceSettings
 from headwater.sdk import CallContext, Secret
 from headwater_mysql.datasource import MySQLDataSource
-from headwater_mysql.decode.rows import NATIVE, NUMPY, DecoderFactory, choose_decoder
+from headwater_mysql.decode.choice import NATIVE, NUMPY, DecoderFactory, choose_decoder
 from headwater_mysql.settings import MySQLSettings
 from servers.mariadb import start_mariadb
 from servers.mysql import start_mysql

@@ -13,13 +13,12 @@ from typing import Any
 import attrs
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from headwater_mysql.decode.rows import NATIVE, NUMPY, DecoderFactory, Framing, choose_decoder
+from headwater_mysql.decode.choice import NATIVE, NUMPY, DecoderFactory, choose_decoder
+from headwater_mysql.decode.rows import Framing
 from headwater_mysql.protocol.columns import Column
-from headwater_mysql.protocol.constants import ColumnFlag
-from headwater_mysql.protocol.constants import ColumnType as T
+from headwater_mysql.protocol.constants import ColumnFlag, ColumnType as T
 from headwater_mysql.protocol.packets import MalformedPacketError, ServerError
 from headwater_mysql.protocol.results import (
     LocalInfileRefusedError,

@@ -21,8 +21,7 @@ from headwater.errors import (
 )
 from headwater.sdk import CallContext
 from headwater_mysql.protocol.columns import Column
-from headwater_mysql.protocol.constants import ColumnType as T
-from headwater_mysql.protocol.constants import Command
+from headwater_mysql.protocol.constants import ColumnType as T, Command
 from servers.mariadb import start_mariadb
 from servers.mysql_checks import DataSourceFactory, eventually, query
 from servers.mysql_fake import black_hole, cutting_proxy, fake_mysql

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from headwater.errors import MacroError, QueryError
-from headwater.frames.time_series import Fill, FillMode
+from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
 from headwater_mysql.macros import ExpandedQuery, expand
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater import Headwater
-from headwater_mysql.decode.rows import NATIVE, choose_decoder
+from headwater_mysql.decode.choice import NATIVE, choose_decoder
 
 
 def test_its_notes_name_the_row_decoder_that_is_active() -> None:

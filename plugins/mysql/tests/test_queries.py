@@ -16,7 +16,7 @@ from headwater.frames import Frame
 from headwater.models import HealthStatus
 from headwater.sdk import CallContext
 from headwater_mysql import metadata as metadata_module
-from headwater_mysql.decode.rows import NATIVE, NUMPY, DecoderFactory
+from headwater_mysql.decode.choice import NATIVE, NUMPY, DecoderFactory
 from servers.mysql_checks import DataSourceFactory, query, running
 from servers.mysql_family import DatabaseServer
 

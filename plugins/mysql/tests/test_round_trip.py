@@ -16,7 +16,7 @@ import pytest
 from headwater.models import DataSourceInstanceSettings
 from headwater.sdk import Secret
 from headwater_mysql.connection import Connection
-from headwater_mysql.decode.rows import DecoderFactory
+from headwater_mysql.decode.choice import DecoderFactory
 from headwater_mysql.handshake import Target
 from headwater_mysql.settings import MySQLSettings
 from servers.mysql_family import DatabaseServer

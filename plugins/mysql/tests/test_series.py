@@ -9,13 +9,11 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import ErrorSource, QueryError
-from headwater.frames import Frame, FrameMeta, FrameType
-from headwater.frames.time_series import Fill, FillMode
+from headwater.frames import Fill, FillMode, Frame, FrameMeta, FrameType
 from headwater.models import TimeRange
 from headwater_mysql.macros import ExpandedQuery
 from headwater_mysql.protocol.columns import Column
-from headwater_mysql.protocol.constants import ColumnFlag
-from headwater_mysql.protocol.constants import ColumnType as T
+from headwater_mysql.protocol.constants import ColumnFlag, ColumnType as T
 from headwater_mysql.series import metric_index, time_series
 from headwater_mysql.time_columns import EpochColumns, epoch_to_timestamp
 

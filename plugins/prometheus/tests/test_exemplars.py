@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import DownstreamProtocolError, HeadwaterError
 from headwater_prometheus.exemplars import Exemplar, exemplar_frame, read_exemplars, sample

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import promql_parser
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater_prometheus.naming import legend, series_text
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import promql_parser
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import QueryError
 from headwater_prometheus.promql import add_grouping, add_matchers, selectors

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from headwater import TimeRange
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import DownstreamServerError, LimitExceededError, QueryError
 from headwater.frames import Frame
 from servers.prometheus import V3

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from headwater.context import CallContext, Progress
+from headwater.calls import CallContext, Progress
 from headwater.errors import DownstreamConnectionError, DownstreamError, QueryCanceledError, QueryError
 from headwater.frames import Frame, FrameStream
 from headwater_testdata.noise import random_bits

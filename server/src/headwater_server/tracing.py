@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import describe
-from headwater.hookspecs import hookimpl
 from headwater.models import PluginContext, QueryDataResponse
+from headwater.plugins import hookimpl
 
 __all__ = ["TracingMiddleware", "middlewares_if_installed"]
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from _pytest.mark import ParameterSet
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.models import QueryDataResponse
 from headwater_server.auth import Role
 from headwater_server.http.operations import Operation

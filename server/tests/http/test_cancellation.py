@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from headwater.context import CallContext
-from headwater.executor import WorkerPool
+from headwater.calls import CallContext, WorkerPool
 from headwater_server.http.leftovers import Leftovers
 from headwater_server.serving.protocol import BoundedHttpProtocol
 from servers.http_host import RunningHost, eventually
@@ -161,7 +160,7 @@ def test_a_client_that_reads_slowly_but_steadily_is_served(make_host: Callable[.
 
 
 def test_a_query_beyond_its_time_is_504_in_its_ref_id(make_host: Callable[..., RunningHost]) -> None:
-    from headwater.context import QueryLimits
+    from headwater.calls import QueryLimits
 
     host = make_host()
     host.app.host.headwater.limits = QueryLimits(timeout=0.3)

@@ -12,8 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from headwater.errors import LimitExceededError
 from headwater_server.auth import CallerLimits, RequestLimiter
@@ -280,7 +279,7 @@ async def _hold(memory: ResultMemory) -> None:
 
 
 def test_a_host_whose_memory_is_taken_answers_503_with_a_time_to_come_again(make_host: MakeHost) -> None:
-    from headwater.context import QueryLimits
+    from headwater.calls import QueryLimits
 
     host = make_host(options={"result_memory": 1, "result_reserve": 1})
     host.app.host.headwater.limits = QueryLimits(timeout=4)

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from headwater.frames.arrow import decode_stream
-from headwater.frames.grafana_json import decode_chunks, decode_response, encode_response
+from headwater.frames import decode_chunks, decode_response, decode_stream, encode_response
 from servers.http_host import RunningHost, eventually
 from servers.http_requests import query_of
 

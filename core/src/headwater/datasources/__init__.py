@@ -1,24 +1,74 @@
 """Named data sources: the model, the store protocol, the service that changes them, the cache,
-provisioning."""
+provisioning.
+"""
 
 from __future__ import annotations
 
-from .cache import DataSourceCache
-from .commands import AddDataSource, UpdateDataSource
-from .memory_store import MemoryStore
-from .model import DataSource
-from .service import DataSourceService
-from .store import ChangeNotifier, DataSourceStore, KeyRecord, KeyState
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AddDataSource",
-    "ChangeNotifier",
-    "DataSource",
-    "DataSourceCache",
-    "DataSourceService",
-    "DataSourceStore",
-    "KeyRecord",
-    "KeyState",
-    "MemoryStore",
-    "UpdateDataSource",
-]
+from headwater._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .cache import (
+        DataSourceCache as DataSourceCache,
+    )
+    from .commands import (
+        AddDataSource as AddDataSource,
+        UpdateDataSource as UpdateDataSource,
+    )
+    from .export import (
+        export_data_sources as export_data_sources,
+    )
+    from .memory_store import (
+        MemoryStore as MemoryStore,
+    )
+    from .model import (
+        DataSource as DataSource,
+    )
+    from .provisioning import (
+        apply_plan as apply_plan,
+        provision as provision,
+        read_plan as read_plan,
+    )
+    from .sealed_file import (
+        SealedFile as SealedFile,
+    )
+    from .service import (
+        DataSourceService as DataSourceService,
+    )
+    from .store import (
+        ChangeNotifier as ChangeNotifier,
+        DataSourceStore as DataSourceStore,
+        Subscribers as Subscribers,
+    )
+    from .validation import (
+        check_uid as check_uid,
+    )
+
+_MODULES = {
+    "cache": ("DataSourceCache",),
+    "commands": (
+        "AddDataSource",
+        "UpdateDataSource",
+    ),
+    "export": ("export_data_sources",),
+    "memory_store": ("MemoryStore",),
+    "model": ("DataSource",),
+    "provisioning": (
+        "apply_plan",
+        "provision",
+        "read_plan",
+    ),
+    "sealed_file": ("SealedFile",),
+    "service": ("DataSourceService",),
+    "store": (
+        "ChangeNotifier",
+        "DataSourceStore",
+        "Subscribers",
+    ),
+    "validation": ("check_uid",),
+}
+
+__all__ = [name for names in _MODULES.values() for name in names]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

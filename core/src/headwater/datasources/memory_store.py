@@ -9,6 +9,7 @@ from threading import RLock
 import attrs
 
 from headwater.secrets.cipher import wrapping_key_id
+from headwater.secrets.key_store import KeyRecord, KeyState, StoredDataKey
 
 from .model import DataSource
 from .rules import (
@@ -21,7 +22,7 @@ from .rules import (
     uid_taken,
     version_conflict,
 )
-from .store import KeyRecord, KeyState, StoredDataKey, Subscribers
+from .store import Subscribers
 
 
 class MemoryStore:

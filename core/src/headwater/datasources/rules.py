@@ -8,8 +8,7 @@ from headwater.errors import (
     DataSourceVersionConflictError,
     EncryptionKeyError,
 )
-
-from .store import KeyRecord, KeyState
+from headwater.secrets.key_store import KeyRecord, KeyState
 
 
 def not_found() -> DataSourceNotFoundError:

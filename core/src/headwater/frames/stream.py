@@ -18,7 +18,7 @@ from headwater.errors import QueryCanceledError
 
 from .errors import FrameError, StreamClosedError
 from .frame import Frame
-from .limits import limit, value_bytes
+from .limits import fitting_rows, value_bytes
 from .meta import FrameMeta, Notice
 from .schema import describe_schema, read_schema
 
@@ -205,7 +205,37 @@ class FrameStream:
 
         At a limit that cuts rows off, its `truncated` is set and a warning notice is added to its `meta`.
         """
-        return limit(self, max_rows, max_bytes)
+
+        def batches() -> Generator[pa.RecordBatch, None, None]:
+            rows = size = 0
+            for batch in self:
+                limited.meta = self.meta
+                fitting, reason = fitting_rows(batch, rows, size, max_rows, max_bytes)
+                if fitting:
+                    part = batch.slice(0, fitting)
+                    rows += fitting
+                    size += value_bytes(part)
+                    yield part
+                if fitting < batch.num_rows:
+                    limited.truncated = True
+                    limited.add_notice(
+                        Notice.warning(
+                            f"Results have been limited to {rows} because the {reason} limit was reached"
+                        )
+                    )
+                    return
+            limited.meta = self.meta
+
+        limited = FrameStream(
+            self.schema,
+            batches(),
+            name=self.name,
+            ref_id=self.ref_id,
+            meta=self.meta,
+            on_close=self.close,
+            on_cancel=self.cancel,
+        )
+        return limited
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         reader = pa.RecordBatchReader.from_batches(self.schema, self._drain())

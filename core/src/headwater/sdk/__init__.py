@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from headwater.context import CallContext
-from headwater.hookspecs import hookimpl
+from headwater.calls.context import CallContext
 from headwater.models import (
     CheckHealthResult,
     DataQuery,
@@ -15,6 +14,7 @@ from headwater.models import (
     QueryMacro,
     TimeRange,
 )
+from headwater.plugins.hookspecs import hookimpl
 from headwater.secrets import Secret
 
 from .data_source import DataSource, Query, QueryResult

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from headwater.executor import WorkerPool
+from headwater.calls.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from headwater.context import CallContext
+    from headwater.calls.context import CallContext
 
 __all__ = ["Places", "run_side_by_side"]
 

@@ -13,7 +13,7 @@ from headwater.models import CheckHealthResult, DataQuery, DataSourceInstanceSet
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from headwater.context import CallContext
+    from headwater.calls.context import CallContext
     from headwater.frames import Frame, FrameStream
 
 __all__ = ["DataSource", "Query", "QueryResult"]

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
-from headwater.context import CallContext
+from headwater.calls.context import CallContext
+from headwater.calls.worker_pool import WorkerPool
 from headwater.errors import (
     PluginRequestFailedError,
     PluginUnavailableError,
     ValidationError,
     describe,
 )
-from headwater.executor import WorkerPool
-from headwater.hookspecs import hookimpl
-from headwater.instances import InstanceManager
 from headwater.logs import get_logger
 from headwater.models import (
     CallResourceRequest,
@@ -34,6 +32,8 @@ from headwater.models import (
     QueryExample,
     QueryMacro,
 )
+from headwater.plugins.hookspecs import hookimpl
+from headwater.plugins.instances import InstanceManager
 
 from .concurrency import Places, run_side_by_side
 from .data_source import DataSource, Query
@@ -176,7 +176,7 @@ class DataSourcePlugin:
             path="jsonData",
             secrets=instance.decrypted_secure_json_data,
         )
-        logger = get_logger("headwater.plugin", plugin=self.id, data_source=instance.uid)
+        logger = get_logger("headwater.plugins.plugin", plugin=self.id, data_source=instance.uid)
         return self._data_source_class()(settings, instance, logger)
 
     # --- inside ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from headwater.models import CallResourceRequest, CallResourceResponse
 from .paths import split_path
 
 if TYPE_CHECKING:
-    from headwater.context import CallContext
+    from headwater.calls.context import CallContext
 
 __all__ = ["ResourceRequest", "Route", "resource", "routes_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from headwater.context import CallContext, QueryLimits
+from headwater.calls.context import CallContext, QueryLimits
 from headwater.errors import PluginRequestFailedError
 from headwater.models import DataQuery, QueryChunk
 

@@ -1,75 +1,93 @@
 """Secrets at rest and in memory: the opaque `Secret`, envelope encryption, key sources, redaction.
 
-Names resolve on first use, so that `from headwater.secrets import Secret` loads no cryptography.
+Names load on first use, so that `from headwater.secrets import Secret` loads no cryptography.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headwater._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .cipher import FieldState, SecretCipher, SecretState
-    from .key_directory import DirectoryKeySource, ReadOnlyDirectoryKeySource
-    from .key_sources import (
-        EnvironmentKeySource,
-        InMemoryKeySource,
-        KeyringKeySource,
-        RemoteKeySource,
+    from .cipher import (
+        FieldState as FieldState,
+        SealedSecrets as SealedSecrets,
+        SecretCipher as SecretCipher,
+        SecretState as SecretState,
+        wrapping_key_id as wrapping_key_id,
     )
-    from .keys import KeyRing, KeySource, LocalKey, RemoteKey, WrappingKey
-    from .redact import RedactingFormatter, Redactor
-    from .secret import Secret
+    from .key_directory import (
+        DirectoryKeySource as DirectoryKeySource,
+        ReadOnlyDirectoryKeySource as ReadOnlyDirectoryKeySource,
+        read_key_file as read_key_file,
+    )
+    from .key_sources import (
+        EnvironmentKeySource as EnvironmentKeySource,
+        InMemoryKeySource as InMemoryKeySource,
+        KeyringKeySource as KeyringKeySource,
+        RemoteKeySource as RemoteKeySource,
+    )
+    from .key_store import (
+        KeyRecord as KeyRecord,
+        KeyState as KeyState,
+        KeyStore as KeyStore,
+        StoredDataKey as StoredDataKey,
+    )
+    from .keys import (
+        KeyRing as KeyRing,
+        KeySource as KeySource,
+        LocalKey as LocalKey,
+        RemoteKey as RemoteKey,
+        WrappingKey as WrappingKey,
+    )
+    from .redact import (
+        RedactingFormatter as RedactingFormatter,
+        Redactor as Redactor,
+    )
+    from .secret import (
+        Secret as Secret,
+    )
 
-_HOMES = {
-    "FieldState": "cipher",
-    "SecretCipher": "cipher",
-    "SecretState": "cipher",
-    "DirectoryKeySource": "key_directory",
-    "ReadOnlyDirectoryKeySource": "key_directory",
-    "EnvironmentKeySource": "key_sources",
-    "InMemoryKeySource": "key_sources",
-    "KeyringKeySource": "key_sources",
-    "RemoteKeySource": "key_sources",
-    "KeyRing": "keys",
-    "KeySource": "keys",
-    "LocalKey": "keys",
-    "RemoteKey": "keys",
-    "WrappingKey": "keys",
-    "RedactingFormatter": "redact",
-    "Redactor": "redact",
-    "Secret": "secret",
+_MODULES = {
+    "cipher": (
+        "FieldState",
+        "SealedSecrets",
+        "SecretCipher",
+        "SecretState",
+        "wrapping_key_id",
+    ),
+    "key_directory": (
+        "DirectoryKeySource",
+        "ReadOnlyDirectoryKeySource",
+        "read_key_file",
+    ),
+    "key_sources": (
+        "EnvironmentKeySource",
+        "InMemoryKeySource",
+        "KeyringKeySource",
+        "RemoteKeySource",
+    ),
+    "key_store": (
+        "KeyRecord",
+        "KeyState",
+        "KeyStore",
+        "StoredDataKey",
+    ),
+    "keys": (
+        "KeyRing",
+        "KeySource",
+        "LocalKey",
+        "RemoteKey",
+        "WrappingKey",
+    ),
+    "redact": (
+        "RedactingFormatter",
+        "Redactor",
+    ),
+    "secret": ("Secret",),
 }
 
-__all__ = [
-    "DirectoryKeySource",
-    "EnvironmentKeySource",
-    "FieldState",
-    "InMemoryKeySource",
-    "KeyRing",
-    "KeySource",
-    "KeyringKeySource",
-    "LocalKey",
-    "ReadOnlyDirectoryKeySource",
-    "RedactingFormatter",
-    "Redactor",
-    "RemoteKey",
-    "RemoteKeySource",
-    "Secret",
-    "SecretCipher",
-    "SecretState",
-    "WrappingKey",
-]
+__all__ = [name for names in _MODULES.values() for name in names]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -12,7 +12,7 @@ from .key_sources import new_key_id
 from .keys import KeyRing, WrappingKey, key_check, passes_check
 
 if TYPE_CHECKING:
-    from headwater.datasources.store import DataSourceStore, KeyRecord
+    from .key_store import KeyRecord, KeyStore
 
 
 @frozen
@@ -30,7 +30,7 @@ class KeyReport:
     problem: str = ""
 
 
-def prepare_keys(ring: KeyRing, store: DataSourceStore, *, degraded: bool = False) -> KeyReport:
+def prepare_keys(ring: KeyRing, store: KeyStore, *, degraded: bool = False) -> KeyReport:
     """Makes sure that there is an active key and that it is the right one.
 
     A store that knows no key yet takes the ring's newest, or a new one. A store that does is never given
@@ -54,7 +54,7 @@ def prepare_keys(ring: KeyRing, store: DataSourceStore, *, degraded: bool = Fals
     return KeyReport(active, created if active == key.id else None)
 
 
-def add_key(ring: KeyRing, store: DataSourceStore, key_id: str = "") -> WrappingKey:
+def add_key(ring: KeyRing, store: KeyStore, key_id: str = "") -> WrappingKey:
     """Registers a key for decryption only: key `key_id` if a source has it, else a new one in the first
     source that takes keys. Raises EncryptionKeyError."""
     key = ring.get(key_id) if key_id else None
@@ -67,7 +67,7 @@ def add_key(ring: KeyRing, store: DataSourceStore, key_id: str = "") -> Wrapping
     return key
 
 
-def usable_active_key(ring: KeyRing, store: DataSourceStore) -> str:
+def usable_active_key(ring: KeyRing, store: KeyStore) -> str:
     """The id of the active key. Raises EncryptionKeyError if it is missing, or not the store's own: what it
     encrypts would be lost once the right one is back."""
     active = store.active_key()
@@ -75,7 +75,7 @@ def usable_active_key(ring: KeyRing, store: DataSourceStore) -> str:
     return active
 
 
-def active_key_problem(ring: KeyRing, store: DataSourceStore) -> str:
+def active_key_problem(ring: KeyRing, store: KeyStore) -> str:
     """Why the active key cannot be used; empty if it can. Reads the sources again."""
     try:
         ring.reload()
@@ -85,7 +85,7 @@ def active_key_problem(ring: KeyRing, store: DataSourceStore) -> str:
     return ""
 
 
-def _check_registered(ring: KeyRing, store: DataSourceStore, degraded: bool) -> KeyReport:
+def _check_registered(ring: KeyRing, store: KeyStore, degraded: bool) -> KeyReport:
     active = store.active_key()
     missing: list[str] = []
     wrong: list[str] = []

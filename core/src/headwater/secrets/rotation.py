@@ -17,7 +17,7 @@ from .key_setup import add_key
 from .keys import KeyRing, WritableKeySource, passes_check
 
 if TYPE_CHECKING:
-    from headwater.datasources.store import DataSourceStore, KeyState, StoredDataKey
+    from .key_store import KeyState, KeyStore, StoredDataKey
 
 __all__ = [
     "KeyStatus",
@@ -61,7 +61,7 @@ class VerifyReport:
     bad: tuple[tuple[str, FieldState], ...] = ()
 
 
-def key_status(ring: KeyRing, store: DataSourceStore) -> tuple[KeyStatus, ...]:
+def key_status(ring: KeyRing, store: KeyStore) -> tuple[KeyStatus, ...]:
     """All registered keys, oldest first. Raises EncryptionKeyError if a source cannot be read."""
     usage = store.key_usage()
     statuses = []
@@ -79,7 +79,7 @@ def key_status(ring: KeyRing, store: DataSourceStore) -> tuple[KeyStatus, ...]:
     return tuple(statuses)
 
 
-def activate(ring: KeyRing, store: DataSourceStore, key_id: str) -> None:
+def activate(ring: KeyRing, store: KeyStore, key_id: str) -> None:
     """Makes `key_id` wrap all new data keys, on every host of this store. Raises EncryptionKeyError if it is
     unknown, retired, or not available here as the key that was registered."""
     key = ring.require(key_id)
@@ -91,7 +91,7 @@ def activate(ring: KeyRing, store: DataSourceStore, key_id: str) -> None:
 
 def rewrap(
     cipher: SecretCipher,
-    store: DataSourceStore,
+    store: KeyStore,
     *,
     batch: int = 500,
     progress: Callable[[int], None] | None = None,
@@ -119,20 +119,20 @@ def rewrap(
     return RewrapReport(rewrapped, already, tuple(failed))
 
 
-def verify(cipher: SecretCipher, store: DataSourceStore) -> VerifyReport:
+def verify(cipher: SecretCipher, store: KeyStore) -> VerifyReport:
     """Opens every secret of every data source."""
     opened = 0
     bad: list[tuple[str, FieldState]] = []
-    for data_source in store.list():
-        for state in cipher.states(data_source.owner, data_source.secrets).values():
+    for holder in store.list():
+        for state in cipher.states(holder.owner, holder.secrets).values():
             if state.state is SecretState.OK:
                 opened += 1
             else:
-                bad.append((data_source.uid, state))
+                bad.append((holder.uid, state))
     return VerifyReport(opened, tuple(bad))
 
 
-def retire(ring: KeyRing, store: DataSourceStore, key_id: str, *, forget: bool = False) -> None:
+def retire(ring: KeyRing, store: KeyStore, key_id: str, *, forget: bool = False) -> None:
     """Ends the use of a key; refused (EncryptionKeyError) while it is active or wraps any data key.
 
     `forget` also deletes the key from its source. Backups of the store from before the rewrap need it: keep a

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from headwater.datasources import DataSource, DataSourceService, DataSourceStore, KeyState, UpdateDataSource
+from headwater.datasources import DataSource, DataSourceService, DataSourceStore, UpdateDataSource
 from headwater.datasources.commands import AddDataSource
 from headwater.datasources.store import ChangeNotifier
 from headwater.errors import (
@@ -26,7 +26,7 @@ from headwater.errors import (
     DataSourceVersionConflictError,
     EncryptionKeyError,
 )
-from headwater.secrets import InMemoryKeySource, KeyRing, SecretCipher
+from headwater.secrets import InMemoryKeySource, KeyRing, KeyState, SecretCipher
 from headwater.secrets.cipher import SealedSecrets
 from headwater.secrets.key_setup import add_key, prepare_keys
 from headwater.secrets.rotation import activate, retire, rewrap, verify

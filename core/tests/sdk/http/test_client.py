@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import (
     DeadlineExceededError,
     DownstreamAuthError,

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from headwater.errors import MacroError, QueryError
 from headwater.sdk.sql import Dialect, MacroCall, MacroEngine

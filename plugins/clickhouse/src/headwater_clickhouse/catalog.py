@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import ValidationError
 
 from .dialect import quote_name

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import ValidationError
 from headwater.frames import FrameMeta, FrameStream, Visualisation
 from headwater.models import CheckHealthResult

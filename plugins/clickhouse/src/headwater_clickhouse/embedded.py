@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import QueryError
 
 from .dialect import quote_name, quote_text

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from attrs import field, frozen
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 
 
 def _new_id() -> str:

@@ -9,12 +9,15 @@ from typing import Any
 import attrs
 import pyarrow as pa
 
-from headwater.context import CallContext
-from headwater.frames import Frame, FrameMeta, FrameStream, Visualisation
-from headwater.frames.time_series import (
+from headwater.calls import CallContext
+from headwater.frames import (
     Fill,
     FillMode,
+    Frame,
+    FrameMeta,
+    FrameStream,
     SeriesKind,
+    Visualisation,
     long_to_multi,
     long_to_wide,
     series_schema,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import (
     DeadlineExceededError,
     DownstreamAuthError,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import attrs
 import pyarrow as pa
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import DownstreamProtocolError
 from headwater.frames import Notice
 from headwater.sdk import Handover

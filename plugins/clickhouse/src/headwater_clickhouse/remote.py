@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pyarrow as pa
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import (
     DownstreamAuthError,
     DownstreamProtocolError,

@@ -13,7 +13,8 @@ from typing import Final
 import pyarrow as pa
 
 from headwater.errors import DownstreamServerError, QueryError
-from headwater_mysql.decode.rows import DecoderFactory, Framing
+from headwater_mysql.decode.choice import DecoderFactory
+from headwater_mysql.decode.rows import Framing
 from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
 from headwater_mysql.handshake import OnSocket, Session, Target, open_session
 from headwater_mysql.protocol.constants import Command

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, QueryError, ValidationError
-from headwater.frames import FrameMeta, FrameStream, Notice
-from headwater.frames.intervals import parse_interval_string
+from headwater.frames import FrameMeta, FrameStream, Notice, parse_interval_string
 from headwater.sdk import (
     CallContext,
     CheckHealthResult,
@@ -21,7 +20,7 @@ from headwater.sdk import (
     resource,
 )
 from headwater_mysql.connection import Connection
-from headwater_mysql.decode.rows import choose_decoder
+from headwater_mysql.decode.choice import choose_decoder
 from headwater_mysql.execution import Execution
 from headwater_mysql.handshake import OnSocket, Target
 from headwater_mysql.health import describe_failure, describe_success

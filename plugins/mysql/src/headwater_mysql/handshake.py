@@ -16,8 +16,8 @@ import attrs
 import pymysql
 
 from headwater.errors import DownstreamAuthError, ValidationError
+from headwater.network import AddressPolicy, resolve
 from headwater.sdk import DataSourceInstanceSettings
-from headwater.sdk.network import AddressPolicy, resolve
 from headwater_mysql.address import Address, parse_address
 from headwater_mysql.errors import from_connecting
 from headwater_mysql.protocol.constants import Capability

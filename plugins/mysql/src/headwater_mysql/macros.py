@@ -14,8 +14,7 @@ from typing import Final
 import attrs
 
 from headwater.errors import MacroError, QueryError, ValidationError
-from headwater.frames.intervals import format_interval, parse_interval
-from headwater.frames.time_series import Fill, FillMode
+from headwater.frames import Fill, FillMode, format_interval, parse_interval
 from headwater.models import TimeRange
 from headwater.sdk.sql import Dialect, MacroCall, MacroEngine, SpanKind, scan
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import ErrorSource, FrameError, QueryError
-from headwater.frames import Frame, FrameMeta, FrameType, Notice
-from headwater.frames.time_series import Fill, long_to_wide, resample
+from headwater.frames import Fill, Frame, FrameMeta, FrameType, Notice, long_to_wide, resample
 from headwater.models import TimeRange
 from headwater_mysql.macros import ExpandedQuery
 from headwater_mysql.protocol.columns import Column

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import (
     DownstreamProtocolError,
     DownstreamServerError,

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from attrs import evolve
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, LimitExceededError, PluginRequestCanceledError
 from headwater.frames import FieldConfig, Frame, FrameMeta, Notice, Stat
 from headwater.models import CheckHealthResult, DataSourceInstanceSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.models import CheckHealthResult
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from attrs import frozen
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import ValidationError
 from headwater.models import CallResourceResponse
 from headwater.sdk import ResourceRequest, field, parse, resource

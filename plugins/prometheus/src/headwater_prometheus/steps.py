@@ -11,7 +11,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from headwater.errors import QueryError, ValidationError
-from headwater.frames.intervals import format_interval, parse_interval_string, round_interval
+from headwater.frames import format_interval, parse_interval_string, round_interval
 
 from .query import PrometheusQuery
 

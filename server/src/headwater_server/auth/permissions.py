@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
-from headwater.datasources.validation import check_uid
+from headwater.datasources import check_uid
 from headwater.errors import ValidationError
 from headwater.models import User
 

@@ -15,7 +15,7 @@ from .place import pass_directory
 from .workspace import open_headwater
 
 if TYPE_CHECKING:
-    from headwater.datasources.sealed_file import SealedFile
+    from headwater.datasources import SealedFile
 
 _key_option = click.option(
     "--key",
@@ -83,7 +83,7 @@ def export(
     """
     import yaml
 
-    from headwater.datasources.export import export_data_sources
+    from headwater.datasources import export_data_sources
 
     seal = _read_key(key_file)
     with open_headwater(directory) as headwater:
@@ -112,7 +112,7 @@ def import_(
 
     All files are checked before anything is written; a fault is reported with its line and column.
     """
-    from headwater.datasources.provisioning import apply_plan, read_plan
+    from headwater.datasources import apply_plan, read_plan
 
     plan = read_plan(files, seal=_read_key(key_file))
     if not read_only:
@@ -136,8 +136,8 @@ def import_(
 def _read_key(key_file: Path | None) -> SealedFile | None:
     if key_file is None:
         return None
-    from headwater.datasources.sealed_file import SealedFile
-    from headwater.secrets.key_directory import read_key_file
+    from headwater.datasources import SealedFile
+    from headwater.secrets import read_key_file
 
     return SealedFile(read_key_file(key_file))
 

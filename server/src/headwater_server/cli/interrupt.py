@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 
 from .failures import INTERRUPTED
 

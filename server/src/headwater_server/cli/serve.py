@@ -20,7 +20,7 @@ from .workspace import open_headwater
 
 if TYPE_CHECKING:
     from headwater import Headwater
-    from headwater.sdk.network import AddressPolicy
+    from headwater.network import AddressPolicy
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
     from headwater_server.http import HeadwaterApp
@@ -107,8 +107,7 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     requests may finish, and queries that take longer are cancelled at their data sources. While the active
     encryption key is missing or wrong the host does not become ready, and answers 503.
     """
-    from headwater_server.serving import ListenOptions, UnsafeListenError
-    from headwater_server.serving import serve as run
+    from headwater_server.serving import ListenOptions, UnsafeListenError, serve as run
 
     listen = ListenOptions(
         host=options["host"],
@@ -133,7 +132,7 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
 def _address_policy(options: dict[str, Any]) -> AddressPolicy:
     """Raises click.BadParameter, which names the option."""
     from headwater.errors import ValidationError
-    from headwater.sdk.network import AddressPolicy
+    from headwater.network import AddressPolicy
 
     networks: dict[str, tuple[str, ...]] = {}
     for name in ("allow", "deny", "only"):
@@ -207,7 +206,7 @@ def _provision(headwater: Headwater, paths: tuple[Path, ...]) -> None:
     """Bring the store to what the files say. All are read before anything changes."""
     if not paths:
         return
-    from headwater.datasources.provisioning import provision
+    from headwater.datasources import provision
 
     report = provision(headwater.data_sources, paths)
     changes = {name: getattr(report, name) for name in ("added", "updated", "deleted", "unchanged")}

@@ -13,7 +13,7 @@ from headwater_server.data_directory import DataDirectory
 
 if TYPE_CHECKING:
     from headwater import Headwater
-    from headwater.sdk.network import AddressPolicy
+    from headwater.network import AddressPolicy
     from headwater_server.auth.sql_tokens import SqlTokenStore
     from headwater_server.store import SqlStore
 

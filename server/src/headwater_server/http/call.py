@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from headwater.context import CallContext, Progress
+from headwater.calls import CallContext, Progress
 from headwater.errors import (
     ErrorSource,
     HeadwaterError,

@@ -12,8 +12,14 @@ from headwater.errors import DataSourceNotFoundError, ValidationError
 from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import Call
-from .models import AddDataSourceBody, ChangeBody, DataSourceBody, DataSourceListItem, IdBody
-from .models import UpdateDataSourceBody as UpdateBody
+from .models import (
+    AddDataSourceBody,
+    ChangeBody,
+    DataSourceBody,
+    DataSourceListItem,
+    IdBody,
+    UpdateDataSourceBody as UpdateBody,
+)
 from .plugins import plugin_name
 from .responses import json_response
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from headwater import Headwater
-from headwater.context import CallContext
-from headwater.executor import WorkerPool
+from headwater.calls import CallContext, WorkerPool
 from headwater_server.audit import AuditLog
 from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics

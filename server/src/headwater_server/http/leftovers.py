@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from headwater.executor import WorkerPool
+from headwater.calls import WorkerPool
 
 _SECONDS = 0.5
 

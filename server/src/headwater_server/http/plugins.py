@@ -8,9 +8,9 @@ import attrs
 from starlette.responses import Response
 
 from headwater import Headwater
-from headwater.discovery import PluginState
 from headwater.errors import HeadwaterError, PluginNotRegisteredError, PluginUnavailableError
 from headwater.models import PluginInfo
+from headwater.plugins import PluginState
 
 from .call import Call
 from .models import PluginBody, PluginErrorBody, PluginSettingsBody

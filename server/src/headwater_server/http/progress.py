@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from headwater.context import Progress
+from headwater.calls import Progress
 
 PROGRESS_HEADER = "x-headwater-progress"
 _PAUSE_SECONDS = 0.2

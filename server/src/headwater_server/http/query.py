@@ -8,10 +8,9 @@ from typing import Any
 from starlette.responses import Response
 
 from headwater.errors import FrameError, HeadwaterError
-from headwater.frames.arrow import STREAM_MEDIA_TYPE
-from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
-from headwater.metric_request import MetricQuery, parse_metric_request
+from headwater.frames import ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater.models import DataResponse, QueryDataResponse
+from headwater.queries import MetricQuery, parse_metric_request
 from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError
 
@@ -28,7 +27,7 @@ async def query(call: Call) -> Response | PiecewiseResponse:
     accepted = call.request.headers.get("accept", JSON)
     if JSON_LINES in accepted:
         return await json_lines_answer(call, queries)
-    if STREAM_MEDIA_TYPE in accepted:
+    if ARROW_MEDIA_TYPE in accepted:
         return await arrow_answer(call, queries)
     if PARQUET in accepted:
         return await parquet_answer(call, queries)
@@ -53,7 +52,7 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     status = _status(answer, call.host.options.multi_status)
     if body is not None:
         return Response(body, status, media_type=JSON)
-    from headwater.frames.grafana_json import iter_response
+    from headwater.frames import iter_response
 
     return PiecewiseResponse(
         iter_response(answer), host=host, context=context, media_type=JSON, status=status
@@ -97,7 +96,7 @@ def _encodable(answer: QueryDataResponse) -> QueryDataResponse:
 
 
 def _checked(response: DataResponse) -> DataResponse:
-    from headwater.frames.grafana_json import FrameInclude, encode_frame
+    from headwater.frames import FrameInclude, encode_frame
 
     try:
         for frame in response.frames:
@@ -109,7 +108,7 @@ def _checked(response: DataResponse) -> DataResponse:
 
 def _encode(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes]:
     """A small answer and its JSON. A ref id whose values cannot be written becomes an error."""
-    from headwater.frames.grafana_json import encode_response
+    from headwater.frames import encode_response
 
     try:
         body = encode_response(answer)
@@ -120,7 +119,7 @@ def _encode(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes]:
 
 
 def _written(ref_id: str, response: DataResponse) -> DataResponse:
-    from headwater.frames.grafana_json import encode_response
+    from headwater.frames import encode_response
 
     try:
         encode_response(QueryDataResponse({ref_id: response}))

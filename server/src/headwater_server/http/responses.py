@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from .made_ahead import MadeAhead
 
 if TYPE_CHECKING:
-    from headwater.context import CallContext
+    from headwater.calls import CallContext
 
     from .host import Host
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.frames.arrow import STREAM_MEDIA_TYPE
-from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
+from headwater.frames import ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater_server.auth import Action
 
 from . import data_sources, identity, observe, plugins, query, resources
@@ -32,7 +31,7 @@ _FORMS = ("uid/{uid}", "{id}")
 
 
 def _query() -> Operation:
-    results = ("application/json", JSON_LINES, STREAM_MEDIA_TYPE, PARQUET)
+    results = ("application/json", JSON_LINES, ARROW_MEDIA_TYPE, PARQUET)
     return Operation(
         method="POST",
         path="/api/ds/query",

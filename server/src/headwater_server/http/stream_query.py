@@ -7,15 +7,18 @@ from collections.abc import Generator, Iterator, Sequence
 from attrs import evolve
 from starlette.responses import Response
 
-from headwater.chunk_stream import stream_of
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import FrameError, HeadwaterError, describe
-from headwater.frames import FrameStream
-from headwater.frames.arrow import STREAM_MEDIA_TYPE, encode_stream
-from headwater.frames.grafana_json import encode_chunks, encode_response
-from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
-from headwater.metric_request import MetricQuery
+from headwater.frames import (
+    ARROW_MEDIA_TYPE,
+    JSON_LINES_MEDIA_TYPE as JSON_LINES,
+    FrameStream,
+    encode_chunks,
+    encode_response,
+    encode_stream,
+)
 from headwater.models import DataResponse, QueryChunk, QueryDataResponse
+from headwater.queries import MetricQuery, stream_of
 
 from .call import Call
 from .progress import PROGRESS_HEADER, ProgressLines
@@ -58,7 +61,7 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseR
     except _QueryFailedError as failure:
         return _failed(queries[0], failure.error)
     return PiecewiseResponse(
-        encode_stream(stream), host=host, context=context, media_type=STREAM_MEDIA_TYPE, live=True
+        encode_stream(stream), host=host, context=context, media_type=ARROW_MEDIA_TYPE, live=True
     )
 
 

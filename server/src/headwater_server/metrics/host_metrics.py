@@ -19,17 +19,13 @@ from prometheus_client.exposition import choose_encoder
 from headwater.secrets import SecretState
 from headwater_server import __version__
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
-_MILLISECONDS = tuple(1000 * bound for bound in _SECONDS)
-_BYTES = tuple(128 * 4**power for power in range(10))
+from .plugin_requests import SECONDS, PluginMetricsMiddleware
 
 
 class HostMetrics:
     """Pass its `plugin_middleware` to `Headwater(middlewares=…)`, and itself to `create_app`."""
 
     def __init__(self) -> None:
-        from .plugin_requests import PluginMetricsMiddleware
-
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -37,39 +33,11 @@ class HostMetrics:
             "grafana_http_request_duration_seconds",
             "Time to answer an HTTP request, to the last byte.",
             ("handler", "method", "status_code"),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.http_in_flight = Gauge(
             "grafana_http_request_in_flight", "HTTP requests being answered.", registry=registry
-        )
-        plugin_labels = ("plugin_id", "endpoint", "target")
-        self.plugin_requests = Counter(
-            "grafana_plugin_request",
-            "Calls into plugins.",
-            ("plugin_id", "endpoint", "status", "target", "status_source"),
-            registry=registry,
-        )
-        self.plugin_milliseconds = Histogram(
-            "grafana_plugin_request_duration_milliseconds",
-            "Time of calls into plugins.",
-            plugin_labels,
-            buckets=_MILLISECONDS,
-            registry=registry,
-        )
-        self.plugin_seconds = Histogram(
-            "grafana_plugin_request_duration_seconds",
-            "Time of calls into plugins.",
-            ("source", *plugin_labels, "status", "status_source"),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.plugin_request_bytes = Histogram(
-            "grafana_plugin_request_size_bytes",
-            "Size of what was asked of plugins.",
-            ("source", *plugin_labels),
-            buckets=_BYTES,
-            registry=registry,
         )
         self.failed_logins = Counter(
             "headwater_failed_logins", "Requests with credentials that are not good.", registry=registry
@@ -90,7 +58,7 @@ class HostMetrics:
         )
         build = Gauge("headwater_build_info", "1, with the version.", ("version",), registry=registry)
         build.labels(__version__).set(1)
-        self.plugin_middleware = PluginMetricsMiddleware(self)
+        self.plugin_middleware = PluginMetricsMiddleware(registry)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The text for a scraper that sent this Accept header, and its content type."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import orjson
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from headwater.errors import HeadwaterError, PluginRequestCanceledError, describe
-from headwater.hookspecs import hookimpl
 from headwater.models import (
     CallResourceRequest,
     CallResourceResponse,
@@ -20,10 +20,11 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
+from headwater.plugins import hookimpl
 
-if TYPE_CHECKING:
-    from .host_metrics import HostMetrics
-
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
+_MILLISECONDS = tuple(1000 * bound for bound in SECONDS)
+_BYTES = tuple(128 * 4**power for power in range(10))
 _TARGET = "in_memory"
 _SOURCE = "grafana"  # who asks: the host, as opposed to alerting; dashboards filter by this word
 T = TypeVar("T")
@@ -32,19 +33,45 @@ T = TypeVar("T")
 class PluginMetricsMiddleware:
     """Status is `ok`, `error` or `cancelled`; its source `plugin` or `downstream`, as in Grafana."""
 
-    def __init__(self, metrics: HostMetrics) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("plugin_id", "endpoint", "target")
+        requests = Counter(
+            "grafana_plugin_request",
+            "Calls into plugins.",
+            ("plugin_id", "endpoint", "status", "target", "status_source"),
+            registry=registry,
+        )
+        milliseconds = Histogram(
+            "grafana_plugin_request_duration_milliseconds",
+            "Time of calls into plugins.",
+            labels,
+            buckets=_MILLISECONDS,
+            registry=registry,
+        )
+        seconds = Histogram(
+            "grafana_plugin_request_duration_seconds",
+            "Time of calls into plugins.",
+            ("source", *labels, "status", "status_source"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        request_bytes = Histogram(
+            "grafana_plugin_request_size_bytes",
+            "Size of what was asked of plugins.",
+            ("source", *labels),
+            buckets=_BYTES,
+            registry=registry,
+        )
         # Looking a child up by its labels costs more than counting in it.
         self._outcome = functools.cache(
             lambda plugin_id, endpoint, status, source: (
-                metrics.plugin_requests.labels(plugin_id, endpoint, status, _TARGET, source),
-                metrics.plugin_milliseconds.labels(plugin_id, endpoint, _TARGET),
-                metrics.plugin_seconds.labels(_SOURCE, plugin_id, endpoint, _TARGET, status, source),
+                requests.labels(plugin_id, endpoint, status, _TARGET, source),
+                milliseconds.labels(plugin_id, endpoint, _TARGET),
+                seconds.labels(_SOURCE, plugin_id, endpoint, _TARGET, status, source),
             )
         )
         self._size = functools.cache(
-            lambda plugin_id, endpoint: metrics.plugin_request_bytes.labels(
-                _SOURCE, plugin_id, endpoint, _TARGET
-            )
+            lambda plugin_id, endpoint: request_bytes.labels(_SOURCE, plugin_id, endpoint, _TARGET)
         )
 
     @hookimpl(wrapper=True)

@@ -11,9 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import frozen
 
-from headwater.frames.convert import conversion
-from headwater.frames.field_type import FieldType
-from headwater.frames.schema import field_labels
+from headwater.frames import FieldType, conversion, field_labels
 
 Convert: TypeAlias = Callable[[pa.Array], pa.Array]
 

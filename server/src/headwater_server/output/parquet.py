@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from headwater.frames import FrameStream
-from headwater.frames.arrow import Pieces
-from headwater.frames.schema import META, field_labels
+from headwater.frames import FrameStream, field_labels
+from headwater.frames.codecs.arrow import Pieces
+from headwater.frames.schema import META
 
 from .columns import Plain, plain
 

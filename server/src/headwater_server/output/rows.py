@@ -7,10 +7,9 @@ from itertools import chain
 
 import pyarrow as pa
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import FrameError, LimitExceededError
-from headwater.frames import Frame, FrameStream
-from headwater.frames.schema import field_labels
+from headwater.frames import Frame, FrameStream, field_labels
 from headwater.models import QueryChunk
 
 

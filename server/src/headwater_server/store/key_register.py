@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from headwater.datasources.rules import check_can_activate, check_can_retire, check_can_wrap, no_active_key
-from headwater.datasources.store import KeyRecord, KeyState, StoredDataKey
-from headwater.secrets.cipher import wrapping_key_id
+from headwater.secrets import KeyRecord, KeyState, StoredDataKey, wrapping_key_id
 
 from . import tables
 from .rows import has_uid, microseconds, moment

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
-from headwater.datasources.store import Subscribers
+from headwater.datasources import Subscribers
 
 from .transactions import CHANNEL
 

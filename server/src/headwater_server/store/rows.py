@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Sel
 
 from headwater.datasources import DataSource
 from headwater.errors import StoreError
-from headwater.secrets.cipher import SealedSecrets
+from headwater.secrets import SealedSecrets
 
 from . import tables
 

@@ -8,10 +8,9 @@ from typing import Any
 import attrs
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, select
 
-from headwater.datasources import DataSource
+from headwater.datasources import DataSource, Subscribers
 from headwater.datasources.rules import check_can_wrap, name_taken, not_found, uid_taken, version_conflict
-from headwater.datasources.store import Subscribers
-from headwater.secrets.cipher import SealedSecrets, wrapping_key_id
+from headwater.secrets import SealedSecrets, wrapping_key_id
 
 from . import tables
 from .engine import open_engine

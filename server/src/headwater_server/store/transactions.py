@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from attrs import define, field
 from sqlalchemy import Connection, Engine, select, text
 
-from headwater.datasources.store import Subscribers
+from headwater.datasources import Subscribers
 
 from . import tables
 from .engine import reader_of, store_errors, writer_of

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 from urllib3.util.request import ACCEPT_ENCODING
 
-from headwater.context import CallContext
+from headwater.calls.context import CallContext
 from headwater.errors import DownstreamProtocolError, ValidationError
 from headwater.sdk.paths import join_path, split_path
 

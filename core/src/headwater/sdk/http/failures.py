@@ -7,7 +7,7 @@ import ssl
 
 import urllib3.exceptions as u
 
-from headwater.context import CallContext
+from headwater.calls.context import CallContext
 from headwater.errors import (
     DownstreamConnectionError,
     DownstreamProtocolError,

@@ -20,7 +20,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from headwater.sdk.network import AddressPolicy, resolve
+from headwater.network import AddressPolicy, resolve
 
 _active = threading.local()
 

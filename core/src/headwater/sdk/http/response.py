@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from headwater.context import CallContext
+from headwater.calls.context import CallContext
 from headwater.errors import (
     DownstreamAuthError,
     DownstreamServerError,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from urllib3 import BaseHTTPResponse
 
-    from headwater.context import CancelRegistration
+    from headwater.calls.context import CancelRegistration
 
     from .interrupt import Interrupt
 

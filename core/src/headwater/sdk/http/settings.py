@@ -16,7 +16,7 @@ from .options import HttpOptions
 
 if TYPE_CHECKING:
     from headwater.models import DataSourceInstanceSettings
-    from headwater.sdk.network import AddressPolicy
+    from headwater.network import AddressPolicy
     from headwater.secrets import Secret
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token of RFC 9110 §5.6.2

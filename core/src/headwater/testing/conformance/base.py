@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from headwater.context import CallContext, QueryLimits
-from headwater.discovery import PluginRecord, discover
+from headwater.calls.context import CallContext, QueryLimits
 from headwater.frames import Frame, FrameStream
 from headwater.host import Headwater
 from headwater.models import TimeRange
-from headwater.plugin import CorePlugin
+from headwater.plugins.discovery import PluginRecord, discover
+from headwater.plugins.plugin import CorePlugin
 from headwater.sdk import DataSource, DataSourcePlugin
 from headwater.testing.features import DataSourceConfig, Features, Probes, Support
 

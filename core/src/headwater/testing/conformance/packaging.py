@@ -11,7 +11,7 @@ from pathlib import Path
 import importlib_metadata
 from packaging.requirements import Requirement
 
-from headwater.discovery import PluginRecord, PluginState
+from headwater.plugins.discovery import PluginRecord, PluginState
 
 from .base import ConformanceBase
 

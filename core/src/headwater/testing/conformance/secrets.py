@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from headwater.context import QueryLimits
-from headwater.discovery import PluginRecord
+from headwater.calls.context import QueryLimits
 from headwater.errors import HeadwaterError
 from headwater.host import Headwater
-from headwater.plugin import CorePlugin
-from headwater.registry import InMemoryRegistry
+from headwater.plugins.discovery import PluginRecord
+from headwater.plugins.plugin import CorePlugin
+from headwater.plugins.registry import InMemoryRegistry
 from headwater.testing.features import DataSourceConfig
 
 from .base import ConformanceBase

@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from headwater.errors import MacroError
 
-# Not `headwater.frames.intervals`: that follows Grafana, where days and weeks stand alone and whole (`1d`),
-# and months and years exist. Here `1d12h` and `0.5d` are durations, and `1M`, of no fixed length, is none.
+# Not `headwater.frames.times.intervals`: that follows Grafana, where days and weeks stand alone and whole
+# (`1d`), and months and years exist. Here `1d12h` and `0.5d` are durations, and `1M`, of no fixed length,
+# is none.
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w)")
 _MILLISECONDS = {
     "ns": Fraction(1, 1_000_000), "us": Fraction(1, 1000), "µs": Fraction(1, 1000), "ms": Fraction(1),

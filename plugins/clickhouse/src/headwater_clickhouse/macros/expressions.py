@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from headwater.errors import MacroError
-from headwater.frames.intervals import format_interval
+from headwater.frames import format_interval
 from headwater.sdk.sql import MacroCall
 
 from .duration import parse_duration_ms

@@ -1,14 +1,11 @@
-"""What the two row decoders share: their face, their limits, and the choice between them."""
+"""What the two row decoders share: their protocol and their limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 import attrs
 import pyarrow as pa
-
-from headwater_mysql.decode.types import ResultPlan
 
 
 @attrs.frozen
@@ -60,29 +57,3 @@ class RowDecoder(Protocol):
 
     def take(self) -> pa.RecordBatch:
         """The unfinished batch, of the plan's schema; a new one begins. Raises MalformedPacketError."""
-
-
-DecoderFactory = Callable[[ResultPlan, Framing, int], RowDecoder]
-
-NATIVE: Final = "native"
-NUMPY: Final = "numpy"
-
-
-def choose_decoder(wanted: str = "") -> tuple[str, DecoderFactory]:
-    """The decoder called `wanted`, or the fastest one there is; its name and its constructor.
-
-    Raises ValueError for an unknown name, ImportError if the native one is wanted but was not built.
-    """
-    if wanted not in {"", NATIVE, NUMPY}:
-        raise ValueError(f"decoder is '{NATIVE}' or '{NUMPY}', not {wanted!r}")
-    if wanted != NUMPY:
-        try:
-            from headwater_mysql.decode.native import NativeRowDecoder
-        except ImportError:
-            if wanted == NATIVE:
-                raise
-        else:
-            return NATIVE, NativeRowDecoder
-    from headwater_mysql.decode.numpy_decoder import NumpyRowDecoder
-
-    return NUMPY, NumpyRowDecoder

@@ -13,7 +13,8 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
-from headwater_mysql.decode.rows import DecoderFactory, Framing, RowDecoder
+from headwater_mysql.decode.choice import DecoderFactory
+from headwater_mysql.decode.rows import Framing, RowDecoder
 from headwater_mysql.decode.types import ResultPlan, plan_result
 from headwater_mysql.protocol import packets
 from headwater_mysql.protocol.columns import Column, parse_column

@@ -14,7 +14,7 @@ from .target import PluginSummary, Record
 
 if TYPE_CHECKING:
     from headwater import Headwater
-    from headwater.context import CallContext, QueryLimits
+    from headwater.calls import CallContext, QueryLimits
     from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
     from headwater.secrets import FieldState, Secret
 

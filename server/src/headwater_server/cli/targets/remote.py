@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
-from headwater.context import CallContext, QueryLimits
+from headwater.calls import CallContext, QueryLimits
 from headwater.errors import DataSourceNotFoundError, DownstreamProtocolError
 from headwater.models import (
     CallResourceResponse,

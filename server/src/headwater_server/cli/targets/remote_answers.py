@@ -10,13 +10,18 @@ import orjson
 import pyarrow as pa
 from attrs import evolve, frozen
 
-from headwater.context import CallContext
+from headwater.calls import CallContext
 from headwater.errors import DownstreamConnectionError, HeadwaterError
-from headwater.frames import Frame, FrameStream
-from headwater.frames.arrow import STREAM_MEDIA_TYPE, decode_stream
-from headwater.frames.errors import FrameDecodeError
-from headwater.frames.grafana_json import decode_chunks, decode_response
-from headwater.frames.json_lines import MEDIA_TYPE as JSON_LINES
+from headwater.frames import (
+    ARROW_MEDIA_TYPE,
+    JSON_LINES_MEDIA_TYPE as JSON_LINES,
+    Frame,
+    FrameDecodeError,
+    FrameStream,
+    decode_chunks,
+    decode_response,
+    decode_stream,
+)
 from headwater.models import QueryChunk
 from headwater.sdk.http import HttpClient, HttpResponse
 
@@ -42,7 +47,7 @@ class QueryCall:
         """An Arrow stream holds one frame: the host breaks it off where a second one begins. An answer of
         several begins with short ones, so that shows within the first batches, and the query is sent again
         for JSON lines. Those also name an error that broke the stream off."""
-        response = self._send(STREAM_MEDIA_TYPE)
+        response = self._send(ARROW_MEDIA_TYPE)
         try:
             stream = decode_stream(cast(IO[bytes], response.raw))
         except (DownstreamConnectionError, FrameDecodeError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from headwater.context import CallContext, QueryLimits
+    from headwater.calls import CallContext, QueryLimits
     from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
     from headwater.secrets import Secret
 

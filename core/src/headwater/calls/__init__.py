@@ -1,0 +1,36 @@
+"""How a call into a plugin runs, waits and ends: context, workers, deadlines, cancellation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .context import (
+        CallContext as CallContext,
+        CancelRegistration as CancelRegistration,
+        Progress as Progress,
+        QueryLimits as QueryLimits,
+    )
+    from .worker_pool import (
+        WorkerPool as WorkerPool,
+        Workers as Workers,
+    )
+
+_MODULES = {
+    "context": (
+        "CallContext",
+        "CancelRegistration",
+        "Progress",
+        "QueryLimits",
+    ),
+    "worker_pool": (
+        "WorkerPool",
+        "Workers",
+    ),
+}
+
+__all__ = [name for names in _MODULES.values() for name in names]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,1 @@
+"""Frames as bytes and back: Arrow IPC and Grafana's JSON."""

@@ -1,0 +1,122 @@
+"""Chunked answers: `text/jsonl`, one JSON object per line, rows of a frame appended chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError, describe
+from headwater.frames import _json
+from headwater.frames._wire import as_int, as_mapping, as_text
+from headwater.frames.errors import FrameDecodeError
+from headwater.frames.frame import Frame
+from headwater.frames.meta import FrameMeta
+from headwater.frames.responses import QueryChunk
+from headwater.frames.stream import DEFAULT_BATCH_ROWS, FrameStream
+
+from .decode import MAX_BYTES, append_rows, frame_from_json, load
+from .encode import FrameInclude, iter_frame
+from .response import outcome, read_error
+
+JSON_LINES_MEDIA_TYPE = "text/jsonl"
+
+
+def encode_chunks(chunks: Iterable[QueryChunk]) -> Iterator[bytes]:
+    """A line for each chunk. The first chunk of a (ref id, frame id) has the schema, later ones only data.
+
+    :raises FrameError: a frame cannot be written.
+    """
+    seen: set[tuple[str, str]] = set()
+    for chunk in chunks:
+        key = (chunk.ref_id, chunk.frame_id)
+        include = FrameInclude.DATA if key in seen else FrameInclude.ALL
+        if chunk.frame is not None:
+            seen.add(key)
+        yield _line(chunk, include)
+
+
+def stream_chunks(
+    stream: FrameStream | Frame, ref_id: str, frame_id: str = "0", *, batch_rows: int = DEFAULT_BATCH_ROWS
+) -> Iterator[QueryChunk]:
+    """The chunks of one frame: one per batch, at least one, and a last one with the error if it fails.
+
+    Notices that come up on the way, such as that of a limit, follow in a frame of their own that has meta
+    and no fields: its frame id is `frame_id` with `-notices` behind. Closes the stream.
+    """
+    if isinstance(stream, Frame):
+        stream = FrameStream.from_frame(stream, batch_rows=batch_rows)
+    with stream:
+        yield from _chunks(stream, ref_id, frame_id)
+
+
+def _chunks(stream: FrameStream, ref_id: str, frame_id: str) -> Iterator[QueryChunk]:
+    started = False
+    first_notices = stream.meta.notices if stream.meta is not None else ()
+    try:
+        for batch in stream:
+            started = True
+            table = pa.Table.from_batches([batch], stream.schema)
+            yield QueryChunk(ref_id, frame_id, Frame(table, stream.name, ref_id, stream.meta))
+    except HeadwaterError as error:
+        yield QueryChunk(ref_id, frame_id, error=error)
+        return
+    except Exception as error:
+        yield QueryChunk(ref_id, frame_id, error=describe(error))
+        return
+    if not started:
+        empty = Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
+        yield QueryChunk(ref_id, frame_id, empty)
+    elif stream.meta is not None and stream.meta.notices != first_notices:
+        meta = FrameMeta(notices=stream.meta.notices[len(first_notices) :])
+        notices = Frame(pa.table({}), ref_id=ref_id, meta=meta)
+        yield QueryChunk(ref_id, QueryChunk.notices_id(frame_id), notices)
+
+
+def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYTES) -> Iterator[QueryChunk]:
+    """The chunks of `lines`, each with a frame of its own rows and the schema of its first chunk.
+
+    :raises FrameDecodeError: a line is malformed, or data comes before its schema.
+    """
+    schemas: dict[tuple[str, str], Frame] = {}
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        path = f"line {number + 1}"
+        members = as_mapping(load(line, max_line_bytes), path)
+        ref_id = as_text(members.get("refId") or "", f"{path}.refId")
+        frame_id = as_text(members.get("frameId") or "", f"{path}.frameId")
+        frame = _chunk_frame(members.get("frame"), schemas, (ref_id, frame_id), f"{path}.frame")
+        yield QueryChunk(ref_id, frame_id, frame, _chunk_error(members, path))
+
+
+def _line(chunk: QueryChunk, include: FrameInclude) -> bytes:
+    head = _json.dumps({"refId": chunk.ref_id, "frameId": chunk.frame_id})[:-1]
+    parts = [head]
+    if chunk.frame is not None:
+        parts += [b',"frame":', *iter_frame(chunk.frame, include)]
+    parts += [b",", _json.dumps(outcome(chunk.error))[1:], b"\n"]
+    return b"".join(parts)
+
+
+def _chunk_frame(
+    value: Any, schemas: dict[tuple[str, str], Frame], key: tuple[str, str], path: str
+) -> Frame | None:
+    if value is None:
+        return None
+    if "schema" in as_mapping(value, path):
+        frame = frame_from_json(value, path)
+        schemas[key] = frame.slice(0, 0)
+        return frame
+    if key not in schemas:
+        raise FrameDecodeError("data before its schema", path=path)
+    return schemas[key].with_(table=append_rows(schemas[key].table, value, path))
+
+
+def _chunk_error(members: Any, path: str) -> HeadwaterError | None:
+    message = as_text(members.get("error") or "", f"{path}.error")
+    if not message:
+        return None
+    source = as_text(members.get("errorSource") or "", f"{path}.errorSource")
+    return read_error(message, source, as_int(members.get("status") or 500, f"{path}.status"))

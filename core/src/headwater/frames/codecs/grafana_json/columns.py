@@ -1,0 +1,106 @@
+"""Arrow columns from parsed JSON arrays, whole columns at a time; a fault is looked for once there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.frames import _json
+from headwater.frames.errors import FrameDecodeError
+from headwater.frames.field_type import FieldType
+
+_NONE: type[object] = type(None)
+#: Python types that a column's values may have as they are.
+_PLAIN: dict[FieldType, set[type[object]]] = {
+    FieldType.STRING: {str},
+    FieldType.BOOL: {bool},
+    FieldType.TIME: {int},
+    FieldType.FLOAT32: {int, float},
+    FieldType.FLOAT64: {int, float},
+}
+
+
+def read_column(
+    field_type: FieldType, values: list[Any], path: str, *, nullable: bool, nanos: list[int] | None
+) -> pa.Array:
+    """The column of `values`: numbers may also come as text, times as fractions of milliseconds.
+
+    :raises FrameDecodeError: a value does not fit the type; the path names its row.
+    """
+    if field_type is FieldType.JSON:
+        return _read_json(values, nullable)
+    kinds: set[type[object]] = set(map(type, values))
+    nulls = _NONE in kinds
+    if kinds - {_NONE} - _PLAIN.get(field_type, {int}):
+        values = [_coerced(field_type, value, f"{path}[{row}]") for row, value in enumerate(values)]
+    if nulls and not nullable:
+        zero = {FieldType.STRING: "", FieldType.BOOL: False}.get(field_type, 0)
+        values = [zero if value is None else value for value in values]
+    try:
+        if field_type is FieldType.TIME:
+            return _read_times(values, nanos)
+        return pa.array(values, field_type.arrow_type)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        if field_type is FieldType.FLOAT64 and int in kinds:  # integers beyond 2**53
+            return _read_large_floats(values, path)
+        raise _fault(field_type, values, path) from error
+
+
+def _read_json(values: list[Any], nullable: bool) -> pa.Array:
+    texts = [None if value is None and nullable else _json.dumps(value).decode() for value in values]
+    return pa.array(texts, pa.string())
+
+
+def _read_times(values: list[Any], nanos: list[int] | None) -> pa.Array:
+    milliseconds = pa.array(values, pa.int64())
+    valid = milliseconds.is_valid().to_numpy(zero_copy_only=False)
+    ticks = milliseconds.fill_null(0).to_numpy()
+    limit = np.iinfo(np.int64).max // 1_000_000 - 1
+    if len(ticks) and (ticks.min() < -limit or ticks.max() > limit):
+        return milliseconds.cast(pa.timestamp("ms"))
+    ticks = ticks * 1_000_000
+    if nanos is not None:
+        ticks = ticks + np.array([item or 0 for item in nanos], np.int64)
+    return pa.array(ticks, pa.int64(), mask=~valid).view(pa.timestamp("ns"))
+
+
+def _read_large_floats(values: list[Any], path: str) -> pa.Array:
+    try:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    except OverflowError as error:
+        raise _fault(FieldType.FLOAT64, values, path) from error
+
+
+def _coerced(field_type: FieldType, value: Any, path: str) -> Any:
+    """A value of another Python type than the column's, as Grafana's decoder takes it."""
+    kind: type[object] = type(value)
+    if value is None or kind in _PLAIN.get(field_type, {int}):
+        return value
+    try:
+        if field_type in {FieldType.FLOAT32, FieldType.FLOAT64} and kind is str:
+            return float(value)
+        if field_type is FieldType.TIME and kind is float:
+            return int(value)
+        if field_type not in _PLAIN and (kind is str or (kind is float and value.is_integer())):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise FrameDecodeError(f"expected {field_type}, got {_shown(value)}", path=path)
+
+
+def _fault(field_type: FieldType, values: list[Any], path: str) -> FrameDecodeError:
+    """The error for the first value that Arrow refuses."""
+    arrow_type = pa.int64() if field_type is FieldType.TIME else field_type.arrow_type
+    for row, value in enumerate(values):
+        try:
+            pa.scalar(value, arrow_type)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            return FrameDecodeError(f"{_shown(value)} does not fit {field_type}", path=f"{path}[{row}]")
+    return FrameDecodeError(f"the values do not fit {field_type}", path=path)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

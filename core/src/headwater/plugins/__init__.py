@@ -1,0 +1,78 @@
+"""From installed distributions to callable plugins: hooks, discovery, registry, client, middleware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .client import (
+        PluginClient as PluginClient,
+    )
+    from .discovery import (
+        PluginRecord as PluginRecord,
+        PluginState as PluginState,
+        discover as discover,
+        load_all as load_all,
+    )
+    from .hookspecs import (
+        hookimpl as hookimpl,
+    )
+    from .middleware import (
+        LoggingMiddleware as LoggingMiddleware,
+        RedactionMiddleware as RedactionMiddleware,
+    )
+    from .plugin import (
+        CorePlugin as CorePlugin,
+        Plugin as Plugin,
+        Target as Target,
+    )
+    from .plugin_context import (
+        PluginContextProvider as PluginContextProvider,
+    )
+    from .registry import (
+        InMemoryRegistry as InMemoryRegistry,
+        Registry as Registry,
+    )
+    from .serialization import (
+        from_bytes as from_bytes,
+        from_data as from_data,
+        to_bytes as to_bytes,
+        to_data as to_data,
+    )
+
+_MODULES = {
+    "client": ("PluginClient",),
+    "discovery": (
+        "PluginRecord",
+        "PluginState",
+        "discover",
+        "load_all",
+    ),
+    "hookspecs": ("hookimpl",),
+    "middleware": (
+        "LoggingMiddleware",
+        "RedactionMiddleware",
+    ),
+    "plugin": (
+        "CorePlugin",
+        "Plugin",
+        "Target",
+    ),
+    "plugin_context": ("PluginContextProvider",),
+    "registry": (
+        "InMemoryRegistry",
+        "Registry",
+    ),
+    "serialization": (
+        "from_bytes",
+        "from_data",
+        "to_bytes",
+        "to_data",
+    ),
+}
+
+__all__ = [name for names in _MODULES.values() for name in names]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,38 @@
+"""From a request to outcomes by ref id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .chunks import (
+        stream_of as stream_of,
+    )
+    from .options import (
+        QueryOptions as QueryOptions,
+    )
+    from .request import (
+        DataSourceRef as DataSourceRef,
+        MetricQuery as MetricQuery,
+        parse_metric_request as parse_metric_request,
+    )
+    from .service import (
+        QueryService as QueryService,
+    )
+
+_MODULES = {
+    "chunks": ("stream_of",),
+    "options": ("QueryOptions",),
+    "request": (
+        "DataSourceRef",
+        "MetricQuery",
+        "parse_metric_request",
+    ),
+    "service": ("QueryService",),
+}
+
+__all__ = [name for names in _MODULES.values() for name in names]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,182 @@
+"""`QueryService`: one request, several data sources, side by side, none failing its neighbours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from headwater.errors import HeadwaterError, describe
+from headwater.models import DataQuery, DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse, User
+
+from .request import DataSourceRef, MetricQuery, check_ref_ids
+
+if TYPE_CHECKING:
+    from headwater.calls.context import CallContext
+    from headwater.calls.runner import CallRunner
+    from headwater.datasources import DataSource, DataSourceCache
+    from headwater.plugins.client import PluginClient
+    from headwater.plugins.plugin_context import PluginContextProvider
+
+__all__ = ["QueryService"]
+
+_CONCURRENT_GROUPS = 16
+
+
+@frozen
+class _Group:
+    """The queries of one request that go to one data source."""
+
+    data_source: DataSource
+    queries: tuple[DataQuery, ...]
+
+    def failed(self, error: Exception) -> dict[str, DataResponse]:
+        return dict.fromkeys((query.ref_id for query in self.queries), DataResponse.from_error(error))
+
+
+class QueryService:
+    """Resolves data sources, groups queries by them, runs the groups side by side, isolates failures."""
+
+    def __init__(
+        self,
+        cache: DataSourceCache,
+        contexts: PluginContextProvider,
+        client: PluginClient,
+        runner: CallRunner,
+        *,
+        concurrent_groups: int = _CONCURRENT_GROUPS,
+    ) -> None:
+        self._cache = cache
+        self._contexts = contexts
+        self._client = client
+        self._runner = runner
+        self._concurrent_groups = max(1, concurrent_groups)
+
+    @property
+    def abandoned(self) -> int:
+        """How many workers were given up because their plugin did not come back."""
+        return self._runner.abandoned
+
+    def query_data(
+        self, queries: Sequence[MetricQuery], context: CallContext, user: User | None = None
+    ) -> QueryDataResponse:
+        """An outcome per ref id, in the order of `queries`; none for a query that its plugin skipped.
+
+        Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
+        """
+        groups, responses = self._resolve(queries, context)
+        gate = _Gate(self._concurrent_groups) if len(groups) > self._concurrent_groups else None
+        outcomes = [self._start(group, context, user, gate) for group in groups]
+        for outcome in outcomes:
+            responses |= outcome()
+        order = [each.query.ref_id for each in queries]
+        return QueryDataResponse({ref_id: responses[ref_id] for ref_id in order if ref_id in responses})
+
+    def query_chunked_data(
+        self, queries: Sequence[MetricQuery], context: CallContext, user: User | None = None
+    ) -> Generator[QueryChunk, None, None]:
+        """The outcomes piece by piece, one data source after the other, in bounded memory.
+
+        Close the generator to end the queries. Runs in the caller's thread: the consumer sets the pace, and
+        that is the bound; limits on rows and bytes, which are for collected frames, are lifted.
+        """
+        groups, unresolved = self._resolve(queries, context)
+        for ref_id, response in unresolved.items():
+            yield QueryChunk(ref_id, error=response.error)
+        with context.with_limits(max_rows=None, max_bytes=None) as unbounded:
+            for group in groups:
+                try:
+                    request = self._request(group, unbounded, user)
+                    yield from self._client.query_chunked_data(request, unbounded)
+                except Exception as error:
+                    for query in group.queries:
+                        yield QueryChunk(query.ref_id, error=describe(error))
+
+    def _resolve(
+        self, queries: Sequence[MetricQuery], context: CallContext
+    ) -> tuple[list[_Group], dict[str, DataResponse]]:
+        """Groups in the order of the request, and error responses for what could not be resolved."""
+        check_ref_ids(queries)
+        found: dict[str, tuple[DataSource, list[DataQuery]]] = {}
+        unresolved: dict[str, DataResponse] = {}
+        for each in queries:
+            try:
+                data_source = self._look_up(each.data_source, context)
+            except HeadwaterError as error:
+                unresolved[each.query.ref_id] = DataResponse.from_error(error)
+                continue
+            found.setdefault(data_source.uid, (data_source, []))[1].append(each.query)
+        for response in unresolved.values():
+            if response.error is not None and not found:
+                raise response.error
+        return [_Group(data_source, tuple(grouped)) for data_source, grouped in found.values()], unresolved
+
+    def _look_up(self, reference: DataSourceRef, context: CallContext) -> DataSource:
+        if reference.uid:
+            return self._cache.get_by_uid(reference.uid, skip_cache=context.skip_cache)
+        return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
+
+    def _start(
+        self, group: _Group, context: CallContext, user: User | None, gate: _Gate | None
+    ) -> Callable[[], Mapping[str, DataResponse]]:
+        """Start the group's call; the result waits for its outcome, failures included."""
+        try:
+            request = self._request(group, context, user)
+        except Exception as error:
+            failed = group.failed(error)
+            return lambda: failed
+
+        def run() -> QueryDataResponse:
+            with gate.turn(context) if gate is not None else _OPEN:
+                return self._client.query_data(request, context)
+
+        future = self._runner.start(run)
+
+        def outcome() -> Mapping[str, DataResponse]:
+            try:
+                return self._runner.wait(future, context, request.plugin_context).responses
+            except Exception as error:
+                return group.failed(error)
+
+        return outcome
+
+    def _request(self, group: _Group, context: CallContext, user: User | None) -> QueryDataRequest:
+        plugin_context = self._contexts.get_with_data_source(group.data_source, user)
+        return QueryDataRequest(plugin_context, group.queries, _visible_headers(context.headers))
+
+
+_OPEN: AbstractContextManager[None] = nullcontext()
+
+
+class _Gate:
+    """Lets a number of groups through at a time."""
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.Semaphore(places)
+
+    @contextmanager
+    def turn(self, context: CallContext) -> Iterator[None]:
+        """Wait for a place; raises if the call ends before there is one."""
+        with context.on_cancel(self._places.release):  # a place too many for a call that is over
+            self._places.acquire()
+        try:
+            context.check()
+            yield
+        finally:
+            self._places.release()
+
+
+def _visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The caller's headers that every plugin may see: Grafana's tracing headers."""
+    return {name: value for name, value in headers.items() if name.lower() in _TRACING_HEADERS}
+
+
+_TRACING_HEADERS = frozenset(
+    {
+        "x-query-group-id", "x-panel-id", "x-dashboard-uid", "x-datasource-uid", "x-grafana-from-expr",
+        "x-grafana-org-id", "x-panel-plugin-id", "x-dashboard-title", "x-panel-title", "fromalert",
+    }
+)  # fmt: skip
