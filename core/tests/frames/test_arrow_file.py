@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 
@@ -141,3 +142,28 @@ def test_labels_must_be_texts() -> None:
     frame = decode_grafana_file(as_grafana_writes(field, columns=[pa.array([1])]))
     with pytest.raises(FrameDecodeError, match="labels of field 'a'"):
         frame.field(0)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_times_that_nanoseconds_cannot_say_are_null_with_a_notice(unit: str) -> None:
+    seconds = [-62_135_596_800, 0, 253_402_214_400, None]  # 0001-01-01, 1970-01-01, 9999-12-31
+    times = pa.array(seconds, pa.timestamp("s")).cast(pa.timestamp(unit))
+    frame = decode_grafana_file(encode_grafana_file(Frame.from_fields([Field("t", times, nullable=False)])))
+    assert frame.table.column(0).cast(pa.int64()).to_pylist() == [None, 0, None, None]
+    assert frame.schema.field(0).nullable
+    assert [notice.severity for notice in frame.notices] == ["warning"]
+    assert "column 't': 2 times are null here" in frame.notices[0].text
+
+
+def test_dates_that_nanoseconds_cannot_say_are_null_with_a_notice() -> None:
+    frame = Frame.from_pydict({"d": [dt.date(9999, 12, 31), dt.date(2024, 1, 1)]})
+    read = decode_grafana_file(encode_grafana_file(frame))
+    assert read.table.column(0).is_valid().to_pylist() == [False, True]
+    assert len(read.notices) == 1
+
+
+def test_times_at_the_ends_of_nanoseconds_are_kept() -> None:
+    ends = pa.array([-(2**63) // 1_000 + 1, (2**63 - 1) // 1_000], pa.timestamp("us"))
+    read = decode_grafana_file(encode_grafana_file(Frame.from_pydict({"t": ends})))
+    assert read.table.column(0).cast(pa.timestamp("us")).combine_chunks().equals(ends)
+    assert read.notices == ()

@@ -195,3 +195,49 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
         assert parse_time(text, now=NOW).tzinfo is UTC
     except ValidationError:
         return
+
+
+@pytest.mark.parametrize(
+    ("bare", "steps"), [("5m", "now-5m"), ("7d", "now-7d"), ("1h30m", "now-1h30m"), ("1M", "now-1M")]
+)
+def test_a_bare_duration_is_that_long_ago(bare: str, steps: str) -> None:
+    assert parse_time(bare, now=NOW) == parse_time(steps, now=NOW)
+
+
+@pytest.mark.parametrize("text", ["m", "5", "-5x", "5m ago", "5m-", "5f"])
+def test_what_only_resembles_a_duration_is_refused_or_milliseconds(text: str) -> None:
+    if text == "5":
+        assert parse_time(text) == datetime(1970, 1, 1, microsecond=5_000, tzinfo=UTC)
+        return
+    with pytest.raises(ValidationError, match="invalid time"):
+        parse_time(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "first_month", "start"),
+    [
+        ("now/fy", 1, datetime(2024, 1, 1, tzinfo=UTC)),
+        ("now/fy", 2, datetime(2024, 2, 1, tzinfo=UTC)),
+        ("now/fy", 7, datetime(2023, 7, 1, tzinfo=UTC)),
+        ("now-1fy/fy", 7, datetime(2022, 7, 1, tzinfo=UTC)),
+        ("now/fQ", 1, datetime(2024, 4, 1, tzinfo=UTC)),
+        ("now/fQ", 2, datetime(2024, 5, 1, tzinfo=UTC)),
+        ("now/fQ", 12, datetime(2024, 3, 1, tzinfo=UTC)),
+        ("now-1fQ/fQ", 12, datetime(2023, 12, 1, tzinfo=UTC)),
+    ],
+)
+def test_fiscal_years_and_quarters_begin_with_their_month(
+    text: str, first_month: int, start: datetime
+) -> None:
+    assert parse_time(text, now=NOW, fiscal_year_start=first_month) == start
+
+
+def test_a_fiscal_range_ends_with_its_last_millisecond() -> None:
+    fiscal = parse_time_range("now/fy", "now/fy", now=NOW, fiscal_year_start=7)
+    assert fiscal.from_ == datetime(2023, 7, 1, tzinfo=UTC)
+    assert fiscal.to == datetime(2024, 7, 1, tzinfo=UTC) - timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1M", 2_629_800), ("1y", 31_557_600), (">2w", 1_209_600)])
+def test_an_interval_in_settings_has_the_same_length_every_day(text: str, seconds: int) -> None:
+    assert parse_interval_string(text) == timedelta(seconds=seconds)

@@ -103,6 +103,38 @@ def test_nanoseconds_are_added_to_milliseconds() -> None:
     assert frame.table.column(0).cast(pa.int64()).to_pylist() == [1_000_005, -1, None]
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "nanos", "tick"),
+    [(9_223_372_036_854, 775_807, 2**63 - 1), (-9_223_372_036_855, 224_192, -(2**63))],
+)
+def test_nanoseconds_are_exact_up_to_the_ends_of_64_bits(milliseconds: int, nanos: int, tick: int) -> None:
+    frame = one_column("time.Time", [milliseconds, 0], nanos=[[nanos, 5]])
+    assert frame.schema.field(0).type == pa.timestamp("ns")
+    assert frame.table.column(0).cast(pa.int64()).to_pylist() == [tick, 5]
+    assert json.loads(encode_frame(frame))["data"] == {
+        "values": [[milliseconds, 0]],
+        "nanos": [[nanos, 5]],
+    }
+
+
+def test_a_time_just_beyond_nanoseconds_is_not_wrapped_around() -> None:
+    frame = one_column("time.Time", [9_223_372_036_854, 0], nanos=[[775_808, 0]])
+    assert frame.schema.field(0).type == pa.timestamp("us")
+
+
+def test_a_time_beyond_nanoseconds_leaves_the_others_their_microseconds() -> None:
+    frame = one_column("time.Time", [253_402_214_400_000, 1], nanos=[[0, 5_000]])
+    assert frame.table.column(0).type == pa.timestamp("us")
+    assert frame.table.column(0).cast(pa.int64()).to_pylist() == [253_402_214_400_000_000, 1_005]
+    assert frame.notices == ()
+
+
+def test_what_a_time_beyond_nanoseconds_costs_the_others_is_told() -> None:
+    frame = one_column("time.Time", [253_402_214_400_000, 1, 2], nanos=[[0, 5_001, 7]])
+    assert [notice.severity for notice in frame.notices] == ["warning"]
+    assert "column 'x': 2 of the times are cut to us" in frame.notices[0].text
+
+
 def test_times_beyond_nanoseconds_keep_their_milliseconds() -> None:
     frame = one_column("time.Time", [253_402_214_400_000])
     assert column(frame) == [dt.datetime(9999, 12, 31)]  # noqa: DTZ001

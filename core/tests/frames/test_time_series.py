@@ -117,11 +117,27 @@ class TestLongToWide:
             (Fill(FillMode.NULL), [2.0, None, 5.0]),
             (Fill(FillMode.PREVIOUS), [2.0, 2.0, 5.0]),
             (Fill(FillMode.VALUE, 7), [2.0, 7.0, 5.0]),
-            (Fill(FillMode.ZERO), [2.0, 0.0, 5.0]),
+            (Fill(FillMode.ZERO), [2.0, None, 5.0]),
         ],
     )
     def test_missing_cells_are_filled_as_asked(self, fill: Fill, filled: list[Any]) -> None:
         assert series(long_to_wide(long_frame(), fill))["value{host=b}"] == filled
+
+    def test_zero_fills_columns_that_are_declared_without_nulls(self) -> None:
+        frame = Frame.from_fields(
+            [
+                Field("t", times(1, 2)),
+                Field("v", [1.5, 2.5], nullable=False),
+                Field("n", [1, 2]),
+                Field("s", ["a", "b"]),
+            ]
+        )
+        assert series(long_to_wide(frame, Fill(FillMode.ZERO))) == {
+            "n{s=a}": [1, None],
+            "n{s=b}": [None, 2],
+            "v{s=a}": [1.5, 0.0],
+            "v{s=b}": [0.0, 2.5],
+        }
 
     def test_there_is_no_previous_value_before_the_first(self) -> None:
         frame = Frame.from_pydict({"t": times(1, 2, 3), "v": [1, 2, 3], "s": ["a", "b", "a"]})
@@ -318,6 +334,11 @@ class TestResample:
         assert [tick // 10**9 for tick in ticks] == [0, 2, 4, 6, 8]
         assert sampled.table.column(1).to_pylist() == values
         assert sampled.ref_id == "A"
+
+    def test_zero_fills_columns_that_are_declared_without_nulls(self) -> None:
+        wide = Frame.from_fields([Field("t", times(1)), Field("v", [1], nullable=False), Field("n", [1])])
+        sampled = resample(wide, self.RANGE, timedelta(seconds=4), Fill(FillMode.ZERO))
+        assert [column.to_pylist() for column in sampled.table.columns[1:]] == [[0, 1, 0], [None, 1, None]]
 
     def test_an_empty_series_gives_an_empty_grid(self) -> None:
         sampled = resample(self.WIDE.slice(0, 0), self.RANGE, timedelta(seconds=4))

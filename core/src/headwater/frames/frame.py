@@ -178,8 +178,9 @@ class Frame:
         kept = {"table": self.table, "name": self.name, "ref_id": self.ref_id, "meta": self.meta}
         return type(self)(**{**kept, **changes})  # `attrs.evolve` takes several times as long
 
-    def with_notice(self, notice: Notice) -> Self:
-        return self.with_(meta=(self.meta or FrameMeta()).with_notice(notice))
+    def with_notice(self, *notices: Notice) -> Self:
+        """A copy that carries `notices` after its own."""
+        return self.with_(meta=(self.meta or FrameMeta()).with_notice(*notices)) if notices else self
 
     def with_labels(self, labels: Mapping[str, Mapping[str, str]]) -> Self:
         """A copy whose columns named in `labels` carry those labels instead of their own.

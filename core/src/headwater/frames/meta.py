@@ -175,5 +175,6 @@ class FrameMeta:
         """A copy with other values for the attributes that `changes` names."""
         return attrs.evolve(self, **changes)
 
-    def with_notice(self, notice: Notice) -> Self:
-        return self.with_(notices=(*self.notices, notice))
+    def with_notice(self, *notices: Notice) -> Self:
+        """A copy that carries `notices` after its own."""
+        return self.with_(notices=(*self.notices, *notices))

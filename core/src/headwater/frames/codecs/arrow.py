@@ -14,7 +14,7 @@ from headwater.frames.errors import FrameDecodeError, FrameTooLargeError, FrameT
 from headwater.frames.field_type import ARROW_TYPES, FieldType
 from headwater.frames.frame import Frame
 from headwater.frames.grafana_types import Conversion, conversion
-from headwater.frames.meta import FrameMeta
+from headwater.frames.meta import FrameMeta, Notice
 from headwater.frames.schema import (
     CONFIG,
     LABELS,
@@ -46,10 +46,14 @@ def encode_grafana_file(frame: Frame) -> bytes:
     The schema's metadata holds `name`, `refId` and, if there is one, `meta`; each field's holds `tstype`
     and, if there are any, `labels` and `config`.
 
+    A time that 64-bit nanoseconds cannot say (before 1677-09-21 or after 2262-04-11) becomes null; a notice
+    in `meta` then tells how many of which column.
+
     :raises FrameTypeError: a column's type, or a value in it, has no counterpart in Grafana's frames.
     """
     plans = [conversion(field) for field in frame.schema]
     columns = [_grafana_column(frame, index, plan) for index, plan in enumerate(plans)]
+    frame = frame.with_notice(*_times_made_null(frame, columns))
     fields = [
         _grafana_field(field, plan, nullable=field.nullable or column.null_count > 0)
         for field, plan, column in zip(frame.schema, plans, columns, strict=True)
@@ -162,12 +166,34 @@ def _grafana_column(frame: Frame, index: int, plan: Conversion) -> pa.Array:
     """The whole column in Grafana's own Arrow type."""
     column = frame.table.column(index)
     try:
-        chunks = [plan.apply(chunk).cast(_string_first(plan.type)) for chunk in column.chunks]
+        chunks = [_in_reach(plan.apply(chunk)).cast(_string_first(plan.type)) for chunk in column.chunks]
         array = pa.concat_arrays(chunks) if chunks else pa.nulls(0, _string_first(plan.type))
         return array.cast(plan.type.arrow_type)
     except (pa.ArrowException, ValueError, OverflowError) as error:
         name = frame.schema.field(index).name
         raise FrameTypeError(f"column {name!r} ({column.type}) cannot be written: {error}") from error
+
+
+def _in_reach(array: pa.Array) -> pa.Array:
+    """`array`, with null for times that 64-bit nanoseconds cannot say."""
+    if not pa.types.is_timestamp(array.type) or array.type.unit == "ns":
+        return array
+    per_unit = {"s": 10**9, "ms": 10**6, "us": 10**3}[array.type.unit]
+    ticks = array.view(pa.int64())
+    reached = pc.and_(
+        pc.greater_equal(ticks, -(2**63 // per_unit)), pc.less_equal(ticks, (2**63 - 1) // per_unit)
+    )
+    return array if pc.all(reached).as_py() else pc.if_else(reached, array, pa.scalar(None, array.type))
+
+
+def _times_made_null(frame: Frame, columns: list[pa.Array]) -> Iterator[Notice]:
+    for field, before, after in zip(frame.schema, frame.table.columns, columns, strict=True):
+        lost = after.null_count - before.null_count if pa.types.is_timestamp(after.type) else 0
+        if lost > 0:
+            yield Notice.warning(
+                f"column {field.name!r}: {lost} times are null here, because this format's nanoseconds reach "
+                "from 1677-09-21 to 2262-04-11 only"
+            )
 
 
 def _string_first(field_type: FieldType) -> pa.DataType:

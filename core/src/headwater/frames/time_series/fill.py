@@ -23,7 +23,7 @@ class FillMode(IntEnum):
     PREVIOUS = 0
     NULL = 1
     VALUE = 2
-    ZERO = 3  # what Grafana does without a fill mode: the type's zero value
+    ZERO = 3  # what Grafana does without a fill mode: the type's zero value, null in nullable columns
 
 
 @frozen
@@ -34,8 +34,10 @@ class Fill:
     value: float = 0.0
 
 
-def gather(values: pa.Array, rows: Ints, fill: Fill) -> pa.Array:
+def gather(values: pa.Array, rows: Ints, fill: Fill, *, nullable: bool) -> pa.Array:
     """`values` at `rows`; a row of -1 is a missing cell, for which `fill` decides.
+
+    FillMode.ZERO leaves it null in a column that was `nullable` before.
 
     For FillMode.PREVIOUS, `rows` must name the previous rows already; what is -1 then stays null.
     """
@@ -43,7 +45,7 @@ def gather(values: pa.Array, rows: Ints, fill: Fill) -> pa.Array:
     if not missing.any():
         return values.take(pa.array(rows))
     gathered = values.take(pa.array(rows, mask=missing))
-    if fill.mode not in {FillMode.VALUE, FillMode.ZERO}:
+    if fill.mode not in {FillMode.VALUE, FillMode.ZERO} or (fill.mode is FillMode.ZERO and nullable):
         return gathered
     constant = _constant(values.type, 0 if fill.mode is FillMode.ZERO else fill.value, fill.mode)
     return gathered if constant is None else _put(gathered, missing, constant)

@@ -47,7 +47,8 @@ def long_to_wide(frame: Frame, fill: Fill | None = None, *, max_cells: int = MAX
     fields = [time]
     columns = [one_array(frame.table.column(schema.time)).take(pa.array(time_rows))]
     for index in sorted(schema.values, key=lambda index: str(frame.schema.field(index).name)):
-        gathered = gather(one_array(frame.table.column(index)), rows, fill or Fill())
+        nullable = frame.schema.field(index).nullable
+        gathered = gather(one_array(frame.table.column(index)), rows, fill or Fill(), nullable=nullable)
         for number, labels in enumerate(series.labels):
             fields.append(_labelled(frame.schema.field(index), labels))
             columns.append(gathered.slice(number * len(time_rows), len(time_rows)))

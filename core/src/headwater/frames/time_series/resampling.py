@@ -45,8 +45,9 @@ def resample(
     fields = [pa.field(frame.schema.field(schema.time).name, pa.timestamp("ns", zone), nullable=False)]
     arrays = [pa.array(grid).view(pa.timestamp("ns", zone))]
     for index in schema.values:
-        fields.append(frame.schema.field(index).with_nullable(True))
-        arrays.append(gather(one_array(frame.table.column(index)), rows, fill))
+        field = frame.schema.field(index)
+        fields.append(field.with_nullable(True))
+        arrays.append(gather(one_array(frame.table.column(index)), rows, fill, nullable=field.nullable))
     return frame.with_(table=pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
 
 

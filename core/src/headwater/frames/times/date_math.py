@@ -6,12 +6,17 @@ import calendar
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from attrs import frozen
+
 from headwater.errors import ValidationError
 from headwater.frames.times.time_range import TimeRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_STEP = re.compile(r"(?P<sign>[+-])?(?P<count>[0-9]{0,9})(?P<unit>ms|[yQMwdhms])|/(?P<round>[yQMwdhms])")
+_STEP = re.compile(
+    r"(?P<sign>[+-])?(?P<count>[0-9]{0,9})(?P<unit>ms|f[yQ]|[yQMwdhms])|/(?P<round>f[yQ]|[yQMwdhms])"
+)
+_AGO = re.compile(r"(?:[0-9]{1,9}(?:ms|f[yQ]|[yQMwdhms]))+")
 _FIXED = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -20,22 +25,37 @@ _FIXED = {
     "s": timedelta(seconds=1),
     "ms": _MILLISECOND,
 }
-_MONTHS = {"y": 12, "Q": 3, "M": 1}
+_MONTHS = {"y": 12, "fy": 12, "Q": 3, "fQ": 3, "M": 1}
 _SUNDAY = 6
+_JANUARY = 1
 
 
 def parse_time_range(
-    from_: str, to: str, *, now: datetime | None = None, zone: tzinfo = UTC, week_start: int = _SUNDAY
+    from_: str,
+    to: str,
+    *,
+    now: datetime | None = None,
+    zone: tzinfo = UTC,
+    week_start: int = _SUNDAY,
+    fiscal_year_start: int = _JANUARY,
 ) -> TimeRange:
     """The range between two points in time as `parse_time` reads them; rounding in `to` goes up.
 
     :raises ValidationError: an end cannot be read, or the range ends before it starts.
     """
     moment = now or datetime.now(UTC)
-    time_range = TimeRange(
-        parse_time(from_, now=moment, zone=zone, week_start=week_start),
-        parse_time(to, now=moment, round_up=True, zone=zone, week_start=week_start),
-    )
+
+    def parse(text: str, *, round_up: bool) -> datetime:
+        return parse_time(
+            text,
+            now=moment,
+            round_up=round_up,
+            zone=zone,
+            week_start=week_start,
+            fiscal_year_start=fiscal_year_start,
+        )
+
+    time_range = TimeRange(parse(from_, round_up=False), parse(to, round_up=True))
     if time_range.to < time_range.from_:
         raise ValidationError(f"the time range from {from_[:40]!r} to {to[:40]!r} ends before it starts")
     return time_range
@@ -48,12 +68,15 @@ def parse_time(
     round_up: bool = False,
     zone: tzinfo = UTC,
     week_start: int = _SUNDAY,
+    fiscal_year_start: int = _JANUARY,
 ) -> datetime:
-    """A point in time, in UTC: unix milliseconds, `now` with steps, or ISO 8601.
+    """A point in time, in UTC: unix milliseconds, `now` with steps, a duration before now, or ISO 8601.
 
-    Steps apply from left to right: `+1h`, `-1M` and `-1h30m` move by y Q M w d h m s ms, `/d` goes to the
-    start of the unit, or to its last millisecond if `round_up`. Days and longer units follow the calendar
-    of `zone`; `week_start` is 0 for Monday to 6 for Sunday. A time without an offset is one of `zone`.
+    Steps apply from left to right: `+1h`, `-1M` and `-1h30m` move by y Q M w d h m s ms fy fQ, `/d` goes to
+    the start of the unit, or to its last millisecond if `round_up`. A bare duration such as `5m` is
+    `now-5m`. Days and longer units follow the calendar of `zone`; `week_start` is 0 for Monday to 6 for
+    Sunday; fiscal years (`fy`) and quarters (`fQ`) begin with the month `fiscal_year_start`, from 1 to 12.
+    A time without an offset is one of `zone`.
 
     :raises ValidationError: none of these, or beyond the years 1 to 9999.
     """
@@ -61,9 +84,11 @@ def parse_time(
     try:
         if re.fullmatch(r"-?[0-9]{1,18}", stripped, re.ASCII):
             return _EPOCH + int(stripped) * _MILLISECOND
-        if stripped.startswith("now"):
+        if stripped.startswith("now") or _AGO.fullmatch(stripped):
             moment = (now or datetime.now(UTC)).astimezone(zone)
-            return _walk(moment, stripped[3:], text, round_up, week_start).astimezone(UTC)
+            steps = stripped[3:] if stripped.startswith("now") else f"-{stripped}"
+            starts = _Starts(week_start, fiscal_year_start)
+            return _walk(moment, steps, text, round_up, starts).astimezone(UTC)
         parsed = datetime.fromisoformat(stripped)
         return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
@@ -87,7 +112,7 @@ def add(moment: datetime, count: int, unit: str) -> datetime:
     return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
 
 
-def _walk(moment: datetime, steps: str, text: str, round_up: bool, week_start: int) -> datetime:
+def _walk(moment: datetime, steps: str, text: str, round_up: bool, starts: _Starts) -> datetime:
     at, sign = 0, ""
     while at < len(steps):
         step = _STEP.match(steps, at)
@@ -96,7 +121,7 @@ def _walk(moment: datetime, steps: str, text: str, round_up: bool, week_start: i
             raise ValidationError(f"invalid time {text[:40]!r}: no step at {steps[at:][:20]!r}")
         at = step.end()
         if step["round"]:
-            moment = _start(moment, step["round"], week_start)
+            moment = _start(moment, step["round"], starts)
             if round_up:
                 moment = add(add(moment, 1, step["round"]), -1, "ms")
         else:
@@ -105,7 +130,15 @@ def _walk(moment: datetime, steps: str, text: str, round_up: bool, week_start: i
     return moment
 
 
-def _start(moment: datetime, unit: str, week_start: int) -> datetime:
+@frozen
+class _Starts:
+    """The day a week begins with, 0 for Monday, and the month a fiscal year begins with, 1 for January."""
+
+    week: int
+    fiscal_year: int
+
+
+def _start(moment: datetime, unit: str, starts: _Starts) -> datetime:
     if unit == "s":
         return moment.replace(microsecond=0)
     if unit == "m":
@@ -114,9 +147,8 @@ def _start(moment: datetime, unit: str, week_start: int) -> datetime:
         return moment.replace(minute=0, second=0, microsecond=0)
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     if unit == "w":
-        return day - timedelta(days=(day.weekday() - week_start) % 7)
-    if unit == "M":
-        return day.replace(day=1)
-    if unit == "Q":
-        return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-    return day if unit == "d" else day.replace(month=1, day=1)
+        return day - timedelta(days=(day.weekday() - starts.week) % 7)
+    if unit == "d":
+        return day
+    first_month = starts.fiscal_year if unit.startswith("f") else _JANUARY
+    return add(day.replace(day=1), -((day.month - first_month) % _MONTHS[unit]), "M")

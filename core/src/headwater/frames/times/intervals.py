@@ -105,10 +105,12 @@ def parse_interval(text: str, *, now: datetime | None = None) -> timedelta:
 def parse_interval_string(text: str) -> timedelta:
     """An interval as users type it into settings: `>10s`, `<1m`, `15` (seconds).
 
+    Units have fixed lengths, as for `parse_duration`, so that a text means the same step on every day.
+
     :raises ValidationError: not an interval.
     """
     bare = text.strip().translate(str.maketrans("", "", "<>"))
-    return parse_interval(f"{bare}s" if bare.isascii() and bare.isdigit() else bare)
+    return parse_duration(f"{bare}s" if bare.isascii() and bare.isdigit() else bare)
 
 
 def format_interval(interval: timedelta) -> str:

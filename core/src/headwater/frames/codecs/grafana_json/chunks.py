@@ -111,7 +111,7 @@ def _chunk_frame(
         return frame
     if key not in schemas:
         raise FrameDecodeError("data before its schema", path=path)
-    return schemas[key].with_(table=append_rows(schemas[key].table, value, path))
+    return append_rows(schemas[key], value, path)
 
 
 def _chunk_error(members: Any, path: str) -> HeadwaterError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headwater.frames import _json
@@ -54,16 +55,38 @@ def _read_json(values: list[Any], nullable: bool) -> pa.Array:
 
 
 def _read_times(values: list[Any], nanos: list[int] | None) -> pa.Array:
+    """Times in the finest unit that reaches all of them."""
     milliseconds = pa.array(values, pa.int64())
     valid = milliseconds.is_valid().to_numpy(zero_copy_only=False)
     ticks = milliseconds.fill_null(0).to_numpy()
-    limit = np.iinfo(np.int64).max // 1_000_000 - 1
-    if len(ticks) and (ticks.min() < -limit or ticks.max() > limit):
-        return milliseconds.cast(pa.timestamp("ms"))
-    ticks = ticks * 1_000_000
-    if nanos is not None:
-        ticks = ticks + np.array([item or 0 for item in nanos], np.int64)
-    return pa.array(ticks, pa.int64(), mask=~valid).view(pa.timestamp("ns"))
+    below = _below_milliseconds(nanos) if nanos is not None else np.zeros(len(ticks), np.int64)
+    for unit, per_ms in (("ns", 1_000_000), ("us", 1_000)):
+        rest = below // (1_000_000 // per_ms)
+        if _fits(ticks, rest, per_ms):
+            # What the product wraps around at the lowest milliseconds, the sum wraps back.
+            return pa.array(ticks * per_ms + rest, pa.int64(), mask=~valid).view(pa.timestamp(unit))
+    return milliseconds.cast(pa.timestamp("ms"))
+
+
+def lost_precision(times: pa.Array, nanos: list[int] | None) -> int:
+    """How many of `times`, which `read_column` made with `nanos`, lack a part that their unit cannot say."""
+    if nanos is None or times.type.unit == "ns":
+        return 0
+    lost = _below_milliseconds(nanos) % (1_000 if times.type.unit == "us" else 1_000_000) != 0
+    return int(np.count_nonzero(lost & times.is_valid().to_numpy(zero_copy_only=False)))
+
+
+def _below_milliseconds(nanos: list[int]) -> npt.NDArray[np.int64]:
+    return np.array([item or 0 for item in nanos], np.int64)
+
+
+def _fits(milliseconds: npt.NDArray[np.int64], rest: npt.NDArray[np.int64], per_ms: int) -> bool:
+    """Whether each of `milliseconds`, times `per_ms` and plus its `rest`, is a 64-bit integer."""
+    low, low_rest = divmod(np.iinfo(np.int64).min, per_ms)
+    high, high_rest = divmod(np.iinfo(np.int64).max, per_ms)
+    above_low = (milliseconds > low) | ((milliseconds == low) & (rest >= low_rest))
+    below_high = (milliseconds < high) | ((milliseconds == high) & (rest <= high_rest))
+    return bool((above_low & below_high).all())
 
 
 def _read_large_floats(values: list[Any], path: str) -> pa.Array:

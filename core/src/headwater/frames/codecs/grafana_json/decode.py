@@ -14,10 +14,10 @@ from headwater.frames.errors import FrameDecodeError, FrameTooLargeError
 from headwater.frames.field_config import FieldConfig
 from headwater.frames.field_type import ALIASES, FieldType
 from headwater.frames.frame import Frame
-from headwater.frames.meta import FrameMeta
+from headwater.frames.meta import FrameMeta, Notice
 from headwater.frames.schema import TS_TYPE, describe_field
 
-from .columns import read_column
+from .columns import lost_precision, read_column
 
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -34,8 +34,9 @@ _TS_TYPES = {
 def decode_frame(data: bytes | bytearray | memoryview | str, *, max_bytes: int = MAX_BYTES) -> Frame:
     """The frame that the JSON object `data` describes.
 
-    Times become `timestamp[ns]` (`timestamp[ms]` where nanoseconds cannot reach), JSON values become strings
-    marked as JSON, enums `uint16` marked as enum; a null in a column that is not nullable becomes zero.
+    Times become `timestamp[ns]`, or `[us]` or `[ms]` if one of the column's times lies beyond nanoseconds; a
+    notice says so if others of them lose a part by that. JSON values become strings marked as JSON, enums
+    `uint16` marked as enum; a null in a column that is not nullable becomes zero.
 
     :raises FrameTooLargeError: `data` is longer than `max_bytes`.
     :raises FrameDecodeError: not JSON, not a frame, or columns of unequal length; `path` names the place.
@@ -50,7 +51,7 @@ def append_frame(
 
     :raises FrameDecodeError: as `decode_frame`, or `data` brings a schema.
     """
-    return frame.with_(table=append_rows(frame.table, load(data, max_bytes)))
+    return append_rows(frame, load(data, max_bytes))
 
 
 def load(data: bytes | bytearray | memoryview | str, max_bytes: int) -> Any:
@@ -69,25 +70,27 @@ def frame_from_json(value: Any, path: str = "") -> Frame:
         raise FrameDecodeError("a frame needs a schema", path=path)
     schema = as_mapping(members["schema"], _join(path, "schema"))
     fields = _fields(schema.get("fields") or [], _join(path, "schema.fields"))
-    table = _table(fields, members.get("data"), _join(path, "data"))
+    table, notices = _table(fields, members.get("data"), _join(path, "data"))
     meta = schema.get("meta")
-    return Frame(
+    frame = Frame(
         table,
         as_text(schema.get("name") or "", _join(path, "schema.name")),
         as_text(schema.get("refId") or "", _join(path, "schema.refId")),
         None if meta is None else FrameMeta.from_json(meta, path=_join(path, "schema.meta")),
     )
+    return frame.with_notice(*notices)
 
 
-def append_rows(table: pa.Table, value: Any, path: str = "") -> pa.Table:
-    """`table` followed by the rows of a parsed data-only frame."""
+def append_rows(frame: Frame, value: Any, path: str = "") -> Frame:
+    """`frame` followed by the rows of a parsed data-only frame."""
     members = _known_keys(as_mapping(value, path), {"data"}, path)
-    fields = [(field, _field_type(field)) for field in table.schema]
-    more = _table(fields, members.get("data"), _join(path, "data"))
+    fields = [(field, _field_type(field)) for field in frame.schema]
+    more, notices = _table(fields, members.get("data"), _join(path, "data"))
     try:
-        return pa.concat_tables([table, more.cast(table.schema)])
+        table = pa.concat_tables([frame.table, more.cast(frame.schema)])
     except pa.ArrowInvalid as error:
         raise FrameDecodeError(f"does not fit the frame: {error}", path=_join(path, "data")) from error
+    return frame.with_(table=table).with_notice(*notices)
 
 
 def _fields(values: Any, path: str) -> list[tuple[pa.Field, FieldType]]:
@@ -141,29 +144,36 @@ def _field_type(field: pa.Field) -> FieldType:
     return conversion(field).type
 
 
-def _table(fields: list[tuple[pa.Field, FieldType]], data: Any, path: str) -> pa.Table:
+def _table(fields: list[tuple[pa.Field, FieldType]], data: Any, path: str) -> tuple[pa.Table, list[Notice]]:
+    """The table, and what there is to say of it."""
     members = _known_keys(as_mapping(data or {}, path), {"values", "entities", "nanos"}, path)
     schema = pa.schema([field for field, _ in fields])
     columns = _list(members.get("values"), f"{path}.values")
     if not columns:
-        return schema.empty_table()
+        return schema.empty_table(), []
     if len(columns) != len(fields):
         raise FrameDecodeError(f"{len(columns)} columns for {len(fields)} fields", path=f"{path}.values")
     _check_lengths(columns, f"{path}.values")
     entities = _parallel(members.get("entities"), columns, f"{path}.entities")
     nanos = _parallel(members.get("nanos"), columns, f"{path}.nanos")
-    arrays = []
+    arrays, notices = [], []
     for index, ((field, field_type), values) in enumerate(zip(fields, columns, strict=True)):
+        below = _nanos(nanos[index], len(values), f"{path}.nanos[{index}]")
         array = read_column(
-            field_type,
-            values,
-            f"{path}.values[{index}]",
-            nullable=field.nullable,
-            nanos=_nanos(nanos[index], len(values), f"{path}.nanos[{index}]"),
+            field_type, values, f"{path}.values[{index}]", nullable=field.nullable, nanos=below
         )
+        if field_type is FieldType.TIME and (lost := lost_precision(array, below)):
+            notices.append(_precision_notice(field.name, array.type, lost))
         arrays.append(_with_entities(array, field_type, entities[index], f"{path}.entities[{index}]"))
     fields_read = [field.with_type(array.type) for (field, _), array in zip(fields, arrays, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields_read))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields_read)), notices
+
+
+def _precision_notice(name: str, type_: pa.TimestampType, lost: int) -> Notice:
+    return Notice.warning(
+        f"column {name!r}: {lost} of the times are cut to {type_.unit}, because others of them lie beyond "
+        "what finer units reach"
+    )
 
 
 def _check_lengths(columns: list[Any], path: str) -> None:
