@@ -38,7 +38,7 @@ def test_the_specification_of_each_hook_says_what_it_is_for(hook: str) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_is_specified_by_a_test(hook: str) -> None:
-    tests = (ROOT / "core/tests/test_plugin.py").read_text() + (
-        ROOT / "core/tests/test_client.py"
+    tests = (ROOT / "core/tests/plugins/test_plugin.py").read_text() + (
+        ROOT / "core/tests/plugins/test_client.py"
     ).read_text()
     assert f"def {hook}(" in tests

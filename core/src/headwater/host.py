@@ -44,11 +44,10 @@ from .models import (
 )
 from .plugins.client import PluginClient
 from .plugins.discovery import PluginRecord, discover, load_all
-from .plugins.installed import registry_of
 from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
-from .plugins.registry import Registry, not_registered
+from .plugins.registry import Registry, not_registered, registry_of
 from .queries.chunks import stream_of
 from .queries.options import QueryOptions, check_options, context_of, data_query_of
 from .queries.request import DataSourceRef, MetricQuery, parse_metric_request

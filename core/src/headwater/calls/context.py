@@ -128,7 +128,7 @@ class CallContext:
         if self._reason is not None:
             return True
         if self.deadline is not None and time.monotonic() >= self.deadline:
-            self._end_in(in_thread, _deadline_passed())
+            self._end_in(run_in_thread, _deadline_passed())
             return True
         return False
 
@@ -281,7 +281,7 @@ class CallContext:
         if not registrations:
             return
         *others, last = registrations
-        threads = [in_thread(partial(self._run, each)) for each in others]
+        threads = [run_in_thread(partial(self._run, each)) for each in others]
         self._run(last)
         for thread in threads:
             if thread.is_alive():  # one that could not start has run already
@@ -317,7 +317,7 @@ def _deadline_passed() -> DeadlineExceededError:
     return DeadlineExceededError("The query did not finish before its deadline.")
 
 
-def in_thread(run: Callable[[], None]) -> threading.Thread:
+def run_in_thread(run: Callable[[], None]) -> threading.Thread:
     """Start `run` in a daemon thread. Cancellations never wait in the queue of what they are to end.
 
     Python 3.12 starts no thread any more once it exits: then `run` is run here, and the thread is not alive.

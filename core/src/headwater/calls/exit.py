@@ -7,7 +7,7 @@ import time
 import weakref
 from typing import Protocol
 
-from .context import in_thread
+from .context import run_in_thread
 
 __all__ = ["close_at_exit"]
 
@@ -30,7 +30,7 @@ def close_at_exit(each: Closable) -> None:
 def _close_what_is_open() -> None:
     """End what runs at data sources: a stream that is released later, when the interpreter clears its
     modules, would wait for a thread for ever."""
-    closing = [in_thread(each.close) for each in list(_open)]
+    closing = [run_in_thread(each.close) for each in list(_open)]
     end = time.monotonic() + _EXIT_SECONDS
     for thread in closing:
         if thread.is_alive():

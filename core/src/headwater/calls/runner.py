@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from headwater.errors import DeadlineExceededError
 
-from .context import in_thread
+from .context import run_in_thread
 
 if TYPE_CHECKING:
     from headwater.models import PluginContext
@@ -55,7 +55,7 @@ class CallRunner:
         with self._lock:
             contexts = list(self._open)
         for context in contexts:
-            context.cancel_in(in_thread, reason)
+            context.cancel_in(run_in_thread, reason)
 
     def start(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run `call` in a worker, with the context variables of this thread."""
@@ -73,7 +73,7 @@ class CallRunner:
             if not _done(future, _SOON):
                 self._wait_for_end(future, context)
         except BaseException:
-            context.cancel_in(in_thread)
+            context.cancel_in(run_in_thread)
             raise
         if not future.done():
             self._abandon(context, plugin_context)

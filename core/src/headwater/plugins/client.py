@@ -169,10 +169,10 @@ def _raise(plugin: Plugin, context: CallContext, error: BaseException) -> NoRetu
         raise MethodNotImplementedError(
             f"Plugin {plugin.plugin_id!r} does not implement this call."
         ) from error
-    told = context.explain(error)
-    if told is error:
-        raise told
-    raise told from error
+    mapped = context.explain(error)
+    if mapped is error:
+        raise mapped
+    raise mapped from error
 
 
 def _wrong_answer(plugin: Plugin, hook: str, answer: object) -> PluginRequestFailedError:

@@ -1,4 +1,4 @@
-"""`InstanceManager`: one live object per data source and configuration, counted while used.
+"""`InstanceManager`: one shared object per data source and configuration, counted while used.
 
 Closing a replaced instance after a fixed delay, as is customary, disposes objects in use or keeps dead
 ones. Here the last user to leave closes it.
@@ -42,9 +42,9 @@ class InstanceManager(Generic[T]):
         self._build = build
         self._close = close
         self._clock = clock
-        self._condition = threading.Condition()
+        self._condition = threading.Condition()  # guards all below, and the users of each instance
         self._slots: dict[Hashable, _Slot[T]] = {}
-        self._retired: set[_Live[T]] = set()
+        self._retired: set[_SharedInstance[T]] = set()
         self._stopped = False
         self._next_sweep = 0.0
 
@@ -54,13 +54,13 @@ class InstanceManager(Generic[T]):
 
         Raises what `build` raises, or PluginUnavailableError once stopped.
         """
-        live = self.acquire(context)
+        shared = self.acquire(context)
         try:
-            yield live.instance
+            yield shared.value
         finally:
-            self.release(live)
+            self.release(shared)
 
-    def acquire(self, context: PluginContext) -> _Live[T]:
+    def acquire(self, context: PluginContext) -> _SharedInstance[T]:
         """Like `use`, for work that outlives a block: give the result back to `release`, once."""
         key, configuration = _key(context), _configuration(context)
         with self._condition:
@@ -70,25 +70,25 @@ class InstanceManager(Generic[T]):
             slot = self._slots.get(key)
             if slot is None:
                 slot = self._slots[key] = _Slot()
-            live = slot.enter(configuration)
+            shared = slot.enter(configuration)
         self._close_all(idle)
-        if live is not None:
-            return live
+        if shared is not None:
+            return shared
         with slot.building:
             with self._condition:
-                live = slot.enter(configuration)  # another thread may have built it meanwhile
-            return live or self._build_in(slot, key, context, configuration)
+                shared = slot.enter(configuration)  # another thread may have built it meanwhile
+            return shared or self._build_in(slot, key, context, configuration)
 
-    def release(self, live: _Live[T]) -> None:
+    def release(self, shared: _SharedInstance[T]) -> None:
         with self._condition:
-            live.users -= 1
-            live.last_used = self._clock()
-            ended = live.retired and live.users == 0
+            shared.users -= 1
+            shared.last_used = self._clock()
+            ended = shared.retired and shared.users == 0
             if ended:
-                self._retired.discard(live)
+                self._retired.discard(shared)
             self._condition.notify_all()
         if ended:
-            self._close_all([live])
+            self._close_all([shared])
 
     def discard(self, context: PluginContext) -> None:
         """Forget the instance for `context`: a worker hangs in it, or its data source is gone.
@@ -98,13 +98,13 @@ class InstanceManager(Generic[T]):
         """
         with self._condition:
             slot = self._slots.pop(_key(context), None)
-            live = slot.live if slot is not None else None
-            if live is None:
+            shared = slot.shared if slot is not None else None
+            if shared is None:
                 return
-            live.retired = True
-            idle = live.users == 0
+            shared.retired = True
+            idle = shared.users == 0
         if idle:
-            self._close_all([live])
+            self._close_all([shared])
 
     def stop(self, timeout: float = 10.0) -> None:
         """Refuse new users, wait up to `timeout` seconds for the present ones, close everything.
@@ -113,9 +113,9 @@ class InstanceManager(Generic[T]):
         """
         with self._condition:
             self._stopped = True
-            closable: list[_Live[T]] = []
+            closable: list[_SharedInstance[T]] = []
             for slot in self._slots.values():
-                closable += self._retire(slot.live)
+                closable += self._retire(slot.shared)
             self._slots.clear()
         self._close_all(closable)
         with self._condition:
@@ -131,11 +131,11 @@ class InstanceManager(Generic[T]):
     def __len__(self) -> int:
         """How many instances are alive, the retired ones that are still used included."""
         with self._condition:
-            return len(self._retired) + sum(slot.live is not None for slot in self._slots.values())
+            return len(self._retired) + sum(slot.shared is not None for slot in self._slots.values())
 
     def _build_in(
         self, slot: _Slot[T], key: Hashable, context: PluginContext, configuration: _Configuration
-    ) -> _Live[T]:
+    ) -> _SharedInstance[T]:
         slot.refuse_while_failing(configuration, self._clock())
         try:
             instance = self._build(context)
@@ -143,54 +143,54 @@ class InstanceManager(Generic[T]):
             slot.remember_failure(configuration, error, self._clock())
             raise
         slot.failure = None
-        live = _Live(instance, configuration)
+        shared = _SharedInstance(instance, configuration)
         with self._condition:
             if self._stopped:
-                closable = self._retire(live)
+                closable = self._retire(shared)
             elif self._slots.get(key) is not slot:  # discarded while it was built
-                live.users, live.retired = 1, True
+                shared.users, shared.retired = 1, True
                 closable = []
             else:
-                replaced, slot.live, live.users = slot.live, live, 1
+                replaced, slot.shared, shared.users = slot.shared, shared, 1
                 closable = self._retire(replaced)
         self._close_all(closable)
-        if live in closable:
+        if shared in closable:
             raise _stopped()
-        return live
+        return shared
 
-    def _take_idle(self) -> list[_Live[T]]:
-        """Instances that nobody has used for an hour, taken out of their places; looked for once a minute."""
+    def _take_idle(self) -> list[_SharedInstance[T]]:
+        """The instances unused for an hour, taken out of their slots. Looks at most once a minute."""
         now = self._clock()
         if now < self._next_sweep:
             return []
         self._next_sweep = now + _SWEEP_SECONDS
         idle = []
         for slot in self._slots.values():
-            live = slot.live
-            if live is not None and live.users == 0 and now - live.last_used > _IDLE_SECONDS:
-                slot.live = None
-                idle += self._retire(live)
+            shared = slot.shared
+            if shared is not None and shared.users == 0 and now - shared.last_used > _IDLE_SECONDS:
+                slot.shared = None
+                idle += self._retire(shared)
         return idle
 
-    def _retire(self, live: _Live[T] | None) -> list[_Live[T]]:
-        """Mark `live` as replaced; the result is what can be closed now."""
-        if live is None:
+    def _retire(self, shared: _SharedInstance[T] | None) -> list[_SharedInstance[T]]:
+        """Mark `shared` as replaced; the result is what can be closed now."""
+        if shared is None:
             return []
-        live.retired = True
-        if live.users == 0:
-            return [live]
-        self._retired.add(live)
+        shared.retired = True
+        if shared.users == 0:
+            return [shared]
+        self._retired.add(shared)
         return []
 
-    def _close_all(self, ended: list[_Live[T]]) -> None:
+    def _close_all(self, ended: list[_SharedInstance[T]]) -> None:
         """Close each once. What that raises is logged: it is nobody's fault who uses another instance."""
-        for live in ended:
+        for shared in ended:
             with self._condition:
-                already, live.closed = live.closed, True
+                already, shared.closed = shared.closed, True
             if already:
                 continue
             try:
-                self._close(live.instance)
+                self._close(shared.value)
             except Exception:
                 get_logger("headwater.plugins.plugin").warning("Closing a data source failed.", exc_info=True)
 
@@ -198,13 +198,13 @@ class InstanceManager(Generic[T]):
 _Configuration = tuple[Any, ...]
 
 
-class _Live(Generic[T]):
+class _SharedInstance(Generic[T]):
     """An instance and the number of its users."""
 
-    __slots__ = ("closed", "configuration", "instance", "last_used", "retired", "users")
+    __slots__ = ("closed", "configuration", "last_used", "retired", "users", "value")
 
-    def __init__(self, instance: T, configuration: _Configuration) -> None:
-        self.instance: T = instance
+    def __init__(self, value: T, configuration: _Configuration) -> None:
+        self.value: T = value
         self.configuration: _Configuration = configuration
         self.users: int = 0
         self.last_used: float = 0.0
@@ -223,19 +223,19 @@ class _Live(Generic[T]):
 
 
 class _Slot(Generic[T]):
-    """The place of one data source: its live instance, or why there is none."""
+    """What is known of one data source: its shared instance, or the failure to build it."""
 
     def __init__(self) -> None:
-        self.building = threading.Lock()
-        self.live: _Live[T] | None = None
+        self.building = threading.Lock()  # held by the one thread that builds
+        self.shared: _SharedInstance[T] | None = None
         self.failure: _Failure | None = None
 
-    def enter(self, configuration: _Configuration) -> _Live[T] | None:
-        """The live instance with one more user, if it serves `configuration`."""
-        if self.live is None or not self.live.serves(configuration):
+    def enter(self, configuration: _Configuration) -> _SharedInstance[T] | None:
+        """The shared instance, with one more user,, if it serves `configuration`."""
+        if self.shared is None or not self.shared.serves(configuration):
             return None
-        self.live.users += 1
-        return self.live
+        self.shared.users += 1
+        return self.shared
 
     def refuse_while_failing(self, configuration: _Configuration, now: float) -> None:
         failure = self.failure

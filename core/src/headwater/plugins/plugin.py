@@ -96,7 +96,7 @@ class CorePlugin:
         self._middlewares = tuple(middlewares)
         for middleware in self._middlewares:
             check_middleware(middleware)
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # guards loading, describing and stopping
         self._hook: Any = None
         self._implemented: frozenset[str] = frozenset()
         self._implementation: object = None
@@ -207,7 +207,7 @@ class CorePlugin:
     def _describe(self) -> PluginInfo:
         described = None
         if self.implements("describe_plugin"):
-            with _reasons(self.plugin_id, "cannot describe itself"):
+            with _as_unavailable(self.plugin_id, "cannot describe itself"):
                 described = self._hooks().describe_plugin()
         if described is None:
             return PluginInfo(id=self.plugin_id, name=self.plugin_id, version=self.version)
@@ -227,7 +227,7 @@ class CorePlugin:
     def _build(self) -> None:
         if self._exited:
             raise PluginUnavailableError(f"Plugin {self.plugin_id!r} has been stopped.")
-        with _reasons(self.plugin_id, "cannot be loaded"):
+        with _as_unavailable(self.plugin_id, "cannot be loaded"):
             implementation = self._load()
         check_implementation(self.plugin_id, implementation)
         manager = pluggy.PluginManager(PROJECT)
@@ -242,13 +242,13 @@ class CorePlugin:
         for middleware in reversed(self._middlewares):
             manager.register(middleware)
         self._implementation = implementation
-        with _reasons(self.plugin_id, "cannot be started"):
+        with _as_unavailable(self.plugin_id, "cannot be started"):
             manager.hook.start_plugin()
         self._hook = manager.hook
 
 
 @contextmanager
-def _reasons(plugin_id: str, failure: str) -> Iterator[None]:
+def _as_unavailable(plugin_id: str, failure: str) -> Iterator[None]:
     """Foreign exceptions within the block become PluginUnavailableError; their text stays in the cause."""
     try:
         yield

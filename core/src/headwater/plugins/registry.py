@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from headwater.errors import HeadwaterError, PluginAlreadyRegisteredError, PluginNotRegisteredError
 from headwater.logs import get_logger
 
-from .plugin import Plugin
+from .discovery import PluginRecord
+from .plugin import CorePlugin, Plugin, unusable
 
-__all__ = ["InMemoryRegistry", "Registry"]
+__all__ = ["InMemoryRegistry", "Registry", "registry_of"]
 
 
 class Registry(Protocol):
@@ -38,17 +40,17 @@ class InMemoryRegistry:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asking = threading.Lock()
+        self._lock = threading.Lock()  # guards the three below; never held while a plugin is imported
+        self._resolving = threading.Lock()  # lets one thread import plugins for their aliases
         self._plugins: dict[str, Plugin] = {}
         self._aliases: dict[str, str] = {}
-        self._unasked: dict[str, Plugin] = {}
+        self._unresolved: dict[str, Plugin] = {}
 
     def plugin(self, plugin_id: str) -> Plugin | None:
         found = self._find(plugin_id)
         if found is None:
-            with self._asking:
-                self._ask_for_aliases()
+            with self._resolving:
+                self._resolve_aliases()
             found = self._find(plugin_id)
         return found
 
@@ -56,11 +58,11 @@ class InMemoryRegistry:
         with self._lock:
             return self._plugins.get(self._aliases.get(plugin_id, plugin_id))
 
-    def _ask_for_aliases(self) -> None:
+    def _resolve_aliases(self) -> None:
         with self._lock:
-            unasked, self._unasked = self._unasked, {}
+            unresolved, self._unresolved = self._unresolved, {}
         claims: dict[str, list[str]] = defaultdict(list)
-        for plugin in unasked.values():
+        for plugin in unresolved.values():
             try:
                 aliases = plugin.info.alias_ids
             except HeadwaterError:
@@ -68,9 +70,9 @@ class InMemoryRegistry:
             for alias in aliases:
                 claims[alias].append(plugin.plugin_id)
         for alias, claimants in claims.items():
-            self._learn_alias(alias, claimants)
+            self._add_alias(alias, claimants)
 
-    def _learn_alias(self, alias: str, claimants: list[str]) -> None:
+    def _add_alias(self, alias: str, claimants: list[str]) -> None:
         """The order of registration must not choose between several claimants: then none gets it."""
         if len(claimants) > 1:
             get_logger("headwater.plugins.registry").warning(
@@ -93,14 +95,14 @@ class InMemoryRegistry:
                     raise PluginAlreadyRegisteredError(
                         f"Plugin id {name!r} of {plugin.plugin_id!r} is already taken by plugin {holder!r}."
                     )
-            self._plugins[plugin.plugin_id] = self._unasked[plugin.plugin_id] = plugin
+            self._plugins[plugin.plugin_id] = self._unresolved[plugin.plugin_id] = plugin
             self._aliases.update(dict.fromkeys(aliases, plugin.plugin_id))
 
     def remove(self, plugin_id: str) -> None:
         with self._lock:
             if self._plugins.pop(plugin_id, None) is None:
                 raise PluginNotRegisteredError(f"Plugin {plugin_id!r} is not registered.")
-            self._unasked.pop(plugin_id, None)
+            self._unresolved.pop(plugin_id, None)
             self._aliases = {alias: held for alias, held in self._aliases.items() if held != plugin_id}
 
 
@@ -108,3 +110,19 @@ def not_registered(plugin_id: str) -> PluginNotRegisteredError:
     return PluginNotRegisteredError(
         f"Plugin {plugin_id!r} is not registered; install the distribution that provides it."
     )
+
+
+def registry_of(records: Iterable[PluginRecord], middlewares: Sequence[object] = ()) -> InMemoryRegistry:
+    """One plugin per id: the usable record, else one that says why there is none."""
+    by_id: dict[str, PluginRecord] = {}
+    for record in records:
+        if record.plugin_id not in by_id or record.usable:
+            by_id[record.plugin_id] = record
+    registry = InMemoryRegistry()
+    for plugin_id, record in by_id.items():
+        registry.add(
+            CorePlugin(plugin_id, record.load, version=record.version, middlewares=middlewares)
+            if record.usable
+            else unusable(plugin_id, record.explanation, record.version)
+        )
+    return registry

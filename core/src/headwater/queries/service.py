@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from headwater.calls.limiter import CallLimiter
 from headwater.errors import HeadwaterError, describe
 from headwater.models import DataQuery, DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse, User
 
@@ -53,7 +52,7 @@ class QueryService:
         self._contexts = contexts
         self._client = client
         self._runner = runner
-        self._concurrent_groups = max(1, concurrent_groups)
+        self._concurrent_groups = concurrent_groups
 
     @property
     def abandoned(self) -> int:
@@ -68,8 +67,8 @@ class QueryService:
         Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
         """
         groups, responses = self._resolve(queries, context)
-        gate = _Gate(self._concurrent_groups) if len(groups) > self._concurrent_groups else None
-        outcomes = [self._start(group, context, user, gate) for group in groups]
+        limiter = CallLimiter()
+        outcomes = [self._start(group, context, user, limiter) for group in groups]
         for outcome in outcomes:
             responses |= outcome()
         order = [each.query.ref_id for each in queries]
@@ -120,7 +119,7 @@ class QueryService:
         return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
 
     def _start(
-        self, group: _Group, context: CallContext, user: User | None, gate: _Gate | None
+        self, group: _Group, context: CallContext, user: User | None, limiter: CallLimiter
     ) -> Callable[[], Mapping[str, DataResponse]]:
         """Start the group's call; the result waits for its outcome, failures included."""
         try:
@@ -130,7 +129,7 @@ class QueryService:
             return lambda: failed
 
         def run() -> QueryDataResponse:
-            with gate.turn(context) if gate is not None else _OPEN:
+            with limiter.slot(context, self._concurrent_groups):
                 return self._client.query_data(request, context)
 
         future = self._runner.start(run)
@@ -146,27 +145,6 @@ class QueryService:
     def _request(self, group: _Group, context: CallContext, user: User | None) -> QueryDataRequest:
         plugin_context = self._contexts.get_with_data_source(group.data_source, user)
         return QueryDataRequest(plugin_context, group.queries, _visible_headers(context.headers))
-
-
-_OPEN: AbstractContextManager[None] = nullcontext()
-
-
-class _Gate:
-    """Lets a number of groups through at a time."""
-
-    def __init__(self, places: int) -> None:
-        self._places = threading.Semaphore(places)
-
-    @contextmanager
-    def turn(self, context: CallContext) -> Iterator[None]:
-        """Wait for a place; raises if the call ends before there is one."""
-        with context.on_cancel(self._places.release):  # a place too many for a call that is over
-            self._places.acquire()
-        try:
-            context.check()
-            yield
-        finally:
-            self._places.release()
 
 
 def _visible_headers(headers: Mapping[str, str]) -> dict[str, str]:

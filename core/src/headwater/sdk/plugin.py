@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from headwater.calls.context import CallContext
+from headwater.calls.limiter import CallLimiter
 from headwater.calls.worker_pool import WorkerPool
 from headwater.errors import (
     PluginRequestFailedError,
@@ -35,7 +36,7 @@ from headwater.models import (
 from headwater.plugins.hookspecs import hookimpl
 from headwater.plugins.instances import InstanceManager
 
-from .concurrency import Places, run_side_by_side
+from .concurrency import run_concurrently
 from .data_source import DataSource, Query
 from .resources import dispatch, routes_of
 from .results import chunks_of, frames_of
@@ -45,7 +46,7 @@ __all__ = ["DataSourcePlugin"]
 
 _QUERIES_SIDE_BY_SIDE = 10
 # Anything else that a query raises is its outcome: SystemExit, and panics of compiled drivers, included.
-_NOT_THE_QUERYS = (KeyboardInterrupt, GeneratorExit)
+_NOT_OF_THE_QUERY = (KeyboardInterrupt, GeneratorExit)
 _REQUIRED = ("id", "settings_type", "query_type", "data_source")
 
 
@@ -86,7 +87,7 @@ class DataSourcePlugin:
     def __init__(self) -> None:
         if missing := [name for name in _REQUIRED if not hasattr(self, name)]:
             raise TypeError(f"{type(self).__name__} lacks {', '.join(missing)}")
-        self._instances = InstanceManager(self._serve, _Served.close)
+        self._instances = InstanceManager(self._serve, _Limited.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
         self._lock = threading.Lock()
         self._class: type[DataSource[Any, Any]] | None = None
@@ -116,7 +117,7 @@ class DataSourcePlugin:
     @hookimpl
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
         with self._instances.use(request.plugin_context) as served:
-            outcomes = run_side_by_side(
+            outcomes = run_concurrently(
                 partial(self._answer, served, context=context),
                 request.queries,
                 self._workers,
@@ -136,10 +137,10 @@ class DataSourcePlugin:
                 return served.data_source.check_health(context)
         except Exception as error:
             context.check()
-            told = describe(error)
-            if isinstance(told, PluginRequestFailedError):
+            described = describe(error)
+            if isinstance(described, PluginRequestFailedError):
                 raise
-            return CheckHealthResult.failed(str(told))
+            return CheckHealthResult.failed(str(described))
 
     @hookimpl
     def call_resource(
@@ -181,8 +182,8 @@ class DataSourcePlugin:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _serve(self, context: PluginContext) -> _Served:
-        return _Served(self.build(context))
+    def _serve(self, context: PluginContext) -> _Limited:
+        return _Limited(self.build(context))
 
     def _data_source_class(self) -> type[DataSource[Any, Any]]:
         with self._lock:
@@ -193,39 +194,40 @@ class DataSourcePlugin:
     def _parse_query(self, query: DataQuery) -> Query:
         return parse(self.query_type, query.json, ignore_unknown=True, injected={"data_query": query})
 
-    def _answer(self, served: _Served, query: DataQuery, *, context: CallContext) -> DataResponse | None:
+    def _answer(self, served: _Limited, query: DataQuery, *, context: CallContext) -> DataResponse | None:
         try:
-            with served.places.take(context):
+            with served.limiter.slot(context, context.limits.max_concurrent_queries):
                 result = served.data_source.query(self._parse_query(query), context)
                 frames = frames_of(result, query, context)
             return None if frames is None else DataResponse(frames)
-        except _NOT_THE_QUERYS:
+        except _NOT_OF_THE_QUERY:
             raise
         except BaseException as error:
             return DataResponse.from_error(context.explain(error, ref_id=query.ref_id))
 
     def _stream(self, request: QueryDataRequest, context: CallContext) -> Iterator[QueryChunk]:
-        live = self._instances.acquire(request.plugin_context)
+        shared = self._instances.acquire(request.plugin_context)
+        served = shared.value
         try:
             for query in request.queries:
                 try:
-                    with live.instance.places.take(context):
-                        result = live.instance.data_source.query(self._parse_query(query), context)
+                    with served.limiter.slot(context, context.limits.max_concurrent_queries):
+                        result = served.data_source.query(self._parse_query(query), context)
                         yield from chunks_of(result, query, context)
-                except _NOT_THE_QUERYS:
+                except _NOT_OF_THE_QUERY:
                     raise
                 except BaseException as error:
                     yield QueryChunk(query.ref_id, error=context.explain(error, ref_id=query.ref_id))
         finally:
-            self._instances.release(live)
+            self._instances.release(shared)
 
 
-class _Served:
-    """A data source and the places for its concurrent queries."""
+class _Limited:
+    """A live data source, and the limiter of its concurrent queries."""
 
     def __init__(self, data_source: DataSource[Any, Any]) -> None:
         self.data_source = data_source
-        self.places = Places()
+        self.limiter = CallLimiter()
 
     def close(self) -> None:
         self.data_source.close()

@@ -11,7 +11,7 @@ import pytest
 
 from headwater.errors import PluginUnavailableError
 from headwater.plugins import PluginRecord, PluginState, discover, load_all
-from headwater.plugins.installed import registry_of
+from headwater.plugins.registry import registry_of
 
 SOUND = """
 from headwater import hookimpl

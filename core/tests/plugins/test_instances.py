@@ -367,25 +367,25 @@ def test_a_stopped_manager_has_closed_everything_and_refuses(
 
 def test_stop_waits_for_users(manager: InstanceManager[Instance]) -> None:
     live = manager.acquire(at())
-    live.instance.users += 1
+    live.value.users += 1
 
     def leave() -> None:
-        live.instance.users -= 1
+        live.value.users -= 1
         manager.release(live)
 
     threading.Timer(0.05, leave).start()
     manager.stop(timeout=PATIENCE)
-    assert live.instance.closed == 1
-    assert not live.instance.closed_while_used
+    assert live.value.closed == 1
+    assert not live.value.closed_while_used
 
 
 def test_stop_closes_what_is_never_given_back_and_says_so(manager: InstanceManager[Instance]) -> None:
     live = manager.acquire(at())
     with pytest.raises(DeadlineExceededError, match="1 data source"):
         manager.stop(timeout=0.01)
-    assert live.instance.closed == 1
+    assert live.value.closed == 1
     manager.release(live)
-    assert live.instance.closed == 1
+    assert live.value.closed == 1
 
 
 def test_an_instance_built_while_stopping_is_closed(
