@@ -19,8 +19,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from headwater import AsyncHeadwater, Headwater, Secret
-from headwater.aio import AsyncFrameStream
+from headwater import AsyncFrameStream, AsyncHeadwater, Headwater, Secret
 from headwater.datasources import provision
 from headwater.errors import HeadwaterError
 from headwater.models import HealthStatus

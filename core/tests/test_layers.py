@@ -6,7 +6,9 @@ docs/explanation/architecture.md draws the same picture.
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -84,6 +86,28 @@ def test_imports_point_down() -> None:
         or (level(target) == level(module) and target.split(".")[1] != module.split(".")[1])
     }
     assert upwards == set()
+
+
+def test_plugins_and_hosts_import_public_names_only() -> None:
+    private = {
+        f"{path.relative_to(REPOSITORY)} imports {node.module}.{alias.name}"
+        for package in packages()
+        if package != PACKAGE
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "headwater"
+        for alias in node.names
+        if alias.name not in public_names(node.module or "")
+    }
+    assert private == set()
+
+
+@cache
+def public_names(module: str) -> set[str]:
+    """What `module` lists for others; of the errors all."""
+    imported = importlib.import_module(module)
+    public = {name for name in vars(imported) if not name.startswith("_")}
+    return public if module == "headwater.errors" else set(getattr(imported, "__all__", ()))
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import headwater
 
 PUBLIC = {
     "headwater": {
-        "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Frame", "FrameStream", "Headwater",
-        "HeadwaterError", "InMemoryRegistry", "MemoryStore", "QueryLimits", "Secret", "TimeRange",
-        "__version__", "hookimpl",
+        "AsyncFrameStream", "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Frame",
+        "FrameStream", "Headwater", "HeadwaterError", "InMemoryRegistry", "MemoryStore", "QueryLimits",
+        "Secret", "TimeRange", "__version__", "hookimpl",
     },
     "headwater.sdk": {
         "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
@@ -44,20 +44,20 @@ PUBLIC = {
         "check_uid", "export_data_sources", "provision", "read_plan",
     },
     "headwater.frames": {
-        "ARROW_MEDIA_TYPE", "DataLink", "DataPlane", "DataPlaneError", "DataResponse", "DataTopic",
-        "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame", "FrameDecodeError",
-        "FrameError", "FrameInclude", "FrameMeta", "FrameStream", "FrameTooLargeError", "FrameType",
-        "FrameTypeError", "Inspect", "InternalLink", "Item", "JSON_LINES_MEDIA_TYPE", "MappingType",
-        "Notice", "QueryChunk", "QueryDataResponse", "SeriesKind", "SeriesSchema", "Severity", "Stat",
-        "StreamClosedError", "Threshold", "Thresholds", "ThresholdsMode", "TimeRange", "TimeSeriesError",
-        "TypeConfig", "ValueMapping", "Visualisation", "append_frame", "calculate_interval", "conversion",
-        "decode_chunks", "decode_frame", "decode_grafana_file", "decode_response", "decode_stream",
-        "encode_chunks", "encode_frame", "encode_grafana_file", "encode_response", "encode_stream",
-        "field_labels", "format_interval", "interval_from", "iter_frame", "iter_response",
-        "labels_fingerprint", "labels_text", "long_to_multi", "long_to_wide", "no_data", "parse_duration",
-        "parse_interval", "parse_interval_string", "parse_time", "parse_time_range", "read_items",
-        "resample", "round_interval", "series_schema", "stream_chunks", "validate", "wide_to_long",
-        "wide_to_multi",
+        "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
+        "DataTopic", "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame",
+        "FrameDecodeError", "FrameError", "FrameInclude", "FrameMeta", "FrameStream",
+        "FrameTooLargeError", "FrameType", "FrameTypeError", "Inspect", "InternalLink", "Item",
+        "JSON_LINES_MEDIA_TYPE", "MappingType", "Notice", "QueryChunk", "QueryDataResponse", "SeriesKind",
+        "SeriesSchema", "Severity", "Stat", "StreamClosedError", "Threshold", "Thresholds",
+        "ThresholdsMode", "TimeRange", "TimeSeriesError", "TypeConfig", "ValueMapping", "Visualisation",
+        "append_frame", "calculate_interval", "conversion", "decode_chunks", "decode_frame",
+        "decode_grafana_file", "decode_response", "decode_stream", "encode_chunks", "encode_frame",
+        "encode_grafana_file", "encode_response", "encode_stream", "field_labels", "format_interval",
+        "interval_from", "iter_frame", "iter_response", "labels_fingerprint", "labels_text",
+        "long_to_multi", "long_to_wide", "no_data", "parse_duration", "parse_interval",
+        "parse_interval_string", "parse_time", "parse_time_range", "read_items", "resample",
+        "round_interval", "series_schema", "stream_chunks", "validate", "wide_to_long", "wide_to_multi",
     },
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",
@@ -74,6 +74,17 @@ PUBLIC = {
         "ReadOnlyDirectoryKeySource", "RedactingFormatter", "Redactor", "RemoteKey", "RemoteKeySource",
         "SealedSecrets", "Secret", "SecretCipher", "SecretState", "StoredDataKey", "WrappingKey",
         "read_key_file", "wrapping_key_id",
+    },
+    "headwater.datasources.rules": {
+        "check_can_activate", "check_can_retire", "check_can_wrap", "key_retired", "name_taken",
+        "no_active_key", "not_found", "uid_taken", "version_conflict",
+    },
+    "headwater.frames.schema": {"CONFIG", "LABELS", "META", "NAME", "REF_ID", "TS_TYPE", "field_labels"},
+    "headwater.logs": {"get_logger"},
+    "headwater.sdk.paths": {"check_segment", "join_path", "split_path"},
+    "headwater.secrets.rotation": {
+        "KeyStatus", "RewrapReport", "VerifyReport", "activate", "add_key", "key_status", "retire", "rewrap",
+        "verify",
     },
 }  # fmt: skip
 

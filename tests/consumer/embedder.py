@@ -8,8 +8,16 @@ from typing import Any, assert_type
 
 from gauges import GaugePlugin
 
-from headwater import AsyncHeadwater, CallContext, DataSource, Frame, FrameStream, Headwater, QueryLimits
-from headwater.aio import AsyncFrameStream
+from headwater import (
+    AsyncFrameStream,
+    AsyncHeadwater,
+    CallContext,
+    DataSource,
+    Frame,
+    FrameStream,
+    Headwater,
+    QueryLimits,
+)
 from headwater.errors import ErrorSource, HeadwaterError
 from headwater.models import CallResourceResponse, CheckHealthResult, HealthStatus
 

@@ -11,6 +11,7 @@ from ._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .aio import (
+        AsyncFrameStream as AsyncFrameStream,
         AsyncHeadwater as AsyncHeadwater,
     )
     from .calls import (
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
-    "aio": ("AsyncHeadwater",),
+    "aio": ("AsyncFrameStream", "AsyncHeadwater"),
     "calls": (
         "CallContext",
         "QueryLimits",

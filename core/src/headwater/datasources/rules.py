@@ -10,6 +10,18 @@ from headwater.errors import (
 )
 from headwater.secrets.key_store import KeyRecord, KeyState
 
+__all__ = [
+    "check_can_activate",
+    "check_can_retire",
+    "check_can_wrap",
+    "key_retired",
+    "name_taken",
+    "no_active_key",
+    "not_found",
+    "uid_taken",
+    "version_conflict",
+]
+
 
 def not_found() -> DataSourceNotFoundError:
     return DataSourceNotFoundError("Data source not found")

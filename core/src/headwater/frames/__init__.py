@@ -12,6 +12,7 @@ from headwater._lazy import lazy_names
 if TYPE_CHECKING:
     from .codecs.arrow import (
         ARROW_MEDIA_TYPE as ARROW_MEDIA_TYPE,
+        ChunkBuffer as ChunkBuffer,
         decode_grafana_file as decode_grafana_file,
         decode_stream as decode_stream,
         encode_grafana_file as encode_grafana_file,
@@ -155,6 +156,7 @@ _MODULES = {
     "stream": ("FrameStream",),
     "codecs.arrow": (
         "ARROW_MEDIA_TYPE",
+        "ChunkBuffer",
         "decode_grafana_file",
         "decode_stream",
         "encode_grafana_file",

@@ -13,6 +13,8 @@ from .errors import FrameDecodeError, FrameError
 from .field_config import FieldConfig
 from .meta import FrameMeta
 
+__all__ = ["CONFIG", "LABELS", "META", "NAME", "REF_ID", "TS_TYPE", "field_labels"]
+
 NAME, REF_ID, META = b"name", b"refId", b"meta"
 LABELS, CONFIG, TS_TYPE = b"labels", b"config", b"tstype"
 

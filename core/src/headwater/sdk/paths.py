@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote
 
 from headwater.errors import ValidationError
 
+__all__ = ["check_segment", "join_path", "split_path"]
+
 _MAX_UNQUOTE_ROUNDS = 8
 
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from headwater.frames import FrameStream, field_labels
-from headwater.frames.codecs.arrow import Pieces
+from headwater.frames import ChunkBuffer, FrameStream, field_labels
 from headwater.frames.schema import META
 
 from .columns import Plain, plain
@@ -41,15 +40,15 @@ def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES)
         metadata=stream.schema.metadata,
     )
     first_meta = stream.meta
-    pieces = Pieces()
-    with pa.parquet.ParquetWriter(pa.PythonFile(pieces, "w"), schema, compression="zstd") as writer:
+    buffer = ChunkBuffer()
+    with pa.parquet.ParquetWriter(pa.PythonFile(buffer, "w"), schema, compression="zstd") as writer:
         for batches in _groups(stream, row_group_bytes):
             converted = [_convert(batch, columns, schema) for batch in batches]
             writer.write_table(pa.Table.from_batches(converted, schema))
-            yield pieces.take()
+            yield buffer.take()
         if stream.meta is not None and stream.meta != first_meta:
             writer.add_key_value_metadata({META: (stream.schema.metadata or {})[META]})
-    yield pieces.take()
+    yield buffer.take()
 
 
 def _uniquely_named(schema: pa.Schema) -> list[pa.Field]:

@@ -104,7 +104,7 @@ def encode_stream(
     stream = FrameStream.from_frame(source, batch_rows=batch_rows) if isinstance(source, Frame) else source
     with stream:
         first_meta = stream.meta
-        sink = Pieces()
+        sink = ChunkBuffer()
         options = pa.ipc.IpcWriteOptions(compression=compression)
         with pa.ipc.new_stream(pa.PythonFile(sink, "w"), stream.schema, options=options) as writer:
             for batch in stream:
@@ -243,23 +243,23 @@ def _empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
 
 
-class Pieces(io.RawIOBase):
-    """A sink whose content is taken away piece by piece."""
+class ChunkBuffer(io.RawIOBase):
+    """A file to write into, whose content is taken away in chunks."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._pieces: list[bytes] = []
+        self._written: list[bytes] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._pieces.append(bytes(data))
+        self._written.append(bytes(data))
         return len(data)
 
     def take(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+        written, self._written = self._written, []
+        return b"".join(written)
 
 
 @contextmanager
