@@ -1,5 +1,6 @@
 """For the tests of all distributions: a secret in any output or log is a failure."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -15,3 +16,15 @@ def _structlog_as_it_was_found() -> Iterator[None]:
     """Where the core logs depends on whether structlog is configured: a test does that for itself alone."""
     yield
     structlog.reset_defaults()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line at the end for what was not tested because a server or a program could not be had."""
+    wanting = Counter(
+        reason.partition("server unavailable: ")[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if "server unavailable: " in (reason := str(report.longrepr[2]))
+    )
+    if wanting:
+        missing = "; ".join(f"{count} tests: {reason}" for reason, count in wanting.items())
+        terminalreporter.write_line(f"NOT TESTED: {missing}", red=True, bold=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from servers.process import find_program, unavailable
+from servers.process import C_LIBRARY, fetch_debian_packages, find_program, library_path, unavailable
 
 _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -17,11 +18,24 @@ _ARGUMENTS = [
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Chromium, without a window. Skips if there is none on the path."""
-    program = find_program("chromium", "chromium-browser", "google-chrome")
-    if program is None:
-        unavailable("no Chromium on the path")
+    """Chromium, without a window: the one on the path, or fetched from Debian's packages."""
+    installed = find_program("chromium", "chromium-browser", "google-chrome")
+    program, environment = (installed, {}) if installed else _fetched()
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        opened = playwright.chromium.launch(
+            executable_path=program, args=_ARGUMENTS, env={**os.environ, **environment}
+        )
         yield opened
         opened.close()
+
+
+def _fetched() -> tuple[str, dict[str, str]]:
+    """The program, and the environment in which it finds its libraries and fonts."""
+    root = fetch_debian_packages(
+        "chromium", ["chromium", "fonts-dejavu-core"], suite="", with_dependencies=True, skip=C_LIBRARY
+    )
+    program = root / "usr/lib/chromium/chromium"
+    if not program.exists():  # Ubuntu's package of this name has only a hint at another installer
+        unavailable("no Chromium on the path, and the release's packages have none")
+    fonts = {"FONTCONFIG_SYSROOT": str(root), "FONTCONFIG_PATH": "/etc/fonts"}
+    return str(program), library_path(root) | fonts

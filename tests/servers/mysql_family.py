@@ -6,7 +6,7 @@ import os
 import pwd
 import socket as sockets
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -94,9 +94,12 @@ def server_options(directory: Path, port: int, certificates: Certificates) -> li
     ]
 
 
-def run_quietly(command: Sequence[str], log: Path) -> None:
+def run_quietly(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
     """Run a step of the set-up; its output matters only if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
     log.write_text(done.stdout + done.stderr)
     if done.returncode:
         raise RuntimeError(f"{Path(command[0]).name}: {(done.stdout + done.stderr)[-2000:]}")

@@ -171,8 +171,9 @@ def fetch_debian_packages(
     """A folder with `packages` of another Debian suite unpacked: nothing is installed on the machine.
 
     With dependencies the whole closure is fetched, the C library included, by giving apt an empty status
-    file. `skip` names package prefixes that are left packed.
+    file. `skip` names package prefixes that are left packed. Suite "" is the machine's own.
     """
+    suite = suite or own_suite()
     target = cache_directory("debian") / f"{suite}-{label}"
     if target.is_dir():
         return target
@@ -197,7 +198,9 @@ def _download_debian(
     status = scratch / "status"
     status.touch()
     sources = scratch / "sources.list"
-    sources.write_text(f"deb [trusted=yes] {_debian_mirror()} {suite} main\n")
+    sources.write_text(
+        f"deb [trusted=yes] {_debian_mirror()} {suite} main universe\n"
+    )  # the latter is Ubuntu's
     options = [
         f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=/dev/null",
         f"Dir::State::Lists={scratch}/lists", f"Dir::State::status={status}",
@@ -218,6 +221,32 @@ def _download_debian(
         if done.returncode:
             unavailable(f"apt could not fetch {', '.join(packages)} of {suite}: {done.stderr.strip()[-300:]}")
     return sorted((scratch / "archives").glob("*.deb"))
+
+
+def own_suite() -> str:
+    """The code name of the machine's release, of which it takes packages: `bookworm`, `noble`."""
+    release = Path("/etc/os-release")
+    named = (
+        dict(line.partition("=")[::2] for line in release.read_text().splitlines())
+        if release.exists()
+        else {}
+    )
+    return named.get("VERSION_CODENAME", "").strip('"') or unavailable(
+        "the machine's release has no code name"
+    )
+
+
+def library_path(root: Path) -> dict[str, str]:
+    """The environment in which programs unpacked from the machine's own suite find their libraries.
+
+    They run with the machine's C library, which must not be among them.
+    """
+    patterns = ("lib/*-linux-gnu", "usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/pulseaudio")
+    folders = (str(folder) for pattern in patterns for folder in root.glob(pattern))
+    return {"LD_LIBRARY_PATH": os.pathsep.join(folders)}
+
+
+C_LIBRARY = ("libc6_", "libc-bin_")
 
 
 def _debian_mirror() -> str:

@@ -1,0 +1,31 @@
+"""What a machine without MariaDB and Chromium does: fetch them, unpacked and not installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from servers import browser, mariadb
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEADWATER_TEST_CACHE", str(tmp_path))
+    monkeypatch.setattr(mariadb, "find_program", lambda *names: None)
+    monkeypatch.setattr(browser, "find_program", lambda *names: None)
+
+
+def test_mariadb_is_fetched_and_answers() -> None:
+    with mariadb.start_mariadb() as server:
+        assert "MariaDB" in server.rows("SELECT VERSION()")[0][0]
+
+
+def test_chromium_is_fetched_and_shows_a_page() -> None:
+    with browser.open_browser() as opened:
+        page = opened.new_page()
+        page.set_content("<title>served</title><p>Grüße</p>")
+        assert page.title() == "served"
+        assert len(page.screenshot()) > 1000
