@@ -40,8 +40,9 @@ PUBLIC = {
     },
     "headwater.datasources": {
         "AddDataSource", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",
-        "DataSourceStore", "MemoryStore", "SealedFile", "Subscribers", "UpdateDataSource", "apply_plan",
-        "check_uid", "export_data_sources", "provision", "read_plan",
+        "DataSourceStore", "MemoryStore", "PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "SealedFile",
+        "Subscribers", "UpdateDataSource", "apply_plan", "check_uid", "export_data_sources", "json_key",
+        "provision", "read_plan",
     },
     "headwater.frames": {
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",

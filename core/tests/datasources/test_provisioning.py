@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from headwater.datasources import (
+    REQUEST_FIELDS,
     AddDataSource,
     DataSourceService,
     MemoryStore,
@@ -458,3 +459,28 @@ def test_an_update_through_the_api_of_a_provisioned_one_is_refused(
 
     with pytest.raises(Exception, match="read-only"):
         service.update(UpdateDataSource.of(service.store.get_by_uid("prom-1"), url="x"))
+
+
+def test_null_says_the_same_as_leaving_a_key_out(folder: Path) -> None:
+    optional = [each.key for each in REQUEST_FIELDS if each.default is not None]
+    keys = [*optional, "uid", "orgId", "editable", "jsonData", "secureJsonData", "version"]
+    nulls = dict.fromkeys(keys)
+    source = {"name": "n", "type": "t", **nulls}
+    document = {"apiVersion": None, "prune": None, "deleteDatasources": None, "datasources": [source]}
+    (planned,) = read_plan([write(folder, json.dumps(document), "nulls.json")]).data_sources
+    assert planned.command == AddDataSource(name="n", type="t", read_only=True)
+
+
+def test_a_secret_that_is_null_is_not_set(folder: Path) -> None:
+    text = "datasources: [{name: n, type: t, secureJsonData: {password: null, token: x}}]"
+    (planned,) = read_plan([write(folder, text)]).data_sources
+    assert list(planned.command.secure_json_data) == ["token"]
+
+
+def test_every_plain_field_can_be_provisioned_and_comes_back_from_an_export(
+    service: DataSourceService, folder: Path
+) -> None:
+    values = {each.key: True if each.kind is bool else "t" for each in REQUEST_FIELDS} | {"access": "proxy"}
+    provision(service, [write(folder, json.dumps({"datasources": [values]}), "all.json")])
+    (exported,) = export_data_sources(service, service.store.list())["datasources"]
+    assert values.items() <= exported.items()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from headwater.datasources import AddDataSource
+from headwater.datasources import PLAIN_FIELDS, REQUEST_FIELDS, AddDataSource
 from servers.http_host import RunningHost
 
 CANARY = "hunter2-canary"
@@ -169,6 +169,45 @@ def test_a_body_that_is_not_valid_is_400_with_the_place(
     answer = client.post("/api/datasources", json=body)
     assert answer.status_code == 400
     assert answer.json().get("extra", {"path": ""})["path"].startswith(path)
+
+
+NULLS = dict.fromkeys(
+    [each.key for each in PLAIN_FIELDS if each.default is not None]
+    + ["uid", "jsonData", "secureJsonData", "secureJsonFields", "version", "id", "orgId", "password"]
+)
+
+
+def test_null_says_the_same_as_leaving_a_field_out(client: httpx2.Client) -> None:
+    added = client.post("/api/datasources", json={**NULLS, "name": None, "type": "testdata"})
+    assert added.status_code == 200, added.text
+    made = added.json()["datasource"]
+    try:
+        for each in PLAIN_FIELDS:
+            assert made[each.key] == (each.default if each.default is not None else "testdata")
+        assert (made["jsonData"], made["secureJsonFields"]) == ({}, {})
+    finally:
+        client.delete(f"/api/datasources/uid/{made['uid']}")
+
+
+def test_an_update_resets_what_is_null_and_keeps_secrets_that_are(
+    client: httpx2.Client, stored: dict[str, Any]
+) -> None:
+    body = {**NULLS, "name": "Orders", "type": "testdata", "secureJsonData": {"apiKey": None}}
+    updated = client.put("/api/datasources/uid/orders", json=body)
+    assert updated.status_code == 200, updated.text
+    now = updated.json()["datasource"]
+    assert (now["url"], now["access"], now["jsonData"]) == ("", "proxy", {})
+    assert now["secureJsonFields"] == {"apiKey": True}
+
+
+def test_every_plain_field_can_be_sent_and_is_answered(client: httpx2.Client) -> None:
+    sent = {each.key: True if each.kind is bool else "t" for each in REQUEST_FIELDS}
+    sent |= {"name": "Complete", "type": "testdata", "access": "proxy", "url": "http://h"}
+    added = client.post("/api/datasources", json={**sent, "uid": "complete"})
+    try:
+        assert {key: added.json()["datasource"][key] for key in sent} == sent
+    finally:
+        client.delete("/api/datasources/uid/complete")
 
 
 def test_a_type_that_is_not_installed_is_404(client: httpx2.Client) -> None:

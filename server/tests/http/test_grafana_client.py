@@ -26,12 +26,13 @@ REQUIREMENT = "grafana-client>=5.1,<6"
 SCRIPT = """
 import json, sys
 from grafana_client import GrafanaApi
-from grafana_client.model import DatasourceIdentifier
+from grafana_client.model import DatasourceIdentifier, DatasourceModel
 
 url, token, prometheus = sys.argv[1:]
 grafana = GrafanaApi.from_url(url, credential=token)
-source = {"name": "Metrics", "uid": "metrics", "type": "prometheus", "access": "proxy", "url": prometheus}
-added = grafana.datasource.create_datasource(source)
+source = DatasourceModel(name="Metrics", type="prometheus", access="proxy", url=prometheus).asdict()
+assert source["user"] is None, "the client sends null for what is not given"
+added = grafana.datasource.create_datasource({**source, "uid": "metrics"})
 found = grafana.datasource.get(DatasourceIdentifier(uid="metrics"))
 answer = grafana.datasource.smartquery(DatasourceIdentifier(uid="metrics"), "vector(7)")
 seen = {

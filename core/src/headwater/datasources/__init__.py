@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from .export import (
         export_data_sources as export_data_sources,
     )
+    from .fields import (
+        PLAIN_FIELDS as PLAIN_FIELDS,
+        REQUEST_FIELDS as REQUEST_FIELDS,
+        PlainField as PlainField,
+        json_key as json_key,
+    )
     from .memory_store import (
         MemoryStore as MemoryStore,
     )
@@ -52,6 +58,12 @@ _MODULES = {
         "UpdateDataSource",
     ),
     "export": ("export_data_sources",),
+    "fields": (
+        "PLAIN_FIELDS",
+        "REQUEST_FIELDS",
+        "PlainField",
+        "json_key",
+    ),
     "memory_store": ("MemoryStore",),
     "model": ("DataSource",),
     "provisioning": (

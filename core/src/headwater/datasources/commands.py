@@ -5,34 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, fields, frozen
+from attrs import field, frozen
 
 from headwater.secrets.secret import Secret
 
+from .fields import DataSourceFields, edited_fields
 from .model import DataSource
 
 
 def _opaque(values: Mapping[str, str | Secret]) -> dict[str, Secret]:
     return {name: value if isinstance(value, Secret) else Secret(value) for name, value in values.items()}
-
-
-@frozen(kw_only=True)
-class DataSourceFields:
-    """The fields of a data source that a caller sets as they are."""
-
-    name: str
-    type: str
-    access: str = "proxy"
-    url: str = ""
-    user: str = ""
-    database: str = ""
-    basic_auth: bool = False
-    basic_auth_user: str = ""
-    with_credentials: bool = False
-    is_default: bool = False
-    read_only: bool = False
-    api_version: str = ""
-    json_data: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -61,8 +43,3 @@ class UpdateDataSource(DataSourceFields):
         """An update that keeps everything but `changes`, and expects the version of `data_source`."""
         kept = edited_fields(data_source)
         return cls(**{"uid": data_source.uid, "version": data_source.version, **kept, **changes})
-
-
-def edited_fields(holder: DataSourceFields | DataSource) -> dict[str, Any]:
-    """What `holder` says of the fields that a caller sets as they are."""
-    return {each.name: getattr(holder, each.name) for each in fields(DataSourceFields)}

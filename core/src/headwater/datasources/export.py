@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .model import DataSource
-from .provisioning_files import FIELDS
+from .provisioning_files import SCALARS
 from .sealed_file import SealedFile
 from .service import DataSourceService
 
@@ -29,7 +29,7 @@ def variable_for(data_source: DataSource, secret_name: str) -> str:
 
 
 def _export(service: DataSourceService, data_source: DataSource, seal: SealedFile | None) -> dict[str, Any]:
-    exported = {key: getattr(data_source, attribute) for key, (attribute, _) in FIELDS.items()}
+    exported = {key: getattr(data_source, attribute) for key, (attribute, _) in SCALARS.items()}
     exported = {key: _escape(value) for key, value in exported.items() if value not in ("", False)}
     exported["editable"] = not data_source.read_only
     if data_source.json_data:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import field, frozen
 
 from headwater.secrets.cipher import SealedSecrets
 from headwater.secrets.envelope import Owner
 
+from .fields import DataSourceFields
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen
-class DataSource:
+@frozen(kw_only=True)
+class DataSource(DataSourceFields):
     """A data source as the store keeps it; field names are Grafana's, in Python spelling.
 
     `secrets` holds `secureJsonData` encrypted; `DataSourceService.decrypt` opens it. `version` counts the
@@ -23,21 +24,8 @@ class DataSource:
     does not, such as when a key rotation wraps a data key anew. `created` and `updated` are UTC."""
 
     uid: str
-    name: str
-    type: str
     id: int = 0
     org_id: int = 1
-    access: str = "proxy"
-    url: str = ""
-    user: str = ""
-    database: str = ""
-    basic_auth: bool = False
-    basic_auth_user: str = ""
-    with_credentials: bool = False
-    is_default: bool = False
-    read_only: bool = False
-    api_version: str = ""
-    json_data: Mapping[str, Any] = field(factory=dict)
     secrets: SealedSecrets = field(factory=SealedSecrets)
     version: int = 1
     revision: int = 0

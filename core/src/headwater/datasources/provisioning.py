@@ -14,8 +14,9 @@ from attrs import frozen
 from headwater.errors import DataSourceExistsError, DataSourceNotFoundError
 from headwater.secrets.secret import Secret
 
-from .commands import AddDataSource, UpdateDataSource, edited_fields
+from .commands import AddDataSource, UpdateDataSource
 from .documents import DocumentError
+from .fields import edited_fields
 from .model import DataSource
 from .provisioning_files import Provisioned, ProvisioningPlan, read_plan
 from .service import DataSourceService

@@ -15,25 +15,17 @@ from headwater.secrets.secret import Secret
 
 from .commands import AddDataSource
 from .documents import Document, DocumentError, Place, read_document
+from .fields import REQUEST_FIELDS
 from .references import Resolver, UnresolvedReferenceError
 from .sealed_file import SEALED_PREFIX, SealedFile
 from .validation import validate
 
 _TOP = ("apiVersion", "datasources", "deleteDatasources", "prune")
-FIELDS: Mapping[str, tuple[str, type]] = {
-    "name": ("name", str),
-    "type": ("type", str),
+SCALARS: Mapping[str, tuple[str, type]] = {
+    **{each.key: (each.name, each.kind) for each in REQUEST_FIELDS},
     "uid": ("uid", str),
-    "access": ("access", str),
-    "url": ("url", str),
-    "user": ("user", str),
-    "database": ("database", str),
-    "basicAuth": ("basic_auth", bool),
-    "basicAuthUser": ("basic_auth_user", str),
-    "withCredentials": ("with_credentials", bool),
-    "isDefault": ("is_default", bool),
-    "apiVersion": ("api_version", str),
 }
+"""Attribute and type by key."""
 _OTHER_FIELDS = ("orgId", "editable", "jsonData", "secureJsonData", "version", "orgName", "correlations")
 
 
@@ -116,6 +108,7 @@ class _Reader:
         if not isinstance(top, dict):
             raise self._document.error((), "a data-source file is a mapping with the key `datasources`")
         self._refuse_unknown((), top, _TOP)
+        top = _without_nulls(top)
         if top.get("apiVersion", 1) not in (0, 1):
             raise self._document.error(("apiVersion",), f"version {top['apiVersion']!r} is not known; use 1")
         return ProvisioningPlan(
@@ -125,12 +118,12 @@ class _Reader:
         )
 
     def _data_source(self, place: Place, item: dict[str, Any]) -> Provisioned:
-        self._refuse_unknown(place, item, (*FIELDS, *_OTHER_FIELDS))
+        self._refuse_unknown(place, item, (*SCALARS, *_OTHER_FIELDS))
         self._require_first_organisation(place, item)
         values: dict[str, Any] = {
             attribute: self._scalar((*place, key), item[key], kind)
-            for key, (attribute, kind) in FIELDS.items()
-            if item.get(key) is not None
+            for key, (attribute, kind) in SCALARS.items()
+            if key in item
         }
         for required in ("name", "type"):
             if not values.get(required):
@@ -152,7 +145,7 @@ class _Reader:
             name: self._sealed((*place, "secureJsonData", name), str(item.get("uid", "")), value)
             if isinstance(value, str) and value.startswith(SEALED_PREFIX)
             else Secret(self._scalar((*place, "secureJsonData", name), value, str))
-            for name, value in self._mapping(place, item, "secureJsonData").items()
+            for name, value in _without_nulls(self._mapping(place, item, "secureJsonData")).items()
         }
 
     def _sealed(self, place: Place, uid: str, value: str) -> Secret:
@@ -178,7 +171,7 @@ class _Reader:
         for index, item in enumerate(items):
             if not isinstance(item, dict):
                 raise self._document.error((key, index), "a mapping is expected")
-            yield (key, index), item
+            yield (key, index), _without_nulls(item)
 
     def _mapping(self, place: Place, item: Mapping[str, Any], key: str) -> dict[str, Any]:
         value = item.get(key) or {}
@@ -221,3 +214,8 @@ class _Reader:
     def _require_first_organisation(self, place: Place, item: Mapping[str, Any]) -> None:
         if item.get("orgId", 1) not in (0, 1):
             raise self._document.error((*place, "orgId"), "this host has one organisation, 1")
+
+
+def _without_nulls(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """`mapping` without the keys whose value is null, which says the same as leaving them out."""
+    return {key: value for key, value in mapping.items() if value is not None}

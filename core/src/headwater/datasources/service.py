@@ -25,7 +25,8 @@ from headwater.secrets.keys import KeyRing, KeySource
 from headwater.secrets.redact import Redactor
 from headwater.secrets.secret import Secret
 
-from .commands import AddDataSource, UpdateDataSource, edited_fields
+from .commands import AddDataSource, UpdateDataSource
+from .fields import edited_fields
 from .model import DataSource
 from .rules import version_conflict
 from .store import DataSourceStore

@@ -11,14 +11,18 @@ from urllib.parse import urlsplit
 from headwater.errors import ValidationError
 
 from .commands import AddDataSource, UpdateDataSource
+from .fields import PLAIN_FIELDS
 
 _UID = re.compile(r"[a-zA-Z0-9_-]{1,40}")
-_TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
+_TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]")
 
 
 def validate(command: AddDataSource | UpdateDataSource) -> None:
     """Raises ValidationError that names the first field at fault."""
+    for each in PLAIN_FIELDS:
+        if each.kind is str and len(getattr(command, each.name)) > each.max_length:
+            raise ValidationError(f"longer than {each.max_length} characters", path=each.key)
     _check_name(command.name)
     if command.uid:
         check_uid(command.uid)
@@ -27,9 +31,6 @@ def validate(command: AddDataSource | UpdateDataSource) -> None:
     if command.access not in ("proxy", "direct"):
         raise ValidationError("access is proxy or direct", path="access")
     _check_url(command.url)
-    for path, text in (("user", command.user), ("database", command.database)):
-        _check_length(text, 255, path)
-    _check_length(command.basic_auth_user, 255, "basicAuthUser")
     _check_json(command)
     for name in command.secure_json_data:
         if not name or len(name) > 190:
@@ -50,7 +51,6 @@ def new_uid() -> str:
 
 
 def _check_name(name: str) -> None:
-    _check_length(name, 190, "name")
     if name != name.strip() or any(ord(character) < 32 for character in name):
         raise ValidationError("a name has no control characters and no spaces at its ends", path="name")
 
@@ -58,7 +58,6 @@ def _check_name(name: str) -> None:
 def _check_url(url: str) -> None:
     """Stricter than Grafana: a password in the URL would be stored and shown in plain text, so it is
     refused."""
-    _check_length(url, 255, "url")
     if _INVISIBLE.search(url):
         raise ValidationError("Validation error, invalid URL", path="url")
     if "://" not in url:
@@ -73,11 +72,6 @@ def _check_url(url: str) -> None:
         raise ValidationError("Validation error, invalid URL", path="url")
     if parts.password is not None:
         raise ValidationError("put the password into secureJsonData, not into the URL", path="url")
-
-
-def _check_length(text: str, limit: int, path: str) -> None:
-    if len(text) > limit:
-        raise ValidationError(f"longer than {limit} characters", path=path)
 
 
 def _check_json(command: AddDataSource | UpdateDataSource) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from starlette.responses import Response
 
 from headwater.datasources import AddDataSource, DataSource
@@ -45,14 +42,15 @@ async def get_id(call: Call) -> Response:
 async def add_data_source(call: Call) -> Response:
     call.require(Action.WRITE)
     body = await call.json(AddDataSourceBody)
-    if body.secure_json_data:
+    values = body.values()
+    if values["secure_json_data"]:
         call.require(Action.WRITE_SECRETS)
     headwater = call.host.headwater
 
     def run() -> DataSource:
         headwater.plugin_info(body.type)
         # The type stays as the client wrote it, be it an alias: clients of Grafana choose by it what they do.
-        return headwater.data_sources.add(AddDataSource(**_fields(body)))
+        return headwater.data_sources.add(AddDataSource(**values))
 
     added = await call.host.run(run)
     call.record.note("datasources:create", data_source=added.uid)
@@ -63,11 +61,11 @@ async def update_data_source(call: Call) -> Response:
     stored = await find(call, Action.WRITE)
     call.record.note("datasources:write", data_source=stored.uid)
     body = await call.json(UpdateBody)
-    if body.secure_json_data:
+    changes = body.values()
+    if changes["secure_json_data"]:
         call.require(Action.WRITE_SECRETS, stored.uid)
     if body.uid and body.uid != stored.uid:
         raise ValidationError("the uid of a data source cannot be changed", path="uid")
-    changes = _fields(body)
     del changes["uid"]
     updated = await call.host.run(lambda: call.host.headwater.update_data_source(stored.uid, **changes))
     return await _changed(call, "Datasource updated", updated)
@@ -109,13 +107,6 @@ def _look_up(call: Call) -> DataSource:
     if not (text.isascii() and text.isdecimal()) or int(text) >= 2**31:
         raise ValidationError("id is invalid")
     return store.get_by_id(int(text))
-
-
-def _fields(body: AddDataSourceBody) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(body)
-    fields["json_data"] = fields["json_data"] or {}
-    fields["secure_json_data"] = fields["secure_json_data"] or {}
-    return fields
 
 
 async def _changed(call: Call, message: str, stored: DataSource) -> Response:

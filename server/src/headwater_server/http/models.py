@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType, defstruct, field, structs
 
-from headwater.datasources import DataSource
+from headwater.datasources import PLAIN_FIELDS, REQUEST_FIELDS, DataSource, PlainField
 from headwater.secrets import FieldState
 
 TYPE_LOGO = "public/img/icn-datasource.svg"
@@ -51,26 +51,58 @@ class MetricRequestBody(Struct, rename={"from_": "from"}, kw_only=True):
     to: str
 
 
-class AddDataSourceBody(Struct, rename="camel", kw_only=True):
+def _plain_fields(name: str, fields: Iterable[PlainField], *, nullable: bool) -> type[Struct]:
+    """A struct of `fields`, to derive a body from. With `nullable`, null says the same as absence."""
+    definitions: list[Any] = []
+    for each in fields:
+        kind: Any = each.kind
+        if kind is str:
+            shortest = 1 if each.default is None else None
+            kind = Annotated[str, Meta(min_length=shortest, max_length=each.max_length)]
+        if each.default is None:
+            definitions.append((each.name, kind))
+        else:
+            definitions.append((each.name, kind | None if nullable else kind, each.default))
+    return defstruct(name, definitions, rename="camel", kw_only=True)
+
+
+if TYPE_CHECKING:
+
+    class _RequestFields(Struct):
+        type: str
+
+    class _AnswerFields(Struct):
+        pass
+
+    class _ListFields(Struct):
+        pass
+
+else:
+    _NOT_LISTED = ("basic_auth_user", "with_credentials")
+    _RequestFields = _plain_fields("_RequestFields", REQUEST_FIELDS, nullable=True)
+    _AnswerFields = _plain_fields("_AnswerFields", PLAIN_FIELDS, nullable=False)
+    _ListFields = _plain_fields(
+        "_ListFields", (each for each in PLAIN_FIELDS if each.name not in _NOT_LISTED), nullable=False
+    )
+
+
+class AddDataSourceBody(_RequestFields, rename="camel", kw_only=True):
     """A new data source. An empty `name` becomes the type's name, an empty `uid` a random one.
 
-    `secureJsonData` holds secrets; they are encrypted, and no answer ever shows them.
+    `secureJsonData` holds secrets; they are encrypted, and no answer ever shows them. Null says the same as
+    leaving a key out.
     """
 
-    type: Annotated[str, Meta(min_length=1, max_length=100)]
-    name: Name = ""
-    uid: Uid = ""
-    access: str = "proxy"
-    url: str = ""
-    user: str = ""
-    database: str = ""
-    basic_auth: bool = False
-    basic_auth_user: str = ""
-    with_credentials: bool = False
-    is_default: bool = False
-    api_version: str = ""
-    json_data: dict[str, Any] | None = None
-    secure_json_data: dict[str, str] | None = None
+    name: Name | None = ""
+    uid: Uid | None = ""
+    json_data: dict[str, Any] | None = field(default_factory=dict)
+    secure_json_data: dict[str, str | None] | None = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """Every field by its name in Python; what is null or absent has its default."""
+        values = {each.name: _value(self, each) for each in structs.fields(self)}
+        secrets = values["secure_json_data"].items()
+        return {**values, "secure_json_data": {name: text for name, text in secrets if text is not None}}
 
 
 class UpdateDataSourceBody(AddDataSourceBody, rename="camel", kw_only=True):
@@ -80,97 +112,57 @@ class UpdateDataSourceBody(AddDataSourceBody, rename="camel", kw_only=True):
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=190)]
-    version: int = 0
+    version: int | None = 0
 
 
-class DataSourceBody(Struct, rename="camel", kw_only=True):
+def _value(body: Struct, info: structs.FieldInfo) -> Any:
+    value = getattr(body, info.name)
+    if value is not None:
+        return value
+    return info.default if info.default_factory is NODEFAULT else info.default_factory()
+
+
+class DataSourceBody(_AnswerFields, rename="camel", kw_only=True):
     """A data source. `secureJsonFields` names the secrets that are set, `secretState` whether they can be
     opened: ok, key_missing, tampered or corrupt."""
 
     id: int
     uid: str
     org_id: int
-    name: str
-    type: str
     type_logo_url: str = TYPE_LOGO
-    access: str = "proxy"
-    url: str = ""
-    user: str = ""
-    database: str = ""
-    basic_auth: bool = False
-    basic_auth_user: str = ""
-    with_credentials: bool = False
-    is_default: bool = False
-    json_data: dict[str, Any] = {}
-    secure_json_fields: dict[str, bool] = {}
-    secret_state: dict[str, str] = {}
+    json_data: dict[str, Any] = field(default_factory=dict)
+    secure_json_fields: dict[str, bool] = field(default_factory=dict)
+    secret_state: dict[str, str] = field(default_factory=dict)
     version: int = 0
-    read_only: bool = False
-    api_version: str = ""
 
     @classmethod
     def of(cls, stored: DataSource, states: Mapping[str, FieldState]) -> DataSourceBody:
         return cls(
-            id=stored.id,
-            uid=stored.uid,
-            org_id=stored.org_id,
-            name=stored.name,
-            type=stored.type,
-            access=stored.access,
-            url=stored.url,
-            user=stored.user,
-            database=stored.database,
-            basic_auth=stored.basic_auth,
-            basic_auth_user=stored.basic_auth_user,
-            with_credentials=stored.with_credentials,
-            is_default=stored.is_default,
-            json_data=dict(stored.json_data),
+            **_plain_values(stored, cls),
             secure_json_fields=dict(stored.secure_json_fields),
             secret_state={name: state.state.value for name, state in states.items()},
             version=stored.version,
-            read_only=stored.read_only,
-            api_version=stored.api_version,
         )
 
 
-class DataSourceListItem(Struct, rename="camel", kw_only=True):
+class DataSourceListItem(_ListFields, rename="camel", kw_only=True):
     id: int
     uid: str
     org_id: int
-    name: str
-    type: str
     type_name: str
-    type_logo_url: str
-    access: str
-    url: str
-    user: str
-    database: str
-    basic_auth: bool
-    is_default: bool
+    type_logo_url: str = TYPE_LOGO
     json_data: dict[str, Any]
-    read_only: bool
-    api_version: str
 
     @classmethod
     def of(cls, stored: DataSource, type_name: str) -> DataSourceListItem:
-        return cls(
-            id=stored.id,
-            uid=stored.uid,
-            org_id=stored.org_id,
-            name=stored.name,
-            type=stored.type,
-            type_name=type_name,
-            type_logo_url=TYPE_LOGO,
-            access=stored.access,
-            url=stored.url,
-            user=stored.user,
-            database=stored.database,
-            basic_auth=stored.basic_auth,
-            is_default=stored.is_default,
-            json_data=dict(stored.json_data),
-            read_only=stored.read_only,
-            api_version=stored.api_version,
-        )
+        return cls(**_plain_values(stored, cls), type_name=type_name)
+
+
+def _plain_values(stored: DataSource, body: type[Struct]) -> dict[str, Any]:
+    """What `stored` and `body` have in common, as keywords for `body`, without secrets and version."""
+    plain = {each.name: getattr(stored, each.name) for each in PLAIN_FIELDS}
+    own = {"id": stored.id, "uid": stored.uid, "org_id": stored.org_id, "json_data": dict(stored.json_data)}
+    return {name: value for name, value in {**plain, **own}.items() if name in body.__struct_fields__}
 
 
 class ChangeBody(Struct, kw_only=True):

@@ -20,22 +20,10 @@ ORG_ID = 1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_RENAMED = {"user": "login", "database": "database_name"}  # words that SQL reserves
+_RENAMED = {name: column for name, column in tables.COLUMN_NAMES.items() if name != column}
 _SAME = (
-    "org_id",
-    "uid",
-    "name",
-    "type",
-    "access",
-    "url",
-    "basic_auth",
-    "basic_auth_user",
-    "with_credentials",
-    "is_default",
-    "read_only",
-    "api_version",
-    "version",
-    "revision",
+    *("org_id", "uid", "version", "revision"),
+    *(name for name, column in tables.COLUMN_NAMES.items() if name == column),
 )
 
 

@@ -19,6 +19,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
+from headwater.datasources import PLAIN_FIELDS
+
 
 def exact(length: int) -> TypeEngine[str]:
     """Text that compares byte for byte; MySQL's default collation takes `Ä` and `a` for the same name."""
@@ -31,6 +33,10 @@ LONG_TEXT = Text().with_variant(
 )
 LONG_BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
+_RESERVED_WORDS = {"user": "login", "database": "database_name"}
+COLUMN_NAMES = {each.name: _RESERVED_WORDS.get(each.name, each.name) for each in PLAIN_FIELDS}
+"""The column of each plain field of a data source."""
+
 metadata = MetaData()
 
 data_source = Table(
@@ -39,18 +45,14 @@ data_source = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("org_id", Integer, nullable=False),
     Column("uid", exact(40), nullable=False),
-    Column("name", exact(190), nullable=False),
-    Column("type", exact(100), nullable=False),
-    Column("access", exact(16), nullable=False),
-    Column("url", exact(255), nullable=False),
-    Column("login", exact(255), nullable=False),
-    Column("database_name", exact(255), nullable=False),
-    Column("basic_auth", Boolean, nullable=False),
-    Column("basic_auth_user", exact(255), nullable=False),
-    Column("with_credentials", Boolean, nullable=False),
-    Column("is_default", Boolean, nullable=False),
-    Column("read_only", Boolean, nullable=False),
-    Column("api_version", exact(64), nullable=False),
+    *(
+        Column(
+            COLUMN_NAMES[each.name],
+            exact(each.max_length) if each.kind is str else Boolean(),
+            nullable=False,
+        )
+        for each in PLAIN_FIELDS
+    ),
     Column("json_data", LONG_TEXT, nullable=False),
     Column("version", Integer, nullable=False),
     Column("revision", BigInteger, nullable=False),

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from headwater.calls import CallContext, QueryLimits
+from headwater.datasources import json_key
 from headwater.errors import DataSourceNotFoundError, DownstreamProtocolError
 from headwater.models import (
     CallResourceResponse,
@@ -63,7 +64,7 @@ class RemoteTarget:
         self, *, name: str, type_: str, secrets: Mapping[str, Secret], settings: Record, **fields: Any
     ) -> Record:
         body = {
-            **{_camel(key): value for key, value in fields.items()},
+            **{json_key(key): value for key, value in fields.items()},
             "name": name,
             "type": type_,
             "jsonData": settings,
@@ -179,8 +180,3 @@ class RemoteTarget:
             raise DownstreamProtocolError(
                 f"{self._origin} answers with status {status} and no JSON; is it a Headwater host?"
             ) from None
-
-
-def _camel(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(map(str.title, rest))
