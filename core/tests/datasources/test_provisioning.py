@@ -484,3 +484,41 @@ def test_every_plain_field_can_be_provisioned_and_comes_back_from_an_export(
     provision(service, [write(folder, json.dumps({"datasources": [values]}), "all.json")])
     (exported,) = export_data_sources(service, service.store.list())["datasources"]
     assert values.items() <= exported.items()
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("0000-01-01", "'0000-01-01' is no valid timestamp"),
+        ("2024-13-45", "'2024-13-45' is no valid timestamp"),
+        ("2001-12-14t21:59:43.10-99:30", "'2001-12-14t21:59:43.10-99:30' is no valid timestamp"),
+        ("2024-01-01", "'2024-01-01' is a timestamp, which JSON has not"),
+        ("!!int x", "'x' is no valid int"),
+        ("!!float y", "'y' is no valid float"),
+        ("!!bool q", "'q' is no valid bool"),
+        ("!!timestamp foo", "'foo' is no valid timestamp"),
+        ("!!binary aGk=", "'aGk=' is a binary, which JSON has not"),
+        ("1" + "0" * 5000, "is no valid int"),
+    ],
+)
+@pytest.mark.parametrize("place", ["name", "jsonData"])
+def test_a_value_that_yaml_cannot_make_is_told_with_place_and_remedy(
+    folder: Path, place: str, value: str, fault: str
+) -> None:
+    given = {"name": "n", "jsonData": "{}", place: f"{{x: {value}}}" if place == "jsonData" else value}
+    text = f"datasources:\n  - type: t\n    name: {given['name']}\n    jsonData: {given['jsonData']}\n"
+    file = write(folder, text)
+    with pytest.raises(DocumentError) as caught:
+        read_plan([file])
+    message = str(caught.value)
+    assert message.startswith(f"{file}:{3 if place == 'name' else 4}:")
+    assert fault in message
+    assert "put it in quotes" in message
+
+
+@pytest.mark.parametrize("value", ["!!int hunter22", "2024-01-01", "2024-13-45"])
+def test_a_secret_that_yaml_cannot_make_is_not_repeated(folder: Path, value: str) -> None:
+    file = write(folder, f"datasources: [{{name: n, type: t, secureJsonData: {{password: {value}}}}}]")
+    with pytest.raises(DocumentError, match="the secret is") as caught:
+        read_plan([file])
+    assert value.split()[-1] not in str(caught.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,6 +77,28 @@ def test_a_full_disk_is_reported_and_leaves_the_data_source_as_it_was(store: Sql
     assert [each.uid for each in store.list()] == ["one"]
     assert store.get_by_uid("one") == before
     assert service.decrypt(before)["password"].reveal() == "p"
+
+
+NO_ROOM = """
+import resource, sys
+from headwater.errors import StoreError
+from headwater_server.store import SqlStore
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # less than the index of the write-ahead log
+try:
+    SqlStore.open("sqlite:///" + sys.argv[1])
+except StoreError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are POSIX's")
+def test_a_disk_without_room_for_the_logs_index_is_full(store: SqlStore, path: Path) -> None:
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "The disk of the store is full; nothing was changed."
 
 
 def test_a_store_file_that_is_no_database_is_refused(path: Path) -> None:

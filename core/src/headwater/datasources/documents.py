@@ -133,7 +133,19 @@ class _YamlReader:
             return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
-        return self._loader.construct_object(node, deep=True)
+        return self._scalar(node, place)
+
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> str | int | float | bool | None:
+        """The plain value of `node`. YAML also takes dates and bytes for values, which JSON has none of."""
+        shown = "the secret" if "secureJsonData" in place else repr(str(node.value)[:40])
+        kind = node.tag.rpartition(":")[2]
+        try:
+            value = self._loader.construct_object(node, deep=True)
+        except (ValueError, KeyError, AttributeError, OverflowError):  # PyYAML's, for what a tag does not fit
+            raise self._error(node, f"{shown} is no valid {kind}; put it in quotes to have text") from None
+        if value is None or isinstance(value, str | int | float | bool):
+            return value
+        raise self._error(node, f"{shown} is a {kind}, which JSON has not; put it in quotes to have text")
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         own: set[str] = set()

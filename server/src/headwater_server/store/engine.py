@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutEr
 
 from headwater.errors import HeadwaterError, StoreError, StoreLockedError
 
+_DISK_FULL = "The disk of the store is full; nothing was changed."
 _WRITE = "headwater_write"
 _DRIVERS = {
     "sqlite": ("sqlite", "sqlite3", ""),
@@ -132,13 +134,13 @@ def _translate(error: DBAPIError) -> StoreError:
     original = error.orig
     code = getattr(original, "sqlite_errorcode", None)
     if code is not None:
-        return _sqlite_error(code & 0xFF)
+        return _sqlite_error(code)
     state = getattr(original, "sqlstate", None)
     number = original.args[0] if original is not None and original.args else None
     if state in ("55P03", "40P01", "40001") or number in (1205, 1213):
         return StoreLockedError("The store is locked by another process; try again.")
     if state == "53100" or number in (1021, 1114):
-        return StoreError("The disk of the store is full; nothing was changed.")
+        return StoreError(_DISK_FULL)
     # libpq gives no code for a login that is refused, only the server's sentence.
     if state in ("28000", "28P01") or "authentication failed" in str(original):
         return StoreError("The store's database refused the user name or password.")
@@ -148,13 +150,16 @@ def _translate(error: DBAPIError) -> StoreError:
 
 
 def _sqlite_error(code: int) -> StoreError:
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # no room for the index of the write-ahead log
+        return StoreError(_DISK_FULL)
+    code &= 0xFF
     if code in (5, 6):
         return StoreLockedError("The store is locked by another process; try again.")
     reasons = {
         8: "The store's file is read-only.",
         10: "The store's file cannot be read or written (I/O error).",
         11: "The store's file is damaged; restore it from a backup.",
-        13: "The disk of the store is full; nothing was changed.",
+        13: _DISK_FULL,
         14: "The store's file cannot be opened.",
         26: "The store's file is not a database.",
     }
