@@ -135,7 +135,7 @@ class _YamlReader:
             return self._mapping(node, place)
         return self._scalar(node, place)
 
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> str | int | float | bool | None:
+    def _scalar(self, node: yaml.Node, place: Place) -> str | int | float | bool | None:
         """The plain value of `node`. YAML also takes dates and bytes for values, which JSON has none of."""
         shown = "the secret" if "secureJsonData" in place else repr(str(node.value)[:40])
         kind = node.tag.rpartition(":")[2]
