@@ -16,6 +16,7 @@ from headwater_mysql.protocol.packets import (
     MalformedPacketError,
     PacketBuffer,
     Reader,
+    frame_count,
     frames,
     length_encoded,
     parse_error,
@@ -44,6 +45,7 @@ def test_a_large_packet_is_cut_and_joined(size: int) -> None:
     buffer = PacketBuffer()
     buffer.feed(frames(payload))
     assert buffer.next_packet() == payload
+    assert buffer.sequence == frame_count(payload)
 
 
 def test_a_farewell_with_number_zero_is_understood_at_any_time() -> None:

@@ -72,6 +72,36 @@ def test_a_time_series_has_one_column_for_each_metric(orders: DatabaseServer, he
     assert frame.table.column(2).to_pylist() == [2.0, None, None, None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("value", "drawn"),
+    [
+        ("18014398509481985", 18014398509481984.0),
+        ("-9223372036854775807", -9223372036854775808.0),
+        ("15783287073902532070", 15783287073902532608.0),
+        ("CAST(18446744073709551615 AS UNSIGNED)", 18446744073709551616.0),
+        ("CAST(18014398509481985 AS DECIMAL(40,5))", 18014398509481984.0),
+    ],
+)
+def test_a_series_rounds_integers_that_a_float_cannot_hold(
+    server: DatabaseServer, headwater: Headwater, value: str, drawn: float
+) -> None:
+    frame = series(headwater, f"SELECT TIMESTAMP'2024-01-01 00:00:00' AS time, {value} AS v")
+    assert frame.table.column("v").to_pylist() == [drawn]
+
+
+def test_a_series_takes_its_times_from_dates_and_unsigned_seconds(
+    server: DatabaseServer, headwater: Headwater
+) -> None:
+    for time in ("DATE'2024-01-01'", "CAST(1704067200 AS UNSIGNED)"):
+        times = series(headwater, f"SELECT {time} AS time, 1 AS v").table.column("Time")
+        assert times.cast(pa.timestamp("ms")).to_pylist() == [dt.datetime.fromisoformat("2024-01-01")]
+
+
+def test_a_time_of_day_is_no_time_column(server: DatabaseServer, headwater: Headwater) -> None:
+    with pytest.raises(QueryError, match="db has no time column"):
+        series(headwater, "SELECT CAST('10:00:00' AS TIME) AS time, 1 AS v")
+
+
 def test_the_time_filter_selects_the_range(orders: DatabaseServer, headwater: Headwater) -> None:
     sql = "SELECT id FROM orders WHERE $__timeFilter(created) ORDER BY id"
     frame = headwater.query("db", sql, from_="1704067220000", to="1704067270000")
@@ -153,6 +183,15 @@ def test_parameters_of_every_type_reach_the_server_unharmed(
     sql = "SELECT ? AS v" if column is None else f"SELECT CAST(? AS {column}) AS v"
     (row,) = headwater.query("db", sql, params=[value]).to_pylist()
     assert row == {"v": expected}
+
+
+@pytest.mark.parametrize("size", [2**24 - 12, 2**24 - 1, 2**24, 2**25 - 1, 40_000_000])
+def test_statements_and_parameters_of_16_mib_and_more_are_sent(
+    server: DatabaseServer, headwater: Headwater, size: int
+) -> None:
+    value = "y" * size
+    for sql, params in (("SELECT LENGTH(?) AS n", [value]), (f"SELECT LENGTH('{value}') AS n", [])):
+        assert headwater.query("db", sql, params=params).to_pylist() == [{"n": size}]
 
 
 @pytest.mark.parametrize("params", [[], [1], [1, 2, 3], [[1], 2]])

@@ -22,6 +22,7 @@ from headwater_mysql.protocol.packets import (
     PacketBuffer,
     ServerError,
     ServerReply,
+    frame_count,
     frames,
     parse_error,
     parse_ok,
@@ -158,12 +159,13 @@ class Connection:
                     ) from error
         elif parameters:
             raise QueryError("parameters need the binary protocol")
-        self._send(bytes((Command.QUERY,)) + sql.encode())
-        return self._result(Framing(False, self.session.deprecate_eof, batch_rows), b"", 1, lambda: None)
+        sequence = self._send(bytes((Command.QUERY,)) + sql.encode())
+        framing = Framing(False, self.session.deprecate_eof, batch_rows)
+        return self._result(framing, sequence, lambda: None)
 
     def _start_prepared(self, sql: str, parameters: Sequence[Parameter], batch_rows: int) -> Result:
-        self._send(bytes((Command.STATEMENT_PREPARE,)) + sql.encode())
-        statement, columns, expected = parse_prepared(next(answer := self._packets()))
+        sequence = self._send(bytes((Command.STATEMENT_PREPARE,)) + sql.encode())
+        statement, columns, expected = parse_prepared(next(answer := self._packets(sequence)))
         for _ in range(prepared_definitions(columns, expected, deprecate_eof=self.session.deprecate_eof)):
             next(answer)
         close = frames(bytes((Command.STATEMENT_CLOSE,)) + statement.to_bytes(4, "little"))
@@ -172,15 +174,15 @@ class Connection:
                 raise QueryError(
                     f"the statement has {expected} placeholder(s), but {len(parameters)} value(s) came"
                 )
-            self._send(_encoded(statement, parameters))
+            sequence = self._send(_encoded(statement, parameters))
             framing = Framing(True, self.session.deprecate_eof, batch_rows)
-            return self._result(framing, b"", 1, lambda: self._send_raw(close))
+            return self._result(framing, sequence, lambda: self._send_raw(close))
         except (ServerError, QueryError):
             self._send_raw(close)
             raise
 
-    def _result(self, framing: Framing, received: bytes, sequence: int, forget: Callable[[], None]) -> Result:
-        reader = ResultReader(framing, self._decoder, utc=self._utc, received=received, sequence=sequence)
+    def _result(self, framing: Framing, sequence: int, forget: Callable[[], None]) -> Result:
+        reader = ResultReader(framing, self._decoder, utc=self._utc, sequence=sequence)
         return Result(self, reader, forget)
 
     def _next_step(self, reader: ResultReader) -> Step:
@@ -192,8 +194,8 @@ class Connection:
             reader.received(count)
         return step
 
-    def _packets(self) -> Generator[bytes, None, None]:
-        buffer = PacketBuffer(1)
+    def _packets(self, sequence: int) -> Generator[bytes, None, None]:
+        buffer = PacketBuffer(sequence)
         while True:
             while (packet := buffer.next_packet()) is None:
                 data = self._socket.recv(_SMALL_ANSWER)
@@ -205,8 +207,7 @@ class Connection:
     def _simple(self, payload: bytes) -> ServerReply:
         """A command that is answered by OK or ERR."""
         try:
-            self._send(payload)
-            packet = next(self._packets())
+            packet = next(self._packets(self._send(payload)))
             if packet[:1] == b"\xff":
                 raise parse_error(packet)
             return parse_ok(packet)
@@ -215,8 +216,10 @@ class Connection:
             explained = from_failure(error)
             raise explained from explained.__cause__
 
-    def _send(self, payload: bytes) -> None:
+    def _send(self, payload: bytes) -> int:
+        """Send a command; returns the sequence number of its answer, which goes on from the command's frames."""
         self._send_raw(frames(payload))
+        return frame_count(payload) & 0xFF
 
     def _send_raw(self, data: bytes) -> None:
         self._socket.sendall(data)

@@ -40,7 +40,7 @@ def time_series(
     if not frame.num_rows:
         return Frame(pa.table({}), frame.name, frame.ref_id, frame.meta)
     time = time_index(frame.schema)
-    if time is None or not pa.types.is_temporal(frame.schema.field(time).type):
+    if time is None or not _is_point_in_time(frame.schema.field(time).type):
         raise QueryError(
             "db has no time column: time column is missing; make sure your data includes a time column for "
             "time series format or switch to a table format that doesn't require it",
@@ -72,7 +72,7 @@ def _is_text(column: Column) -> bool:
 
 
 def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
-    """Times as timestamps called `Time`, the metric as text, values as float64."""
+    """Times as timestamps called `Time`, the metric as text, values as the nearest float64."""
     fields, arrays = [], []
     for index, field in enumerate(frame.schema):
         column = frame.table.column(index)
@@ -84,13 +84,23 @@ def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
         else:
             type_ = pa.float64()
         try:
-            arrays.append(_seconds(column) if pa.types.is_duration(field.type) else column.cast(type_))
+            arrays.append(_seconds(column) if pa.types.is_duration(field.type) else _cast(column, type_))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise QueryError(
                 f"convert value to float failed: column {field.name!r} is {field.type}"
             ) from error
         fields.append(field.with_type(arrays[-1].type))
     return frame.with_(table=pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
+
+
+def _is_point_in_time(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_))
+
+
+def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Integers that float64 can't hold exactly are rounded: a series draws values, it does not keep them."""
+    rounded = pa.types.is_floating(type_) and pa.types.is_integer(column.type)
+    return column.cast(type_, safe=not rounded)
 
 
 def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -35,6 +35,11 @@ def frames(payload: bytes, sequence: int = 0) -> bytes:
             return b"".join(parts)
 
 
+def frame_count(payload: bytes) -> int:
+    """How many frames `payload` travels as; a multiple of the largest frame is ended by an empty one."""
+    return len(payload) // MAX_FRAME + 1
+
+
 class PacketBuffer:
     """Collects received bytes and gives back whole packets, frames joined and sequence numbers checked.
 
