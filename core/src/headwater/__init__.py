@@ -10,68 +10,33 @@ from typing import TYPE_CHECKING
 from ._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .aio import (
-        AsyncFrameStream as AsyncFrameStream,
-        AsyncHeadwater as AsyncHeadwater,
-    )
-    from .calls import (
-        CallContext as CallContext,
-        QueryLimits as QueryLimits,
-    )
+    from .aio import AsyncFrameStream as AsyncFrameStream, AsyncHeadwater as AsyncHeadwater
+    from .calls import CallContext as CallContext, QueryLimits as QueryLimits
     from .datasources import (
         DataSource as DataSource,
         DataSourceStore as DataSourceStore,
         MemoryStore as MemoryStore,
     )
-    from .errors import (
-        HeadwaterError as HeadwaterError,
-    )
-    from .frames import (
-        Frame as Frame,
-        FrameStream as FrameStream,
-    )
-    from .host import (
-        Headwater as Headwater,
-    )
-    from .models import (
-        TimeRange as TimeRange,
-    )
-    from .plugins import (
-        InMemoryRegistry as InMemoryRegistry,
-        hookimpl as hookimpl,
-    )
-    from .secrets import (
-        Secret as Secret,
-    )
-    from .version import (
-        __version__ as __version__,
-    )
+    from .errors import HeadwaterError as HeadwaterError
+    from .frames import Frame as Frame, FrameStream as FrameStream
+    from .host import Headwater as Headwater
+    from .models import TimeRange as TimeRange
+    from .plugins import InMemoryRegistry as InMemoryRegistry, hookimpl as hookimpl
+    from .secrets import Secret as Secret
+    from .version import __version__ as __version__
 
 _MODULES = {
     "aio": ("AsyncFrameStream", "AsyncHeadwater"),
-    "calls": (
-        "CallContext",
-        "QueryLimits",
-    ),
-    "datasources": (
-        "DataSource",
-        "DataSourceStore",
-        "MemoryStore",
-    ),
+    "calls": ("CallContext", "QueryLimits"),
+    "datasources": ("DataSource", "DataSourceStore", "MemoryStore"),
     "errors": ("HeadwaterError",),
-    "frames": (
-        "Frame",
-        "FrameStream",
-    ),
+    "frames": ("Frame", "FrameStream"),
     "host": ("Headwater",),
     "models": ("TimeRange",),
-    "plugins": (
-        "InMemoryRegistry",
-        "hookimpl",
-    ),
+    "plugins": ("InMemoryRegistry", "hookimpl"),
     "secrets": ("Secret",),
     "version": ("__version__",),
-}
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

@@ -13,23 +13,12 @@ if TYPE_CHECKING:
         Progress as Progress,
         QueryLimits as QueryLimits,
     )
-    from .worker_pool import (
-        WorkerPool as WorkerPool,
-        Workers as Workers,
-    )
+    from .worker_pool import WorkerPool as WorkerPool, Workers as Workers
 
 _MODULES = {
-    "context": (
-        "CallContext",
-        "CancelRegistration",
-        "Progress",
-        "QueryLimits",
-    ),
-    "worker_pool": (
-        "WorkerPool",
-        "Workers",
-    ),
-}
+    "context": ("CallContext", "CancelRegistration", "Progress", "QueryLimits"),
+    "worker_pool": ("WorkerPool", "Workers"),
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

@@ -9,77 +9,40 @@ from typing import TYPE_CHECKING
 from headwater._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .cache import (
-        DataSourceCache as DataSourceCache,
-    )
-    from .commands import (
-        AddDataSource as AddDataSource,
-        UpdateDataSource as UpdateDataSource,
-    )
-    from .export import (
-        export_data_sources as export_data_sources,
-    )
+    from .cache import DataSourceCache as DataSourceCache
+    from .commands import AddDataSource as AddDataSource, UpdateDataSource as UpdateDataSource
+    from .export import export_data_sources as export_data_sources
     from .fields import (
         PLAIN_FIELDS as PLAIN_FIELDS,
         REQUEST_FIELDS as REQUEST_FIELDS,
         PlainField as PlainField,
         json_key as json_key,
     )
-    from .memory_store import (
-        MemoryStore as MemoryStore,
-    )
-    from .model import (
-        DataSource as DataSource,
-    )
-    from .provisioning import (
-        apply_plan as apply_plan,
-        provision as provision,
-        read_plan as read_plan,
-    )
-    from .sealed_file import (
-        SealedFile as SealedFile,
-    )
-    from .service import (
-        DataSourceService as DataSourceService,
-    )
+    from .memory_store import MemoryStore as MemoryStore
+    from .model import DataSource as DataSource
+    from .provisioning import apply_plan as apply_plan, provision as provision, read_plan as read_plan
+    from .sealed_file import SealedFile as SealedFile
+    from .service import DataSourceService as DataSourceService
     from .store import (
         ChangeNotifier as ChangeNotifier,
         DataSourceStore as DataSourceStore,
         Subscribers as Subscribers,
     )
-    from .validation import (
-        check_uid as check_uid,
-    )
+    from .validation import check_uid as check_uid
 
 _MODULES = {
     "cache": ("DataSourceCache",),
-    "commands": (
-        "AddDataSource",
-        "UpdateDataSource",
-    ),
+    "commands": ("AddDataSource", "UpdateDataSource"),
     "export": ("export_data_sources",),
-    "fields": (
-        "PLAIN_FIELDS",
-        "REQUEST_FIELDS",
-        "PlainField",
-        "json_key",
-    ),
+    "fields": ("PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "json_key"),
     "memory_store": ("MemoryStore",),
     "model": ("DataSource",),
-    "provisioning": (
-        "apply_plan",
-        "provision",
-        "read_plan",
-    ),
+    "provisioning": ("apply_plan", "provision", "read_plan"),
     "sealed_file": ("SealedFile",),
     "service": ("DataSourceService",),
-    "store": (
-        "ChangeNotifier",
-        "DataSourceStore",
-        "Subscribers",
-    ),
+    "store": ("ChangeNotifier", "DataSourceStore", "Subscribers"),
     "validation": ("check_uid",),
-}
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
         encode_grafana_file as encode_grafana_file,
         encode_stream as encode_stream,
     )
-    from .codecs.grafana_json import (
+    from .codecs.grafana_json.chunks import (
         JSON_LINES_MEDIA_TYPE as JSON_LINES_MEDIA_TYPE,
-        FrameInclude as FrameInclude,
-        append_frame as append_frame,
         decode_chunks as decode_chunks,
-        decode_frame as decode_frame,
-        decode_response as decode_response,
         encode_chunks as encode_chunks,
-        encode_frame as encode_frame,
-        encode_response as encode_response,
-        iter_frame as iter_frame,
-        iter_response as iter_response,
         stream_chunks as stream_chunks,
+    )
+    from .codecs.grafana_json.decode import append_frame as append_frame, decode_frame as decode_frame
+    from .codecs.grafana_json.encode import (
+        FrameInclude as FrameInclude,
+        encode_frame as encode_frame,
+        iter_frame as iter_frame,
+    )
+    from .codecs.grafana_json.response import (
+        decode_response as decode_response,
+        encode_response as encode_response,
+        iter_response as iter_response,
     )
     from .data_plane import (
         DataPlane as DataPlane,
@@ -60,16 +63,9 @@ if TYPE_CHECKING:
         TypeConfig as TypeConfig,
         ValueMapping as ValueMapping,
     )
-    from .field_type import (
-        FieldType as FieldType,
-    )
-    from .frame import (
-        Field as Field,
-        Frame as Frame,
-    )
-    from .grafana_types import (
-        conversion as conversion,
-    )
+    from .field_type import FieldType as FieldType
+    from .frame import Field as Field, Frame as Frame
+    from .grafana_types import conversion as conversion
     from .meta import (
         DataTopic as DataTopic,
         FrameMeta as FrameMeta,
@@ -85,28 +81,19 @@ if TYPE_CHECKING:
         QueryChunk as QueryChunk,
         QueryDataResponse as QueryDataResponse,
     )
-    from .schema import (
-        field_labels as field_labels,
-    )
-    from .stream import (
-        FrameStream as FrameStream,
-    )
-    from .time_series import (
-        Fill as Fill,
-        FillMode as FillMode,
+    from .schema import field_labels as field_labels
+    from .stream import FrameStream as FrameStream
+    from .time_series.fill import Fill as Fill, FillMode as FillMode
+    from .time_series.kind import (
         SeriesKind as SeriesKind,
         SeriesSchema as SeriesSchema,
-        labels_fingerprint as labels_fingerprint,
-        labels_text as labels_text,
-        long_to_multi as long_to_multi,
-        long_to_wide as long_to_wide,
-        resample as resample,
         series_schema as series_schema,
-        wide_to_long as wide_to_long,
-        wide_to_multi as wide_to_multi,
     )
-    from .times import (
-        TimeRange as TimeRange,
+    from .time_series.labels import labels_fingerprint as labels_fingerprint, labels_text as labels_text
+    from .time_series.long import long_to_multi as long_to_multi, long_to_wide as long_to_wide
+    from .time_series.resampling import resample as resample
+    from .time_series.wide import wide_to_long as wide_to_long, wide_to_multi as wide_to_multi
+    from .times.intervals import (
         calculate_interval as calculate_interval,
         format_interval as format_interval,
         interval_from as interval_from,
@@ -117,108 +104,39 @@ if TYPE_CHECKING:
         parse_time_range as parse_time_range,
         round_interval as round_interval,
     )
+    from .times.time_range import TimeRange as TimeRange
 
 _MODULES = {
-    "errors": (
-        "FrameDecodeError",
-        "FrameError",
-        "FrameTooLargeError",
-        "FrameTypeError",
-        "StreamClosedError",
-        "TimeSeriesError",
-    ),
-    "field_config": (
-        "DataLink",
-        "EnumConfig",
-        "FieldConfig",
-        "InternalLink",
-        "MappingType",
-        "Threshold",
-        "Thresholds",
-        "ThresholdsMode",
-        "TypeConfig",
-        "ValueMapping",
-    ),
-    "frame": (
-        "Field",
-        "Frame",
-    ),
-    "meta": (
-        "DataTopic",
-        "FrameMeta",
-        "FrameType",
-        "Inspect",
-        "Notice",
-        "Severity",
-        "Stat",
-        "Visualisation",
-    ),
+    "errors": ("FrameDecodeError", "FrameError", "FrameTooLargeError", "FrameTypeError",
+        "StreamClosedError", "TimeSeriesError"),
+    "field_config": ("DataLink", "EnumConfig", "FieldConfig", "InternalLink", "MappingType", "Threshold",
+        "Thresholds", "ThresholdsMode", "TypeConfig", "ValueMapping"),
+    "frame": ("Field", "Frame"),
+    "meta": ("DataTopic", "FrameMeta", "FrameType", "Inspect", "Notice", "Severity", "Stat",
+        "Visualisation"),
     "stream": ("FrameStream",),
-    "codecs.arrow": (
-        "ARROW_MEDIA_TYPE",
-        "ChunkBuffer",
-        "decode_grafana_file",
-        "decode_stream",
-        "encode_grafana_file",
-        "encode_stream",
-    ),
-    "codecs.grafana_json": (
-        "FrameInclude",
-        "JSON_LINES_MEDIA_TYPE",
-        "append_frame",
-        "decode_chunks",
-        "decode_frame",
-        "decode_response",
-        "encode_chunks",
-        "encode_frame",
-        "encode_response",
-        "iter_frame",
-        "iter_response",
-        "stream_chunks",
-    ),
+    "codecs.arrow": ("ARROW_MEDIA_TYPE", "ChunkBuffer", "decode_grafana_file", "decode_stream",
+        "encode_grafana_file", "encode_stream"),
+    "codecs.grafana_json.encode": ("FrameInclude", "encode_frame", "iter_frame"),
+    "codecs.grafana_json.chunks": ("JSON_LINES_MEDIA_TYPE", "decode_chunks", "encode_chunks",
+        "stream_chunks"),
+    "codecs.grafana_json.decode": ("append_frame", "decode_frame"),
+    "codecs.grafana_json.response": ("decode_response", "encode_response", "iter_response"),
     "grafana_types": ("conversion",),
-    "data_plane": (
-        "DataPlane",
-        "DataPlaneError",
-        "Item",
-        "no_data",
-        "read_items",
-        "validate",
-    ),
+    "data_plane": ("DataPlane", "DataPlaneError", "Item", "no_data", "read_items", "validate"),
     "field_type": ("FieldType",),
-    "responses": (
-        "DataResponse",
-        "QueryChunk",
-        "QueryDataResponse",
-    ),
+    "responses": ("DataResponse", "QueryChunk", "QueryDataResponse"),
     "schema": ("field_labels",),
-    "times": (
-        "TimeRange",
-        "calculate_interval",
-        "format_interval",
-        "interval_from",
-        "parse_duration",
-        "parse_interval",
-        "parse_interval_string",
-        "parse_time",
-        "parse_time_range",
-        "round_interval",
-    ),
-    "time_series": (
-        "Fill",
-        "FillMode",
-        "SeriesKind",
-        "SeriesSchema",
-        "labels_fingerprint",
-        "labels_text",
-        "long_to_multi",
-        "long_to_wide",
-        "resample",
-        "series_schema",
-        "wide_to_long",
-        "wide_to_multi",
-    ),
-}
+    "times.time_range": ("TimeRange",),
+    "times.intervals": ("calculate_interval", "format_interval", "interval_from", "parse_duration",
+        "parse_interval", "parse_interval_string", "parse_time", "parse_time_range", "round_interval"),
+    "time_series.fill": ("Fill", "FillMode"),
+    "time_series.kind": ("SeriesKind", "SeriesSchema", "series_schema"),
+    "time_series.labels": ("labels_fingerprint", "labels_text"),
+    "time_series.long": ("long_to_multi", "long_to_wide"),
+    "time_series.resampling": ("resample",),
+    "time_series.wide": ("wide_to_long", "wide_to_multi"),
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

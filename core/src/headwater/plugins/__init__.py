@@ -7,34 +7,18 @@ from typing import TYPE_CHECKING
 from headwater._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .client import (
-        PluginClient as PluginClient,
-    )
+    from .client import PluginClient as PluginClient
     from .discovery import (
         PluginRecord as PluginRecord,
         PluginState as PluginState,
         discover as discover,
         load_all as load_all,
     )
-    from .hookspecs import (
-        hookimpl as hookimpl,
-    )
-    from .middleware import (
-        LoggingMiddleware as LoggingMiddleware,
-        RedactionMiddleware as RedactionMiddleware,
-    )
-    from .plugin import (
-        CorePlugin as CorePlugin,
-        Plugin as Plugin,
-        Target as Target,
-    )
-    from .plugin_context import (
-        PluginContextProvider as PluginContextProvider,
-    )
-    from .registry import (
-        InMemoryRegistry as InMemoryRegistry,
-        Registry as Registry,
-    )
+    from .hookspecs import hookimpl as hookimpl
+    from .middleware import LoggingMiddleware as LoggingMiddleware, RedactionMiddleware as RedactionMiddleware
+    from .plugin import CorePlugin as CorePlugin, Plugin as Plugin, Target as Target
+    from .plugin_context import PluginContextProvider as PluginContextProvider
+    from .registry import InMemoryRegistry as InMemoryRegistry, Registry as Registry
     from .serialization import (
         from_bytes as from_bytes,
         from_data as from_data,
@@ -44,34 +28,14 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "client": ("PluginClient",),
-    "discovery": (
-        "PluginRecord",
-        "PluginState",
-        "discover",
-        "load_all",
-    ),
+    "discovery": ("PluginRecord", "PluginState", "discover", "load_all"),
     "hookspecs": ("hookimpl",),
-    "middleware": (
-        "LoggingMiddleware",
-        "RedactionMiddleware",
-    ),
-    "plugin": (
-        "CorePlugin",
-        "Plugin",
-        "Target",
-    ),
+    "middleware": ("LoggingMiddleware", "RedactionMiddleware"),
+    "plugin": ("CorePlugin", "Plugin", "Target"),
     "plugin_context": ("PluginContextProvider",),
-    "registry": (
-        "InMemoryRegistry",
-        "Registry",
-    ),
-    "serialization": (
-        "from_bytes",
-        "from_data",
-        "to_bytes",
-        "to_data",
-    ),
-}
+    "registry": ("InMemoryRegistry", "Registry"),
+    "serialization": ("from_bytes", "from_data", "to_bytes", "to_data"),
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

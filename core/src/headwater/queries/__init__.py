@@ -7,31 +7,21 @@ from typing import TYPE_CHECKING
 from headwater._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .chunks import (
-        stream_of as stream_of,
-    )
-    from .options import (
-        QueryOptions as QueryOptions,
-    )
+    from .chunks import stream_of as stream_of
+    from .options import QueryOptions as QueryOptions
     from .request import (
         DataSourceRef as DataSourceRef,
         MetricQuery as MetricQuery,
         parse_metric_request as parse_metric_request,
     )
-    from .service import (
-        QueryService as QueryService,
-    )
+    from .service import QueryService as QueryService
 
 _MODULES = {
     "chunks": ("stream_of",),
     "options": ("QueryOptions",),
-    "request": (
-        "DataSourceRef",
-        "MetricQuery",
-        "parse_metric_request",
-    ),
+    "request": ("DataSourceRef", "MetricQuery", "parse_metric_request"),
     "service": ("QueryService",),
-}
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 

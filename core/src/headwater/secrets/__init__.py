@@ -41,52 +41,18 @@ if TYPE_CHECKING:
         RemoteKey as RemoteKey,
         WrappingKey as WrappingKey,
     )
-    from .redact import (
-        RedactingFormatter as RedactingFormatter,
-        Redactor as Redactor,
-    )
-    from .secret import (
-        Secret as Secret,
-    )
+    from .redact import RedactingFormatter as RedactingFormatter, Redactor as Redactor
+    from .secret import Secret as Secret
 
 _MODULES = {
-    "cipher": (
-        "FieldState",
-        "SealedSecrets",
-        "SecretCipher",
-        "SecretState",
-        "wrapping_key_id",
-    ),
-    "key_directory": (
-        "DirectoryKeySource",
-        "ReadOnlyDirectoryKeySource",
-        "read_key_file",
-    ),
-    "key_sources": (
-        "EnvironmentKeySource",
-        "InMemoryKeySource",
-        "KeyringKeySource",
-        "RemoteKeySource",
-    ),
-    "key_store": (
-        "KeyRecord",
-        "KeyState",
-        "KeyStore",
-        "StoredDataKey",
-    ),
-    "keys": (
-        "KeyRing",
-        "KeySource",
-        "LocalKey",
-        "RemoteKey",
-        "WrappingKey",
-    ),
-    "redact": (
-        "RedactingFormatter",
-        "Redactor",
-    ),
+    "cipher": ("FieldState", "SealedSecrets", "SecretCipher", "SecretState", "wrapping_key_id"),
+    "key_directory": ("DirectoryKeySource", "ReadOnlyDirectoryKeySource", "read_key_file"),
+    "key_sources": ("EnvironmentKeySource", "InMemoryKeySource", "KeyringKeySource", "RemoteKeySource"),
+    "key_store": ("KeyRecord", "KeyState", "KeyStore", "StoredDataKey"),
+    "keys": ("KeyRing", "KeySource", "LocalKey", "RemoteKey", "WrappingKey"),
+    "redact": ("RedactingFormatter", "Redactor"),
     "secret": ("Secret",),
-}
+}  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]
 
