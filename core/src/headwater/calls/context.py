@@ -103,7 +103,7 @@ class CallContext:
         self._logger = logger
         self._bound_logger: Any = None
         self._on_progress = on_progress
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the four below; no callback runs while it is held
         self._registrations: dict[CancelRegistration, None] = {}
         self._reason: HeadwaterError | None = None
         self._alarm: Alarm | None = None

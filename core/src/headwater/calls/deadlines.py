@@ -14,7 +14,7 @@ _LONGEST_WAIT = 3600.0  # far below `threading.TIMEOUT_MAX`, which a wait must n
 
 
 def _nothing() -> None:
-    """What a cancelled alarm calls, should it fire in the same moment."""
+    """The callback of a cancelled alarm, in case it fires in the same moment."""
 
 
 class Alarm:
@@ -41,7 +41,7 @@ class Watchdog:
 
     def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._idle_seconds = idle_seconds
-        self._condition = threading.Condition()
+        self._condition = threading.Condition()  # guards all below; notified when an earlier alarm is set
         self._heap: list[tuple[float, int, Alarm]] = []
         self._order = itertools.count()
         self._thread: threading.Thread | None = None

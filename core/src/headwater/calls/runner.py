@@ -40,7 +40,7 @@ class CallRunner:
         self._workers = workers
         self._discard_instance = discard_instance
         self._grace = grace
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the two below
         self._open: weakref.WeakSet[CallContext] = weakref.WeakSet()
         self.abandoned: int = 0
 

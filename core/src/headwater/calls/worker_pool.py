@@ -42,7 +42,7 @@ class WorkerPool:
         self._name = name
         self._idle_seconds = idle_seconds
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the three around it: closed, idle and count
         self._idle: list[_Inbox] = []
         self._count = 0
         _pools.add(self)
@@ -90,7 +90,8 @@ class WorkerPool:
             if self._idle:
                 self._idle.pop().put(task)
                 return
-            # Not as an argument: a Thread keeps those, and with them its first task's result, until it ends.
+            # The first task goes through the inbox, too: as an argument of the thread it would be kept, and
+            # with it its result, until the thread ends.
             inbox: _Inbox = queue.SimpleQueue()
             inbox.put(task)
             threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()

@@ -71,7 +71,7 @@ class PluginRecord:
         self._import = import_
         self._implementation: object = None
         self._cause: BaseException | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # held while the plugin is imported, so that one thread does it
 
     @property
     def usable(self) -> bool:

@@ -89,7 +89,7 @@ class DataSourcePlugin:
             raise TypeError(f"{type(self).__name__} lacks {', '.join(missing)}")
         self._instances = InstanceManager(self._serve, _Limited.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the class that is imported at first use
         self._class: type[DataSource[Any, Any]] | None = None
 
     # --- hooks -------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class FaultProxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self.connections: int = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the open connections
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._closed = False

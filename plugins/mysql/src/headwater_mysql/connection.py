@@ -217,7 +217,7 @@ class Connection:
             raise explained from explained.__cause__
 
     def _send(self, payload: bytes) -> int:
-        """Send a command; returns the sequence number of its answer, which goes on from the command's frames."""
+        """Send a command; returns its answer's sequence number, which goes on from the command's frames."""
         self._send_raw(frames(payload))
         return frame_count(payload) & 0xFF
 
