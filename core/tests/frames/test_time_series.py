@@ -383,3 +383,9 @@ def test_a_fill_value_must_fit_its_column() -> None:
     frame = Frame.from_pydict({"t": times(1, 2), "v": pa.array([1, 2], pa.int8()), "s": ["a", "b"]})
     with pytest.raises(TimeSeriesError, match="cannot fill a column of int8 with 1000"):
         long_to_wide(frame, Fill(FillMode.VALUE, 1000))
+
+
+def test_a_time_beyond_nanoseconds_cannot_be_resampled() -> None:
+    frame = Frame(pa.table({"time": times(10_413_792_000), "v": [1.0]}))
+    with pytest.raises(TimeSeriesError, match="before 1677 or after 2262"):
+        resample(frame, TimeRange.from_epoch_ms(0, 1000), timedelta(seconds=1))

@@ -10,6 +10,7 @@ from headwater.errors import MacroError, QueryError
 from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
 from headwater_mysql.macros import ExpandedQuery, expand
+from headwater_mysql.time_columns import EpochUnit
 
 # 2018-04-12 18:00 to 18:05 UTC
 RANGE = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_000)
@@ -51,6 +52,35 @@ def test_each_macro_expands_as_in_grafana(macro: str, sql: str) -> None:
 def test_times_before_1970_are_counted_from_1970() -> None:
     sql = expanded("$__timeFilter(t)", BEFORE_1970).sql
     assert sql == "t BETWEEN DATE_ADD(FROM_UNIXTIME(0), INTERVAL -1000 SECOND) AND FROM_UNIXTIME(5000)"
+
+
+@pytest.mark.parametrize(
+    ("macro", "sql"),
+    [
+        ("$__time(t)", "(TIMESTAMPDIFF(SECOND, FROM_UNIXTIME(1), t) + 1) as time_sec"),
+        (
+            "$__timeGroup(t,'5m')",
+            "FLOOR((TIMESTAMPDIFF(SECOND, FROM_UNIXTIME(1), t) + 1) / 300) * 300",
+        ),
+        ("$__unixEpochGroup(t,'5m')", "FLOOR(t / 300) * 300"),
+    ],
+)
+def test_seconds_of_a_range_that_begins_before_1970_may_be_negative(macro: str, sql: str) -> None:
+    assert expanded(macro, BEFORE_1970).sql == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "units"),
+    [
+        ("SELECT $__time(t)", {EpochUnit.SECONDS}),
+        ("SELECT $__timeGroup(t,'5m') AS time", {EpochUnit.SECONDS}),
+        ("SELECT t AS time FROM x WHERE $__unixEpochFilter(t)", {EpochUnit.SECONDS}),
+        ("SELECT t AS time FROM x WHERE $__unixEpochNanoFilter(t)", {EpochUnit.NANOSECONDS}),
+        ("SELECT t AS time FROM x WHERE $__timeFilter(t)", set()),
+    ],
+)
+def test_macros_tell_what_they_count_times_in(sql: str, units: set[EpochUnit]) -> None:
+    assert expanded(sql).epoch_units == units
 
 
 def test_arguments_may_hold_brackets_strings_and_other_macros() -> None:

@@ -15,7 +15,7 @@ from headwater_mysql.macros import ExpandedQuery
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnFlag, ColumnType as T
 from headwater_mysql.series import metric_index, time_series
-from headwater_mysql.time_columns import EpochColumns, epoch_to_timestamp
+from headwater_mysql.time_columns import EpochColumns, EpochUnit, epoch_to_timestamp
 
 HOUR = TimeRange.from_epoch_ms(0, 3_600_000)
 TEXT = 45
@@ -178,6 +178,46 @@ def test_filling_is_skipped_with_a_notice_where_it_would_exceed_the_row_limit() 
 )
 def test_epochs_are_told_apart_by_their_size(numbers: pa.Array, milliseconds: list[int | None]) -> None:
     assert epoch_to_timestamp(numbers).cast(pa.int64()).to_pylist() == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("unit", "numbers", "milliseconds"),
+    [
+        (EpochUnit.SECONDS, pa.array([915_235_200, 0, -86_400]), [915_235_200_000, 0, -86_400_000]),
+        (EpochUnit.SECONDS, pa.array([32_503_680_000]), [32_503_680_000_000]),  # the year 3000
+        (EpochUnit.SECONDS, pa.array([1_523_556_000_123]), [1_523_556_000_123]),  # not what the macro made
+        (EpochUnit.SECONDS, pa.array(["915235200.123"]).cast(pa.decimal128(20, 3)), [915_235_200_123]),
+        (EpochUnit.NANOSECONDS, pa.array([915_235_200_123_456_789]), [915_235_200_123]),
+        (EpochUnit.NANOSECONDS, pa.array([-86_400_000_000_000_000]), [-86_400_000_000]),
+        (EpochUnit.NANOSECONDS, pa.array([1_523_556_000]), [1_523_556_000_000]),
+    ],
+)
+def test_epochs_that_macros_count_in_a_known_unit_are_not_guessed(
+    unit: EpochUnit, numbers: pa.Array, milliseconds: list[int]
+) -> None:
+    assert epoch_to_timestamp(numbers, {unit}).cast(pa.int64()).to_pylist() == milliseconds
+
+
+@pytest.mark.parametrize("thousandths", range(0, 1000, 37))
+def test_fractions_of_seconds_keep_their_millisecond(thousandths: int) -> None:
+    numbers = pa.array([f"1523556000.{thousandths:03}"]).cast(pa.decimal128(20, 6))
+    assert epoch_to_timestamp(numbers).cast(pa.int64()).to_pylist() == [1_523_556_000_000 + thousandths]
+
+
+def test_rows_that_a_filled_series_leaves_out_are_told() -> None:
+    query = ExpandedQuery("SQL", Fill(FillMode.NULL), timedelta(minutes=1))
+    frame = series({"time": millis(1, 90), "v": pa.array([1.0, 2.0])}, query=query)
+    assert [notice.text.split(";")[0] for notice in frame.notices] == [
+        "1 of 2 row(s) have no time within the query's time range and are left out"
+    ]
+
+
+def test_a_series_that_lies_wholly_outside_the_range_is_told() -> None:
+    frame = series({"time": millis(90, 91), "v": pa.array([1.0, 2.0])})
+    assert [notice.text.split(";")[0] for notice in frame.notices] == [
+        "2 of 2 row(s) have no time within the query's time range"
+    ]
+    assert not series({"time": millis(1, 91), "v": pa.array([1.0, 2.0])}).notices
 
 
 def test_only_columns_named_for_time_are_converted() -> None:

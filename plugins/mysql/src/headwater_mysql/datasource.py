@@ -133,7 +133,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _stream(
         self, read: Execution | PartitionedRead, expanded: ExpandedQuery, context: CallContext
     ) -> FrameStream:
-        epochs = EpochColumns(read.schema)
+        epochs = EpochColumns(read.schema, expanded.epoch_units)
         meta = FrameMeta(executed_query_string=expanded.sql, notices=read.notices)
 
         def batches() -> Generator[pa.RecordBatch, None, None]:

@@ -17,6 +17,7 @@ from headwater.errors import MacroError, QueryError, ValidationError
 from headwater.frames import Fill, FillMode, format_interval, parse_interval
 from headwater.models import TimeRange
 from headwater.sdk.sql import Dialect, MacroCall, MacroEngine, SpanKind, scan
+from headwater_mysql.time_columns import EpochUnit
 
 DIALECT: Final = Dialect(backslash_escapes=True, hash_comments=True, dash_needs_space=True)
 
@@ -29,11 +30,15 @@ _EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
 
 @attrs.frozen
 class ExpandedQuery:
-    """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did."""
+    """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did.
+
+    `epoch_units` are what the query's macros count times in, where they do so in numbers.
+    """
 
     sql: str
     fill: Fill | None = None
     fill_interval: timedelta | None = None
+    epoch_units: frozenset[EpochUnit] = frozenset()
 
 
 @attrs.define
@@ -43,6 +48,7 @@ class _Scope:
     time_range: TimeRange
     fill: Fill | None = None
     fill_interval: timedelta | None = None
+    epoch_units: set[EpochUnit] = attrs.field(factory=set)
 
     @property
     def start(self) -> int:
@@ -72,7 +78,7 @@ def expand(sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuer
     except QueryError as error:
         raise MacroError(f"interpolation failed: {error}") from error
     refuse_restricted(expanded)
-    return ExpandedQuery(expanded, scope.fill, scope.fill_interval)
+    return ExpandedQuery(expanded, scope.fill, scope.fill_interval, frozenset(scope.epoch_units))
 
 
 def refuse_restricted(sql: str) -> None:
@@ -118,9 +124,21 @@ def _from_unix(seconds: int) -> str:
     return f"FROM_UNIXTIME({seconds})"
 
 
+def _unix_seconds(column: str, scope: _Scope) -> str:
+    """Seconds since 1970, before it too, where UNIX_TIMESTAMP does not count."""
+    scope.epoch_units.add(EpochUnit.SECONDS)
+    if scope.start < 0:
+        return f"(TIMESTAMPDIFF(SECOND, FROM_UNIXTIME(1), {column}) + 1)"
+    return f"UNIX_TIMESTAMP({column})"
+
+
+def _multiple(number: str, step: int, scope: _Scope) -> str:
+    """`number` rounded down to a multiple of `step`. DIV rounds toward zero, which is up before 1970."""
+    return f"FLOOR({number} / {step}) * {step}" if scope.start < 0 else f"{number} DIV {step} * {step}"
+
+
 def _time(call: MacroCall, scope: _Scope) -> str:
-    del scope
-    return f"UNIX_TIMESTAMP({_time_column(call)}) as time_sec"
+    return f"{_unix_seconds(_time_column(call), scope)} as time_sec"
 
 
 def _time_filter(call: MacroCall, scope: _Scope) -> str:
@@ -129,22 +147,25 @@ def _time_filter(call: MacroCall, scope: _Scope) -> str:
 
 def _unix_epoch_filter(call: MacroCall, scope: _Scope) -> str:
     column = _time_column(call)
+    scope.epoch_units.add(EpochUnit.SECONDS)
     return f"{column} >= {scope.start} AND {column} <= {scope.end}"
 
 
 def _unix_epoch_nano_filter(call: MacroCall, scope: _Scope) -> str:
     column = _time_column(call)
+    scope.epoch_units.add(EpochUnit.NANOSECONDS)
     return f"{column} >= {scope.start_ns} AND {column} <= {scope.end_ns}"
 
 
 def _time_group(call: MacroCall, scope: _Scope) -> str:
     column, seconds = _group(call, scope)
-    return f"UNIX_TIMESTAMP({column}) DIV {seconds} * {seconds}"
+    return _multiple(_unix_seconds(column, scope), seconds, scope)
 
 
 def _unix_epoch_group(call: MacroCall, scope: _Scope) -> str:
     column, seconds = _group(call, scope)
-    return f"{column} DIV {seconds} * {seconds}"
+    scope.epoch_units.add(EpochUnit.SECONDS)
+    return _multiple(column, seconds, scope)
 
 
 def _group(call: MacroCall, scope: _Scope) -> tuple[str, int]:

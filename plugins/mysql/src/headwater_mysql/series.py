@@ -47,6 +47,7 @@ def time_series(
             source=ErrorSource.DOWNSTREAM,
         )
     frame = _typed(frame, time, metric_index(columns))
+    notice = _outside_range(frame.table.column(time), time_range, query.fill_interval)
     if any(pa.types.is_string(field.type) for field in frame.schema):
         frame = _widen(frame, query.fill)
     else:
@@ -55,7 +56,7 @@ def time_series(
         )
     if query.fill is not None and query.fill_interval is not None:
         frame = _fill_gaps(frame, query.fill, query.fill_interval, time_range, max_rows)
-    return frame
+    return frame if notice is None else frame.with_notice(notice)
 
 
 def metric_index(columns: Sequence[Column]) -> int | None:
@@ -91,6 +92,35 @@ def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
             ) from error
         fields.append(field.with_type(arrays[-1].type))
     return frame.with_(table=pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
+
+
+def _outside_range(
+    times: pa.ChunkedArray, time_range: TimeRange, fill_interval: timedelta | None
+) -> Notice | None:
+    """Tells of rows that nobody will see: left out of a filled series, or all of them out of sight.
+
+    Times without a zone may be those of the session's zone, so only filling, which takes them for UTC, tells.
+    """
+    if fill_interval is None and times.type.tz is None:
+        return None
+    start, end = time_range.from_ms, time_range.to_ms
+    if fill_interval is not None:
+        step = fill_interval // timedelta(milliseconds=1)
+        start = start // step * step
+    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[times.type.unit]
+    numbers = times.cast(pa.int64())
+    inside = pc.and_(
+        pc.greater_equal(numbers, start * per_second // 1000),
+        pc.less_equal(numbers, end * per_second // 1000),
+    )
+    outside = len(times) - (pc.sum(inside).as_py() or 0)
+    if not outside or (fill_interval is None and outside < len(times)):
+        return None
+    left_out = " and are left out" if fill_interval is not None else ""
+    return Notice.warning(
+        f"{outside} of {len(times)} row(s) have no time within the query's time range{left_out}; numbers "
+        "in the time column are seconds, milliseconds or nanoseconds since 1970"
+    )
 
 
 def _is_point_in_time(type_: pa.DataType) -> bool:

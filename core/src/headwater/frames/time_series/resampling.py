@@ -32,13 +32,16 @@ def resample(
     count only as the previous value. The time column becomes nanoseconds and keeps its zone.
 
     :raises TimeSeriesError: no wide series, null times, times not ascending, an interval that is not
-        positive, more than `max_cells`.
+        positive, more than `max_cells`, a time that nanoseconds can't hold.
     """
     fill = fill or Fill()
     schema = wide_schema(frame, "resampled")
     column = frame.table.column(schema.time)
     zone = getattr(column.type, "tz", None)
-    ticks = time_ticks(column.cast(pa.timestamp("ns")))
+    try:
+        ticks = time_ticks(column.cast(pa.timestamp("ns")))
+    except pa.ArrowInvalid as error:
+        raise TimeSeriesError("times before 1677 or after 2262 can't be resampled") from error
     require_sorted(ticks)
     grid, step = _grid(time_range, interval, len(schema.values), max_cells)
     rows = _rows(ticks, grid, step, fill)
