@@ -20,8 +20,10 @@ from headwater.errors import (
     QueryError,
 )
 from headwater.sdk import CallContext
+from headwater_mysql.errors import from_server
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType as T, Command
+from headwater_mysql.protocol.packets import ServerError
 from servers.mariadb import start_mariadb
 from servers.mysql_checks import DataSourceFactory, eventually, query
 from servers.mysql_fake import black_hole, cutting_proxy, fake_mysql
@@ -109,6 +111,15 @@ def test_an_unknown_database_says_so(
         ("SELECT nope FROM mysql.user", 1054, "nope"),
         ("SELECT * FROM nope", 1146, "headwater.nope"),
         ("SELECT 1; SELECT 2", 1064, "SELECT 2"),
+        ("SELECT TIMESTAMP'1999-01-02'", 1525, "Incorrect DATETIME value: '1999-01-02'"),
+        ("SELECT @@nope", 1193, "Unknown system variable 'nope'"),
+        ("KILL QUERY 999999999", 1094, "Unknown thread id: 999999999"),
+        ("SELECT (SELECT 1, 2)", 1241, "1 column"),
+        ("SELECT (SELECT 1 UNION SELECT 2)", 1242, "more than 1 row"),
+        ("SELECT _utf8mb4'a' COLLATE latin1_bin", 1253, "latin1_bin"),
+        ("SELECT ~0 + 1", 1690, "out of range"),
+        ("SELECT 'a' REGEXP '['", {"MariaDB": 1139, "MySQL": 3696}, ""),
+        ("SET SESSION max_error_count = NULL", {"MariaDB": 1232, "MySQL": 1232}, "max_error_count"),
     ],
 )
 def test_the_callers_sql_is_the_callers_fault_and_is_shown(
@@ -116,11 +127,15 @@ def test_the_callers_sql_is_the_callers_fault_and_is_shown(
     open_data_source: DataSourceFactory,
     context: CallContext,
     sql: str,
-    code: int,
+    code: int | dict[str, int],
     words: str,
 ) -> None:
     data_source = open_data_source(server)
-    error = fails(lambda: query(data_source, sql, context), DownstreamServerError, source=ErrorSource.CALLER)
+    if isinstance(code, dict):
+        code = code["MariaDB" if "MariaDB" in server.rows("SELECT VERSION()")[0][0] else "MySQL"]
+    error = fails(
+        lambda: query(data_source, sql, context).read_all(), DownstreamServerError, source=ErrorSource.CALLER
+    )
     assert isinstance(error, DownstreamServerError)
     assert (error.code, error.status) == (code, 400)
     assert str(error).startswith(f"db query error: Error {code}")
@@ -142,6 +157,61 @@ def test_other_errors_of_the_server_are_not_shown(
         "db query error: query failed - please inspect the host's log for details (MySQL error 1105)"
     )
     assert "7f3a" in str(error.__cause__)
+
+
+def test_an_unknown_time_zone_says_what_to_give_in_queries_and_in_the_health_check(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server, timezone="Antarctica/Troll")
+    expected = (
+        "db query error: Error 1298 (HY000): Unknown or incorrect time zone: 'Antarctica/Troll' - give an "
+        "offset such as +01:00, or load the server's time zone tables"
+    )
+    error = fails(
+        lambda: query(data_source, "SELECT 1", context), DownstreamServerError, source=ErrorSource.DOWNSTREAM
+    )
+    assert str(error) == expected
+    assert data_source.check_health(context).message == expected
+
+
+def test_a_query_that_an_administrator_ends_says_so(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server)
+    tables = ", ".join(f"information_schema.COLUMNS {name}" for name in "abcd")
+
+    def end() -> None:
+        sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT COUNT(*) AS endless%'"
+        eventually(lambda: bool(server.rows(sql)), 10)
+        server.execute(f"KILL QUERY {server.rows(sql)[0][0]}")
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    error = fails(
+        lambda: query(data_source, f"SELECT COUNT(*) AS endless FROM {tables}", context).read_all(),
+        DownstreamServerError,
+        source=ErrorSource.DOWNSTREAM,
+    )
+    ending.join()
+    assert "Query execution was interrupted" in str(error)
+    assert error.retryable
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerError(1045, "28000", "Access denied for user 'ann'@'h' (using password: YES)"),
+        ServerError(1142, "42000", "SELECT command denied to user 'ann'@'h' for table 't'"),
+        ServerError(1449, "HY000", "The user specified as a definer ('ann'@'h') does not exist"),
+        ServerError(1429, "HY000", "Unable to connect to foreign data source: mysql://ann:pw@h"),
+        ServerError(1644, "45000", "ann says"),
+        ServerError(1064, "42000", "near 'ann'@'h' at line 1"),
+        ServerError(9999, "HY000", "ann, of a later version"),
+    ],
+    ids=lambda error: error.code,
+)
+def test_texts_that_may_name_accounts_or_other_servers_are_not_shown(error: ServerError) -> None:
+    assert "ann" not in str(from_server(error))
 
 
 def test_the_server_killed_in_mid_stream_is_a_lost_connection(

@@ -1,10 +1,7 @@
 """What went wrong, in words that are safe to show, with whose fault it is.
 
-The server's own words are shown only where they repeat the caller's SQL (Grafana shows 1064, 1054 and
-1146; the others here say no more than those). Everything else is sanitised: the words may hold user names,
-hosts and values. Whoever runs the host finds them in its log, and as the error's cause.
-Numbers: https://dev.mysql.com/doc/mysql-errors/9.4/en/server-error-reference.html
-and https://mariadb.com/kb/en/mariadb-error-code-reference/.
+The server's own words are shown where they can hold no secret, as `error_texts` decides. Everything else is
+sanitised. Whoever runs the host finds the words in its log, and as the error's cause.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from headwater.errors import (
     HeadwaterError,
     QueryError,
 )
+from headwater_mysql.error_texts import shown_text
 from headwater_mysql.protocol.packets import MalformedPacketError, ServerError
 from headwater_mysql.protocol.results import LocalInfileRefusedError
 
@@ -30,15 +28,15 @@ SEE_LOG: Final = "please inspect the host's log for details"
 UNSUPPORTED_IN_PREPARED: Final = frozenset({1047, 1295, 1461})
 """Unknown command (a proxy), not supported in prepared form, no room for more prepared statements."""
 
-_CALLERS_SQL: Final = frozenset(
-    {1052, 1054, 1055, 1056, 1060, 1064, 1066, 1109, 1111, 1140, 1146, 1222, 1248, 1305, 1318, 1582, 1630}
-)
 _AUTHENTICATION: Final = frozenset({1044, 1045, 1251, 1524, 1698, 1820, 1862, 3118, 3955, 4151})
 _CONNECTION_LIMIT: Final = frozenset({1040, 1203, 1226})
 _CONNECTION_LOST: Final = frozenset({1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 4031})
 _STATEMENT_TIMEOUT: Final = frozenset({1969, 3024})
-_READ_ONLY: Final = frozenset({1290, 1792, 1836})
-_RETRYABLE: Final = frozenset({1205, 1213, 1317})
+_READ_ONLY: Final = frozenset({1792, 1836})
+_TIME_ZONE: Final = 1298
+_RETRYABLE: Final = frozenset({1205, 1213, 1317, 1412, 1615, 3572})
+_NOT_THE_STATEMENT: Final = _RETRYABLE | {_TIME_ZONE, 1114, 1196, 1206, 1637}
+"""Shown, but not for a fault of the statement: locks, kills, what is full, and the data source's settings."""
 
 
 def from_server(error: ServerError) -> HeadwaterError:
@@ -50,11 +48,6 @@ def from_server(error: ServerError) -> HeadwaterError:
 
 def _explain(error: ServerError) -> HeadwaterError:
     code = error.code
-    if code in _CALLERS_SQL:
-        return DownstreamServerError(
-            f"db query error: Error {code} ({error.state}): {error.text}",
-            code=code, name=error.state, status=400, source=ErrorSource.CALLER,
-        )  # fmt: skip
     if code in _AUTHENTICATION:
         return DownstreamAuthError(f"the server refused the data source's user (MySQL error {code})")
     if code == 1049:
@@ -67,10 +60,25 @@ def _explain(error: ServerError) -> HeadwaterError:
         return DownstreamTimeoutError("the query reached the time limit that the server sets for it")
     if code in _READ_ONLY:
         return QueryError("the data source only reads; the statement would write")
+    return _described(error)
+
+
+def _described(error: ServerError) -> DownstreamServerError:
+    """An error without a class of its own: the server's words if they may be shown, and whose fault it is."""
+    code, text = error.code, shown_text(error)
+    if text is None:
+        words = f"query failed - {SEE_LOG} (MySQL error {code})"
+    else:
+        words = f"Error {code} ({error.state}): {text}"
+    if code == _TIME_ZONE:
+        words += " - give an offset such as +01:00, or load the server's time zone tables"
+    if text is None or code in _NOT_THE_STATEMENT:
+        return DownstreamServerError(
+            f"db query error: {words}", code=code, name=error.state, retryable=code in _RETRYABLE
+        )
     return DownstreamServerError(
-        f"db query error: query failed - {SEE_LOG} (MySQL error {code})",
-        code=code, name=error.state, retryable=code in _RETRYABLE,
-    )  # fmt: skip
+        f"db query error: {words}", code=code, name=error.state, status=400, source=ErrorSource.CALLER
+    )
 
 
 def from_failure(error: Exception) -> HeadwaterError:

@@ -22,6 +22,7 @@ from headwater_mysql.protocol.packets import (
     MalformedPacketError,
     PacketBuffer,
     Reader,
+    ServerError,
     ServerReply,
     parse_eof,
     parse_error,
@@ -125,7 +126,7 @@ class ResultReader:
 
     def _read(self, packet: bytes) -> Step:
         if packet[0] == packets.ERR:
-            raise parse_error(packet)
+            raise self._failed(packet)
         match self._state:
             case _State.HEADER:
                 return self._read_header(packet)
@@ -174,8 +175,13 @@ class ResultReader:
         self._packets.feed(self._rows.take())
         self._packets.restart(decoder.sequence)
         if last[0] == packets.ERR:
-            raise parse_error(last)
+            raise self._failed(last)
         return self._end((parse_ok if self._framing.deprecate_eof else parse_eof)(last), rows=True)
+
+    def _failed(self, packet: bytes) -> ServerError:
+        """An ERR packet is the last one of an answer."""
+        self._state = _State.DONE
+        return parse_error(packet)
 
     def _end(self, reply: ServerReply, *, rows: bool) -> ResultEnd:
         self._state = _State.HEADER if reply.more_results else _State.DONE
