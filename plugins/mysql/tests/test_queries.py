@@ -13,10 +13,12 @@ import pytest
 from headwater import Headwater
 from headwater.errors import HeadwaterError, QueryError, ValidationError
 from headwater.frames import Frame
-from headwater.models import HealthStatus
+from headwater.models import DataQuery, HealthStatus
 from headwater.sdk import CallContext
 from headwater_mysql import metadata as metadata_module
+from headwater_mysql.datasource import MySQLDataSource
 from headwater_mysql.decode.choice import NATIVE, NUMPY, DecoderFactory
+from headwater_mysql.query_model import MySQLQuery
 from servers.mysql_checks import DataSourceFactory, query, running
 from servers.mysql_family import DatabaseServer
 
@@ -43,6 +45,12 @@ def orders(server: DatabaseServer) -> DatabaseServer:
 def series(headwater: Headwater, sql: str, **changes: Any) -> Frame:
     options = {"from_": "1704067200000", "to": "1704067500000", **changes}
     return headwater.query("db", {"rawSql": sql, "format": "time_series"}, **options)
+
+
+def result_sets(data_source: MySQLDataSource, sql: str, context: CallContext) -> list[Frame]:
+    frames = data_source.query(MySQLQuery(raw_sql=sql, data_query=DataQuery(json={"rawSql": sql})), context)
+    assert isinstance(frames, list)
+    return frames
 
 
 def test_a_table_keeps_its_types(orders: DatabaseServer, headwater: Headwater) -> None:
@@ -217,6 +225,56 @@ def test_parameters_that_do_not_fit_are_the_callers_fault(
 ) -> None:
     with pytest.raises(QueryError):
         headwater.query("db", "SELECT ?, ?", params=params)
+
+
+@pytest.fixture(scope="module")
+def procedures(server: DatabaseServer) -> DatabaseServer:
+    """Procedures `several` (two results, one without rows between them), `silent` and `failing`."""
+    server.execute(
+        "DROP PROCEDURE IF EXISTS several",
+        "CREATE PROCEDURE several() BEGIN SELECT 1 AS a; SELECT 'x' AS b FROM DUAL WHERE 1 = 0; "
+        "SELECT 'y' AS c, 2 AS d UNION ALL SELECT 'z', 3; END",
+        "DROP PROCEDURE IF EXISTS silent",
+        "CREATE PROCEDURE silent() BEGIN DO 1; END",
+        "DROP PROCEDURE IF EXISTS failing",
+        "CREATE PROCEDURE failing() BEGIN SELECT 1 AS a; SELECT * FROM nowhere; END",
+    )
+    return server
+
+
+@pytest.mark.parametrize("wire_protocol", ["binary", "text"])
+def test_a_procedures_results_are_a_frame_each(
+    procedures: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, wire_protocol: str
+) -> None:
+    data_source = open_data_source(procedures, wire_protocol=wire_protocol)
+    for _ in range(2):
+        frames = result_sets(data_source, "CALL /* all of them */ several()", context)
+        assert [frame.to_pylist() for frame in frames] == [
+            [{"a": 1}],
+            [],
+            [{"c": "y", "d": 2}, {"c": "z", "d": 3}],
+        ]
+        assert [frame.schema.names for frame in frames] == [["a"], ["b"], ["c", "d"]]
+    (frame,) = result_sets(data_source, "CALL silent()", context)
+    assert (frame.num_columns, frame.num_rows) == (0, 0)
+    with pytest.raises(HeadwaterError, match="nowhere"):
+        result_sets(data_source, "CALL failing()", context)
+
+
+def test_a_procedures_results_are_time_series_and_within_the_limits_too(
+    procedures: DatabaseServer, headwater: Headwater
+) -> None:
+    procedures.execute(
+        "DROP PROCEDURE IF EXISTS points",
+        "CREATE PROCEDURE points() BEGIN SELECT 1704067200 AS time, 1 AS v; "
+        "SELECT 1704067200 AS time, 'a' AS metric, 2 AS v; END",
+    )
+    points = {"rawSql": "CALL points()", "format": "time_series"}
+    frames = headwater.query_frames("db", points, from_="1704067200000", to="1704067200000")
+    assert [frame.schema.names for frame in frames] == [["Time", "v"], ["Time", "a"]]
+    frames = headwater.query_frames("db", "CALL several()", max_rows=2)
+    assert [frame.num_rows for frame in frames] == [1, 0, 1]
+    assert frames[-1].notices
 
 
 def test_the_row_limit_cuts_with_a_notice(server: DatabaseServer, headwater: Headwater) -> None:

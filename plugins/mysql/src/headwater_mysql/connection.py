@@ -242,6 +242,7 @@ class Result:
         self._reader = reader
         self._forget = forget
         self.zero_dates = 0
+        """Dates of the latest result set that became null so far."""
         first = connection._next_step(reader)
         self.header = first if isinstance(first, ResultColumns) else None
         if isinstance(first, ResultEnd):
@@ -257,14 +258,30 @@ class Result:
 
         Raises errors of `headwater.errors`.
         """
+        schema: pa.Schema | None = None
+        for step in self.steps():
+            if isinstance(step, pa.RecordBatch):
+                yield step
+            elif schema is None:
+                schema = step.plan.schema
+            elif step.plan.schema != schema:
+                self._connection.reusable = False
+                raise QueryError("the statement returns several results with different columns")
+
+    def steps(self) -> Generator[ResultColumns | pa.RecordBatch, None, None]:
+        """Every result set: its columns, then its rows. Raises errors of `headwater.errors`."""
         try:
+            if self.header is not None:
+                yield self.header
             while not self._reader.done:
                 match step := self._connection._next_step(self._reader):
                     case ResultRows():
                         self.zero_dates = step.zero_dates
                         yield step.batch
                     case ResultColumns():
-                        self._check_same_columns(step)
+                        self.zero_dates = 0
+                        self.header = self.header or step
+                        yield step
                     case ResultEnd():
                         self._finish(step)
         except Exception as error:
@@ -275,12 +292,6 @@ class Result:
                 self._forget()
             explained = from_failure(error)
             raise explained from explained.__cause__
-
-    def _check_same_columns(self, header: ResultColumns) -> None:
-        if self.header is None:
-            self.header = header
-        elif header.plan.schema != self.header.plan.schema:
-            raise QueryError("the statement returns several results with different columns")
 
     def _finish(self, end: ResultEnd) -> None:
         if not end.rows:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, QueryError, ValidationError
-from headwater.frames import FrameMeta, FrameStream, Notice, parse_interval_string
+from headwater.frames import Frame, FrameMeta, FrameStream, Notice, parse_interval_string
 from headwater.sdk import (
     CallContext,
     CheckHealthResult,
@@ -30,6 +30,7 @@ from headwater_mysql.metadata import Metadata
 from headwater_mysql.partitions import PartitionedRead
 from headwater_mysql.pool import Pool, PoolLimits
 from headwater_mysql.query_model import TIME_SERIES, MySQLQuery
+from headwater_mysql.result_sets import may_return_several, read_result_sets
 from headwater_mysql.series import time_series
 from headwater_mysql.settings import MySQLSettings
 from headwater_mysql.time_columns import EpochColumns
@@ -56,6 +57,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def query(self, query: MySQLQuery, context: CallContext) -> QueryResult:
         """A stream for a table, a frame for a time series, None for an empty statement.
 
+        A statement that may return several results gives a frame for each.
+
         Raises errors of `headwater.errors`.
         """
         query.check()
@@ -63,6 +66,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             return None
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
         expanded = expand(query.raw_sql, query.time_range, interval)
+        if may_return_several(expanded.sql):
+            return self._result_sets(expanded, query, context)
         read = self._start(expanded, query, context)
         stream = self._stream(read, expanded, context)
         if query.format != TIME_SERIES:
@@ -149,6 +154,26 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
 
         stream = FrameStream(epochs.schema, batches(), meta=meta, on_close=read.close, on_cancel=read.cancel)
         return stream
+
+    def _result_sets(self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext) -> list[Frame]:
+        """A frame for each result set, together within the limits. Without any: one frame without columns."""
+        execution = self._execution(context)
+        execution.start(expanded.sql, query.params, binary=self.settings.wire_protocol == "binary")
+        limits, meta = context.limits, FrameMeta(executed_query_string=expanded.sql)
+        frames, rows, size = [], 0, 0
+        for result in read_result_sets(execution, limits.max_rows, limits.max_bytes):
+            epochs = EpochColumns(result.schema, expanded.epoch_units)
+            batches = map(epochs.convert, result.batches)
+            meta_of_set = self._with_zero_dates(meta, result.zero_dates)
+            frame = FrameStream(epochs.schema, batches, meta=meta_of_set).collect(
+                None if limits.max_rows is None else limits.max_rows - rows,
+                None if limits.max_bytes is None else max(0, limits.max_bytes - size),
+            )
+            rows, size = rows + frame.num_rows, size + frame.nbytes
+            if query.format == TIME_SERIES:
+                frame = time_series(frame, result.columns, expanded, query.time_range, limits.max_rows)
+            frames.append(frame)
+        return frames or [Frame(pa.table({}), meta=meta)]
 
     def _with_zero_dates(self, meta: FrameMeta, count: int) -> FrameMeta:
         if not count:

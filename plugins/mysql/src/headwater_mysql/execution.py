@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -15,7 +16,10 @@ from headwater_mysql.handshake import Session
 from headwater_mysql.killer import Killer
 from headwater_mysql.pool import Pool
 from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.results import ResultColumns
 from headwater_mysql.protocol.statements import Parameter
+
+T = TypeVar("T")
 
 _GRACE_SECONDS = 1.0
 """The server's own time limit comes this much later than ours, which knows better why a query ended."""
@@ -53,7 +57,7 @@ class Execution:
 
     @property
     def zero_dates(self) -> int:
-        """Dates of the result that became null so far."""
+        """Dates of the latest result set that became null so far."""
         return self._result.zero_dates if self._result else 0
 
     @property
@@ -74,8 +78,17 @@ class Execution:
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """The rows. Closing the generator early ends the statement at the server."""
         assert self._result is not None
+        return self._watched(self._result.batches())
+
+    def steps(self) -> Generator[ResultColumns | pa.RecordBatch, None, None]:
+        """Every result set's columns and rows; closing early does the same as for `batches`."""
+        assert self._result is not None
+        return self._watched(self._result.steps())
+
+    def _watched(self, read: Generator[T, None, None]) -> Generator[T, None, None]:
+        """What `read` yields. The connection is given back at the end, and after any error."""
         try:
-            yield from self._result.batches()
+            yield from read
             self._context.check()
         except Exception as error:
             self._fail(error)
