@@ -13,7 +13,7 @@ import httpx2
 from attrs import frozen
 
 from headwater.secrets import Secret
-from headwater_server.audit import AuditRecord
+from headwater_server.audit import AuditEvent
 from headwater_server.auth import (
     ApiToken,
     Authenticator,
@@ -58,9 +58,9 @@ class ListedAudit:
     """An audit log that a test can read."""
 
     def __init__(self) -> None:
-        self.records: list[AuditRecord] = []
+        self.records: list[AuditEvent] = []
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: AuditEvent) -> None:
         self.records.append(record)
 
     def close(self) -> None:

@@ -16,12 +16,12 @@ from attrs import asdict, frozen
 
 from headwater.logs import get_logger
 
-__all__ = ["AuditLog", "AuditRecord", "FileAuditLog", "NoAuditLog", "query_hash"]
+__all__ = ["AuditEvent", "AuditLog", "FileAuditLog", "NoAuditLog", "query_hash"]
 
 
 @frozen(kw_only=True)
-class AuditRecord:
-    """One deed. `time` is RFC 3339 in UTC, `ms` its duration, `outcome` ok, error, denied or cancelled.
+class AuditEvent:
+    """One event. `time` is RFC 3339 in UTC, `ms` its duration, `outcome` ok, error, denied or cancelled.
 
     `query_hash` names the query without showing it. `rows` and `bytes` count what was answered. `detail` says
     more where no request does: which secret could not be opened, and why.
@@ -43,8 +43,8 @@ class AuditRecord:
 
 
 class AuditLog(Protocol):
-    def write(self, record: AuditRecord) -> None:
-        """Take a record; does not block and does not raise."""
+    def write(self, record: AuditEvent) -> None:
+        """Take an event; does not block and does not raise."""
 
     def close(self) -> None:
         """Write what is left."""
@@ -53,7 +53,7 @@ class AuditLog(Protocol):
 class NoAuditLog:
     """Keeps nothing."""
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: AuditEvent) -> None:
         pass
 
     def close(self) -> None:
@@ -74,11 +74,11 @@ class FileAuditLog:
         self._path = path
         self._file = self._open()
         self._torn = False
-        self._records: queue.SimpleQueue[AuditRecord | None] = queue.SimpleQueue()
+        self._records: queue.SimpleQueue[AuditEvent | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="headwater-audit", daemon=True)
         self._thread.start()
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: AuditEvent) -> None:
         self._records.put(record)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from headwater.calls import CallContext, WorkerPool
-from headwater_server.http.leftovers import Leftovers
+from headwater_server.http.garbage_collection import GarbageCollection
 from headwater_server.serving.protocol import BoundedHttpProtocol
 from servers.http_host import RunningHost, eventually
 from servers.http_requests import query_of
@@ -110,12 +110,12 @@ def test_what_cancelled_calls_leave_is_collected_soon_and_together(monkeypatch: 
     monkeypatch.setattr(gc, "collect", lambda: collected.append(threading.current_thread().name))
 
     async def run() -> None:
-        leftovers = Leftovers(workers)
+        collection = GarbageCollection(workers)
         for _ in range(100):
-            leftovers.collect_soon()
+            collection.collect_soon()
         await asyncio.sleep(0.8)
-        leftovers.collect_soon()
-        leftovers.close()
+        collection.collect_soon()
+        collection.close()
         await asyncio.sleep(0.8)
 
     workers = WorkerPool("collector")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from headwater_server.audit import AuditRecord, FileAuditLog
+from headwater_server.audit import AuditEvent, FileAuditLog
 from servers.http_host import RunningHost, eventually
 from servers.process import free_port
 
@@ -168,10 +168,10 @@ def test_a_full_disk_loses_audit_records_and_says_so_but_stops_nobody(
 ) -> None:
     (tmp_path / "audit").symlink_to("/dev/full")
     log = FileAuditLog(tmp_path / "audit")
-    log.write(AuditRecord(time="t", request_id="r", who="w", address="a", action="x"))
+    log.write(AuditEvent(time="t", request_id="r", who="w", address="a", action="x"))
     assert eventually(lambda: log.lost == 1)
     (tmp_path / "audit").unlink()
-    log.write(AuditRecord(time="t", request_id="r", who="w", address="a", action="after"))
+    log.write(AuditEvent(time="t", request_id="r", who="w", address="a", action="after"))
     log.close()
     assert '"action":"after"' in (tmp_path / "audit").read_text()
     assert "could not be written" in capsys.readouterr().out + caplog.text

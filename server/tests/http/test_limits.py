@@ -218,7 +218,7 @@ def test_a_caller_never_gets_more_than_its_burst_and_rate(pauses: list[float]) -
     for pause in pauses:
         now += pause
         try:
-            with limiter.turn("a"):
+            with limiter.slot("a"):
                 served += 1
         except TooManyRequestsError:
             continue
@@ -233,9 +233,9 @@ def test_results_wait_for_room_in_order_and_give_it_back() -> None:
     order: list[int] = []
 
     async def one(memory: ResultMemory, number: int) -> None:
-        async with memory.hold(5) as held:
+        async with memory.reserve(5) as held:
             order.append(number)
-            held.becomes(10 * number + 10)
+            held.resize(10 * number + 10)
             await asyncio.sleep(0.001)
 
     async def run() -> None:
@@ -250,11 +250,11 @@ def test_results_wait_for_room_in_order_and_give_it_back() -> None:
 def test_a_result_larger_than_the_budget_runs_alone() -> None:
     async def run() -> None:
         memory = ResultMemory(100, 400)
-        async with memory.hold(1):
+        async with memory.reserve(1):
             with pytest.raises(LimitExceededError, match="busy"):
-                async with memory.hold(0.01):
+                async with memory.reserve(0.01):
                     raise AssertionError
-        async with memory.hold(0.01):
+        async with memory.reserve(0.01):
             pass
 
     asyncio.run(run())
@@ -263,7 +263,7 @@ def test_a_result_larger_than_the_budget_runs_alone() -> None:
 def test_a_waiter_that_gives_up_leaves_its_room_to_the_next() -> None:
     async def run() -> None:
         memory = ResultMemory(100, 100)
-        async with memory.hold(1):
+        async with memory.reserve(1):
             impatient = asyncio.create_task(_hold(memory))
             patient = asyncio.create_task(_hold(memory))
             await asyncio.sleep(0)
@@ -274,7 +274,7 @@ def test_a_waiter_that_gives_up_leaves_its_room_to_the_next() -> None:
 
 
 async def _hold(memory: ResultMemory) -> None:
-    async with memory.hold(1):
+    async with memory.reserve(1):
         pass
 
 

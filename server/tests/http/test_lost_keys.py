@@ -161,9 +161,9 @@ def test_an_hour_later_the_same_failure_is_audited_again() -> None:
     failures = SecretFailures(HostMetrics(), audit, clock=lambda: next(times))
     password, token = (FieldState(name, SecretState.TAMPERED) for name in ("password", "token"))
     for _ in range(3):
-        failures.note("a", password)
-    failures.note("a", token)
-    failures.note("b", password)
+        failures.record("a", password)
+    failures.record("a", token)
+    failures.record("b", password)
     assert [(each.data_source, each.detail) for each in audit.records] == [
         ("a", "password (tampered)"),
         ("a", "password (tampered)"),

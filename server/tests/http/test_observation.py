@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from headwater import Headwater
 from headwater.errors import StoreError
-from headwater_server.audit import AuditRecord, FileAuditLog, query_hash
+from headwater_server.audit import AuditEvent, FileAuditLog, query_hash
 from headwater_server.http import create_app
 from headwater_server.metrics import HostMetrics
 from headwater_server.tracing import TracingMiddleware
@@ -158,8 +158,8 @@ def test_plugins_that_cannot_be_used_are_errors_with_a_reason(
 # --- audit -----------------------------------------------------------------------------------------
 
 
-def audited(action: str) -> AuditRecord:
-    return AuditRecord(time="t", request_id="r", who="w", address="a", action=action)
+def audited(action: str) -> AuditEvent:
+    return AuditEvent(time="t", request_id="r", who="w", address="a", action=action)
 
 
 def test_an_audit_log_that_was_rotated_away_is_opened_anew(tmp_path: Path) -> None:

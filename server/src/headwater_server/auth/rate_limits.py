@@ -58,7 +58,7 @@ class RequestLimiter:
         self._failures: OrderedDict[str, _Caller] = OrderedDict()
 
     @contextmanager
-    def turn(self, caller_id: str) -> Iterator[None]:
+    def slot(self, caller_id: str) -> Iterator[None]:
         """One request of a caller. Raises TooManyRequestsError."""
         limits = self._limits
         caller = _find(self._callers, caller_id, limits.burst, self._clock())
@@ -86,7 +86,7 @@ class RequestLimiter:
         if failing.tokens < 1:
             raise TooManyRequestsError("Too many failed logins from this address.", 60)
 
-    def note_failure(self, address: str) -> None:
+    def record_failure(self, address: str) -> None:
         per_minute = self._limits.failures_per_minute
         if per_minute is not None:
             _find(self._failures, address, per_minute, self._clock()).tokens -= 1

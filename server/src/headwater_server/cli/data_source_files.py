@@ -11,7 +11,7 @@ import click
 from headwater_server.data_directory import DataDirectory
 
 from .inputs import parse_assignment, read_secret
-from .place import pass_directory
+from .location import pass_directory
 from .workspace import open_headwater
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from .data_source_files import add_to
 from .failures import CONNECTION, OK
 from .inputs import parse_assignment, read_secret
-from .place import Place, pass_place
+from .location import Location, pass_location
 from .plugins import json_option
 from .tables import print_records
 from .targets import open_target
@@ -40,9 +40,9 @@ add_to(ds)
     help="A secret: asked for, or read from a file or an environment variable.",
 )
 @click.option("--default", "is_default", is_flag=True, help="Make it the default data source.")
-@pass_place
+@pass_location
 def add(
-    place: Place,
+    location: Location,
     /,
     name: str,
     type_: str,
@@ -53,17 +53,17 @@ def add(
     """Add a data source called NAME."""
     json_data = dict(map(parse_assignment, settings))
     secure_json_data = dict(map(read_secret, secrets))
-    with open_target(place) as target:
+    with open_target(location) as target:
         added = target.add(name=name, type_=type_, settings=json_data, secrets=secure_json_data, **fields)
     click.echo(f"Added {added['name']} (uid {added['uid']}).", err=True)
 
 
 @ds.command("list")
 @json_option
-@pass_place
-def list_data_sources(place: Place, as_json: bool) -> None:
+@pass_location
+def list_data_sources(location: Location, as_json: bool) -> None:
     """List the data sources."""
-    with open_target(place) as target:
+    with open_target(location) as target:
         records = target.data_sources()
     print_records(
         records, as_json=as_json, empty="No data sources yet; try: headwater ds add demo --type testdata"
@@ -73,10 +73,10 @@ def list_data_sources(place: Place, as_json: bool) -> None:
 @ds.command()
 @click.argument("data_source")
 @json_option
-@pass_place
-def show(place: Place, data_source: str, as_json: bool) -> None:
+@pass_location
+def show(location: Location, data_source: str, as_json: bool) -> None:
     """Show a data source, named by name or uid. Secrets are shown as their state only."""
-    with open_target(place) as target:
+    with open_target(location) as target:
         record = target.describe(data_source)
     if as_json:
         import orjson
@@ -90,13 +90,13 @@ def show(place: Place, data_source: str, as_json: bool) -> None:
 @ds.command()
 @click.argument("data_source")
 @click.option("--timeout", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds.")
-@pass_place
+@pass_location
 @click.pass_context
-def test(context: click.Context, place: Place, data_source: str, timeout: float) -> None:
+def test(context: click.Context, location: Location, data_source: str, timeout: float) -> None:
     """Try a data source. Exits with 0 if it is well, else with 4."""
     from headwater.models import HealthStatus
 
-    with open_target(place) as target:
+    with open_target(location) as target:
         result = target.check_health(data_source, timeout)
     well = result.status is HealthStatus.OK
     click.echo(f"{result.status.name}: {result.message}")
@@ -108,10 +108,10 @@ def test(context: click.Context, place: Place, data_source: str, timeout: float)
 @ds.command()
 @click.argument("data_source")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@pass_place
-def rm(place: Place, data_source: str, yes: bool) -> None:
+@pass_location
+def rm(location: Location, data_source: str, yes: bool) -> None:
     """Remove a data source and its secrets. Asks first on a terminal."""
-    with open_target(place) as target:
+    with open_target(location) as target:
         stored = target.describe(data_source)
         if not yes and sys.stdin.isatty():
             click.confirm(

@@ -16,7 +16,7 @@ from attrs import asdict, frozen
 from headwater_server.data_directory import DataDirectory
 
 from .failures import OK, QUERY, exit_code_of
-from .place import pass_directory
+from .location import pass_directory
 from .plugins import json_option
 from .tables import print_records
 from .workspace import open_headwater

@@ -7,7 +7,7 @@ import click
 from headwater_server.data_directory import DataDirectory
 
 from .key_ring import open_keys
-from .place import pass_directory
+from .location import pass_directory
 from .plugins import json_option
 from .tables import print_records
 

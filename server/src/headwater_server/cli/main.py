@@ -11,7 +11,7 @@ import click
 from headwater_server.data_directory import ENVIRONMENT_VARIABLE, DataDirectory
 
 from .lazy import LazyCommand, LazyGroup
-from .place import Place
+from .location import Location
 
 _HERE = "headwater_server.cli"
 COMMANDS = {
@@ -58,7 +58,7 @@ def main(context: click.Context, data_dir: Path | None, host: str, token_file: s
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
     directory = DataDirectory(data_dir) if data_dir is not None else DataDirectory.default()
-    context.obj = Place(directory, host, token_file)
+    context.obj = Location(directory, host, token_file)
 
 
 def run() -> NoReturn:

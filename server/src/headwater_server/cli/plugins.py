@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict
 
+from .location import Location, pass_location
 from .new_plugin import new
-from .place import Place, pass_place
 from .tables import print_records
 from .targets import open_plugins
 
@@ -29,13 +29,13 @@ plugin.add_command(new)
 
 @plugin.command("list")
 @json_option
-@pass_place
-def list_plugins(place: Place, as_json: bool) -> None:
+@pass_location
+def list_plugins(location: Location, as_json: bool) -> None:
     """List the plugins: id, version, distribution, state, and why one cannot be used.
 
     Every plugin is imported, so that a broken one shows as BROKEN.
     """
-    with open_plugins(place) as target:
+    with open_plugins(location) as target:
         records = [asdict(each) for each in target.plugins()]
     print_records(
         records, as_json=as_json, empty="No plugins are installed; try: pip install headwater-testdata"
@@ -45,10 +45,10 @@ def list_plugins(place: Place, as_json: bool) -> None:
 @plugin.command()
 @click.argument("plugin_id")
 @json_option
-@pass_place
-def info(place: Place, plugin_id: str, as_json: bool) -> None:
+@pass_location
+def info(location: Location, plugin_id: str, as_json: bool) -> None:
     """Show a plugin's settings, secrets, query keys and examples."""
-    with open_plugins(place) as target:
+    with open_plugins(location) as target:
         described = target.plugin_info(plugin_id)
     if as_json:
         _print_json(described)

@@ -16,7 +16,7 @@ from headwater_server.output import BINARY_FORMATS, FORMATS, format_of_file, wri
 
 from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
-from .place import Place, pass_place
+from .location import Location, pass_location
 from .targets import Target, open_target
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class QueryOptions:
     help="Cancel after that long.",
 )
 @click.option("--timing", is_flag=True, help="Say on stderr how long it took.")
-@pass_place
+@pass_location
 def query(
-    place: Place,
+    location: Location,
     /,
     data_source: str,
     text: str | None,
@@ -115,7 +115,7 @@ def query(
     )
     asked = _read_query(text, file)
     try:
-        with open_target(place) as target:
+        with open_target(location) as target:
             _run(target, data_source, asked, chosen)
     except BrokenPipeError:
         # Whoever read the rows wants no more (`| head`). Python would complain again when it flushes.

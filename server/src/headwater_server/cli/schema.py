@@ -8,7 +8,7 @@ import click
 
 from headwater.errors import MethodNotImplementedError, QueryError
 
-from .place import Place, pass_place
+from .location import Location, pass_location
 from .plugins import json_option
 from .tables import print_records
 from .targets import Target, open_target
@@ -24,10 +24,10 @@ _LABELS = "api/v1/labels"
 @click.argument("table", required=False)
 @click.option("--database", default="", help="Default: the data source's own.")
 @json_option
-@pass_place
-def schema(place: Place, data_source: str, table: str | None, database: str, as_json: bool) -> None:
+@pass_location
+def schema(location: Location, data_source: str, table: str | None, database: str, as_json: bool) -> None:
     """Show a data source's tables, or a table's columns. Of metrics: their names, or one's labels."""
-    with open_target(place) as target:
+    with open_target(location) as target:
         records = _records(target, data_source, table, database)
     print_records(_narrow(records), as_json=as_json, empty="Nothing found.")
 

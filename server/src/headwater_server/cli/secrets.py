@@ -10,7 +10,7 @@ from headwater_server.data_directory import DataDirectory
 
 from .failures import SECRET
 from .key_ring import open_keys
-from .place import pass_directory
+from .location import pass_directory
 from .plugins import json_option
 from .tables import print_records
 from .workspace import open_headwater

@@ -15,7 +15,7 @@ from headwater_server.data_directory import DataDirectory
 
 from .failures import CONNECTION
 from .inputs import read_text
-from .place import pass_directory
+from .location import pass_directory
 from .workspace import open_headwater
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from headwater.errors import ValidationError
 from headwater_server.data_directory import DataDirectory
 
-from .place import pass_directory
+from .location import pass_directory
 from .plugins import json_option
 from .tables import print_records
 from .workspace import open_tokens

@@ -53,13 +53,13 @@ async def add_data_source(call: Call) -> Response:
         return headwater.data_sources.add(AddDataSource(**values))
 
     added = await call.host.run(run)
-    call.record.note("datasources:create", data_source=added.uid)
+    call.record.add_event("datasources:create", data_source=added.uid)
     return await _changed(call, "Datasource added", added)
 
 
 async def update_data_source(call: Call) -> Response:
     stored = await find(call, Action.WRITE)
-    call.record.note("datasources:write", data_source=stored.uid)
+    call.record.add_event("datasources:write", data_source=stored.uid)
     body = await call.json(UpdateBody)
     changes = body.values()
     if changes["secure_json_data"]:
@@ -73,7 +73,7 @@ async def update_data_source(call: Call) -> Response:
 
 async def delete_data_source(call: Call) -> Response:
     stored = await find(call, Action.WRITE)
-    call.record.note("datasources:delete", data_source=stored.uid)
+    call.record.add_event("datasources:delete", data_source=stored.uid)
     await call.host.run(lambda: call.host.headwater.remove_data_source(stored.uid))
     return json_response(ChangeBody(message="Data source deleted", id=stored.id))
 

@@ -72,7 +72,7 @@ class Endpoint:
         if not operation.public:
             principal = await self._authenticate(request, record)
             record.who = principal.id
-            stack.enter_context(self._host.limiter.turn(principal.id))
+            stack.enter_context(self._host.limiter.slot(principal.id))
             if not self._host.keys.open:
                 await self._host.run(self._host.keys.require)
         if operation.action is not None and not principal.may_somewhere(operation.action):
@@ -96,5 +96,5 @@ class Endpoint:
             if header:
                 host.metrics.failed_logins.inc()
             if guessable:
-                host.limiter.note_failure(record.address)
+                host.limiter.record_failure(record.address)
             raise

@@ -14,12 +14,12 @@ from headwater_server.audit import AuditLog
 from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
+from .garbage_collection import GarbageCollection
 from .key_watch import KeyWatch
-from .leftovers import Leftovers
 from .options import HttpOptions
-from .pace import Pace
 from .result_memory import ResultMemory
 from .secret_failures import SecretFailures
+from .start_limiter import StartLimiter
 
 R = TypeVar("R")
 _STORE_CHECK_SECONDS = 5.0
@@ -42,30 +42,30 @@ class Host:
         self.audit = audit
         self.metrics = metrics
         self.workers = WorkerPool("headwater-http")
-        self.leftovers = Leftovers(self.workers)
+        self.garbage_collection = GarbageCollection(self.workers)
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
-        self.pace = Pace()
+        self.start_limiter = StartLimiter()
         self.keys = KeyWatch(headwater.data_sources, degraded=options.degraded)
         failures = SecretFailures(metrics, audit)
-        self._forget_failures = headwater.data_sources.on_unavailable(failures.note)
+        self._forget_failures = headwater.data_sources.on_unavailable(failures.record)
         self.running: set[CallContext] = set()
         self.draining = False
-        self._store_is_well = True
+        self._store_is_healthy = True
         self._store_checked = float("-inf")
 
     async def run(self, function: Callable[[], R]) -> R:
         """What `function` returns, from a worker thread."""
         return await asyncio.wrap_future(self.workers.submit(contextvars.copy_context().run, function))
 
-    async def store_is_well(self) -> bool:
+    async def store_is_healthy(self) -> bool:
         """Whether the store answers; asked at most every five seconds."""
         if time.monotonic() - self._store_checked >= _STORE_CHECK_SECONDS:
             self._store_checked = time.monotonic()
             try:
-                self._store_is_well = await self.run(self.headwater.store.revision) >= 0
+                self._store_is_healthy = await self.run(self.headwater.store.revision) >= 0
             except Exception:
-                self._store_is_well = False
-        return self._store_is_well
+                self._store_is_healthy = False
+        return self._store_is_healthy
 
     def cancel_all(self, reason: str) -> None:
         """End every query at its data source."""
@@ -76,7 +76,7 @@ class Host:
         """End queries and threads. The Headwater and the audit log stay open: they are the caller's."""
         self.cancel_all("The host is shutting down.")
         self._forget_failures()
-        self.leftovers.close()
+        self.garbage_collection.close()
         try:
             self.authenticator.note_last_used()
         finally:

@@ -76,9 +76,9 @@ class RequestMiddleware:
             record.milliseconds / 1000
         )
         if record.cancelled or record.status >= 400:
-            host.leftovers.collect_soon()
-        for deed in record.finished():
-            host.audit.write(deed)
+            host.garbage_collection.collect_soon()
+        for event in record.audit_events():
+            host.audit.write(event)
         log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info
         log(
             "Request answered.",

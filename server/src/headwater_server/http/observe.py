@@ -20,7 +20,7 @@ _VERSION = f"12.3.0+headwater.{__version__}"
 
 async def host_health(call: Call) -> Response:
     """Grafana's `/api/health`, spaces and all: 503 while the store fails."""
-    well = await call.host.store_is_well()
+    well = await call.host.store_is_healthy()
     body = HostHealthBody(database="ok" if well else "failing", version=_VERSION)
     text = orjson.dumps(
         {"database": body.database, "version": body.version, "commit": body.commit},
@@ -39,7 +39,7 @@ async def ready(call: Call) -> Response:
     shutdown has begun."""
     if call.host.draining:
         return PlainTextResponse("Shutting down", 503)
-    if not await call.host.store_is_well():
+    if not await call.host.store_is_healthy():
         return PlainTextResponse("The store does not answer", 503)
     keys = call.host.keys
     await call.host.run(keys.check)

@@ -146,7 +146,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         for name in _PATH_PARAMETER.findall(operation.path)
     ]
     parameters += [
-        {"name": each.name, "in": each.place, "description": each.description, "schema": dict(each.schema)}
+        {"name": each.name, "in": each.location, "description": each.description, "schema": dict(each.schema)}
         for each in operation.parameters
     ]
     if parameters:

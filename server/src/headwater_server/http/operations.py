@@ -20,7 +20,7 @@ class Parameter:
     """A query or header parameter, for the description of the API."""
 
     name: str
-    place: str
+    location: str
     description: str
     schema: Mapping[str, Any] = field(factory=lambda: {"type": "string"})
 

@@ -15,14 +15,14 @@ from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import BodyError, Call
-from .responses import JSON, PARQUET, PiecewiseResponse
+from .responses import JSON, PARQUET, ChunkedResponse
 from .stream_query import arrow_answer, json_lines_answer, parquet_answer
 
 _SMALL_BYTES = 256 * 1024
 """Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
 
 
-async def query(call: Call) -> Response | PiecewiseResponse:
+async def query(call: Call) -> Response | ChunkedResponse:
     queries = await _read(call)
     accepted = call.request.headers.get("accept", JSON)
     if JSON_LINES in accepted:
@@ -34,29 +34,27 @@ async def query(call: Call) -> Response | PiecewiseResponse:
     return await json_answer(call, queries)
 
 
-async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | PiecewiseResponse:
+async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | ChunkedResponse:
     """All results in one object; 400, or 207 with `multi_status`, if any query failed."""
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))
-    held = await call.stack.enter_async_context(host.memory.hold(context.remaining()))
+    reservation = await call.stack.enter_async_context(host.memory.reserve(context.remaining()))
 
     def run() -> tuple[QueryDataResponse, int, bytes | None]:
         answer = host.headwater.query_data(queries, context, user=call.principal.user)
         size = sum(frame.table.nbytes for each in answer.responses.values() for frame in each.frames)
         return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
-    async with host.pace.turn():
+    async with host.start_limiter.slot():
         answer, size, body = await host.run(run)
-    held.becomes(size)
+    reservation.resize(size)
     _count_rows(call, answer)
     status = _status(answer, call.host.options.multi_status)
     if body is not None:
         return Response(body, status, media_type=JSON)
     from headwater.frames import iter_response
 
-    return PiecewiseResponse(
-        iter_response(answer), host=host, context=context, media_type=JSON, status=status
-    )
+    return ChunkedResponse(iter_response(answer), host=host, context=context, media_type=JSON, status=status)
 
 
 async def _read(call: Call) -> Sequence[MetricQuery]:
@@ -72,7 +70,7 @@ async def _read(call: Call) -> Sequence[MetricQuery]:
             uid = await _uid_of(call, each.data_source.id)
         if not everywhere:
             call.require(Action.QUERY, uid)
-        call.record.note(
+        call.record.add_event(
             "datasources:query",
             data_source=uid or f"id:{each.data_source.id}",
             query_hash=query_hash(each.query.json),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from attrs import define, evolve, field
 
 from headwater.errors import HeadwaterError
-from headwater_server.audit import AuditRecord
+from headwater_server.audit import AuditEvent
 
 
 @define
@@ -22,16 +22,18 @@ class RequestRecord:
     bytes: int = 0
     cancelled: bool = False
     started: float = field(factory=time.perf_counter)
-    deeds: dict[str, AuditRecord] = field(factory=dict)
+    events: dict[str, AuditEvent] = field(factory=dict)
     _rows: Mapping[str, int] = field(factory=dict, init=False)
     _errors: Mapping[str, HeadwaterError] = field(factory=dict, init=False)
 
-    def note(self, action: str, *, data_source: str = "", query_hash: str = "", ref_id: str = "") -> None:
-        """Remember a deed for the audit log; how it ended is filled in at the end of the request.
+    def add_event(
+        self, action: str, *, data_source: str = "", query_hash: str = "", ref_id: str = ""
+    ) -> None:
+        """Remember an event for the audit log; how it ended is filled in at the end of the request.
 
-        A request has one deed, or one for each ref id.
+        A request has one event, or one for each ref id.
         """
-        self.deeds[ref_id] = AuditRecord(
+        self.events[ref_id] = AuditEvent(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             request_id=self.request_id,
             who=self.who,
@@ -43,23 +45,23 @@ class RequestRecord:
 
     def count(self, rows: Mapping[str, int], errors: Mapping[str, HeadwaterError]) -> None:
         """Give the rows that each ref id brings, and what some fail with. Both may be filled until the end:
-        of an answer that its client left, what had been made by then is told."""
+        of an answer that its client left, what had been made by then is counted."""
         self._rows, self._errors = rows, errors
 
-    def finished(self) -> list[AuditRecord]:
-        """The deeds with their end. A request that was refused is a deed of its own."""
-        if not self.deeds and self.status in (401, 403):
-            self.note(self.route)
+    def audit_events(self) -> list[AuditEvent]:
+        """The events with their end. A request that was refused is an event of its own."""
+        if not self.events and self.status in (401, 403):
+            self.add_event(self.route)
         return [
             evolve(
-                deed,
+                event,
                 rows=self._rows.get(ref_id, 0),
                 bytes=self.bytes,
                 ms=round(self.milliseconds, 3),
                 status=self.status,
                 outcome=self._outcome(ref_id),
             )
-            for ref_id, deed in self.deeds.items()
+            for ref_id, event in self.events.items()
         ]
 
     @property

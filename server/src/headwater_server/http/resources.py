@@ -46,7 +46,7 @@ async def proxy(call: Call) -> Response:
 async def health(call: Call) -> Response:
     """200 if the data source is well, else 400, with the plugin's words."""
     stored = await find(call, Action.QUERY)
-    call.record.note("datasources:health", data_source=stored.uid)
+    call.record.add_event("datasources:health", data_source=stored.uid)
     headwater = call.host.headwater
     result = await call.host.run(
         lambda: headwater.check_health(stored.uid, timeout=_HEALTH_TIMEOUT, user=call.principal.user)
@@ -58,7 +58,7 @@ async def health(call: Call) -> Response:
 
 
 async def _call_plugin(call: Call, stored: DataSource, path: str) -> Response:
-    call.record.note("datasources:resource", data_source=stored.uid)
+    call.record.add_event("datasources:resource", data_source=stored.uid)
     if path.startswith("/"):
         raise ValidationError("a resource path has no empty segments", path="path")
     body = await call.body()

@@ -1,4 +1,4 @@
-"""Answers: JSON at once, and bodies that are made piece by piece in a worker thread."""
+"""Answers: JSON at once, and bodies that are made chunk by chunk in a worker thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .made_ahead import MadeAhead
+from .prefetch import PrefetchBuffer
 
 if TYPE_CHECKING:
     from headwater.calls import CallContext
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
-_PIECE_BYTES = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 _encoder = msgspec.json.Encoder()
 
 
@@ -38,16 +38,16 @@ def message_response(message: str, **more: Any) -> Response:
     return json_response({"message": message, **more})
 
 
-class PiecewiseResponse:
-    """A body whose pieces are made by a worker thread, a bounded way ahead of the client.
+class ChunkedResponse:
+    """A body whose chunks are made by a worker thread, a bounded way ahead of the client.
 
-    A `live` body is sent as its pieces come; others are joined to larger ones. What the pieces come from is
+    A `live` body is sent as its chunks come; others are joined to larger ones. What the chunks come from is
     closed at the end, however that comes; if it comes early the context is cancelled first.
     """
 
     def __init__(
         self,
-        pieces: Iterator[bytes],
+        chunks: Iterator[bytes],
         *,
         host: Host,
         context: CallContext,
@@ -55,25 +55,25 @@ class PiecewiseResponse:
         status: int = 200,
         live: bool = False,
     ) -> None:
-        self._pieces = MadeAhead(pieces, enough=1 if live else _PIECE_BYTES)
+        self._buffer = PrefetchBuffer(chunks, least=1 if live else _CHUNK_BYTES)
         self._host = host
         self._context = context
         self._media_type = media_type
         self._status = status
         self._begun = False
 
-    async def first(self) -> None:
-        """Make the first piece ahead, so that what fails before it can still choose the status."""
+    async def wait_for_first(self) -> None:
+        """Make the first chunk ahead, so that what fails before it can still choose the status."""
         self._begin()
         try:
-            await self._pieces.ready()
+            await self._buffer.ready()
         except BaseException:
             self._end(complete=False)
             raise
 
-    def interject(self, piece: bytes) -> None:
-        """Send `piece` between those being made; from any thread. Lost if the client is behind."""
-        self._pieces.interject(piece)
+    def insert(self, chunk: bytes) -> None:
+        """Send `chunk` between those being made; from any thread. Lost if the client is behind."""
+        self._buffer.insert(chunk)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]
@@ -81,10 +81,10 @@ class PiecewiseResponse:
         self._begin()
         try:
             await send({"type": "http.response.start", "status": self._status, "headers": headers})
-            while piece := await self._pieces.take():
+            while chunk := await self._buffer.take():
                 if self._context.cancelled:
                     return
-                await self._send(send, piece, more=True)
+                await self._send(send, chunk, more=True)
             await self._send(send, b"", more=False)
             complete = True
         finally:
@@ -93,16 +93,16 @@ class PiecewiseResponse:
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
-            self._host.workers.submit(contextvars.copy_context().run, self._pieces.make)
+            self._host.workers.submit(contextvars.copy_context().run, self._buffer.produce)
 
     def _end(self, *, complete: bool) -> None:
         if not complete:
             self._host.workers.submit(self._context.cancel)
-        self._pieces.close()
+        self._buffer.close()
 
-    async def _send(self, send: Send, piece: bytes, *, more: bool) -> None:
+    async def _send(self, send: Send, chunk: bytes, *, more: bool) -> None:
         try:
             async with asyncio.timeout(self._host.options.send_timeout):
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                await send({"type": "http.response.body", "body": chunk, "more_body": more})
         except TimeoutError:
             raise ClientStalledError from None

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from headwater.errors import LimitExceededError
 
 
-class Held:
+class Reservation:
     """The part of one request: a reserve until the size of its result is known."""
 
     def __init__(self, memory: ResultMemory, size: int) -> None:
         self._memory = memory
         self._size = size
 
-    def becomes(self, size: int) -> None:
+    def resize(self, size: int) -> None:
         """The result takes `size` bytes."""
         change, self._size = size - self._size, size
         self._memory._change(change)
@@ -39,32 +39,32 @@ class ResultMemory:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def hold(self, within: float | None) -> AsyncIterator[Held]:
+    async def reserve(self, within: float | None) -> AsyncIterator[Reservation]:
         """Wait for room, up to `within` seconds. Raises LimitExceededError with status 503."""
         if self._waiting or not self._has_room():
             await self._wait(within)
         else:
             self._change(self._reserve)
-        held = Held(self, self._reserve)
+        reservation = Reservation(self, self._reserve)
         try:
-            yield held
+            yield reservation
         finally:
-            held.becomes(0)
+            reservation.resize(0)
 
     def _has_room(self) -> bool:
         return self._used == 0 or self._used + self._reserve <= self._budget
 
     async def _wait(self, within: float | None) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(within):
-                await turn
+                await waiter
         except BaseException as error:
-            if turn.done() and not turn.cancelled():  # the room was given in the same moment
+            if waiter.done() and not waiter.cancelled():  # the room was given in the same moment
                 self._change(-self._reserve)
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
+            elif waiter in self._waiting:
+                self._waiting.remove(waiter)
             if isinstance(error, TimeoutError):
                 raise LimitExceededError(
                     "The host is busy: other results take all the memory set aside for results.",
@@ -76,8 +76,8 @@ class ResultMemory:
     def _change(self, size: int) -> None:
         self._used += size
         while self._waiting and self._has_room():
-            turn = self._waiting.popleft()
-            if not turn.done():
+            waiter = self._waiting.popleft()
+            if not waiter.done():
                 self._used += self._reserve
-                turn.set_result(None)
+                waiter.set_result(None)
         self._observe(self._used)

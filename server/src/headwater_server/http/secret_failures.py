@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from headwater.secrets import FieldState
-from headwater_server.audit import AuditLog, AuditRecord
+from headwater_server.audit import AuditEvent, AuditLog
 from headwater_server.metrics import HostMetrics
 
 _AUDIT_SECONDS = 3600.0
@@ -27,11 +27,11 @@ class SecretFailures:
         self._lock = threading.Lock()
         self._audited: dict[tuple[str, str], float] = {}
 
-    def note(self, uid: str, field: FieldState) -> None:
+    def record(self, uid: str, field: FieldState) -> None:
         self._metrics.secrets_decrypt_failures.labels(field.state.value).inc()
         if self._is_new((uid, field.name)):
             self._audit.write(
-                AuditRecord(
+                AuditEvent(
                     time=datetime.now(UTC).isoformat(timespec="milliseconds"),
                     request_id="",
                     who="",

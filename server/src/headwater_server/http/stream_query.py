@@ -22,7 +22,7 @@ from headwater.queries import MetricQuery, stream_of
 
 from .call import Call
 from .progress import PROGRESS_HEADER, ProgressLines
-from .responses import JSON, PARQUET, PiecewiseResponse
+from .responses import JSON, PARQUET, ChunkedResponse
 
 _LINE_ROWS = 8192
 """Rows of one line at most: the first of a large answer should not wait for the last."""
@@ -30,7 +30,7 @@ _ROW_GROUP_BYTES = 16 * 1024 * 1024
 """Of Arrow data: what a Parquet answer holds before it is written, compressed and sent."""
 
 
-async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse:
+async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse:
     """A line for each piece of a frame; an error is a line of its ref id. Always 200 once it has begun.
 
     With `X-Headwater-Progress: true` lines of progress come between them.
@@ -40,16 +40,16 @@ async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> Piece
     progress = ProgressLines() if wanted else None
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout, progress))
     chunks = host.headwater.query_chunked_data(queries, context, user=call.principal.user)
-    response = PiecewiseResponse(
+    response = ChunkedResponse(
         _lines(_counted(chunks, call)), host=host, context=context, media_type=JSON_LINES, live=True
     )
     if progress is not None:
-        progress.send = response.interject
-    await response.first()
+        progress.send = response.insert
+    await response.wait_for_first()
     return response
 
 
-async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse | Response:
+async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
     """One frame as an Arrow IPC stream. An error before the first rows is Grafana's JSON with status 400."""
     if len(queries) != 1:
         raise FrameError("An Arrow stream holds one frame: send one query, or accept text/jsonl.")
@@ -60,12 +60,12 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseR
         stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
         return _failed(queries[0], failure.error)
-    return PiecewiseResponse(
+    return ChunkedResponse(
         encode_stream(stream), host=host, context=context, media_type=ARROW_MEDIA_TYPE, live=True
     )
 
 
-async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> PiecewiseResponse | Response:
+async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
     """One query's rows as a Parquet file; several frames are put below each other, labels as columns.
 
     An error before the first row group is Grafana's JSON with status 400.
@@ -93,9 +93,9 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> Piecewis
         with rows_of(noted(), context, lambda: None, keep_labels=True) as stream:
             yield from iter_parquet(stream, row_group_bytes=_ROW_GROUP_BYTES)
 
-    response = PiecewiseResponse(pieces(), host=host, context=context, media_type=PARQUET)
+    response = ChunkedResponse(pieces(), host=host, context=context, media_type=PARQUET)
     try:
-        await response.first()
+        await response.wait_for_first()
     except HeadwaterError as error:
         if error not in failures:
             raise

@@ -10,7 +10,7 @@ import click
 
 from headwater.secrets import Secret
 from headwater_server.cli.inputs import read_text
-from headwater_server.cli.place import Place
+from headwater_server.cli.location import Location
 from headwater_server.cli.workspace import open_headwater
 
 from .target import Target
@@ -19,23 +19,23 @@ TOKEN_VARIABLE = "HEADWATER_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @contextmanager
-def open_target(place: Place) -> Iterator[Target]:
+def open_target(location: Location) -> Iterator[Target]:
     """The remote host if the command names one, else the data directory. Closed at the end."""
-    if place.host:
-        with _open_remote(place) as remote:
+    if location.host:
+        with _open_remote(location) as remote:
             yield remote
         return
     from .local import LocalTarget
 
-    with open_headwater(place.directory) as headwater:
+    with open_headwater(location.directory) as headwater:
         yield LocalTarget(headwater)
 
 
 @contextmanager
-def open_plugins(place: Place) -> Iterator[Target]:
+def open_plugins(location: Location) -> Iterator[Target]:
     """A target for questions about plugins: makes no data directory."""
-    if place.host:
-        with _open_remote(place) as remote:
+    if location.host:
+        with _open_remote(location) as remote:
             yield remote
         return
     from headwater import Headwater
@@ -47,20 +47,20 @@ def open_plugins(place: Place) -> Iterator[Target]:
 
 
 @contextmanager
-def _open_remote(place: Place) -> Iterator[Target]:
+def _open_remote(location: Location) -> Iterator[Target]:
     from headwater.sdk.http import HttpClientSettings, HttpOptions
 
     from .remote import RemoteTarget
 
-    token = _token(place)
-    settings = HttpClientSettings(place.host, HttpOptions(bearer_token=token))
+    token = _token(location)
+    settings = HttpClientSettings(location.host, HttpOptions(bearer_token=token))
     if token is not None and settings.parsed.scheme == "http" and not settings.is_loopback:
         click.echo(f"warning: the token goes to {settings.origin} unencrypted; use https.", err=True)
     with RemoteTarget(settings) as remote:
         yield remote
 
 
-def _token(place: Place) -> Secret | None:
+def _token(location: Location) -> Secret | None:
     """From the file, else from the environment; None for a host that lets anybody in."""
-    text = read_text(place.token_file) if place.token_file else os.environ.get(TOKEN_VARIABLE, "")
+    text = read_text(location.token_file) if location.token_file else os.environ.get(TOKEN_VARIABLE, "")
     return Secret(text.strip()) if text.strip() else None

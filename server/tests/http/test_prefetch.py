@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, strategies as st
 
-from headwater_server.http.made_ahead import MadeAhead
+from headwater_server.http.prefetch import PrefetchBuffer
 
 
-async def all_of(body: MadeAhead) -> list[bytes]:
-    threading.Thread(target=body.make, daemon=True).start()
+async def all_of(body: PrefetchBuffer) -> list[bytes]:
+    threading.Thread(target=body.produce, daemon=True).start()
     taken = []
     while piece := await body.take():
         taken.append(piece)
@@ -22,7 +22,7 @@ async def all_of(body: MadeAhead) -> list[bytes]:
 
 @given(st.lists(st.binary(max_size=20)), st.integers(1, 40), st.integers(1, 40))
 def test_all_bytes_arrive_in_order(pieces: list[bytes], enough: int, more: int) -> None:
-    body = MadeAhead(iter(pieces), enough=enough, ahead=enough + more)
+    body = PrefetchBuffer(iter(pieces), least=enough, most=enough + more)
     taken = asyncio.run(all_of(body))
     assert b"".join(taken) == b"".join(pieces)
     assert all(len(each) >= enough for each in taken[:-1])
@@ -41,8 +41,8 @@ def test_no_more_is_made_than_the_bound_and_one_piece() -> None:
             yield b"x" * 10
 
     async def stalled() -> None:
-        body = MadeAhead(pieces(), ahead=100)
-        worker = threading.Thread(target=body.make)
+        body = PrefetchBuffer(pieces(), most=100)
+        worker = threading.Thread(target=body.produce)
         worker.start()
         await body.ready()
         await asyncio.to_thread(full.wait, 5)
@@ -66,8 +66,8 @@ def test_closing_it_closes_what_the_pieces_come_from() -> None:
             closed.set()
 
     async def left() -> None:
-        body = MadeAhead(pieces())
-        threading.Thread(target=body.make, daemon=True).start()
+        body = PrefetchBuffer(pieces())
+        threading.Thread(target=body.produce, daemon=True).start()
         assert await body.take()
         body.close()
 
@@ -81,8 +81,8 @@ def test_a_failure_comes_after_the_pieces_before_it() -> None:
         raise LookupError("second")
 
     async def read() -> None:
-        body = MadeAhead(pieces())
-        body.make()
+        body = PrefetchBuffer(pieces())
+        body.produce()
         await body.ready()
         assert await body.take() == b"first"
         with pytest.raises(LookupError, match="second"):
@@ -97,8 +97,8 @@ def test_a_failure_before_the_first_piece_is_known_before_anything_is_sent() -> 
         raise LookupError("at once")
 
     async def read() -> None:
-        body = MadeAhead(pieces())
-        threading.Thread(target=body.make, daemon=True).start()
+        body = PrefetchBuffer(pieces())
+        threading.Thread(target=body.produce, daemon=True).start()
         with pytest.raises(LookupError, match="at once"):
             await body.ready()
 
@@ -114,15 +114,15 @@ def test_what_is_put_between_comes_after_what_is_made() -> None:
         yield b"last"
 
     async def run() -> bytes:
-        ahead = MadeAhead(pieces())
-        threading.Thread(target=ahead.make, daemon=True).start()
+        ahead = PrefetchBuffer(pieces())
+        threading.Thread(target=ahead.produce, daemon=True).start()
         taken = await ahead.take()
-        ahead.interject(b"between ")
+        ahead.insert(b"between ")
         taken += await ahead.take()
         go_on.set()
         while piece := await ahead.take():
             taken += piece
-        ahead.interject(b"too late")
+        ahead.insert(b"too late")
         return taken
 
     assert asyncio.run(run()) == b"first between last"

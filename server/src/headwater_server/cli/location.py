@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @frozen
-class Place:
+class Location:
     """`host` is the URL of a remote host; empty for the data directory."""
 
     directory: DataDirectory
@@ -28,7 +28,7 @@ class LocalOnlyError(click.ClickException):
     exit_code = 2
 
 
-pass_place = click.make_pass_decorator(Place)
+pass_location = click.make_pass_decorator(Location)
 
 
 def pass_directory(command: Callable[Concatenate[DataDirectory, P], T]) -> Callable[P, T]:
@@ -36,14 +36,14 @@ def pass_directory(command: Callable[Concatenate[DataDirectory, P], T]) -> Calla
 
     @click.pass_context
     def run(context: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        place = context.find_object(Place)
-        assert place is not None
-        if place.host:
+        location = context.find_object(Location)
+        assert location is not None
+        if location.host:
             raise LocalOnlyError(
                 f"`{context.command_path}` works on a data directory only: "
                 "run it on the host's machine, without --host or HEADWATER_HOST."
             )
-        result: T = context.invoke(command, place.directory, *args, **kwargs)
+        result: T = context.invoke(command, location.directory, *args, **kwargs)
         return result
 
     return update_wrapper(run, command)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from headwater_server.http.pace import Pace
+from headwater_server.http.start_limiter import StartLimiter
 
 
 def test_only_so_many_begin_at_once() -> None:
     async def run() -> list[str]:
-        pace, seen = Pace(1, seconds=60), []
+        limiter, seen = StartLimiter(1, seconds=60), []
 
         async def one(name: str) -> None:
-            async with pace.turn():
+            async with limiter.slot():
                 seen.append(f"{name} begins")
                 await asyncio.sleep(0)
                 seen.append(f"{name} ends")
@@ -25,11 +25,11 @@ def test_only_so_many_begin_at_once() -> None:
 
 def test_a_slow_one_makes_room_once() -> None:
     async def run() -> int:
-        pace, ended, most, now = Pace(1, seconds=0.001), asyncio.Event(), 0, 0
+        limiter, ended, most, now = StartLimiter(1, seconds=0.001), asyncio.Event(), 0, 0
 
         async def slow() -> None:
             nonlocal most, now
-            async with pace.turn():
+            async with limiter.slot():
                 now += 1
                 most = max(most, now)
                 if now == 5:
@@ -38,8 +38,8 @@ def test_a_slow_one_makes_room_once() -> None:
                 now -= 1
 
         await asyncio.gather(*(slow() for _ in range(5)))
-        async with pace.turn():  # every place was given back, and only once
-            assert pace._places.locked()
+        async with limiter.slot():  # every slot was given back, and only once
+            assert limiter._slots.locked()
         return most
 
     assert asyncio.run(asyncio.wait_for(run(), 10)) == 5
@@ -47,10 +47,10 @@ def test_a_slow_one_makes_room_once() -> None:
 
 def test_a_failure_gives_its_place_back() -> None:
     async def run() -> None:
-        pace = Pace(1, seconds=60)
+        limiter = StartLimiter(1, seconds=60)
         for _ in range(3):
             try:
-                async with pace.turn():
+                async with limiter.slot():
                     raise LookupError
             except LookupError:
                 pass

@@ -1,4 +1,4 @@
-"""`Leftovers`: gives back the memory of calls that were cut short."""
+"""`GarbageCollection`: gives back the memory of calls that were cut short."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from headwater.calls import WorkerPool
 _SECONDS = 0.5
 
 
-class Leftovers:
-    """A call that is cancelled ends by an exception, which keeps the frames it went through, and these keep
+class GarbageCollection:
+    """Runs the garbage collector soon after a call was cut short.
+
+    A call that is cancelled ends by an exception, which keeps the frames it went through, and these keep
     the exception: a cycle that holds the call's rows until the garbage collector comes. That counts objects,
-    not bytes, and would let hundreds of megabytes wait. So it is called soon after such a call, at most twice
+    not bytes, and would let hundreds of megabytes wait. So it runs soon after such a call, at most twice
     a second; and only where start-up froze what stays (`gc.freeze`), so that there is little to look through.
     Used from one event loop.
     """
