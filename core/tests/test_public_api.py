@@ -63,7 +63,8 @@ PUBLIC = {
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",
         "PluginContextProvider", "PluginRecord", "PluginState", "RedactionMiddleware", "Registry",
-        "Target", "discover", "from_bytes", "from_data", "hookimpl", "load_all", "to_bytes", "to_data",
+        "Target", "check_query", "check_settings", "discover", "from_bytes", "from_data", "hookimpl",
+        "is_later", "load_all", "to_bytes", "to_data",
     },
     "headwater.queries": {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "parse_metric_request",

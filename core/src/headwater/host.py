@@ -28,6 +28,7 @@ from .errors import (
     DeadlineExceededError,
     FrameError,
     LimitExceededError,
+    PluginUnavailableError,
     SecretUnavailableError,
     ValidationError,
 )
@@ -44,6 +45,7 @@ from .models import (
 )
 from .plugins.client import PluginClient
 from .plugins.discovery import PluginRecord, discover, load_all
+from .plugins.known_keys import check_query, check_settings
 from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
@@ -113,7 +115,11 @@ class Headwater:
         self.limits: QueryLimits = limits or QueryLimits()
         self.store: DataSourceStore = store if store is not None else MemoryStore()
         self.data_sources: DataSourceService = DataSourceService.with_keys(
-            self.store, _key_sources(key_sources, kept=store is not None), logger=logger, degraded=degraded
+            self.store,
+            _key_sources(key_sources, kept=store is not None),
+            logger=logger,
+            degraded=degraded,
+            check=self._check_settings,
         )
         self._middlewares = (
             RedactionMiddleware(self.data_sources.redactor), LoggingMiddleware(), *middlewares
@@ -193,7 +199,8 @@ class Headwater:
         * `context`: a CallContext, to cancel from another thread. The call ends with it.
         * `on_progress`: called with a Progress.
 
-        Raises the query's error; FrameError if the answer has several frames (see `query_frames`).
+        Raises the query's error; ValidationError for a key that the plugin does not know;
+        FrameError if the answer has several frames (see `query_frames`).
         """
         frames = self.query_frames(data_source, query, **options)
         if len(frames) > 1:
@@ -389,8 +396,22 @@ class Headwater:
         check_options(options)
         stored = self.data_source(data_source)
         json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
+        if isinstance(query, Mapping) and (plugin := self.registry.plugin(stored.type)) is not None:
+            check_query(plugin.info, query)
         asked = MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
         return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
+
+    def _check_settings(self, command: AddDataSource | UpdateDataSource) -> None:
+        """Refuses settings and secrets that the plugin does not know; there may be no plugin yet."""
+        plugin = self.registry.plugin(command.type)
+        if plugin is None:
+            return
+        try:
+            info = plugin.info
+        except PluginUnavailableError:
+            return
+        added = [name for name, secret in command.secure_json_data.items() if secret]
+        check_settings(info, command.json_data, added, command.api_version)
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
         """A context for one call, under the caller's if there is one."""

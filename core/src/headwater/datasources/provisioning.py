@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 from attrs import frozen
 
-from headwater.errors import DataSourceExistsError, DataSourceNotFoundError
+from headwater.errors import DataSourceExistsError, DataSourceNotFoundError, ValidationError
 from headwater.secrets.secret import Secret
 
 from .commands import AddDataSource, UpdateDataSource
@@ -48,8 +48,10 @@ def apply_plan(service: DataSourceService, plan: ProvisioningPlan) -> Provisioni
     """Brings the store to what `plan` says; applying it again changes nothing.
 
     Deletions come first. A data source is found by its uid, or else by its name. The files are the whole
-    truth: secrets that they do not name are removed. Raises StoreError, EncryptionKeyError,
-    DataSourceExistsError."""
+    truth: secrets that they do not name are removed. Raises DocumentError, before anything is written, for a
+    setting that the plugin does not know; StoreError, EncryptionKeyError, DataSourceExistsError."""
+    for each in plan.data_sources:
+        _check(service, each)
     deleted = [name for name in plan.deletions if _delete(service, name)]
     if plan.prune:
         deleted += _prune(service, plan)
@@ -59,6 +61,13 @@ def apply_plan(service: DataSourceService, plan: ProvisioningPlan) -> Provisioni
     return ProvisioningReport(
         deleted=tuple(deleted), **{key: tuple(names) for key, names in outcomes.items()}
     )
+
+
+def _check(service: DataSourceService, provisioned: Provisioned) -> None:
+    try:
+        service.check(provisioned.command)
+    except ValidationError as error:
+        raise provisioned.error(error.reason, error.path) from None
 
 
 def _apply_one(service: DataSourceService, provisioned: Provisioned) -> str:

@@ -37,8 +37,9 @@ class Provisioned:
     document: Document = field(repr=False, eq=False)
     place: Place = field(repr=False)
 
-    def error(self, message: str) -> DocumentError:
-        return self.document.error(self.place, message)
+    def error(self, message: str, path: str = "") -> DocumentError:
+        """A fault of the data source, or of what stands at `path` in it, such as `jsonData.port`."""
+        return self.document.error((*self.place, *filter(None, path.split("."))), message)
 
 
 @frozen

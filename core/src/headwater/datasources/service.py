@@ -40,7 +40,11 @@ def _now() -> datetime:
 
 
 class DataSourceService:
-    """The one way to change data sources. Every plain secret that passes is made known to `redactor`."""
+    """The one way to change data sources. Every plain secret that passes is made known to `redactor`.
+
+    `check` refuses, with a ValidationError, what the fields' own rules let pass: settings that the
+    plugin does not know.
+    """
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class DataSourceService:
         *,
         redactor: Redactor | None = None,
         clock: Callable[[], datetime] = _now,
+        check: Callable[[AddDataSource | UpdateDataSource], object] | None = None,
     ) -> None:
         self._store = store
         self._cipher = cipher
         self._redactor = redactor or Redactor()
         self._clock = clock
+        self._check_settings = check
         self._failure_callbacks: dict[object, Callable[[str, FieldState], object]] = {}
 
     @classmethod
@@ -65,6 +71,7 @@ class DataSourceService:
         redactor: Redactor | None = None,
         logger: Any = None,
         degraded: bool = False,
+        check: Callable[[AddDataSource | UpdateDataSource], object] | None = None,
     ) -> DataSourceService:
         """A service whose keys come from `sources` in this order; makes the first key where there is none.
 
@@ -73,7 +80,8 @@ class DataSourceService:
         ring = KeyRing(sources)
         report = prepare_keys(ring, store, degraded=degraded)
         _log_unusual(report, logger)
-        return cls(store, SecretCipher(ring, lambda: usable_active_key(ring, store)), redactor=redactor)
+        cipher = SecretCipher(ring, lambda: usable_active_key(ring, store))
+        return cls(store, cipher, redactor=redactor, check=check)
 
     @property
     def store(self) -> DataSourceStore:
@@ -87,10 +95,18 @@ class DataSourceService:
     def redactor(self) -> Redactor:
         return self._redactor
 
-    def add(self, command: AddDataSource) -> DataSource:
-        """Raises ValidationError, DataSourceExistsError, EncryptionKeyError, StoreError."""
+    def check(self, command: AddDataSource | UpdateDataSource) -> None:
+        """What `add` and `update` check before they write. Raises ValidationError with the field's path."""
         self._watch(command.secure_json_data)
         validate(command)
+        if isinstance(command, UpdateDataSource) and not command.name:
+            raise ValidationError("a data source needs a name", path="name")
+        if self._check_settings is not None:
+            self._check_settings(command)
+
+    def add(self, command: AddDataSource) -> DataSource:
+        """Raises ValidationError, DataSourceExistsError, EncryptionKeyError, StoreError."""
+        self.check(command)
         for attempt in range(_TRIES):
             uid = command.uid or new_uid()
             now = self._clock()
@@ -118,10 +134,7 @@ class DataSourceService:
         Raises ValidationError, DataSourceNotFoundError, DataSourceReadOnlyError, DataSourceExistsError,
         DataSourceVersionConflictError, EncryptionKeyError, StoreError.
         """
-        self._watch(command.secure_json_data)
-        validate(command)
-        if not command.name:
-            raise ValidationError("a data source needs a name", path="name")
+        self.check(command)
 
         def changed(stored: DataSource) -> DataSource:
             if stored.read_only and not force:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
         load_all as load_all,
     )
     from .hookspecs import hookimpl as hookimpl
+    from .known_keys import (
+        check_query as check_query,
+        check_settings as check_settings,
+        is_later as is_later,
+    )
     from .middleware import LoggingMiddleware as LoggingMiddleware, RedactionMiddleware as RedactionMiddleware
     from .plugin import CorePlugin as CorePlugin, Plugin as Plugin, Target as Target
     from .plugin_context import PluginContextProvider as PluginContextProvider
@@ -30,6 +35,7 @@ _MODULES = {
     "client": ("PluginClient",),
     "discovery": ("PluginRecord", "PluginState", "discover", "load_all"),
     "hookspecs": ("hookimpl",),
+    "known_keys": ("check_query", "check_settings", "is_later"),
     "middleware": ("LoggingMiddleware", "RedactionMiddleware"),
     "plugin": ("CorePlugin", "Plugin", "Target"),
     "plugin_context": ("PluginContextProvider",),

@@ -35,6 +35,7 @@ from headwater.models import (
 )
 from headwater.plugins.hookspecs import hookimpl
 from headwater.plugins.instances import InstanceManager
+from headwater.plugins.known_keys import is_later
 
 from .concurrency import run_concurrently
 from .data_source import DataSource, Query
@@ -176,6 +177,7 @@ class DataSourcePlugin:
             instance.json_data,
             path="jsonData",
             secrets=instance.decrypted_secure_json_data,
+            ignore_unknown=is_later(instance.api_version, self.version),
         )
         logger = get_logger("headwater.plugins.plugin", plugin=self.id, data_source=instance.uid)
         return self._data_source_class()(settings, instance, logger)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,17 +105,23 @@ def secret_keys(model: type) -> tuple[str, ...]:
 
 
 def json_schema(model: type) -> dict[str, Any]:
-    """A JSON Schema (2020-12) of the JSON that `parse` accepts. Secrets are marked `writeOnly`."""
+    """A JSON Schema (2020-12) of the JSON that `parse` accepts. Secrets are marked `writeOnly`.
+
+    `patternProperties` holds older keys, keys with a prefix, and those of `other_keys`.
+    """
     properties: dict[str, Any] = {}
+    patterns = [_pattern(each) for each in getattr(model, "other_keys", ())]
     required = []
     for spec in _specs(model):
         if spec.injected:
             continue
+        if not spec.is_secret:
+            patterns += [_pattern(f"{spec.prefix}*")] if spec.prefix else map(_pattern, spec.keys[1:])
+        if spec.prefix is not None:
+            continue
         schema = {"type": "string", "writeOnly": True} if spec.is_secret else _type_schema(spec.type)
         if spec.doc:
             schema["description"] = spec.doc
-        if spec.prefix is not None:
-            continue
         if spec.minimum is not None:
             schema["minimum"] = spec.minimum
         if spec.maximum is not None:
@@ -124,10 +131,21 @@ def json_schema(model: type) -> dict[str, Any]:
         elif not spec.is_secret and _is_json(default := spec.default()):
             schema["default"] = default
         properties[spec.keys[0]] = schema
-    described: dict[str, Any] = {"type": "object", "properties": properties}
+    described: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    if patterns:
+        described["patternProperties"] = dict.fromkeys(patterns, True)
     if required:
         described["required"] = required
     return described
+
+
+def _pattern(key: str) -> str:
+    """`key`, with `*` as wildcard, as a regular expression of JSON Schema."""
+    return f"^{re.escape(key).replace(re.escape('*'), '.*')}$"
 
 
 class _FieldSpec:

@@ -40,6 +40,13 @@ add_to(ds)
     help="A secret: asked for, or read from a file or an environment variable.",
 )
 @click.option("--default", "is_default", is_flag=True, help="Make it the default data source.")
+@click.option(
+    "--api-version",
+    default="",
+    metavar="VERSION",
+    help="The version of the plugin that the settings are for: a later one than is installed keeps what this "
+    "one does not know.",
+)
 @pass_location
 def add(
     location: Location,

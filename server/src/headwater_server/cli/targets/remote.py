@@ -21,6 +21,7 @@ from headwater.models import (
     QueryExample,
     QueryMacro,
 )
+from headwater.plugins import check_query
 from headwater.sdk.http import HttpClient, HttpClientSettings
 from headwater.secrets import Secret
 
@@ -126,6 +127,7 @@ class RemoteTarget:
         self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
     ) -> Generator[QueryChunk, None, None]:
         found = self._find(data_source)
+        check_query(self.plugin_info(found["type"]), query)
         asked = {
             **query,
             "refId": "A",
