@@ -58,10 +58,21 @@ def test_a_bad_query_key_is_named(headwater: Headwater) -> None:
     says(headwater("query", "demo", "logs", "--set", "rows=many"), 2, "rows: expected a whole number")
 
 
+def test_an_unknown_setting_or_secret_is_refused_when_the_data_source_is_added(
+    headwater: Headwater,
+) -> None:
+    add = ("ds", "add", "odd", "--type", "testdata")
+    says(headwater(*add, "--set", "sed=1"), 2, "jsonData.sed: unknown key; did you mean 'seed'?")
+    secret = headwater(*add, "--secret", "apiKye=env:KEY", KEY="x")
+    says(secret, 2, "secureJsonData.apiKye: unknown key; did you mean 'apiKey'?")
+    later = headwater(*add, "--set", "sed=1", "--api-version", "99.0")
+    assert later.returncode == 0, later.stderr
+
+
 @pytest.mark.usefixtures("demo")
-def test_a_data_source_whose_settings_are_wrong_says_which(headwater: Headwater) -> None:
-    headwater("ds", "add", "odd", "--type", "testdata", "--set", "sed=1")
-    says(headwater("query", "odd", "no_data"), 2, "jsonData.sed: unknown key; did you mean 'seed'?")
+def test_an_unknown_query_key_is_refused(headwater: Headwater) -> None:
+    done = headwater("query", "demo", "random_walk", "--set", "sereisCount=2")
+    says(done, 2, "sereisCount: unknown key; did you mean 'seriesCount'?")
 
 
 @pytest.mark.usefixtures("demo")

@@ -18,7 +18,7 @@ CANARY = "canary-9b2e77c1"
 
 @pytest.fixture
 def with_secret(headwater: Run) -> None:
-    add = ("ds", "add", "demo", "--type", "testdata", "--url", "http://old", "--secret", "token=env:TOKEN")
+    add = ("ds", "add", "demo", "--type", "testdata", "--url", "http://old", "--secret", "apiKey=env:TOKEN")
     assert headwater(*add, TOKEN=CANARY).returncode == 0
 
 
@@ -39,16 +39,20 @@ def show(headwater: Run, name: str = "demo") -> dict[str, object]:
 def test_an_edit_changes_what_it_names_and_nothing_else(headwater: Run) -> None:
     before = show(headwater)
 
-    first = headwater("ds", "edit", "demo", "--url", "http://new", "--set", "a=5", "--set", "b=x")
-    second = headwater("ds", "edit", "demo", "--unset", "b", "--secret", "other=env:TOKEN", TOKEN=CANARY)
+    first = headwater(
+        "ds", "edit", "demo", "--url", "http://new", "--set", "seed=5", "--set", "healthError=x"
+    )
+    second = headwater("ds", "edit", "demo", "--unset", "healthError")
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     after = show(headwater)
-    assert (after["url"], after["jsonData"], after["version"]) == ("http://new", {"a": 5}, 3)
-    assert set(after["secrets"]) == {"token", "other"}  # type: ignore[call-overload]
+    assert (after["url"], after["jsonData"], after["version"]) == ("http://new", {"seed": 5}, 3)
+    assert set(after["secrets"]) == {"apiKey"}  # type: ignore[call-overload]
     assert after["created"] == before["created"]
-    headwater("ds", "edit", "demo", "--remove-secret", "other", "--name", "renamed")
-    assert set(show(headwater, "renamed")["secrets"]) == {"token"}  # type: ignore[call-overload]
+    headwater("ds", "edit", "demo", "--remove-secret", "apiKey", "--name", "renamed")
+    assert show(headwater, "renamed")["secrets"] == {}
+    headwater("ds", "edit", "renamed", "--secret", "apiKey=env:TOKEN", TOKEN=CANARY)
+    assert set(show(headwater, "renamed")["secrets"]) == {"apiKey"}  # type: ignore[call-overload]
 
 
 @pytest.mark.usefixtures("with_secret")
@@ -63,7 +67,7 @@ def test_an_export_names_variables_instead_of_secrets(headwater: Run) -> None:
 
     (demo,) = yaml.safe_load(exported.stdout)["datasources"]
     assert demo["url"] == "http://old"
-    assert demo["secureJsonData"] == {"token": "$__env{DEMO_TOKEN}"}
+    assert demo["secureJsonData"] == {"apiKey": "$__env{DEMO_APIKEY}"}
     assert CANARY not in exported.stdout
 
 
@@ -91,7 +95,7 @@ def test_an_export_with_a_key_moves_secrets_to_another_installation(
 def test_a_grafana_file_is_imported(headwater: Run, tmp_path: Path) -> None:
     file = tmp_path / "datasources.yaml"
     file.write_text(
-        "apiVersion: 1\ndatasources:\n- name: demo\n  type: testdata\n  secureJsonData: {token: $TOKEN}\n"
+        "apiVersion: 1\ndatasources:\n- name: demo\n  type: testdata\n  secureJsonData: {apiKey: $TOKEN}\n"
     )
 
     checked = headwater("ds", "import", "--dry-run", file, TOKEN=CANARY)

@@ -18,8 +18,8 @@ CANARY = "canary-5e1f00d9"
 
 @pytest.fixture
 def with_secret(headwater: Run) -> None:
-    """A data source `demo` with a secret `token`."""
-    done = headwater("ds", "add", "demo", "--type", "testdata", "--secret", "token=env:TOKEN", TOKEN=CANARY)
+    """A data source `demo` with a secret `apiKey`."""
+    done = headwater("ds", "add", "demo", "--type", "testdata", "--secret", "apiKey=env:TOKEN", TOKEN=CANARY)
     assert done.returncode == 0, done.stderr
     assert "back that folder up" in done.stderr
 
@@ -62,7 +62,7 @@ def test_a_lost_key_is_named_and_its_return_heals_everything(headwater: Run, dat
 
     verified = headwater("secrets", "verify")
     assert verified.returncode == 3
-    assert f"token (key_missing, key {key['key']})" in verified.stdout
+    assert f"apiKey (key_missing, key {key['key']})" in verified.stdout
     assert keys_of(headwater)[0]["found in"] == "nowhere"
     listed = headwater("ds", "list")
     assert listed.returncode == 3

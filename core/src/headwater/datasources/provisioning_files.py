@@ -22,8 +22,9 @@ from .validation import validate
 
 _TOP = ("apiVersion", "datasources", "deleteDatasources", "prune")
 SCALARS: Mapping[str, tuple[str, type]] = {
-    **{each.key: (each.name, each.kind) for each in REQUEST_FIELDS},
+    **{each.key: (each.name, each.kind) for each in REQUEST_FIELDS if each.default is None},
     "uid": ("uid", str),
+    **{each.key: (each.name, each.kind) for each in REQUEST_FIELDS if each.default is not None},
 }
 """Attribute and type by key."""
 _OTHER_FIELDS = ("orgId", "editable", "jsonData", "secureJsonData", "version", "orgName", "correlations")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -18,6 +18,8 @@ _FILL_KEYS = ("fill", "fillInterval", "fillMode", "fillValue")
 @frozen(kw_only=True)
 class MySQLQuery(Query):
     """`format` and the rest are checked by `check`, so that each fault carries Grafana's words."""
+
+    other_keys: ClassVar[tuple[str, ...]] = _FILL_KEYS
 
     raw_sql: str = field("", doc="One SQL statement; macros such as $__timeFilter(column) are expanded.")
     format: str = field(TABLE, doc="table, or time_series: wide series with one column per metric.")
