@@ -219,7 +219,7 @@ def test_statements_and_parameters_of_16_mib_and_more_are_sent(
         assert headwater.query("db", sql, params=params).to_pylist() == [{"n": size}]
 
 
-@pytest.mark.parametrize("params", [[], [1], [1, 2, 3], [[1], 2]])
+@pytest.mark.parametrize("params", [[], [1], [1, 2, 3], [[1, 2], 3, 4], [[[1]], 2]])
 def test_parameters_that_do_not_fit_are_the_callers_fault(
     server: DatabaseServer, headwater: Headwater, params: list[Any]
 ) -> None:

@@ -27,6 +27,7 @@ from headwater_mysql.health import describe_failure, describe_success
 from headwater_mysql.killer import Killer
 from headwater_mysql.macros import ExpandedQuery, expand
 from headwater_mysql.metadata import Metadata
+from headwater_mysql.parameters import bind
 from headwater_mysql.partitions import PartitionedRead
 from headwater_mysql.pool import Pool, PoolLimits
 from headwater_mysql.query_model import TIME_SERIES, MySQLQuery
@@ -125,14 +126,17 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _start(
         self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext
     ) -> Execution | PartitionedRead:
-        binary = self.settings.wire_protocol == "binary"
-
         if query.partitions > 1:
+            sql, parameters = bind(expanded.sql, query.params)
             return PartitionedRead.start(
-                self._execution, context, expanded.sql, query.params, query.partition_column, query.partitions
+                self._execution, context, sql, parameters, query.partition_column, query.partitions
             )
+        return self._started(expanded, query, context)
+
+    def _started(self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext) -> Execution:
+        sql, parameters = bind(expanded.sql, query.params)
         execution = self._execution(context)
-        execution.start(expanded.sql, query.params, binary=binary)
+        execution.start(sql, parameters, binary=self.settings.wire_protocol == "binary")
         return execution
 
     def _stream(
@@ -157,8 +161,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
 
     def _result_sets(self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext) -> list[Frame]:
         """A frame for each result set, together within the limits. Without any: one frame without columns."""
-        execution = self._execution(context)
-        execution.start(expanded.sql, query.params, binary=self.settings.wire_protocol == "binary")
+        execution = self._started(expanded, query, context)
         limits, meta = context.limits, FrameMeta(executed_query_string=expanded.sql)
         frames, rows, size = [], 0, 0
         for result in read_result_sets(execution, limits.max_rows, limits.max_bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -23,7 +24,9 @@ class MySQLQuery(Query):
 
     raw_sql: str = field("", doc="One SQL statement; macros such as $__timeFilter(column) are expanded.")
     format: str = field(TABLE, doc="table, or time_series: wide series with one column per metric.")
-    params: tuple[Any, ...] = field((), doc="Values for the statement's ? placeholders, bound by the server.")
+    params: tuple[Any, ...] | Mapping[str, Any] = field(
+        (), doc="Values of ? placeholders in order, or of :name ones by name; a list fills IN (?)."
+    )
     partitions: int = field(
         1, minimum=1, maximum=64, doc="Connections to read over; more than one needs partitionColumn."
     )

@@ -1,0 +1,63 @@
+"""Parameters by position, by name and as lists: what each placeholder becomes, and that the server agrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headwater import Headwater
+from headwater.errors import QueryError
+from headwater_mysql.parameters import Parameters, bind
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "bound", "values"),
+    [
+        ("SELECT ?, ?", [1, "x"], "SELECT ?, ?", (1, "x")),
+        ("SELECT :b, :a, :b", {"a": 1, "b": 2}, "SELECT ?, ?, ?", (2, 1, 2)),
+        ("SELECT 1 IN (:ids)", {"ids": [1, 2]}, "SELECT 1 IN (?, ?)", (1, 2)),
+        ("SELECT 1 IN (?) = ?", [[1, 2], 3], "SELECT 1 IN (?, ?) = ?", (1, 2, 3)),
+        ("SELECT ':a', `:a`, :a -- :a", {"a": 1}, "SELECT ':a', `:a`, ? -- :a", (1,)),
+        ("SELECT @x:=:a, '?'", {"a": 1}, "SELECT @x:=?, '?'", (1,)),
+        ("SELECT '?', ? /* ? */", [[1]], "SELECT '?', ? /* ? */", (1,)),
+    ],
+)
+def test_each_single_value_has_a_placeholder(
+    sql: str, parameters: Parameters, bound: str, values: tuple[Any, ...]
+) -> None:
+    assert bind(sql, parameters) == (bound, values)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "message"),
+    [
+        ("SELECT ?, ?", {"a": 1, "b": 2}, "give a list, or use :name"),
+        ("SELECT :a", {"b": 2}, "the placeholder :a has no value in params"),
+        ("SELECT :a", {"a": 1, "b": 2}, "the statement has no placeholder :b"),
+        ("SELECT ?", [[1, 2], 3], r"has 1 placeholder\(s\), but 2 value\(s\) came"),
+        ("SELECT ?, ?", [[1, 2]], r"has 2 placeholder\(s\), but 1 value\(s\) came"),
+    ],
+)
+def test_what_does_not_fit_says_why(sql: str, parameters: Parameters, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        bind(sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("condition", "parameters", "numbers"),
+    [
+        ("n IN (:some)", {"some": [1, 3]}, [1, 3]),
+        ("n NOT IN (:some)", {"some": [1, 3]}, [2]),
+        ("n IN (:some)", {"some": []}, []),
+        ("n NOT IN (:some)", {"some": []}, [1, 2, 3]),
+        ("n IN (?) AND n < ?", [[1, 2, 3], 3], [1, 2]),
+        ("n = :x OR n = :x + 1", {"x": 1}, [1, 2]),
+    ],
+)
+def test_the_server_gets_what_was_meant(
+    headwater: Headwater, condition: str, parameters: Parameters, numbers: list[int]
+) -> None:
+    sql = f"SELECT n FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS t WHERE {condition}"
+    rows = headwater.query("db", sql, params=parameters).to_pylist()
+    assert [row["n"] for row in rows] == numbers
