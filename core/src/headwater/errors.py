@@ -290,6 +290,10 @@ class DownstreamServerError(DownstreamError):
         self.name = name
 
 
+class TruncatedResultWarning(UserWarning):
+    """A collected answer is not complete: a default limit, which the caller did not set, has cut rows off."""
+
+
 class DownstreamProtocolError(DownstreamError):
     message_id = "downstream.protocol"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 import weakref
 from collections.abc import Collection, Generator, Mapping, Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from attrs import evolve
 
-from .calls.context import CallContext, QueryLimits
+from .calls.context import DEFAULT_LIMITS, CallContext, QueryLimits
 from .calls.exit import close_at_exit
 from .calls.runner import CallRunner
 from .calls.worker_pool import WorkerPool, Workers
@@ -30,6 +31,7 @@ from .errors import (
     LimitExceededError,
     PluginUnavailableError,
     SecretUnavailableError,
+    TruncatedResultWarning,
     ValidationError,
 )
 from .logs import get_logger
@@ -193,7 +195,8 @@ class Headwater:
 
         * `from_`, `to`: datetimes, epoch milliseconds, or text such as `now-6h`; or `time_range`.
           The last hour by default.
-        * `timeout` in seconds, `max_rows`, `max_bytes`: bounds; a cut result carries a notice.
+        * `timeout` in seconds, `max_rows`, `max_bytes`: bounds, None for none. A cut result carries a notice,
+          and its frame is `truncated`; TruncatedResultWarning tells of one that the defaults cut.
         * `max_data_points`, `interval_ms`: what the step is chosen from.
         * `params`: parameters bound by the data source.
         * `context`: a CallContext, to cancel from another thread. The call ends with it.
@@ -202,7 +205,7 @@ class Headwater:
         Raises the query's error; ValidationError for a key that the plugin does not know;
         FrameError if the answer has several frames (see `query_frames`).
         """
-        frames = self.query_frames(data_source, query, **options)
+        frames = self._collect(data_source, query, options)
         if len(frames) > 1:
             raise FrameError(f"The answer has {len(frames)} frames; use query_frames.")
         if not frames:
@@ -215,6 +218,12 @@ class Headwater:
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> list[Frame]:
         """Like `query`, for answers of any number of frames."""
+        return self._collect(data_source, query, options)
+
+    def _collect(
+        self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions
+    ) -> list[Frame]:
+        """The frames of an answer; called by the public methods directly, whose caller a warning is for."""
         asked, context = self._prepare(data_source, query, self.limits.timeout, options)
         with context:
             response = self.query_service.query_data([asked], context).responses.get(asked.query.ref_id)
@@ -222,7 +231,10 @@ class Headwater:
             return []
         if response.error is not None:
             raise response.error
-        return list(response.frames)
+        frames = list(response.frames)
+        if context.limits == DEFAULT_LIMITS and "max_rows" not in options and "max_bytes" not in options:
+            _warn_if_cut(frames, DEFAULT_LIMITS.max_rows)
+        return frames
 
     def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
@@ -459,6 +471,19 @@ class Headwater:
         if not key:
             raise ValidationError(f"plugin {stored.type!r} takes query objects, not text", path="query")
         return {key: text}
+
+
+def _warn_if_cut(frames: Sequence[Frame], max_rows: int | None) -> None:
+    """Warn the caller of the caller's caller of a cut by the default limits, not by a data source's own."""
+    rows = sum(frame.num_rows for frame in frames)
+    notices = [notice.text for frame in frames if frame.truncated for notice in frame.notices]
+    if any("byte limit" in text for text in notices) or (notices and max_rows and rows >= max_rows):
+        warnings.warn(
+            f"The answer was cut at {rows:,} rows by a default limit; give max_rows=None and max_bytes=None, "
+            "or read it with stream().",
+            TruncatedResultWarning,
+            stacklevel=4,
+        )
 
 
 def _key_sources(given: Sequence[KeySource] | None, *, kept: bool) -> Sequence[KeySource]:

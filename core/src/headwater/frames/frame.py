@@ -14,7 +14,7 @@ from attrs import frozen
 from .errors import FrameError
 from .field_config import FieldConfig
 from .limits import value_bytes
-from .meta import FrameMeta, Notice
+from .meta import LIMITED_TO, FrameMeta, Notice
 from .schema import describe_field, describe_metadata, field_config, field_labels, read_schema
 
 if TYPE_CHECKING:
@@ -166,6 +166,11 @@ class Frame:
     @property
     def notices(self) -> tuple[Notice, ...]:
         return self.meta.notices if self.meta is not None else ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a limit has cut rows off; a notice says which."""
+        return any(notice.text.startswith(LIMITED_TO) for notice in self.notices)
 
     def __len__(self) -> int:
         return self.num_rows

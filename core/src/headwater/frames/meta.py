@@ -28,6 +28,9 @@ from ._wire import (
 from .errors import FrameDecodeError
 from .field_config import FieldConfig
 
+LIMITED_TO = "Results have been limited to"
+"""How the notice of a limit begins that has cut rows off; the words are Grafana's."""
+
 
 class FrameType(StrEnum):
     """Kinds of frames that clients know how to read (Grafana's data plane contract)."""

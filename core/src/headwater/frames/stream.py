@@ -19,7 +19,7 @@ from headwater.errors import QueryCanceledError
 from .errors import FrameError, StreamClosedError
 from .frame import Frame
 from .limits import fitting_rows, value_bytes
-from .meta import FrameMeta, Notice
+from .meta import LIMITED_TO, FrameMeta, Notice
 from .schema import describe_schema, read_schema
 
 if TYPE_CHECKING:
@@ -219,9 +219,7 @@ class FrameStream:
                 if fitting < batch.num_rows:
                     limited.truncated = True
                     limited.add_notice(
-                        Notice.warning(
-                            f"Results have been limited to {rows} because the {reason} limit was reached"
-                        )
+                        Notice.warning(f"{LIMITED_TO} {rows} because the {reason} limit was reached")
                     )
                     return
             limited.meta = self.meta
