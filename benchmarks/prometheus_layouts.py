@@ -6,7 +6,7 @@ import numpy as np
 from timing import print_table, time_side_by_side
 
 from headwater_prometheus.answer import SeriesBlock
-from headwater_prometheus.layouts import Dress, long_frame, multi_frames, wide_frame
+from headwater_prometheus.layouts import Display, long_frame, multi_frames, wide_frame
 
 SERIES, SAMPLES = 10_000, 200
 
@@ -23,12 +23,12 @@ def main() -> None:
     kept_counts = kept.reshape(SERIES, SAMPLES).sum(axis=1).tolist()
     complete = SeriesBlock(metrics, [SAMPLES] * SERIES, times, values)
     gappy = SeriesBlock(metrics, kept_counts, times[kept], values[kept])
-    dress = Dress("load", step_ms=15_000)
+    display = Display("load", step_ms=15_000)
     for title, block in (("complete", complete), ("10 % missing", gappy)):
         contenders = {
-            "long": lambda block=block: long_frame(block, dress),
-            "wide": lambda block=block: wide_frame(block, dress),
-            "multi": lambda block=block: list(multi_frames(block, dress)),
+            "long": lambda block=block: long_frame(block, display),
+            "wide": lambda block=block: wide_frame(block, display),
+            "multi": lambda block=block: list(multi_frames(block, display)),
         }
         seconds = time_side_by_side(contenders, rounds=9)
         print_table(f"{SERIES} series x {SAMPLES} samples, {title}", seconds)

@@ -14,7 +14,7 @@ from timing import print_table, time_side_by_side
 
 from headwater.datasources import AddDataSource, DataSourceService, MemoryStore
 from headwater.secrets import InMemoryKeySource
-from headwater.secrets.envelope import DataKey, Owner, seal, unseal
+from headwater.secrets.envelope import DataKey, SecretOwner, seal, unseal
 
 PASSWORD = "correct horse battery staple"
 
@@ -22,7 +22,7 @@ PASSWORD = "correct horse battery staple"
 def cases() -> dict[str, Callable[[], object]]:
     raw, nonce, data = AESGCM(os.urandom(32)), os.urandom(12), PASSWORD.encode()
     raw_sealed = raw.encrypt(nonce, data, None)
-    dek, owner = DataKey.generate(), Owner("1", "uid")
+    dek, owner = DataKey.generate(), SecretOwner("1", "uid")
     record = seal(dek, PASSWORD, owner, "password")
     fernet = Fernet(Fernet.generate_key())
     token = fernet.encrypt(data)

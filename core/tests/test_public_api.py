@@ -20,7 +20,7 @@ PUBLIC = {
     },
     "headwater.sdk": {
         "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
-        "DataSourcePlugin", "Handover", "Query", "QueryExample", "QueryMacro", "QueryResult",
+        "DataSourcePlugin", "PrefetchQueue", "Query", "QueryExample", "QueryMacro", "QueryResult",
         "ResourceRequest", "Secret", "TimeRange", "field", "hookimpl", "json_response", "json_schema",
         "parse", "resource", "secret",
     },

@@ -16,17 +16,17 @@ from headwater.frames import (
     FrameInclude,
     FrameTooLargeError,
     FrameType,
-    _json,
     append_frame,
     decode_frame,
     encode_frame,
+    json_text,
 )
 
 
 @pytest.fixture(params=["orjson", "standard library"], autouse=True)
 def json_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "standard library":
-        monkeypatch.setattr(_json, "orjson", None)
+        monkeypatch.setattr(json_text, "orjson", None)
 
 
 def one_column(frame_type: str, values: list[Any], *, nullable: bool = True, **data: Any) -> Frame:

@@ -17,16 +17,16 @@ from headwater.frames import (
     FrameInclude,
     FrameMeta,
     FrameType,
-    _json,
     encode_frame,
     iter_frame,
+    json_text,
 )
 
 
 @pytest.fixture(params=["orjson", "standard library"], autouse=True)
 def json_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "standard library":
-        monkeypatch.setattr(_json, "orjson", None)
+        monkeypatch.setattr(json_text, "orjson", None)
 
 
 def values(*columns: Any, **types: pa.DataType) -> Any:

@@ -21,7 +21,6 @@ from headwater.frames import (
     Notice,
     Severity,
     TypeConfig,
-    _json,
     append_frame,
     decode_frame,
     decode_grafana_file,
@@ -30,6 +29,7 @@ from headwater.frames import (
     encode_grafana_file,
     encode_stream,
     iter_frame,
+    json_text,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -73,7 +73,7 @@ def frames(draw: st.DrawFn) -> Frame:
         items = draw(st.lists(st.none() | values if nullable else values, min_size=rows, max_size=rows))
         metadata = {}
         if config is JSON_CONFIG:
-            items = [None if item is None else _json.dumps(item).decode() for item in items]
+            items = [None if item is None else json_text.dumps(item).decode() for item in items]
             metadata = {"tstype": "other"}
         elif config is ENUM_CONFIG:
             metadata = {"tstype": "enum"}

@@ -21,9 +21,9 @@ from headwater.secrets import (
     SecretState,
     wrapping_key_id,
 )
-from headwater.secrets.envelope import Owner
+from headwater.secrets.envelope import SecretOwner
 
-ONE, TWO = Owner("1", "one"), Owner("1", "two")
+ONE, TWO = SecretOwner("1", "one"), SecretOwner("1", "two")
 PLAIN = {"password": "hunter22", "token": "t0ken"}
 
 
@@ -44,11 +44,11 @@ def keys() -> Keys:
     return Keys()
 
 
-def revealed(cipher: SecretCipher, owner: Owner, stored: SealedSecrets) -> dict[str, str]:
+def revealed(cipher: SecretCipher, owner: SecretOwner, stored: SealedSecrets) -> dict[str, str]:
     return {name: secret.reveal() for name, secret in cipher.open(owner, stored).items()}
 
 
-def states(cipher: SecretCipher, owner: Owner, stored: SealedSecrets) -> dict[str, SecretState]:
+def states(cipher: SecretCipher, owner: SecretOwner, stored: SealedSecrets) -> dict[str, SecretState]:
     return {name: each.state for name, each in cipher.states(owner, stored).items()}
 
 

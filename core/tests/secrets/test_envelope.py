@@ -11,7 +11,7 @@ from headwater.secrets.envelope import (
     AES_256_GCM,
     CorruptRecordError,
     DataKey,
-    Owner,
+    SecretOwner,
     TamperedRecordError,
     WrappedKey,
     decrypt_with,
@@ -22,7 +22,7 @@ from headwater.secrets.envelope import (
     wrap_aad,
 )
 
-OWNER = Owner("1", "uid-one")
+OWNER = SecretOwner("1", "uid-one")
 REFUSED = (CorruptRecordError, TamperedRecordError)
 texts = st.text(alphabet=st.characters(), max_size=200)
 
@@ -30,7 +30,7 @@ texts = st.text(alphabet=st.characters(), max_size=200)
 @given(texts, st.text(min_size=1), st.text(max_size=40))
 def test_what_is_sealed_is_unsealed(plaintext: str, name: str, uid: str) -> None:
     name, uid = (text.encode("utf-8", "ignore").decode() for text in (name, uid))
-    dek, owner = DataKey.generate(), Owner("1", uid)
+    dek, owner = DataKey.generate(), SecretOwner("1", uid)
 
     assert unseal(dek, seal(dek, plaintext, owner, name), owner, name) == plaintext
 
@@ -56,7 +56,7 @@ def test_a_record_of_the_first_release_still_opens() -> None:
         "6dd3c7acd04ff79d60c7db467d82caef10a341c1cb9b810503d2c46d27"
     )
 
-    assert unseal(dek, record, Owner("1", "frozen"), "password") == "correct horse"
+    assert unseal(dek, record, SecretOwner("1", "frozen"), "password") == "correct horse"
 
 
 @settings(max_examples=60, deadline=None)
@@ -96,10 +96,10 @@ def test_a_record_does_not_open_in_another_place_or_under_another_key() -> None:
     record = seal(dek, "hunter22", OWNER, "password")
 
     for owner, name in (
-        (Owner("1", "uid-two"), "password"),
-        (Owner("2", "uid-one"), "password"),
+        (SecretOwner("1", "uid-two"), "password"),
+        (SecretOwner("2", "uid-one"), "password"),
         (OWNER, "token"),
-        (Owner("1", "uid-on"), "epassword"),
+        (SecretOwner("1", "uid-on"), "epassword"),
     ):
         with pytest.raises(TamperedRecordError):
             unseal(dek, record, owner, name)

@@ -12,9 +12,16 @@ from hypothesis import given, strategies as st
 from headwater.errors import LimitExceededError
 from headwater.frames import Frame
 from headwater_prometheus.answer import Histogram, HistogramSample, SeriesBlock
-from headwater_prometheus.layouts import Dress, Layout, long_frame, multi_frames, scalar_frame, wide_frame
+from headwater_prometheus.layouts import (
+    Display,
+    Layout,
+    long_frame,
+    multi_frames,
+    scalar_frame,
+    wide_frame,
+)
 
-DRESS = Dress("m", step_ms=15_000)
+DISPLAY = Display("m", step_ms=15_000)
 HISTOGRAM = Histogram("6", "4.5", [(0, "0.5", "1", "2"), (3, "-0.1", "0.1", "4")])
 
 
@@ -42,7 +49,7 @@ TWO = block(
 
 
 def test_long_has_a_column_per_label_with_null_where_a_series_lacks_it() -> None:
-    frame = long_frame(TWO, DRESS)
+    frame = long_frame(TWO, DISPLAY)
     assert frame.table.column_names == ["Time", "__name__", "a", "b", "Value"]
     assert frame.schema.field("a").type == pa.dictionary(pa.int32(), pa.string())
     assert frame.table["a"].to_pylist() == ["1", "1", None]
@@ -54,7 +61,7 @@ def test_long_has_a_column_per_label_with_null_where_a_series_lacks_it() -> None
 
 
 def test_wide_has_null_where_a_series_has_no_sample_and_keeps_nan() -> None:
-    frame = wide_frame(TWO, DRESS)
+    frame = wide_frame(TWO, DISPLAY)
     assert frame.table.column_names == ["Time", 'm{a="1"}', 'm{b="2"}']
     assert frame.table.column(1).to_pylist() == [1.0, 2.0]
     first, second = frame.table.column(2).to_pylist()
@@ -64,7 +71,7 @@ def test_wide_has_null_where_a_series_has_no_sample_and_keeps_nan() -> None:
 
 
 def test_multi_has_a_frame_per_series_as_grafana_names_them() -> None:
-    first, second = multi_frames(TWO, DRESS)
+    first, second = multi_frames(TWO, DISPLAY)
     assert first.table.column_names == ["Time", "m"]
     assert first.fields[0].config is not None
     assert first.fields[0].config.interval == 15_000
@@ -77,22 +84,25 @@ def test_multi_has_a_frame_per_series_as_grafana_names_them() -> None:
 
 
 def test_a_series_without_a_name_is_called_value_and_by_its_expression() -> None:
-    (frame,) = multi_frames(block(({}, [(1, 1.0)])), Dress("sum(m)"))
+    (frame,) = multi_frames(block(({}, [(1, 1.0)])), Display("sum(m)"))
     assert frame.table.column_names == ["Time", "Value"]
     assert frame.fields[1].config is not None
     assert frame.fields[1].config.display_name_from_ds == "sum(m)"
 
 
 def test_labels_called_like_our_own_columns_get_a_prefix() -> None:
-    frame = long_frame(block(({"Time": "t", "Value": "v"}, [(1, 1.0)])), DRESS)
+    frame = long_frame(block(({"Time": "t", "Value": "v"}, [(1, 1.0)])), DISPLAY)
     assert frame.table.column_names == ["Time", "label_Time", "label_Value", "Value"]
 
 
 def test_duplicate_series_keep_their_samples_apart() -> None:
     twice = block(({"a": "1"}, [(1, 1.0)]), ({"a": "1"}, [(1, 2.0)]))
-    assert long_frame(twice, DRESS).table["Value"].to_pylist() == [1.0, 2.0]
-    assert [column.to_pylist() for column in wide_frame(twice, DRESS).table.columns[1:]] == [[1.0], [2.0]]
-    assert len(list(multi_frames(twice, DRESS))) == 2
+    assert long_frame(twice, DISPLAY).table["Value"].to_pylist() == [1.0, 2.0]
+    assert [column.to_pylist() for column in wide_frame(twice, DISPLAY).table.columns[1:]] == [
+        [1.0],
+        [2.0],
+    ]
+    assert len(list(multi_frames(twice, DISPLAY))) == 2
 
 
 def test_histograms_are_kept_in_every_layout() -> None:
@@ -107,16 +117,16 @@ def test_histograms_are_kept_in_every_layout() -> None:
     ]
     whole = {"count": 6.0, "sum": 4.5, "buckets": buckets}
 
-    long = long_frame(mixed, DRESS)
+    long = long_frame(mixed, DISPLAY)
     assert long.table["Value"].to_pylist() == [7.0, None, None]
     assert long.table["Histogram"].to_pylist() == [None, whole, whole]
     assert long.table["__name__"].to_pylist() == ["m", "m", "h"]
 
-    wide = wide_frame(mixed, DRESS)
+    wide = wide_frame(mixed, DISPLAY)
     assert wide.table.column_names == ["Time", "m", "m histogram", "h"]
     assert wide.table["m histogram"].to_pylist() == [None, whole]
 
-    values, heatmap, other = multi_frames(mixed, DRESS)
+    values, heatmap, other = multi_frames(mixed, DISPLAY)
     assert values.table["m"].to_pylist() == [7.0]
     assert heatmap.table.column_names == ["xMax", "yMin", "yMax", "count", "yLayout"]
     assert heatmap.table["yLayout"].to_pylist() == [0, 3]
@@ -129,19 +139,19 @@ def test_histograms_are_kept_in_every_layout() -> None:
 def test_a_wide_frame_that_would_blow_up_is_refused_before_it_is_made() -> None:
     scattered = block(*(({"n": str(n)}, [(n, 1.0)]) for n in range(100)))
     with pytest.raises(LimitExceededError, match="long layout"):
-        wide_frame(scattered, DRESS, max_bytes=10_000)
+        wide_frame(scattered, DISPLAY, max_bytes=10_000)
 
 
 @pytest.mark.parametrize("layout", list(Layout))
 def test_scalars_are_numeric_frames_of_one_row(layout: Layout) -> None:
-    frame = scalar_frame(5, "1.5", "scalar", Dress("1+0.5"), layout)
+    frame = scalar_frame(5, "1.5", "scalar", Display("1+0.5"), layout)
     assert frame.table.column("Value").to_pylist() == [1.5]
     assert frame.meta is not None
     assert (frame.meta.type, frame.meta.custom) == (f"numeric-{layout}", {"resultType": "scalar"})
 
 
 def test_a_string_is_a_text_outside_the_contract() -> None:
-    frame = scalar_frame(5, "text", "string", Dress('"text"'), Layout.MULTI)
+    frame = scalar_frame(5, "text", "string", Display('"text"'), Layout.MULTI)
     assert frame.table.column("Value").to_pylist() == ["text"]
     assert frame.meta is not None
     assert frame.meta.type_version == (0, 0)
@@ -168,11 +178,11 @@ def test_all_layouts_hold_the_same_samples(
             (time, repr(value))
             for time, value in zip(milliseconds(frame), frame.table.column(1).to_pylist(), strict=True)
         ]
-        for frame in multi_frames(decoded, DRESS)
+        for frame in multi_frames(decoded, DISPLAY)
     ]
     assert multi == expected
 
-    wide = wide_frame(decoded, DRESS)
+    wide = wide_frame(decoded, DISPLAY)
     times = milliseconds(wide)
     assert times == sorted({time for samples in expected for time, _ in samples})
     assert [
@@ -184,7 +194,7 @@ def test_all_layouts_hold_the_same_samples(
         for column in wide.table.columns[1:]
     ] == expected
 
-    long = long_frame(decoded, DRESS)
+    long = long_frame(decoded, DISPLAY)
     rows = [
         (time, repr(value))
         for time, value in zip(milliseconds(long), long.table["Value"].to_pylist(), strict=True)

@@ -25,11 +25,11 @@ _IN_REPOSITORY = Path(__file__).parents[3] / "cookiecutter"
 
 
 @frozen
-class Question:
+class Prompt:
     """What the template asks for. `choices` is empty for free text."""
 
     key: str
-    prompt: str
+    text: str
     choices: tuple[str, ...] = ()
 
 
@@ -55,10 +55,10 @@ class PluginTemplate:
         return cls(_PACKAGED if _PACKAGED.is_dir() else _IN_REPOSITORY)
 
     @property
-    def questions(self) -> tuple[Question, ...]:
+    def questions(self) -> tuple[Prompt, ...]:
         prompts = self._settings["__prompts__"]
         return tuple(
-            Question(key, prompts[key], tuple(default) if isinstance(default, list) else ())
+            Prompt(key, prompts[key], tuple(default) if isinstance(default, list) else ())
             for key, default in self._settings.items()
             if not key.startswith("_")
         )

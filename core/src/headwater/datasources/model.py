@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from attrs import field, frozen
 
 from headwater.secrets.cipher import SealedSecrets
-from headwater.secrets.envelope import Owner
+from headwater.secrets.envelope import SecretOwner
 
 from .fields import DataSourceFields
 
@@ -43,6 +43,6 @@ class DataSource(DataSourceFields):
         return dict.fromkeys(self.secrets.records, True)
 
     @property
-    def owner(self) -> Owner:
+    def owner(self) -> SecretOwner:
         """What its secrets are bound to."""
-        return Owner(str(self.org_id), self.uid)
+        return SecretOwner(str(self.org_id), self.uid)

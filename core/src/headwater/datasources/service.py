@@ -19,7 +19,7 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater.secrets.cipher import FieldState, SealedSecrets, SecretCipher, SecretState
-from headwater.secrets.envelope import Owner
+from headwater.secrets.envelope import SecretOwner
 from headwater.secrets.key_setup import KeyReport, active_key_problem, prepare_keys, usable_active_key
 from headwater.secrets.keys import KeyRing, KeySource
 from headwater.secrets.redact import Redactor
@@ -113,7 +113,7 @@ class DataSourceService:
             new = DataSource(
                 **{**edited_fields(command), "name": command.name or self._free_name(command.type)},
                 uid=uid,
-                secrets=self._seal(Owner("1", uid), SealedSecrets(), command.secure_json_data),
+                secrets=self._seal(SecretOwner("1", uid), SealedSecrets(), command.secure_json_data),
                 created=now,
                 updated=now,
             )
@@ -221,7 +221,9 @@ class DataSourceService:
             time.sleep(0.001 * attempt)
         raise version_conflict()
 
-    def _seal(self, owner: Owner, stored: SealedSecrets, changes: Mapping[str, Secret]) -> SealedSecrets:
+    def _seal(
+        self, owner: SecretOwner, stored: SealedSecrets, changes: Mapping[str, Secret]
+    ) -> SealedSecrets:
         return self._cipher.seal(owner, stored, {name: value.reveal() for name, value in changes.items()})
 
     def _watch(self, secrets: Mapping[str, Secret]) -> None:

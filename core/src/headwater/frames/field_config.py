@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from attrs import frozen
 
-from ._wire import (
+from .json_records import (
     as_bool,
     as_bound,
     as_enum,
@@ -22,8 +22,8 @@ from ._wire import (
     as_text,
     as_tuple,
     from_wire,
+    json_field,
     to_wire,
-    wire,
     write_bound,
     write_records,
 )
@@ -49,27 +49,27 @@ class ValueMapping:
     special: `{"match": "null", "result": {"text": "no data"}}`.
     """
 
-    type: MappingType | str = wire("type", as_enum(MappingType), default=MappingType.VALUE, always=True)
-    options: Mapping[str, Any] = wire("options", as_mapping, default={}, always=True)
+    type: MappingType | str = json_field("type", as_enum(MappingType), default=MappingType.VALUE, always=True)
+    options: Mapping[str, Any] = json_field("options", as_mapping, default={}, always=True)
 
 
 @frozen
 class Threshold:
     """One step of a threshold list: applies from `value` upwards; the first one from minus infinity."""
 
-    value: float = wire(
+    value: float = json_field(
         "value", as_bound, default=float("-inf"), encode=write_bound, always=True, null_is_value=True
     )
-    color: str = wire("color", as_text, default="")
-    state: str = wire("state", as_text, default="")
+    color: str = json_field("color", as_text, default="")
+    state: str = json_field("state", as_text, default="")
 
 
 @frozen
 class Thresholds:
-    mode: ThresholdsMode | str = wire(
+    mode: ThresholdsMode | str = json_field(
         "mode", as_enum(ThresholdsMode), default=ThresholdsMode.ABSOLUTE, always=True
     )
-    steps: tuple[Threshold, ...] = wire(
+    steps: tuple[Threshold, ...] = json_field(
         "steps", as_tuple(as_record(Threshold)), default=(), encode=write_records, always=True
     )
 
@@ -78,35 +78,37 @@ class Thresholds:
 class InternalLink:
     """A link into Grafana itself: `query` is sent to the data source named by uid."""
 
-    query: Any = wire("query", as_is, default=None)
-    data_source_uid: str = wire("datasourceUid", as_text, default="")
-    data_source_name: str = wire("datasourceName", as_text, default="")
-    panels_state: Any = wire("panelsState", as_is, default=None)
-    transformations: Any = wire("transformations", as_is, default=None)
-    time_range: Any = wire("timeRange", as_is, default=None)
+    query: Any = json_field("query", as_is, default=None)
+    data_source_uid: str = json_field("datasourceUid", as_text, default="")
+    data_source_name: str = json_field("datasourceName", as_text, default="")
+    panels_state: Any = json_field("panelsState", as_is, default=None)
+    transformations: Any = json_field("transformations", as_is, default=None)
+    time_range: Any = json_field("timeRange", as_is, default=None)
 
 
 @frozen
 class DataLink:
-    title: str = wire("title", as_text, default="")
-    target_blank: bool = wire("targetBlank", as_bool, default=False)
-    url: str = wire("url", as_text, default="")
-    internal: InternalLink | None = wire("internal", as_record(InternalLink), default=None, encode=to_wire)
+    title: str = json_field("title", as_text, default="")
+    target_blank: bool = json_field("targetBlank", as_bool, default=False)
+    url: str = json_field("url", as_text, default="")
+    internal: InternalLink | None = json_field(
+        "internal", as_record(InternalLink), default=None, encode=to_wire
+    )
 
 
 @frozen
 class EnumConfig:
     """Texts, colours, icons and descriptions of an enum column, each indexed by the column's values."""
 
-    text: tuple[str, ...] = wire("text", as_tuple(as_text), default=(), always=True)
-    color: tuple[str, ...] = wire("color", as_tuple(as_text), default=())
-    icon: tuple[str, ...] = wire("icon", as_tuple(as_text), default=())
-    description: tuple[str, ...] = wire("description", as_tuple(as_text), default=())
+    text: tuple[str, ...] = json_field("text", as_tuple(as_text), default=(), always=True)
+    color: tuple[str, ...] = json_field("color", as_tuple(as_text), default=())
+    icon: tuple[str, ...] = json_field("icon", as_tuple(as_text), default=())
+    description: tuple[str, ...] = json_field("description", as_tuple(as_text), default=())
 
 
 @frozen
 class TypeConfig:
-    enum: EnumConfig | None = wire("enum", as_record(EnumConfig), default=None, encode=to_wire)
+    enum: EnumConfig | None = json_field("enum", as_record(EnumConfig), default=None, encode=to_wire)
 
 
 @frozen
@@ -117,28 +119,30 @@ class FieldConfig:
     `min` and `max` bound the scale; an infinity or NaN is written as null, and null is read as -inf.
     """
 
-    display_name: str = wire("displayName", as_text, default="")
-    display_name_from_ds: str = wire("displayNameFromDS", as_text, default="")
-    path: str = wire("path", as_text, default="")
-    description: str = wire("description", as_text, default="")
-    filterable: bool | None = wire("filterable", as_bool, default=None)
-    writeable: bool | None = wire("writeable", as_bool, default=None)
-    unit: str = wire("unit", as_text, default="")
-    decimals: int | None = wire("decimals", as_int, default=None)
-    min: float | None = wire("min", as_bound, default=None, encode=write_bound, null_is_value=True)
-    max: float | None = wire("max", as_bound, default=None, encode=write_bound, null_is_value=True)
-    interval: float = wire("interval", as_number, default=0)
-    mappings: tuple[ValueMapping, ...] = wire(
+    display_name: str = json_field("displayName", as_text, default="")
+    display_name_from_ds: str = json_field("displayNameFromDS", as_text, default="")
+    path: str = json_field("path", as_text, default="")
+    description: str = json_field("description", as_text, default="")
+    filterable: bool | None = json_field("filterable", as_bool, default=None)
+    writeable: bool | None = json_field("writeable", as_bool, default=None)
+    unit: str = json_field("unit", as_text, default="")
+    decimals: int | None = json_field("decimals", as_int, default=None)
+    min: float | None = json_field("min", as_bound, default=None, encode=write_bound, null_is_value=True)
+    max: float | None = json_field("max", as_bound, default=None, encode=write_bound, null_is_value=True)
+    interval: float = json_field("interval", as_number, default=0)
+    mappings: tuple[ValueMapping, ...] = json_field(
         "mappings", as_tuple(as_record(ValueMapping)), default=(), encode=write_records
     )
-    thresholds: Thresholds | None = wire("thresholds", as_record(Thresholds), default=None, encode=to_wire)
-    color: Mapping[str, Any] | None = wire("color", as_mapping, default=None)
-    links: tuple[DataLink, ...] = wire(
+    thresholds: Thresholds | None = json_field(
+        "thresholds", as_record(Thresholds), default=None, encode=to_wire
+    )
+    color: Mapping[str, Any] | None = json_field("color", as_mapping, default=None)
+    links: tuple[DataLink, ...] = json_field(
         "links", as_tuple(as_record(DataLink)), default=(), encode=write_records
     )
-    no_value: str = wire("noValue", as_text, default="")
-    type: TypeConfig | None = wire("type", as_record(TypeConfig), default=None, encode=to_wire)
-    custom: Mapping[str, Any] | None = wire("custom", as_mapping, default=None)
+    no_value: str = json_field("noValue", as_text, default="")
+    type: TypeConfig | None = json_field("type", as_record(TypeConfig), default=None, encode=to_wire)
+    custom: Mapping[str, Any] | None = json_field("custom", as_mapping, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """The object that stands under `config` in a frame's JSON."""

@@ -11,7 +11,9 @@ from typing import Any, Self
 import attrs
 from attrs import frozen
 
-from ._wire import (
+from .errors import FrameDecodeError
+from .field_config import FieldConfig
+from .json_records import (
     as_enum,
     as_int,
     as_is,
@@ -21,12 +23,10 @@ from ._wire import (
     as_text,
     as_tuple,
     from_wire,
+    json_field,
     to_wire,
-    wire,
     write_records,
 )
-from .errors import FrameDecodeError
-from .field_config import FieldConfig
 
 LIMITED_TO = "Results have been limited to"
 """How the notice of a limit begins that has cut rows off; the words are Grafana's."""
@@ -103,10 +103,10 @@ def _version(value: Any, path: str) -> tuple[int, int]:
 class Notice:
     """A message about the data for whoever looks at it."""
 
-    severity: Severity = wire("severity", _severity, default=Severity.INFO, always=True)
-    text: str = wire("text", as_text, default="", always=True)
-    link: str = wire("link", as_text, default="")
-    inspect: Inspect = wire("inspect", _inspect, default=Inspect.NONE, encode=int)
+    severity: Severity = json_field("severity", _severity, default=Severity.INFO, always=True)
+    text: str = json_field("text", as_text, default="", always=True)
+    link: str = json_field("link", as_text, default="")
+    inspect: Inspect = json_field("inspect", _inspect, default=Inspect.NONE, encode=int)
 
     @classmethod
     def warning(cls, text: str, *, link: str = "", inspect: Inspect = Inspect.NONE) -> Self:
@@ -145,25 +145,25 @@ class FrameMeta:
     The data plane contract holds for a frame whose `type` is set and whose `type_version` is not (0, 0).
     """
 
-    type: FrameType | str = wire("type", as_enum(FrameType), default="")
-    type_version: tuple[int, int] = wire("typeVersion", _version, default=(0, 0), always=True)
-    path: str = wire("path", as_text, default="")
-    path_separator: str = wire("pathSeparator", as_text, default="")
-    custom: Any = wire("custom", as_is, default=None)
-    stats: tuple[Stat, ...] = wire(
+    type: FrameType | str = json_field("type", as_enum(FrameType), default="")
+    type_version: tuple[int, int] = json_field("typeVersion", _version, default=(0, 0), always=True)
+    path: str = json_field("path", as_text, default="")
+    path_separator: str = json_field("pathSeparator", as_text, default="")
+    custom: Any = json_field("custom", as_is, default=None)
+    stats: tuple[Stat, ...] = json_field(
         "stats", as_tuple(Stat.from_json), default=(), encode=lambda stats: [stat.to_json() for stat in stats]
     )
-    notices: tuple[Notice, ...] = wire(
+    notices: tuple[Notice, ...] = json_field(
         "notices", as_tuple(as_record(Notice)), default=(), encode=write_records
     )
-    channel: str = wire("channel", as_text, default="")
-    preferred_visualisation_type: Visualisation | str = wire(
+    channel: str = json_field("channel", as_text, default="")
+    preferred_visualisation_type: Visualisation | str = json_field(
         "preferredVisualisationType", as_enum(Visualisation), default=""
     )
-    preferred_visualisation_plugin_id: str = wire("preferredVisualisationPluginId", as_text, default="")
-    executed_query_string: str = wire("executedQueryString", as_text, default="")
-    data_topic: DataTopic | str = wire("dataTopic", as_enum(DataTopic), default="")
-    unique_row_id_fields: tuple[int, ...] = wire("uniqueRowIdFields", as_tuple(as_int), default=())
+    preferred_visualisation_plugin_id: str = json_field("preferredVisualisationPluginId", as_text, default="")
+    executed_query_string: str = json_field("executedQueryString", as_text, default="")
+    data_topic: DataTopic | str = json_field("dataTopic", as_enum(DataTopic), default="")
+    unique_row_id_fields: tuple[int, ...] = json_field("uniqueRowIdFields", as_tuple(as_int), default=())
 
     def to_json(self) -> dict[str, Any]:
         """The object that stands under `schema.meta` in a frame's JSON."""

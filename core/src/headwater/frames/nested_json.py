@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import _json
+from . import json_text
 from .errors import FrameTypeError
 
 Plain = Callable[[Any], Any]
@@ -26,7 +26,9 @@ def json_texts(array: pa.Array) -> pa.Array:
     """
     plain = _plain(array.type)
     try:
-        texts = [None if value is None else _json.dumps(plain(value)).decode() for value in array.to_pylist()]
+        texts = [
+            None if value is None else json_text.dumps(plain(value)).decode() for value in array.to_pylist()
+        ]
     except ValueError as error:
         raise FrameTypeError(f"a nested value is {error}") from error
     return pa.array(texts, pa.string())

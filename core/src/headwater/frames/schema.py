@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import _json
+from . import json_text
 from .errors import FrameDecodeError, FrameError
 from .field_config import FieldConfig
 from .meta import FrameMeta
@@ -95,14 +95,14 @@ def read_json(metadata: Mapping[bytes, bytes] | None, key: bytes, path: str) -> 
 
 def _loads(data: bytes, path: str) -> Any:
     try:
-        return _json.loads(data)
+        return json_text.loads(data)
     except ValueError as error:
         raise FrameDecodeError(f"not JSON: {error}", path=path) from error
 
 
 def _dumps(value: Any, what: str) -> bytes:
     try:
-        return _json.dumps(value)
+        return json_text.dumps(value)
     except ValueError as error:
         raise FrameError(f"{what}: {error}") from error
 

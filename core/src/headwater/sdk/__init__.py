@@ -23,7 +23,7 @@ from .resources import ResourceRequest, json_response, resource
 from .schema import field, json_schema, parse, secret
 
 if TYPE_CHECKING:
-    from .handover import Handover as Handover
+    from .prefetch import PrefetchQueue as PrefetchQueue
 
 __all__ = [
     "CallContext",
@@ -32,7 +32,7 @@ __all__ = [
     "DataSource",
     "DataSourceInstanceSettings",
     "DataSourcePlugin",
-    "Handover",
+    "PrefetchQueue",
     "Query",
     "QueryExample",
     "QueryMacro",
@@ -49,7 +49,7 @@ __all__ = [
     "secret",
 ]
 
-_LAZY = {"Handover": "handover"}
+_LAZY = {"PrefetchQueue": "prefetch"}
 
 
 def __getattr__(name: str) -> Any:

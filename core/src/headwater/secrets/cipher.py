@@ -12,7 +12,7 @@ from headwater.errors import EncryptionKeyError, SecretUnavailableError
 from .envelope import (
     CorruptRecordError,
     DataKey,
-    Owner,
+    SecretOwner,
     TamperedRecordError,
     WrappedKey,
     record_dek_id,
@@ -79,7 +79,7 @@ class SecretCipher:
     def ring(self) -> KeyRing:
         return self._ring
 
-    def seal(self, owner: Owner, stored: SealedSecrets, changes: Mapping[str, str]) -> SealedSecrets:
+    def seal(self, owner: SecretOwner, stored: SealedSecrets, changes: Mapping[str, str]) -> SealedSecrets:
         """`stored` with `changes` sealed in; an empty string removes the field.
 
         All other fields keep their bytes, readable or not. Raises EncryptionKeyError if the active key is
@@ -95,7 +95,7 @@ class SecretCipher:
             records |= {name: seal(dek, value, owner, name) for name, value in wanted.items()}
         return SealedSecrets(records, _needed(records, data_keys))
 
-    def open(self, owner: Owner, stored: SealedSecrets) -> dict[str, Secret]:
+    def open(self, owner: SecretOwner, stored: SealedSecrets) -> dict[str, Secret]:
         """All fields in plain text. Raises SecretUnavailableError if any of them is not readable."""
         opened, states = self.open_each(owner, stored)
         bad = [state for state in states.values() if state.state is not SecretState.OK]
@@ -104,7 +104,7 @@ class SecretCipher:
         return opened
 
     def open_each(
-        self, owner: Owner, stored: SealedSecrets
+        self, owner: SecretOwner, stored: SealedSecrets
     ) -> tuple[dict[str, Secret], dict[str, FieldState]]:
         """The fields that can be opened, and the state of every field; never raises for a bad record."""
         unwrapped: dict[str, DataKey | _Failure] = {}
@@ -130,24 +130,24 @@ class SecretCipher:
                 states[name] = FieldState(name, SecretState.CORRUPT)
         return opened, states
 
-    def states(self, owner: Owner, stored: SealedSecrets) -> dict[str, FieldState]:
+    def states(self, owner: SecretOwner, stored: SealedSecrets) -> dict[str, FieldState]:
         """The state of every field, by name; never raises for a bad record."""
         return self.open_each(owner, stored)[1]
 
-    def rewrap(self, owner: Owner, wrapped: bytes) -> bytes:
+    def rewrap(self, owner: SecretOwner, wrapped: bytes) -> bytes:
         """The same data key under the active KEK. Raises SecretUnavailableError if it cannot be unwrapped."""
         try:
             return self._wrap(owner, self._unwrap(owner, wrapped))
         except _Failure as failure:
             raise unavailable(owner.uid, [FieldState("data key", failure.state, failure.key_id)]) from failure
 
-    def rotate(self, owner: Owner, stored: SealedSecrets) -> SealedSecrets:
+    def rotate(self, owner: SecretOwner, stored: SealedSecrets) -> SealedSecrets:
         """Every field sealed anew under a new data key. Raises SecretUnavailableError if one is not
         readable."""
         plain = {name: secret.reveal() for name, secret in self.open(owner, stored).items()}
         return self.seal(owner, SealedSecrets(), plain)
 
-    def _usable_dek(self, owner: Owner, wrapped_keys: Iterable[bytes]) -> DataKey | None:
+    def _usable_dek(self, owner: SecretOwner, wrapped_keys: Iterable[bytes]) -> DataKey | None:
         for wrapped in wrapped_keys:
             try:
                 return self._unwrap(owner, wrapped)
@@ -155,7 +155,7 @@ class SecretCipher:
                 continue
         return None
 
-    def _wrap(self, owner: Owner, dek: DataKey) -> bytes:
+    def _wrap(self, owner: SecretOwner, dek: DataKey) -> bytes:
         kek = self._ring.require(self._active_key_id())
         try:
             wrapped = kek.wrap(dek.material, wrap_aad(dek.id, owner, kek.id))
@@ -163,7 +163,7 @@ class SecretCipher:
             raise EncryptionKeyError(f"Key {kek.id!r} cannot encrypt now.", retryable=True) from error
         return WrappedKey(dek.id, kek.id, kek.algorithm, wrapped).to_bytes()
 
-    def _unwrap(self, owner: Owner, wrapped: bytes) -> DataKey:
+    def _unwrap(self, owner: SecretOwner, wrapped: bytes) -> DataKey:
         try:
             key = WrappedKey.parse(wrapped)
         except CorruptRecordError as error:

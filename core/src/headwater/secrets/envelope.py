@@ -42,7 +42,7 @@ class TamperedRecordError(ValueError):
 
 
 @frozen
-class Owner:
+class SecretOwner:
     """Whom a secret belongs to: the organisation (as text) and the data source."""
 
     tenant: str
@@ -91,7 +91,7 @@ class WrappedKey:
         return cls(stored[len(VERSION) + 1 : _HEADER_BYTES], kek_id, algorithm, stored[end:])
 
 
-def seal(dek: DataKey, plaintext: str, owner: Owner, name: str) -> bytes:
+def seal(dek: DataKey, plaintext: str, owner: SecretOwner, name: str) -> bytes:
     """The record that holds `plaintext` as secret `name` of `owner`."""
     nonce = os.urandom(NONCE_BYTES)
     sealed = AESGCM(dek.material).encrypt(
@@ -100,7 +100,7 @@ def seal(dek: DataKey, plaintext: str, owner: Owner, name: str) -> bytes:
     return b"".join((VERSION, bytes((AES_256_GCM,)), dek.id, nonce, sealed))
 
 
-def unseal(dek: DataKey, record: bytes, owner: Owner, name: str) -> str:
+def unseal(dek: DataKey, record: bytes, owner: SecretOwner, name: str) -> str:
     """The plain text of `record`. Raises CorruptRecordError, TamperedRecordError."""
     if record_dek_id(record) != dek.id:
         raise TamperedRecordError("the record was sealed by another data key")
@@ -122,7 +122,7 @@ def record_dek_id(record: bytes) -> bytes:
     return record[len(VERSION) + 1 : _HEADER_BYTES]
 
 
-def wrap_aad(dek_id: bytes, owner: Owner, kek_id: str) -> bytes:
+def wrap_aad(dek_id: bytes, owner: SecretOwner, kek_id: str) -> bytes:
     """What a wrapped DEK is bound to. A KMS gets this as its additional data or encryption context."""
     return length_prefixed(b"dek/v1", dek_id, owner.tenant.encode(), owner.uid.encode(), kek_id.encode())
 
@@ -141,7 +141,7 @@ def decrypt_with(key: bytes, sealed: bytes, aad: bytes) -> bytes:
         raise TamperedRecordError("not authentic under this key") from None
 
 
-def _secret_aad(owner: Owner, name: str, dek_id: bytes) -> bytes:
+def _secret_aad(owner: SecretOwner, name: str, dek_id: bytes) -> bytes:
     return length_prefixed(b"secret/v1", owner.tenant.encode(), owner.uid.encode(), name.encode(), dek_id)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from .cipher import SealedSecrets
-from .envelope import Owner
+from .envelope import SecretOwner
 
 
 class KeyState(StrEnum):
@@ -42,8 +42,8 @@ class StoredDataKey:
     org_id: int = 1
 
     @property
-    def owner(self) -> Owner:
-        return Owner(str(self.org_id), self.uid)
+    def owner(self) -> SecretOwner:
+        return SecretOwner(str(self.org_id), self.uid)
 
 
 class SecretHolder(Protocol):
@@ -52,7 +52,7 @@ class SecretHolder(Protocol):
     @property
     def uid(self) -> str: ...
     @property
-    def owner(self) -> Owner: ...
+    def owner(self) -> SecretOwner: ...
     @property
     def secrets(self) -> SealedSecrets: ...
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from headwater.calls import CallContext
 from headwater.errors import DownstreamProtocolError
 from headwater.frames import Notice
-from headwater.sdk import Handover
+from headwater.sdk import PrefetchQueue
 
 from .dialect import quote_name
 from .engine import ArrowResult, Engine, Statement
@@ -89,8 +89,10 @@ class PartitionedResult:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Batches in the order in which they arrive. Raises the first error of any partition."""
         ahead = _AHEAD * len(self._results)
-        with Handover(self._results, ahead=ahead, interrupt=self.cancel, name="clickhouse-part") as handover:
-            yield from handover
+        with PrefetchQueue(
+            self._results, ahead=ahead, interrupt=self.cancel, name="clickhouse-part"
+        ) as queue:
+            yield from queue
 
     def cancel(self) -> None:
         for result in self._results:

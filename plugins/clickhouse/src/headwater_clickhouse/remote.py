@@ -21,7 +21,7 @@ from headwater.errors import (
     QueryError,
     ValidationError,
 )
-from headwater.sdk import DataSourceInstanceSettings, Handover
+from headwater.sdk import DataSourceInstanceSettings, PrefetchQueue
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
@@ -243,7 +243,7 @@ class RemoteResult:
             if not self._body.ended:
                 # While the consumer works on one batch, the next ones are read.
                 interrupt = self._response.interrupt
-                with Handover(
+                with PrefetchQueue(
                     [batches], ahead=_BATCHES_AHEAD, interrupt=interrupt, name="clickhouse-read"
                 ) as ahead:
                     yield from ahead

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from headwater.errors import QueryError
 from headwater.frames import Notice
-from headwater.sdk import CallContext, Handover
+from headwater.sdk import CallContext, PrefetchQueue
 from headwater.sdk.sql import SpanKind, scan
 from headwater_mysql.execution import Execution
 from headwater_mysql.macros import DIALECT
@@ -75,7 +75,7 @@ class PartitionedRead:
     def __init__(self, new_execution: NewExecution, context: CallContext, ranges: Sequence[Range]) -> None:
         self._new_execution = new_execution
         self._context = context.child()
-        self._handover = Handover(
+        self._prefetch = PrefetchQueue(
             [self._read(number, part) for number, part in enumerate(ranges)],
             ahead=_BATCHES_AHEAD * len(ranges),
             interrupt=partial(self._context.cancel, "the partitioned read was closed"),
@@ -105,7 +105,7 @@ class PartitionedRead:
         try:
             read._first = new_execution(read._context)
             read._first.start(ranges[0].sql, ranges[0].parameters)
-            read._handover.start()
+            read._prefetch.start()
         except BaseException:
             read.close()
             raise
@@ -127,18 +127,18 @@ class PartitionedRead:
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Every connection's batches. Raises the first error of any of them."""
         try:
-            yield from self._handover
+            yield from self._prefetch
         finally:
             self.close()
 
     def cancel(self) -> None:
         """End all statements, at the server too. From any thread."""
-        self._handover.stop()
+        self._prefetch.stop()
         self._context.cancel()
 
     def close(self) -> None:
         """End what is still running and wait for the threads. Any number of times."""
-        self._handover.close()
+        self._prefetch.close()
         if self._first is not None:
             self._first.close()
         self._context.close()

@@ -24,7 +24,7 @@ from .exemplars import exemplar_frame, read_exemplars, sample
 from .filters import matchers
 from .health import check_health
 from .layouts import (
-    Dress,
+    Display,
     Layout,
     long_frame,
     multi_frames,
@@ -70,15 +70,15 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
     def _frames(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Iterator[Frame]:
         layout = Layout(query.chosen_layout)
         if query.wants_range:
-            dress = Dress(planned.expr, query.legend_format, planned.step)
+            display = Display(planned.expr, query.legend_format, planned.step)
             answer = self.api.range_query(
                 planned.expr, start=planned.start, end=planned.end, step=planned.step, context=context
             )
-            yield from _described(_result(answer, dress, layout, context), planned)
+            yield from _described(_result(answer, display, layout, context), planned)
         if query.instant:
-            dress = Dress(planned.expr, query.legend_format)
+            display = Display(planned.expr, query.legend_format)
             answer = self.api.instant_query(planned.expr, time=planned.at, context=context)
-            yield from _described(_result(answer, dress, layout, context), planned)
+            yield from _described(_result(answer, display, layout, context), planned)
         if query.exemplar and context.headers.get("FromAlert") != "true":
             yield self._exemplars(planned, layout, context)
 
@@ -105,7 +105,10 @@ def _with_filters(expr: str, query: PrometheusQuery) -> str:
 
 
 def _result(
-    answer: AbstractContextManager[AnswerReader], dress: Dress, layout: Layout, context: CallContext
+    answer: AbstractContextManager[AnswerReader],
+    display: Display,
+    layout: Layout,
+    context: CallContext,
 ) -> Generator[tuple[Frame, AnswerTail | None], None, None]:
     """Frames in order; the tail comes with the first frame if it is known by then, else with the last."""
     limits = context.limits
@@ -113,13 +116,13 @@ def _result(
     with answer as reader:
         blocks = _watched(row_limit.apply(reader.blocks()), context)
         if layout is Layout.MULTI:
-            frames = chain.from_iterable(multi_frames(block, dress) for block in blocks)
+            frames = chain.from_iterable(multi_frames(block, display) for block in blocks)
         else:
             block = collect(blocks)
-            frames = chain([_laid_out(block, dress, layout, limits.max_bytes)] if block.metrics else [])
+            frames = chain([_laid_out(block, display, layout, limits.max_bytes)] if block.metrics else [])
         held = next(frames, None)
         if held is None:
-            yield _without_series(reader.tail, dress, layout), _tail(reader, row_limit)
+            yield _without_series(reader.tail, display, layout), _tail(reader, row_limit)
         elif reader.tail.result_type or layout is not Layout.MULTI:
             yield held, _tail(reader, row_limit)
             yield from ((frame, None) for frame in frames)
@@ -155,20 +158,20 @@ def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[Se
         yield block
 
 
-def _laid_out(block: SeriesBlock, dress: Dress, layout: Layout, max_bytes: int | None) -> Frame:
+def _laid_out(block: SeriesBlock, display: Display, layout: Layout, max_bytes: int | None) -> Frame:
     if layout is Layout.WIDE:
-        return wide_frame(block, dress, max_bytes=max_bytes)
-    return long_frame(block, dress)
+        return wide_frame(block, display, max_bytes=max_bytes)
+    return long_frame(block, display)
 
 
-def _without_series(tail: AnswerTail, dress: Dress, layout: Layout) -> Frame:
+def _without_series(tail: AnswerTail, display: Display, layout: Layout) -> Frame:
     """A scalar, a text, or no data: in `multi` a frame with a type and no fields, else no rows."""
     if tail.scalar is not None:
-        return scalar_frame(*tail.scalar, tail.result_type, dress, layout)
+        return scalar_frame(*tail.scalar, tail.result_type, display, layout)
     nothing = SeriesBlock.empty(is_vector=tail.result_type == "vector")
     if layout is Layout.MULTI:
-        return Frame(pa.table({}), meta=dress.meta(layout, is_vector=nothing.is_vector))
-    return _laid_out(nothing, dress, layout, None)
+        return Frame(pa.table({}), meta=display.meta(layout, is_vector=nothing.is_vector))
+    return _laid_out(nothing, display, layout, None)
 
 
 def _described(

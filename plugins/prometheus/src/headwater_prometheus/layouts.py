@@ -44,7 +44,7 @@ class Layout(StrEnum):
 
 
 @frozen
-class Dress:
+class Display:
     """What the frames of one answer have in common. `step_ms` is None for an instant query.
 
     The interval of the time column is the step; the display name of a value is its legend.
@@ -71,12 +71,12 @@ class Dress:
         return msgspec.json.encode({"displayNameFromDS": name}) if name else None
 
 
-def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
+def long_frame(block: SeriesBlock, display: Display) -> Frame:
     """Times and values are not copied; labels cost four bytes a row each."""
     counts = np.asarray(block.counts, np.int64)
     rows = [np.repeat(np.arange(len(counts), dtype=np.int32), counts)]
     times, values = [to_arrow(block.times, TIME_TYPE)], [to_arrow(block.values)]
-    fields = [dress.time_field()]
+    fields = [display.time_field()]
     if extra := block.histograms:
         rows.append(np.asarray([sample.index for sample in extra], np.int32))
         times.append(time_array([sample.time for sample in extra]))
@@ -93,11 +93,11 @@ def long_frame(block: SeriesBlock, dress: Dress) -> Frame:
         columns.append(pa.chunked_array([pa.nulls(len(block.times), HISTOGRAM_TYPE), structs]))
     return Frame(
         pa.Table.from_arrays(columns, schema=pa.schema(fields)),
-        meta=dress.meta(Layout.LONG, is_vector=block.is_vector),
+        meta=display.meta(Layout.LONG, is_vector=block.is_vector),
     )
 
 
-def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None) -> Frame:
+def wide_frame(block: SeriesBlock, display: Display, *, max_bytes: int | None = None) -> Frame:
     """Each column is named by its series' text and carries the labels.
 
     A series that has samples and histograms gets two columns, the second with the suffix ` histogram`.
@@ -114,7 +114,7 @@ def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None
             f"The wide layout of this answer takes {needed} bytes; the limit is {max_bytes}. "
             "Use the long layout, a larger step or an aggregation."
         )
-    fields, columns = [dress.time_field()], [to_arrow(times, TIME_TYPE)]
+    fields, columns = [display.time_field()], [to_arrow(times, TIME_TYPE)]
     by_series = _histograms_by_series(block.histograms)
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
@@ -122,48 +122,48 @@ def wide_frame(block: SeriesBlock, dress: Dress, *, max_bytes: int | None = None
             part = slice(start, start + count)
             values = block.values[part]
             columns.append(to_arrow(values) if aligned else _spread(times, block.times[part], values))
-            fields.append(_field(series_text(metric), pa.float64(), metric, dress.config(metric)))
+            fields.append(_field(series_text(metric), pa.float64(), metric, display.config(metric)))
         if index in by_series:
             columns.append(_spread_histograms(times, by_series[index]))
             name = series_text(metric) + (" histogram" if count else "")
-            fields.append(_field(name, HISTOGRAM_TYPE, metric, dress.config(metric)))
+            fields.append(_field(name, HISTOGRAM_TYPE, metric, display.config(metric)))
         start += count
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
-    return Frame(table, meta=dress.meta(Layout.WIDE, is_vector=block.is_vector))
+    return Frame(table, meta=display.meta(Layout.WIDE, is_vector=block.is_vector))
 
 
-def multi_frames(block: SeriesBlock, dress: Dress) -> Iterator[Frame]:
+def multi_frames(block: SeriesBlock, display: Display) -> Iterator[Frame]:
     """A frame per series with samples, and one per series with histograms; nothing is copied."""
-    meta = dress.meta(Layout.MULTI, is_vector=block.is_vector)
-    time_field = dress.time_field()
+    meta = display.meta(Layout.MULTI, is_vector=block.is_vector)
+    time_field = display.time_field()
     times, values = to_arrow(block.times, TIME_TYPE), to_arrow(block.values)
     by_series = _histograms_by_series(block.histograms)
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
         if count or index not in by_series:
-            value_field = _field(metric.get(METRIC_NAME, VALUE), pa.float64(), metric, dress.config(metric))
+            value_field = _field(metric.get(METRIC_NAME, VALUE), pa.float64(), metric, display.config(metric))
             table = pa.Table.from_arrays(
                 [times.slice(start, count), values.slice(start, count)],
                 schema=pa.schema([time_field, value_field]),
             )
             yield Frame(table, meta=meta)
         if index in by_series:
-            yield _heatmap(metric, by_series[index], dress, meta)
+            yield _heatmap(metric, by_series[index], display, meta)
         start += count
 
 
-def scalar_frame(time: int, text: str, result_type: str, dress: Dress, layout: Layout) -> Frame:
+def scalar_frame(time: int, text: str, result_type: str, display: Display, layout: Layout) -> Frame:
     """The single value of a `scalar`, or the text of a `string`, at `time` milliseconds."""
     times = time_array([time])
     custom = {"resultType": result_type}
     if result_type == "scalar":
         column, version = pa.array([decode_number(text)], pa.float64()), (0, 1)
-        meta = evolve(dress.meta(layout, is_vector=True), custom=custom)
+        meta = evolve(display.meta(layout, is_vector=True), custom=custom)
     else:
         # A text is no item of the data plane contract: version 0.0 says that the contract does not hold.
         column, version = pa.array([text], pa.string()), (0, 0)
         meta = FrameMeta(type=FrameType.TIME_SERIES_MULTI, type_version=version, custom=custom)
-    value_field = _field(VALUE, column.type, config=dress.config({}))
+    value_field = _field(VALUE, column.type, config=display.config({}))
     schema = pa.schema([_field(TIME, TIME_TYPE, nullable=False), value_field])
     return Frame(pa.Table.from_arrays([times, column], schema=schema), meta=meta)
 
@@ -252,13 +252,13 @@ def _histogram_value(histogram: Histogram) -> dict[str, object]:
     }
 
 
-def _heatmap(metric: Labels, samples: Sequence[HistogramSample], dress: Dress, meta: FrameMeta) -> Frame:
+def _heatmap(metric: Labels, samples: Sequence[HistogramSample], display: Display, meta: FrameMeta) -> Frame:
     """A row per time and bucket: Grafana's `heatmap-cells`, whose labels stand on yMin."""
     cells = [(sample.time, *bucket) for sample in samples for bucket in sample.histogram.buckets]
     schema = pa.schema(
         [
-            dress.time_field("xMax"),
-            _field("yMin", pa.float64(), metric, dress.config(metric)),
+            display.time_field("xMax"),
+            _field("yMin", pa.float64(), metric, display.config(metric)),
             _field("yMax", pa.float64()),
             _field("count", pa.float64()),
             _field("yLayout", pa.int8()),

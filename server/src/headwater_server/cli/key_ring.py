@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Keys:
+class OpenKeyRing:
     store: SqlStore
     ring: KeyRing
     cipher: SecretCipher
 
 
 @contextmanager
-def open_keys(directory: DataDirectory) -> Iterator[Keys]:
+def open_keys(directory: DataDirectory) -> Iterator[OpenKeyRing]:
     """Raises StoreError, EncryptionKeyError."""
     from headwater.secrets import KeyRing, SecretCipher
     from headwater_server.key_sources import key_sources
@@ -33,4 +33,4 @@ def open_keys(directory: DataDirectory) -> Iterator[Keys]:
     directory.prepare()
     with closing(SqlStore.open(directory.store_url)) as store:
         ring = KeyRing(key_sources(directory))
-        yield Keys(store, ring, SecretCipher(ring, store.active_key))
+        yield OpenKeyRing(store, ring, SecretCipher(ring, store.active_key))

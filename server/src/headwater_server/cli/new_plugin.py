@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from headwater.errors import ValidationError
-from headwater_server.plugin_template import PluginTemplate, Project, Question
+from headwater_server.plugin_template import PluginTemplate, Project, Prompt
 
 
 @click.command()
@@ -32,8 +32,8 @@ def new(out: Path, **given: str | None) -> None:
     """
     template = PluginTemplate.open()
     answers: dict[str, str] = {}
-    for question in template.questions:
-        answers[question.key] = _answer(template, question, given[question.key], answers)
+    for prompt in template.questions:
+        answers[prompt.key] = _answer(template, prompt, given[prompt.key], answers)
     project = template.render(answers)
     folder = out / project.name
     _write(project, folder)
@@ -41,28 +41,28 @@ def new(out: Path, **given: str | None) -> None:
     click.echo(_next_steps(project, folder, answers["slug"]), err=True)
 
 
-def _answer(template: PluginTemplate, question: Question, given: str | None, answers: dict[str, str]) -> str:
+def _answer(template: PluginTemplate, prompt: Prompt, given: str | None, answers: dict[str, str]) -> str:
     """What was given, checked; else what the terminal says; else the default. An id has none."""
     if given is not None:
-        template.check(question.key, given)
+        template.check(prompt.key, given)
         return given
     if sys.stdin.isatty():
-        return _ask(template, question, answers)
-    if question.key == "slug":
+        return _ask(template, prompt, answers)
+    if prompt.key == "slug":
         raise click.UsageError("Give the new plugin an id: headwater plugin new SLUG")
-    return template.default(question.key, answers)
+    return template.default(prompt.key, answers)
 
 
-def _ask(template: PluginTemplate, question: Question, answers: dict[str, str]) -> str:
+def _ask(template: PluginTemplate, prompt: Prompt, answers: dict[str, str]) -> str:
     while True:
         answer: str = click.prompt(
-            question.prompt,
-            default=None if question.key == "slug" else template.default(question.key, answers),
-            type=click.Choice(question.choices) if question.choices else str,
+            prompt.text,
+            default=None if prompt.key == "slug" else template.default(prompt.key, answers),
+            type=click.Choice(prompt.choices) if prompt.choices else str,
             err=True,
         )
         try:
-            template.check(question.key, answer)
+            template.check(prompt.key, answer)
         except ValidationError as error:
             click.echo(f"{error}", err=True)
         else:

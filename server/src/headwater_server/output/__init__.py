@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from headwater.frames import FrameStream
 
-Write: TypeAlias = "Callable[[FrameStream, IO[bytes]], None]"
+Writer: TypeAlias = "Callable[[FrameStream, IO[bytes]], None]"
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet", "arrow")
 BINARY_FORMATS = frozenset({"parquet", "arrow"})
@@ -34,8 +34,8 @@ def format_of_file(path: PurePath) -> str | None:
     return _SUFFIXES.get(path.suffix.lower())
 
 
-def writer(format_name: str) -> Write:
+def writer(format_name: str) -> Writer:
     """The function that writes `format_name`; imports only what that format needs."""
     module, function = _WRITERS[format_name]
-    found: Write = getattr(import_module(f".{module}", __name__), function)
+    found: Writer = getattr(import_module(f".{module}", __name__), function)
     return found

@@ -17,7 +17,7 @@ from .engine import open_engine
 from .key_register import SqlKeyRegister, find_key
 from .rows import ORG_ID, has_uid, load, to_row
 from .schema import upgrade
-from .transactions import Transactions, Write
+from .transactions import Transactions, WriteTransaction
 
 _sources = tables.data_source
 
@@ -155,7 +155,7 @@ def _exists(connection: Connection, condition: Any) -> bool:
     return connection.execute(select(_sources.c.id).where(condition)).first() is not None
 
 
-def _note(write: Write, data_source: DataSource) -> None:
+def _note(write: WriteTransaction, data_source: DataSource) -> None:
     """Marks it as changed, together with the one that stops being the default because of it."""
     write.changed.append(data_source.uid)
     if not data_source.is_default:

@@ -18,7 +18,7 @@ CHANNEL = "headwater_changes"
 
 
 @define
-class Write:
+class WriteTransaction:
     """An open write: its connection, the revision it makes, and the data sources it has changed so far."""
 
     connection: Connection
@@ -41,15 +41,15 @@ class Transactions:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Write]:
+    def write(self) -> Iterator[WriteTransaction]:
         with store_errors(), self._writer.begin() as connection:
-            write = Write(connection, _next_revision(connection))
+            write = WriteTransaction(connection, _next_revision(connection))
             yield write
             if self._notifies:
                 self._tell_other_processes(write)
         self._subscribers.notify(*write.changed)
 
-    def _tell_other_processes(self, write: Write) -> None:
+    def _tell_other_processes(self, write: WriteTransaction) -> None:
         for uid in write.changed:
             write.connection.execute(
                 text("SELECT pg_notify(:channel, :payload)"),

@@ -15,8 +15,8 @@ from headwater.calls.context import CallContext
 from headwater.errors import DownstreamProtocolError, ValidationError
 from headwater.sdk.paths import join_path, split_path
 
+from .cancellation import HeaderListener, SocketCanceller, cancelled_by, pools
 from .failures import TRANSPORT_ERRORS, translate
-from .interrupt import HeaderListener, Interrupt, interruptible_by, pools
 from .response import HttpResponse
 from .settings import HttpClientSettings, reveal
 from .tls import ssl_context
@@ -158,10 +158,10 @@ class _Exchange:
         while True:
             if self._context is not None:
                 self._context.check()
-            interrupt = Interrupt(self._on_header)
-            registration = self._context.on_cancel(interrupt.fire) if self._context is not None else None
+            canceller = SocketCanceller(self._on_header)
+            registration = self._context.on_cancel(canceller.cancel) if self._context is not None else None
             try:
-                with interruptible_by(interrupt):
+                with cancelled_by(canceller):
                     response = self._manager.urlopen(
                         method,
                         url,
@@ -175,17 +175,17 @@ class _Exchange:
             except BaseException as error:
                 if registration is not None:
                     registration.remove()
-                interrupt.close()
+                canceller.close()
                 if not isinstance(error, TRANSPORT_ERRORS):
                     raise
-                if idempotent and interrupt.reused_connection and not interrupt.fired and _died(error):
+                if idempotent and canceller.reused_connection and not canceller.cancelled and _died(error):
                     continue
                 raise translate(error, self._settings.origin, self._context) from error
             return HttpResponse(
                 response,
                 origin=self._settings.origin,
                 context=self._context,
-                interrupt=interrupt,
+                canceller=canceller,
                 registration=registration,
                 max_bytes=self._max_bytes,
             )

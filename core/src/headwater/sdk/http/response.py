@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from headwater.calls.context import CancelRegistration
 
-    from .interrupt import Interrupt
+    from .cancellation import SocketCanceller
 
 _ERROR_EXCERPT = 1024
 _CHUNK = 256 * 1024
@@ -43,14 +43,14 @@ class HttpResponse:
         *,
         origin: str,
         context: CallContext | None,
-        interrupt: Interrupt,
+        canceller: SocketCanceller,
         registration: CancelRegistration | None,
         max_bytes: int | None,
     ) -> None:
         self._response = response
         self._origin = origin
         self._context = context
-        self._interrupt = interrupt
+        self._canceller = canceller
         self._registration = registration
         self._max_bytes = max_bytes
         self._ended = False
@@ -122,7 +122,7 @@ class HttpResponse:
 
     def interrupt(self) -> None:
         """End a read that another thread is in; that reader gets a connection error. Close it afterwards."""
-        self._interrupt.fire()
+        self._canceller.cancel()
 
     def close(self) -> None:
         """Give the connection back, or drop it if the body is not fully read. Idempotent."""
@@ -132,7 +132,7 @@ class HttpResponse:
         if not self._ended:
             self._response.close()
         self._response.release_conn()
-        self._interrupt.close()
+        self._canceller.close()
 
     def __enter__(self) -> Self:
         return self

@@ -35,7 +35,7 @@ class Repair(Protocol):
 
 
 @frozen
-class Keep:
+class Unchanged:
     """Arrow has it right."""
 
     type: pa.DataType
@@ -179,7 +179,7 @@ def plan_repair(
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return _plan_text(pa.binary(), column, sample, padded=False)
     if bare is None:
-        return Keep(arrow)
+        return Unchanged(arrow)
     return _plan_scalar(arrow, bare, column, sample)
 
 
@@ -209,14 +209,14 @@ def _plan_scalar(
         case "FixedString" if pa.types.is_fixed_size_binary(arrow):
             return _plan_text(arrow, column, sample, padded=True)
         case _:
-            return Keep(arrow)
+            return Unchanged(arrow)
 
 
 def _plan_text(as_bytes: pa.DataType, column: Column, sample: pa.Array | None, *, padded: bool) -> Repair:
     if not column.binary and (sample is None or is_text(sample)):
         return PaddedText() if padded else Text()
     if padded:
-        return Keep(as_bytes)
+        return Unchanged(as_bytes)
     return Convert(pa.binary(), lambda array: array.cast(pa.binary()))
 
 

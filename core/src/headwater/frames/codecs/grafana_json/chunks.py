@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError, describe
-from headwater.frames import _json
-from headwater.frames._wire import as_int, as_mapping, as_text
+from headwater.frames import json_text
 from headwater.frames.errors import FrameDecodeError
 from headwater.frames.frame import Frame
+from headwater.frames.json_records import as_int, as_mapping, as_text
 from headwater.frames.meta import FrameMeta
 from headwater.frames.responses import QueryChunk
 from headwater.frames.stream import DEFAULT_BATCH_ROWS, FrameStream
@@ -92,11 +92,11 @@ def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYT
 
 
 def _line(chunk: QueryChunk, include: FrameInclude) -> bytes:
-    head = _json.dumps({"refId": chunk.ref_id, "frameId": chunk.frame_id})[:-1]
+    head = json_text.dumps({"refId": chunk.ref_id, "frameId": chunk.frame_id})[:-1]
     parts = [head]
     if chunk.frame is not None:
         parts += [b',"frame":', *iter_frame(chunk.frame, include)]
-    parts += [b",", _json.dumps(outcome(chunk.error))[1:], b"\n"]
+    parts += [b",", json_text.dumps(outcome(chunk.error))[1:], b"\n"]
     return b"".join(parts)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headwater.frames import _json
+from headwater.frames import json_text
 from headwater.frames.errors import FrameDecodeError
 from headwater.frames.field_type import FieldType
 
@@ -50,7 +50,7 @@ def read_column(
 
 
 def _read_json(values: list[Any], nullable: bool) -> pa.Array:
-    texts = [None if value is None and nullable else _json.dumps(value).decode() for value in values]
+    texts = [None if value is None and nullable else json_text.dumps(value).decode() for value in values]
     return pa.array(texts, pa.string())
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headwater.frames import _json
-from headwater.frames._wire import as_bool, as_int, as_mapping, as_text, as_tuple
+from headwater.frames import json_text
 from headwater.frames.errors import FrameDecodeError, FrameTooLargeError
 from headwater.frames.field_config import FieldConfig
 from headwater.frames.field_type import ALIASES, FieldType
 from headwater.frames.frame import Frame
+from headwater.frames.json_records import as_bool, as_int, as_mapping, as_text, as_tuple
 from headwater.frames.meta import FrameMeta, Notice
 from headwater.frames.schema import TS_TYPE, describe_field
 
@@ -58,7 +58,7 @@ def load(data: bytes | bytearray | memoryview | str, max_bytes: int) -> Any:
     if len(data) > max_bytes:
         raise FrameTooLargeError(f"{len(data)} bytes of JSON; the limit is {max_bytes}")
     try:
-        return _json.loads(data)
+        return json_text.loads(data)
     except ValueError as error:
         raise FrameDecodeError(f"not JSON: {error}") from error
 

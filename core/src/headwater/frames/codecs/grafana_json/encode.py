@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from headwater.frames import _json
+from headwater.frames import json_text
 from headwater.frames.errors import FrameError, FrameTypeError
 from headwater.frames.frame import Frame
 from headwater.frames.grafana_types import Conversion, conversion
@@ -70,7 +70,7 @@ def _schema(frame: Frame, plans: list[Conversion]) -> bytes:
         for field, plan, column in zip(frame.schema, plans, frame.table.columns, strict=True)
     ]
     try:
-        return _json.dumps(schema)
+        return json_text.dumps(schema)
     except ValueError as error:
         raise FrameError(f"the frame's schema or meta is {error}") from error
 
@@ -112,7 +112,7 @@ def _entities(writer: ColumnWriter) -> bytes:
     if not writer.entities:
         return b"null"
     members = [
-        b'"%s":[%s]' % (name.encode(), b",".join(_json.dumps_array(rows)[1:-1] for rows in parts))
+        b'"%s":[%s]' % (name.encode(), b",".join(json_text.dumps_array(rows)[1:-1] for rows in parts))
         for name, parts in sorted(
             writer.entities.items(), key=lambda item: ("NaN", "Inf", "NegInf").index(item[0])
         )

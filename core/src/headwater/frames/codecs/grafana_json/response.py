@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from headwater.errors import DownstreamError, ErrorSource, HeadwaterError, PluginRequestFailedError
-from headwater.frames import _json
-from headwater.frames._wire import as_int, as_mapping, as_text, as_tuple
+from headwater.frames import json_text
 from headwater.frames.errors import FrameDecodeError
+from headwater.frames.json_records import as_int, as_mapping, as_text, as_tuple
 from headwater.frames.responses import DataResponse, QueryDataResponse
 
 from .decode import MAX_BYTES, frame_from_json, load
@@ -29,14 +29,14 @@ def iter_response(response: QueryDataResponse) -> Iterator[bytes]:
     """
     yield b'{"results":{'
     for index, ref_id in enumerate(sorted(response.responses)):
-        yield (b"," if index else b"") + _json.dumps(ref_id) + b":"
+        yield (b"," if index else b"") + json_text.dumps(ref_id) + b":"
         yield from iter_data_response(response.responses[ref_id])
     yield b"}}"
 
 
 def iter_data_response(response: DataResponse) -> Iterator[bytes]:
     """What stands under one ref id."""
-    head = _json.dumps(outcome(response.error, response.status, response.error_source))
+    head = json_text.dumps(outcome(response.error, response.status, response.error_source))
     if response.error is not None and not response.frames:
         yield head
         return

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.frames import _json
+from headwater.frames import json_text
 from headwater.frames.errors import FrameTypeError
 from headwater.frames.field_type import FieldType
 
@@ -68,14 +68,14 @@ class ColumnWriter:
     def write_nanos(self, part: pa.Array) -> Parts:
         """The nanoseconds below the millisecond of a slice of times; 0 for a null."""
         array = self._conversion.apply(part)
-        return _inside(_json.dumps_array(_nanos(array)))
+        return _inside(json_text.dumps_array(_nanos(array)))
 
     def _write_floats(self, array: pa.Array) -> Parts:
         values = array.to_numpy(zero_copy_only=False)  # nulls become NaN
         finite = np.isfinite(values)
         if len(values) - np.count_nonzero(finite) > array.null_count:
             self._note_entities(values, np.flatnonzero(~finite), array)
-        return _inside(_json.dumps_array(values))
+        return _inside(json_text.dumps_array(values))
 
     def _note_entities(self, values: npt.NDArray[np.floating], rows: Ints, array: pa.Array) -> None:
         """Note which of `rows` hold NaN and infinities; the others hold nulls."""
@@ -100,21 +100,21 @@ class ColumnWriter:
             if per_ms > 1 and not self.has_nanos:
                 self.has_nanos = bool((milliseconds * per_ms != ticks).any())
         if not array.null_count:
-            return _inside(_json.dumps_array(milliseconds))
+            return _inside(json_text.dumps_array(milliseconds))
         valid = array.is_valid().to_numpy(zero_copy_only=False)
-        return _with_nulls(_json.dumps_array(np.where(valid, milliseconds, _NULL)), _NULL)
+        return _with_nulls(json_text.dumps_array(np.where(valid, milliseconds, _NULL)), _NULL)
 
 
 def _write_integers(array: pa.Array) -> Parts:
     if not array.null_count:
-        return _inside(_json.dumps_array(array.to_numpy()))
+        return _inside(json_text.dumps_array(array.to_numpy()))
     # The lowest signed and the highest unsigned number of a width have texts that no other number contains.
     unsigned = pa.types.is_unsigned_integer(array.type)
     null = 2**array.type.bit_width - 1 if unsigned else -(2 ** (array.type.bit_width - 1))
     bounds = pc.min_max(array)
     if null in (bounds["min"].as_py(), bounds["max"].as_py()):
-        return _inside(_json.dumps(array.to_pylist()))
-    return _with_nulls(_json.dumps_array(array.fill_null(null).to_numpy(zero_copy_only=False)), null)
+        return _inside(json_text.dumps(array.to_pylist()))
+    return _with_nulls(json_text.dumps_array(array.fill_null(null).to_numpy(zero_copy_only=False)), null)
 
 
 def _with_nulls(text: bytes, null: int) -> Parts:
@@ -136,7 +136,7 @@ def _write_json(array: pa.Array) -> Parts:
     texts = ["null" if text is None else text for text in array.to_pylist()]
     for text in texts:
         try:
-            _json.loads(text)
+            json_text.loads(text)
         except ValueError as error:
             raise FrameTypeError(f"a JSON column holds a text that is not JSON: {error}") from error
     return (",".join(texts).encode(),)
@@ -148,7 +148,7 @@ def _write_strings(array: pa.Array) -> Parts:
             return _write_dictionary(array)
         array = array.dictionary_decode()
     if len(array) <= _SAMPLE * 2:
-        return _inside(_json.dumps(array.to_pylist()))
+        return _inside(json_text.dumps(array.to_pylist()))
     if pa.types.is_string_view(array.type):
         array = array.cast(pa.string())
     if len(array.slice(0, _SAMPLE).unique()) < _SAMPLE // 4:
@@ -158,7 +158,7 @@ def _write_strings(array: pa.Array) -> Parts:
 
 def _write_dictionary(array: pa.DictionaryArray) -> Parts:
     """Each text is written once, with its comma; gathering them lays the whole list out in one buffer."""
-    texts = [_json.dumps(value) + b"," for value in array.dictionary.to_pylist()]
+    texts = [json_text.dumps(value) + b"," for value in array.dictionary.to_pylist()]
     indices = array.indices
     if indices.null_count:
         indices = indices.cast(pa.int64()).fill_null(len(texts))
@@ -173,7 +173,7 @@ def _write_distinct(array: pa.Array) -> Parts:
     """Strings that do not repeat: joined as they are, unless one needs escaping."""
     ends, characters = _text(array)
     if ((characters < 0x20) | (characters == 0x22) | (characters == 0x5C)).any():
-        return _inside(_json.dumps(array.to_pylist()))
+        return _inside(json_text.dumps(array.to_pylist()))
     if pa.types.is_large_string(array.type):
         valid = array.is_valid().buffers()[1] if array.null_count else None
         ends32 = (ends - ends[0]).astype(np.int32)

@@ -32,18 +32,18 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 seconds."""
 
 
-class Interrupt:
-    """Ends the socket calls of one request. Thread-safe; `fire` may come before or after any of them."""
+class SocketCanceller:
+    """Ends the socket calls of one request. Thread-safe; `cancel` may come before or after any of them."""
 
     def __init__(self, on_header: HeaderListener | None = None) -> None:
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
         self.on_header = on_header
-        self.fired: bool = False
+        self.cancelled: bool = False
         self.reused_connection = False
 
     def watch(self, sock: socket.socket) -> None:
-        """Make `sock` the one that `fire` ends.
+        """Make `sock` the one that `cancel` ends.
 
         The handle is a duplicate: it survives TLS wrapping, and cannot hit a stranger's socket when the
         original is closed and its number given away.
@@ -51,15 +51,16 @@ class Interrupt:
         duplicate = socket.socket(fileno=os.dup(sock.fileno()))
         with self._lock:
             previous, self._handle = self._handle, duplicate
-            fired = self.fired
+            cancelled = self.cancelled
         if previous is not None:
             previous.close()
-        if fired:
-            self.fire()
+        if cancelled:
+            self.cancel()
 
-    def fire(self) -> None:
+    def cancel(self) -> None:
+        """End the socket call that blocks, and those to come."""
         with self._lock:
-            self.fired = True
+            self.cancelled = True
             if self._handle is not None:
                 with contextlib.suppress(OSError):
                     # The close that follows resets the connection: a server that is busy sending would
@@ -76,13 +77,13 @@ class Interrupt:
 
 
 @contextlib.contextmanager
-def interruptible_by(interrupt: Interrupt) -> Iterator[None]:
-    """Requests that this thread makes inside the block report their sockets to `interrupt`."""
-    _active.interrupt = interrupt
+def cancelled_by(canceller: SocketCanceller) -> Iterator[None]:
+    """Requests that this thread makes inside the block report their sockets to `canceller`."""
+    _active.canceller = canceller
     try:
         yield
     finally:
-        _active.interrupt = None
+        _active.canceller = None
 
 
 class _HeaderTap:
@@ -105,12 +106,12 @@ class _HeaderTap:
 
 class _ObservableResponse(http.client.HTTPResponse):
     def begin(self) -> None:
-        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
-        if interrupt is None or interrupt.on_header is None:
+        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
+        if canceller is None or canceller.on_header is None:
             super().begin()
             return
         file = self.fp
-        tap: Any = _HeaderTap(file, interrupt.on_header)
+        tap: Any = _HeaderTap(file, canceller.on_header)
         self.fp = tap
         try:
             super().begin()
@@ -119,7 +120,7 @@ class _ObservableResponse(http.client.HTTPResponse):
                 self.fp = file
 
 
-class InterruptibleHTTPConnection(HTTPConnection):
+class CancellableHTTPConnection(HTTPConnection):
     response_class: type[http.client.HTTPResponse] = _ObservableResponse
 
     def __init__(self, *args: Any, address_policy: AddressPolicy | None = None, **kwargs: Any) -> None:
@@ -127,7 +128,7 @@ class InterruptibleHTTPConnection(HTTPConnection):
         self._address_policy = address_policy
 
     def _new_conn(self) -> socket.socket:
-        """Connect like urllib3, but only to addresses that a data source may have, and let the interrupt know
+        """Connect like urllib3, but only to addresses that a data source may have, and let the canceller know
         the socket before `connect` blocks."""
         try:
             addresses = resolve(self._dns_host, self.port, self._address_policy)
@@ -149,10 +150,10 @@ class InterruptibleHTTPConnection(HTTPConnection):
         raise NewConnectionError(self, f"Failed to establish a new connection: {last}") from last
 
     def _connect_socket(self, sock: socket.socket, address: Any) -> None:
-        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
-        if interrupt is not None:
-            interrupt.watch(sock)
-            if interrupt.fired:
+        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
+        if canceller is not None:
+            canceller.watch(sock)
+            if canceller.cancelled:
                 raise ConnectionAbortedError("cancelled")
         for option in self.socket_options or ():
             sock.setsockopt(*option)
@@ -161,12 +162,12 @@ class InterruptibleHTTPConnection(HTTPConnection):
         sock.connect(address)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        interrupt: Interrupt | None = getattr(_active, "interrupt", None)
-        if interrupt is not None and not interrupt.reused_connection:
+        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
+        if canceller is not None and not canceller.reused_connection:
             reused = self.sock is not None and getattr(self, "_served", False)
-            interrupt.reused_connection = reused
+            canceller.reused_connection = reused
             if reused:
-                interrupt.watch(self.sock)
+                canceller.watch(self.sock)
         self._served = True
         super().request(*args, **kwargs)
 
@@ -175,7 +176,7 @@ class InterruptibleHTTPConnection(HTTPConnection):
         super().close()
 
 
-class InterruptibleHTTPSConnection(InterruptibleHTTPConnection, HTTPSConnection):
+class CancellableHTTPSConnection(CancellableHTTPConnection, HTTPSConnection):
     def connect(self) -> None:
         super().connect()
         if self.ssl_context is not None and not self.ssl_context.check_hostname:
@@ -185,11 +186,11 @@ class InterruptibleHTTPSConnection(InterruptibleHTTPConnection, HTTPSConnection)
 
 
 class HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = InterruptibleHTTPConnection
+    ConnectionCls = CancellableHTTPConnection
 
 
 class HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = InterruptibleHTTPSConnection
+    ConnectionCls = CancellableHTTPSConnection
 
 
 def pools(address_policy: AddressPolicy | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headwater.sdk import Handover
+from headwater.sdk import PrefetchQueue
 
 
 def nothing() -> None:
@@ -16,24 +16,24 @@ def nothing() -> None:
 
 def test_every_item_of_every_producer_arrives_in_its_producers_order() -> None:
     producers = [[(number, item) for item in range(50)] for number in range(4)]
-    with Handover(producers, ahead=2, interrupt=nothing) as handover:
-        items = list(handover)
+    with PrefetchQueue(producers, ahead=2, interrupt=nothing) as prefetch:
+        items = list(prefetch)
     assert sorted(items) == [item for producer in producers for item in producer]
     for number, producer in enumerate(producers):
         assert [item for item in items if item[0] == number] == producer
 
 
 def test_no_producers_give_no_items() -> None:
-    with Handover[int]([[], []], ahead=1, interrupt=nothing) as handover:
-        assert list(handover) == []
-    with Handover[int]([], ahead=1, interrupt=nothing) as handover:
-        assert list(handover) == []
+    with PrefetchQueue[int]([[], []], ahead=1, interrupt=nothing) as prefetch:
+        assert list(prefetch) == []
+    with PrefetchQueue[int]([], ahead=1, interrupt=nothing) as prefetch:
+        assert list(prefetch) == []
 
 
 def test_an_exception_that_is_an_item_is_not_raised() -> None:
     error = ValueError("an item")
-    with Handover([[error]], ahead=1, interrupt=nothing) as handover:
-        assert list(handover) == [error]
+    with PrefetchQueue([[error]], ahead=1, interrupt=nothing) as prefetch:
+        assert list(prefetch) == [error]
 
 
 def test_the_first_error_is_raised_and_ends_the_other_producers() -> None:
@@ -47,9 +47,9 @@ def test_the_first_error_is_raised_and_ends_the_other_producers() -> None:
 
     with (
         pytest.raises(ValueError, match="broken"),
-        Handover([failing(), endless()], ahead=2, interrupt=nothing, name="under-test") as handover,
+        PrefetchQueue([failing(), endless()], ahead=2, interrupt=nothing, name="under-test") as prefetch,
     ):
-        for _ in handover:
+        for _ in prefetch:
             pass
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("under-test")]
 
@@ -62,8 +62,8 @@ def test_producers_wait_for_a_slow_consumer() -> None:
             made.append(number)
             yield number
 
-    with Handover([counting()], ahead=3, interrupt=nothing) as handover:
-        for taken, _ in enumerate(handover, 1):
+    with PrefetchQueue([counting()], ahead=3, interrupt=nothing) as prefetch:
+        for taken, _ in enumerate(prefetch, 1):
             # Those taken, those ready, and the one that waits for room.
             assert len(made) <= taken + 3 + 1
 
@@ -76,21 +76,21 @@ def test_leaving_early_interrupts_a_producer_that_waits_for_its_source() -> None
         waiting.set()
         source.wait()
 
-    with Handover([blocked()], ahead=1, interrupt=source.set) as handover:
-        assert next(iter(handover)) == 1
+    with PrefetchQueue([blocked()], ahead=1, interrupt=source.set) as prefetch:
+        assert next(iter(prefetch)) == 1
         waiting.wait()
     assert source.is_set()
 
 
 def test_producers_that_have_ended_are_not_interrupted() -> None:
     interrupted: list[bool] = []
-    handover = Handover([[1]], ahead=1, interrupt=lambda: interrupted.append(True))
-    handover.start()
-    assert list(handover) == [1]
-    for thread in handover._threads:
+    prefetch = PrefetchQueue([[1]], ahead=1, interrupt=lambda: interrupted.append(True))
+    prefetch.start()
+    assert list(prefetch) == [1]
+    for thread in prefetch._threads:
         thread.join()
-    handover.close()
-    handover.close()
+    prefetch.close()
+    prefetch.close()
     assert interrupted == []
 
 
@@ -104,8 +104,8 @@ def test_a_generator_is_closed_in_its_own_thread() -> None:
         finally:
             closed_in.append(threading.current_thread().name)
 
-    with Handover([endless()], ahead=1, interrupt=nothing, name="under-test") as handover:
-        next(iter(handover))
+    with PrefetchQueue([endless()], ahead=1, interrupt=nothing, name="under-test") as prefetch:
+        next(iter(prefetch))
     assert closed_in == ["under-test-0"]
 
 
@@ -117,15 +117,15 @@ def test_stopping_from_another_thread_ends_a_waiting_consumer() -> None:
         source.wait()
         yield 1
 
-    with Handover([blocked()], ahead=1, interrupt=source.set) as handover:
+    with PrefetchQueue([blocked()], ahead=1, interrupt=source.set) as prefetch:
 
         def stop() -> None:
             waiting.wait()
-            handover.stop()
+            prefetch.stop()
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        assert list(handover) == []
+        assert list(prefetch) == []
         stopper.join()
 
 
@@ -143,7 +143,7 @@ def test_a_thread_that_cannot_be_had_ends_those_that_began(monkeypatch: pytest.M
         yield 1
 
     monkeypatch.setattr(threading.Thread, "start", start_first_only)
-    handover = Handover([blocked(), blocked()], ahead=1, interrupt=source.set, name="under-test")
+    prefetch = PrefetchQueue([blocked(), blocked()], ahead=1, interrupt=source.set, name="under-test")
     with pytest.raises(RuntimeError, match="new thread"):
-        handover.start()
+        prefetch.start()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("under-test")]

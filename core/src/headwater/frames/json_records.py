@@ -19,7 +19,7 @@ Encode = Callable[[Any], Any]
 T = TypeVar("T")
 
 
-class Wire(NamedTuple):
+class JsonRule(NamedTuple):
     key: str
     decode: Decode
     encode: Encode
@@ -31,7 +31,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def wire(
+def json_field(
     key: str,
     decode: Decode,
     *,
@@ -41,14 +41,16 @@ def wire(
     null_is_value: bool = False,
 ) -> Any:
     """An attribute written under `key` unless it equals its default (or `always`)."""
-    return attrs.field(default=default, metadata={"wire": Wire(key, decode, encode, always, null_is_value)})
+    return attrs.field(
+        default=default, metadata={"json": JsonRule(key, decode, encode, always, null_is_value)}
+    )
 
 
 def to_wire(record: Any) -> dict[str, Any]:
     """The JSON object of `record`, keys in the order of its attributes."""
     written: dict[str, Any] = {}
     for attribute in attrs.fields(type(record)):
-        rule: Wire = attribute.metadata["wire"]
+        rule: JsonRule = attribute.metadata["json"]
         value = getattr(record, attribute.name)
         if rule.always or value != attribute.default:
             written[rule.key] = rule.encode(value)
@@ -63,7 +65,7 @@ def from_wire(cls: type[T], value: Any, path: str) -> T:
     members = as_mapping(value, path)
     read = {}
     for attribute in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
-        rule: Wire = attribute.metadata["wire"]
+        rule: JsonRule = attribute.metadata["json"]
         if rule.key not in members or (members[rule.key] is None and not rule.null_is_value):
             continue
         read[attribute.name] = rule.decode(members[rule.key], f"{path}.{rule.key}" if path else rule.key)

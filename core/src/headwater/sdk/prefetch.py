@@ -10,7 +10,7 @@ from typing import Generic, Self, TypeVar
 
 from attrs import frozen
 
-__all__ = ["Handover"]
+__all__ = ["PrefetchQueue"]
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class _End:
     """One producer has come to its end."""
 
 
-class Handover(Generic[T]):
+class PrefetchQueue(Generic[T]):
     """Runs each producer in a thread of its own and yields their items in the order in which they come.
 
     Holds at most `ahead` items, so that a slow consumer slows its producers down. `close`, or the end of the
