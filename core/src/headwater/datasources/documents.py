@@ -14,7 +14,7 @@ from headwater.errors import ValidationError
 if TYPE_CHECKING:
     import yaml
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 """The way to a value from the top of a document: keys and indexes."""
 
 _MAX_NODES = 100_000
@@ -39,26 +39,26 @@ class Document:
 
     file: Path
     data: Any
-    marks: Mapping[Place, tuple[int, int]] = field(factory=dict, repr=False)
+    marks: Mapping[Location, tuple[int, int]] = field(factory=dict, repr=False)
 
-    def error(self, place: Place, message: str) -> DocumentError:
-        """A fault at `place`, or at the nearest known place around it."""
-        line, column = self._mark(place)
-        where = spell(place)
+    def error(self, location: Location, message: str) -> DocumentError:
+        """A fault at `location`, or at the nearest known location around it."""
+        line, column = self._mark(location)
+        where = format_location(location)
         return DocumentError(f"{where}: {message}" if where else message, self.file, line, column)
 
-    def position(self, place: Place) -> str:
-        """`file:line:column` of `place`, as far as known."""
-        return ":".join(str(part) for part in (self.file, *self._mark(place)) if part is not None)
+    def position(self, location: Location) -> str:
+        """`file:line:column` of `location`, as far as known."""
+        return ":".join(str(part) for part in (self.file, *self._mark(location)) if part is not None)
 
-    def _mark(self, place: Place) -> tuple[int | None, int | None]:
-        known = next((place[:n] for n in range(len(place), -1, -1) if place[:n] in self.marks), None)
+    def _mark(self, location: Location) -> tuple[int | None, int | None]:
+        known = next((location[:n] for n in range(len(location), -1, -1) if location[:n] in self.marks), None)
         return self.marks[known] if known is not None else (None, None)
 
 
-def spell(place: Place) -> str:
+def format_location(location: Location) -> str:
     """`datasources[0].jsonData.port`"""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".")
 
 
@@ -109,35 +109,35 @@ def _compose(loader: yaml.SafeLoader, file: Path) -> Document:
 
 
 class _YamlReader:
-    """Builds plain values from YAML nodes, keeping their places, and refuses what YAML lets pass silently:
+    """Builds plain values from YAML nodes, keeping their locations, and refuses what YAML lets pass silently:
     a key that is given twice, and aliases that multiply."""
 
     def __init__(self, loader: yaml.SafeLoader, file: Path) -> None:
-        self.marks: dict[Place, tuple[int, int]] = {}
+        self.marks: dict[Location, tuple[int, int]] = {}
         self._loader = loader
         self._file = file
         self._seen = 0
 
-    def value(self, node: yaml.Node, place: Place) -> Any:
+    def value(self, node: yaml.Node, location: Location) -> Any:
         import yaml
 
         self._seen += 1
         if self._seen > _MAX_NODES:
             raise self._error(node, f"more than {_MAX_NODES} values")
-        if len(place) > 50:
+        if len(location) > 50:
             raise self._error(node, "nested more than 50 deep")
-        self.marks[place] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self.marks[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
             raise self._error(node, f"the tag {node.tag} is not allowed")
         if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+            return [self.value(item, (*location, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, place)
-        return self._scalar(node, place)
+            return self._mapping(node, location)
+        return self._scalar(node, location)
 
-    def _scalar(self, node: yaml.Node, place: Place) -> str | int | float | bool | None:
+    def _scalar(self, node: yaml.Node, location: Location) -> str | int | float | bool | None:
         """The plain value of `node`. YAML also takes dates and bytes for values, which JSON has none of."""
-        shown = "the secret" if "secureJsonData" in place else repr(str(node.value)[:40])
+        shown = "the secret" if "secureJsonData" in location else repr(str(node.value)[:40])
         kind = node.tag.rpartition(":")[2]
         try:
             value = self._loader.construct_object(node, deep=True)
@@ -147,7 +147,7 @@ class _YamlReader:
             return value
         raise self._error(node, f"{shown} is a {kind}, which JSON has not; put it in quotes to have text")
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         own: set[str] = set()
         for key_node, _ in node.value:
             key = str(key_node.value)
@@ -156,7 +156,7 @@ class _YamlReader:
             own.add(key)
         self._loader.flatten_mapping(node)
         return {
-            str(key_node.value): self.value(item, (*place, str(key_node.value)))
+            str(key_node.value): self.value(item, (*location, str(key_node.value)))
             for key_node, item in node.value
         }
 

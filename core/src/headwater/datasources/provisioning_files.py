@@ -14,7 +14,7 @@ from headwater.errors import ValidationError
 from headwater.secrets.secret import Secret
 
 from .commands import AddDataSource
-from .documents import Document, DocumentError, Place, read_document
+from .documents import Document, DocumentError, Location, read_document
 from .fields import REQUEST_FIELDS
 from .references import Resolver, UnresolvedReferenceError
 from .sealed_file import SEALED_PREFIX, SealedFile
@@ -32,15 +32,15 @@ _OTHER_FIELDS = ("orgId", "editable", "jsonData", "secureJsonData", "version", "
 
 @frozen
 class Provisioned:
-    """One data source of a file, complete. `place` says where it stands."""
+    """One data source of a file, complete. `location` says where it stands."""
 
     command: AddDataSource
     document: Document = field(repr=False, eq=False)
-    place: Place = field(repr=False)
+    location: Location = field(repr=False)
 
     def error(self, message: str, path: str = "") -> DocumentError:
         """A fault of the data source, or of what stands at `path` in it, such as `jsonData.port`."""
-        return self.document.error((*self.place, *filter(None, path.split("."))), message)
+        return self.document.error((*self.location, *filter(None, path.split("."))), message)
 
 
 @frozen
@@ -92,7 +92,9 @@ def _refuse_clashes(data_sources: Iterable[Provisioned]) -> None:
         for key, value in claims:
             other = seen.setdefault((key, value), each)
             if value and other is not each:
-                raise each.error(f"{key} {value} is given already at {other.document.position(other.place)}")
+                raise each.error(
+                    f"{key} {value} is given already at {other.document.position(other.location)}"
+                )
 
 
 class _Reader:
@@ -114,59 +116,61 @@ class _Reader:
         if top.get("apiVersion", 1) not in (0, 1):
             raise self._document.error(("apiVersion",), f"version {top['apiVersion']!r} is not known; use 1")
         return ProvisioningPlan(
-            tuple(self._data_source(place, item) for place, item in self._items(top, "datasources")),
-            tuple(self._deletion(place, item) for place, item in self._items(top, "deleteDatasources")),
+            tuple(self._data_source(location, item) for location, item in self._items(top, "datasources")),
+            tuple(self._deletion(location, item) for location, item in self._items(top, "deleteDatasources")),
             self._scalar(("prune",), top.get("prune", False), bool),
         )
 
-    def _data_source(self, place: Place, item: dict[str, Any]) -> Provisioned:
-        self._refuse_unknown(place, item, (*SCALARS, *_OTHER_FIELDS))
-        self._require_first_organisation(place, item)
+    def _data_source(self, location: Location, item: dict[str, Any]) -> Provisioned:
+        self._refuse_unknown(location, item, (*SCALARS, *_OTHER_FIELDS))
+        self._require_first_organisation(location, item)
         values: dict[str, Any] = {
-            attribute: self._scalar((*place, key), item[key], kind)
+            attribute: self._scalar((*location, key), item[key], kind)
             for key, (attribute, kind) in SCALARS.items()
             if key in item
         }
         for required in ("name", "type"):
             if not values.get(required):
-                raise self._document.error(place, f"a data source needs a {required}")
+                raise self._document.error(location, f"a data source needs a {required}")
         command = AddDataSource(
             **values,
-            read_only=not self._scalar((*place, "editable"), item.get("editable", False), bool),
-            json_data=self._expand((*place, "jsonData"), self._mapping(place, item, "jsonData")),
-            secure_json_data=self._secrets(place, item),
+            read_only=not self._scalar((*location, "editable"), item.get("editable", False), bool),
+            json_data=self._expand((*location, "jsonData"), self._mapping(location, item, "jsonData")),
+            secure_json_data=self._secrets(location, item),
         )
         try:
             validate(command)
         except ValidationError as error:
-            raise self._document.error((*place, error.path), error.reason) from None
-        return Provisioned(command, self._document, place)
+            raise self._document.error((*location, error.path), error.reason) from None
+        return Provisioned(command, self._document, location)
 
-    def _secrets(self, place: Place, item: dict[str, Any]) -> dict[str, Secret]:
+    def _secrets(self, location: Location, item: dict[str, Any]) -> dict[str, Secret]:
         return {
-            name: self._sealed((*place, "secureJsonData", name), str(item.get("uid", "")), value)
+            name: self._sealed((*location, "secureJsonData", name), str(item.get("uid", "")), value)
             if isinstance(value, str) and value.startswith(SEALED_PREFIX)
-            else Secret(self._scalar((*place, "secureJsonData", name), value, str))
-            for name, value in _without_nulls(self._mapping(place, item, "secureJsonData")).items()
+            else Secret(self._scalar((*location, "secureJsonData", name), value, str))
+            for name, value in _without_nulls(self._mapping(location, item, "secureJsonData")).items()
         }
 
-    def _sealed(self, place: Place, uid: str, value: str) -> Secret:
+    def _sealed(self, location: Location, uid: str, value: str) -> Secret:
         if self._seal is None:
-            raise self._document.error(place, "the secret is sealed; give the key that it was exported with")
+            raise self._document.error(
+                location, "the secret is sealed; give the key that it was exported with"
+            )
         try:
-            return self._seal.open(uid, str(place[-1]), value)
+            return self._seal.open(uid, str(location[-1]), value)
         except UnresolvedReferenceError as error:
-            raise self._document.error(place, str(error)) from None
+            raise self._document.error(location, str(error)) from None
 
-    def _deletion(self, place: Place, item: dict[str, Any]) -> str:
-        self._refuse_unknown(place, item, ("name", "orgId"))
-        self._require_first_organisation(place, item)
-        name: str = self._scalar((*place, "name"), item.get("name", ""), str)
+    def _deletion(self, location: Location, item: dict[str, Any]) -> str:
+        self._refuse_unknown(location, item, ("name", "orgId"))
+        self._require_first_organisation(location, item)
+        name: str = self._scalar((*location, "name"), item.get("name", ""), str)
         if not name:
-            raise self._document.error(place, "a deletion needs a name")
+            raise self._document.error(location, "a deletion needs a name")
         return name
 
-    def _items(self, top: Mapping[str, Any], key: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    def _items(self, top: Mapping[str, Any], key: str) -> Iterator[tuple[Location, dict[str, Any]]]:
         items = top.get(key) or []
         if not isinstance(items, list):
             raise self._document.error((key,), "a list is expected")
@@ -175,47 +179,47 @@ class _Reader:
                 raise self._document.error((key, index), "a mapping is expected")
             yield (key, index), _without_nulls(item)
 
-    def _mapping(self, place: Place, item: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def _mapping(self, location: Location, item: Mapping[str, Any], key: str) -> dict[str, Any]:
         value = item.get(key) or {}
         if not isinstance(value, dict):
-            raise self._document.error((*place, key), "a mapping is expected")
+            raise self._document.error((*location, key), "a mapping is expected")
         return value
 
-    def _scalar(self, place: Place, value: Any, kind: type) -> Any:
-        value = self._expand(place, value)
+    def _scalar(self, location: Location, value: Any, kind: type) -> Any:
+        value = self._expand(location, value)
         if kind is bool and value in ("true", "false"):  # what a reference yields is text
             return value == "true"
         if not isinstance(value, kind):
             hint = "; put it in quotes" if kind is str and isinstance(value, (int, float)) else ""
             wanted = "text" if kind is str else "true or false"
-            raise self._document.error(place, f"{wanted} is expected, not {type(value).__name__}{hint}")
+            raise self._document.error(location, f"{wanted} is expected, not {type(value).__name__}{hint}")
         return value
 
-    def _expand(self, place: Place, value: Any) -> Any:
+    def _expand(self, location: Location, value: Any) -> Any:
         try:
             if isinstance(value, str):
                 return self._resolver.expand(value)
             resolved = self._resolver.resolve(value)
         except UnresolvedReferenceError as error:
-            raise self._document.error(place, str(error)) from None
+            raise self._document.error(location, str(error)) from None
         if resolved is not value:
             return resolved
         if isinstance(value, dict):
-            return {key: self._expand((*place, key), item) for key, item in value.items()}
+            return {key: self._expand((*location, key), item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._expand((*place, index), item) for index, item in enumerate(value)]
+            return [self._expand((*location, index), item) for index, item in enumerate(value)]
         return value
 
-    def _refuse_unknown(self, place: Place, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    def _refuse_unknown(self, location: Location, item: Mapping[str, Any], known: tuple[str, ...]) -> None:
         for key in item:
             if key not in known:
                 near = get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                raise self._document.error((*place, key), f"unknown key{hint}")
+                raise self._document.error((*location, key), f"unknown key{hint}")
 
-    def _require_first_organisation(self, place: Place, item: Mapping[str, Any]) -> None:
+    def _require_first_organisation(self, location: Location, item: Mapping[str, Any]) -> None:
         if item.get("orgId", 1) not in (0, 1):
-            raise self._document.error((*place, "orgId"), "this host has one organisation, 1")
+            raise self._document.error((*location, "orgId"), "this host has one organisation, 1")
 
 
 def _without_nulls(mapping: Mapping[str, Any]) -> dict[str, Any]:
