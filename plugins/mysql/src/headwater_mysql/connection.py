@@ -181,9 +181,9 @@ class Connection:
             self._send_raw(close)
             raise
 
-    def _result(self, framing: Framing, sequence: int, forget: Callable[[], None]) -> Result:
+    def _result(self, framing: Framing, sequence: int, close_statement: Callable[[], None]) -> Result:
         reader = ResultReader(framing, self._decoder, utc=self._utc, sequence=sequence)
-        return Result(self, reader, forget)
+        return Result(self, reader, close_statement)
 
     def _next_step(self, reader: ResultReader) -> Step:
         """The reader's next step, receiving as long as it needs more bytes."""
@@ -237,10 +237,12 @@ class Connection:
 class Result:
     """The answer to one statement. `columns` is empty for a statement that returns no rows."""
 
-    def __init__(self, connection: Connection, reader: ResultReader, forget: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: Connection, reader: ResultReader, close_statement: Callable[[], None]
+    ) -> None:
         self._connection = connection
         self._reader = reader
-        self._forget = forget
+        self._close_statement = close_statement
         self.zero_dates = 0
         """Dates of the latest result set that became null so far."""
         first = connection._next_step(reader)
@@ -289,7 +291,7 @@ class Result:
             in_step = isinstance(error, ServerError)
             self._connection.reusable = self._connection.reusable and in_step
             if in_step:
-                self._forget()
+                self._close_statement()
             explained = from_failure(error)
             raise explained from explained.__cause__
 
@@ -297,7 +299,7 @@ class Result:
         if not end.rows:
             self._connection.reusable = False
         if not end.reply.more_results:
-            self._forget()
+            self._close_statement()
 
 
 def _encoded(statement: int, parameters: Sequence[Parameter]) -> bytes:

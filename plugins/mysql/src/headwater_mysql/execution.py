@@ -33,7 +33,7 @@ class Execution:
         self._killer = killer
         self._context = context
         self._pool = pool
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards _ended and _interrupted
         self._ended = False
         self._interrupted = False
         self._result: Result | None = None

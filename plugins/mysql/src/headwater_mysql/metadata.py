@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from headwater.sdk import CallContext
 
-Rows = list[dict[str, Any]]
+Records = list[dict[str, Any]]
 
 CACHE_SECONDS: Final = 60.0
 _CACHE_ENTRIES: Final = 500
@@ -56,28 +56,28 @@ BUILT_IN_FUNCTIONS: Final = tuple(_BUILT_IN.split())
 class Metadata:
     """Answers from information_schema; `run(sql, parameters, context)` returns rows as dicts. Thread-safe."""
 
-    def __init__(self, run: Callable[[str, tuple[str, ...], CallContext], Rows]) -> None:
+    def __init__(self, run: Callable[[str, tuple[str, ...], CallContext], Records]) -> None:
         self._run = run
-        self._lock = threading.Lock()
-        self._cache: dict[tuple[str, ...], tuple[float, Rows]] = {}
+        self._lock = threading.Lock()  # guards _cache
+        self._cache: dict[tuple[str, ...], tuple[float, Records]] = {}
 
-    def databases(self, context: CallContext) -> Rows:
+    def databases(self, context: CallContext) -> Records:
         return self._cached(_DATABASES, (), context)
 
-    def tables(self, database: str, context: CallContext) -> Rows:
+    def tables(self, database: str, context: CallContext) -> Records:
         return self._cached(_TABLES, (database,), context)
 
-    def columns(self, database: str, table: str, context: CallContext) -> Rows:
+    def columns(self, database: str, table: str, context: CallContext) -> Records:
         rows = self._cached(_COLUMNS, (database, table), context)
         return [{**row, "nullable": bool(row["nullable"])} for row in rows]
 
-    def functions(self, context: CallContext) -> Rows:
+    def functions(self, context: CallContext) -> Records:
         built_in = [
             {"name": name, "database": "", "returns": "", "comment": ""} for name in BUILT_IN_FUNCTIONS
         ]
         return [*built_in, *self._cached(_ROUTINES, (), context)]
 
-    def _cached(self, sql: str, parameters: tuple[str, ...], context: CallContext) -> Rows:
+    def _cached(self, sql: str, parameters: tuple[str, ...], context: CallContext) -> Records:
         key = (sql, *parameters)
         now = time.monotonic()
         with self._lock:

@@ -81,7 +81,7 @@ class PartitionedRead:
             interrupt=partial(self._context.cancel, "the partitioned read was closed"),
             name="headwater-mysql-read",
         )
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards _zero_dates, which the reading threads write
         self._zero_dates: dict[int, int] = {}
         self._first: Execution | None = None
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from headwater_mysql.decode.numpy_rows import (
     Mask,
     Positions,
-    Rows,
+    RowPackets,
     bits,
     from_strings,
     micros_of_day,
@@ -32,7 +32,7 @@ _FIXED = {
 }
 
 
-def decode_binary(rows: Rows, plan: ResultPlan) -> tuple[list[pa.Array], int]:
+def decode_binary(rows: RowPackets, plan: ResultPlan) -> tuple[list[pa.Array], int]:
     """One array per column, and how many dates became null. Raises MalformedPacketError."""
     bitmap = (len(plan.columns) + 9) // 8
     at = rows.starts + (1 + bitmap)
@@ -51,14 +51,14 @@ def decode_binary(rows: Rows, plan: ResultPlan) -> tuple[list[pa.Array], int]:
     return arrays, zero_dates
 
 
-def _absent(rows: Rows, bit: int) -> Mask | None:
+def _absent(rows: RowPackets, bit: int) -> Mask | None:
     """Which rows are NULL in the column of this bit; None if there are none."""
     absent: Mask = rows.bytes[rows.starts + (1 + (bit >> 3))] & (1 << (bit & 7)) != 0
     return absent if absent.any() else None
 
 
 def _decode_column(
-    rows: Rows, column: ColumnPlan, at: Positions, absent: Mask | None
+    rows: RowPackets, column: ColumnPlan, at: Positions, absent: Mask | None
 ) -> tuple[pa.Array, Positions, int]:
     """The column's values, the positions behind them, and how many dates became null."""
     if (kind := _FIXED.get(column.kind)) is not None:
@@ -82,7 +82,9 @@ def _decode_column(
     return from_strings(rows.strings(start, end, absent), column), end, 0
 
 
-def _temporal_lengths(rows: Rows, at: Positions, absent: Mask | None, allowed: tuple[int, ...]) -> Positions:
+def _temporal_lengths(
+    rows: RowPackets, at: Positions, absent: Mask | None, allowed: tuple[int, ...]
+) -> Positions:
     length = rows.bytes[at].astype(np.int64)
     if absent is not None:
         length[absent] = 0
@@ -93,7 +95,7 @@ def _temporal_lengths(rows: Rows, at: Positions, absent: Mask | None, allowed: t
 
 
 def _moments(
-    rows: Rows, column: ColumnPlan, at: Positions, absent: Mask | None
+    rows: RowPackets, column: ColumnPlan, at: Positions, absent: Mask | None
 ) -> tuple[pa.Array, Positions, int]:
     """Year (2 bytes), month, day; then hours, minutes, seconds; then microseconds (4 bytes)."""
     length = _temporal_lengths(rows, at, absent, (0, 4, 7, 11))
@@ -115,7 +117,7 @@ def _moments(
 
 
 def _durations(
-    rows: Rows, column: ColumnPlan, at: Positions, absent: Mask | None
+    rows: RowPackets, column: ColumnPlan, at: Positions, absent: Mask | None
 ) -> tuple[pa.Array, Positions]:
     """Sign, days (4 bytes), hours, minutes, seconds; then microseconds (4 bytes)."""
     length = _temporal_lengths(rows, at, absent, (0, 8, 12))

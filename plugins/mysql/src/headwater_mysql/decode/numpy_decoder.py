@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater_mysql.decode.numpy_binary import decode_binary
-from headwater_mysql.decode.numpy_rows import PADDING, Positions, Rows
+from headwater_mysql.decode.numpy_rows import PADDING, Positions, RowPackets
 from headwater_mysql.decode.numpy_text import decode_text
 from headwater_mysql.decode.rows import Framing
 from headwater_mysql.decode.types import ResultPlan
@@ -75,7 +75,7 @@ class NumpyRowDecoder:
             return pa.RecordBatch.from_arrays(empty, schema=self._plan.schema)
         starts, ends = np.concatenate(self._starts), np.concatenate(self._ends)
         self._data += bytes(PADDING)
-        rows = Rows(self._data, starts, ends)
+        rows = RowPackets(self._data, starts, ends)
         decode = decode_binary if self._framing.binary else decode_text
         try:
             arrays, zero_dates = decode(rows, self._plan)

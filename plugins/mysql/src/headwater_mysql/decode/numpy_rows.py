@@ -25,7 +25,7 @@ PADDING = 16
 """Spare bytes behind the rows, so that a read of up to 16 bytes at any row's end stays inside."""
 
 
-class Rows:
+class RowPackets:
     """The payloads of some rows: `data` and where in it each row starts and ends."""
 
     def __init__(self, data: bytes | bytearray, starts: Positions, ends: Positions) -> None:
@@ -122,7 +122,7 @@ def from_strings(strings: pa.Array, plan: ColumnPlan) -> pa.Array:
         raise MalformedPacketError("a number is malformed or exceeds its column's type") from None
 
 
-def bits(rows: Rows, start: Positions, end: Positions, absent: Mask | None) -> pa.Array:
+def bits(rows: RowPackets, start: Positions, end: Positions, absent: Mask | None) -> pa.Array:
     """BIT values: up to eight bytes, most significant first."""
     length = end - start
     if np.max(length, initial=0) > 8:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from headwater_mysql.decode.numpy_rows import (
     Mask,
     Positions,
-    Rows,
+    RowPackets,
     bits,
     from_strings,
     micros_of_day,
@@ -21,7 +21,7 @@ from headwater_mysql.protocol.packets import MalformedPacketError
 _NULL = 0xFB
 
 
-def decode_text(rows: Rows, plan: ResultPlan) -> tuple[list[pa.Array], int]:
+def decode_text(rows: RowPackets, plan: ResultPlan) -> tuple[list[pa.Array], int]:
     """One array per column, and how many dates became null. Raises MalformedPacketError."""
     at = rows.starts
     arrays, zero_dates = [], 0
@@ -41,7 +41,7 @@ def decode_text(rows: Rows, plan: ResultPlan) -> tuple[list[pa.Array], int]:
 
 
 def _decode_column(
-    rows: Rows, column: ColumnPlan, start: Positions, end: Positions, absent: Mask | None
+    rows: RowPackets, column: ColumnPlan, start: Positions, end: Positions, absent: Mask | None
 ) -> tuple[pa.Array, int]:
     match column.kind:
         case Kind.DATE | Kind.DATETIME:
@@ -59,7 +59,7 @@ def _decode_column(
 
 
 def _moments(
-    rows: Rows, column: ColumnPlan, start: Positions, end: Positions, absent: Mask | None
+    rows: RowPackets, column: ColumnPlan, start: Positions, end: Positions, absent: Mask | None
 ) -> tuple[pa.Array, int]:
     """`YYYY-MM-DD`, perhaps with ` HH:MM:SS`, perhaps with up to six decimals."""
     length = end - start
@@ -87,7 +87,7 @@ def _moments(
 class _Text:
     """Fixed places in the text of every row."""
 
-    def __init__(self, rows: Rows, start: Positions, absent: Mask | None) -> None:
+    def __init__(self, rows: RowPackets, start: Positions, absent: Mask | None) -> None:
         self._rows = rows
         self._start = start
         self._present = np.ones(len(rows), np.bool_) if absent is None else ~absent
