@@ -355,3 +355,35 @@ def test_a_host_of_its_own_is_closed_a_given_one_is_not(make_host: MakeHost) -> 
 
     run(main())
     assert given.query("a", {}).num_rows == 2
+
+
+#: Their pieces come from `AsyncHeadwater.stream`, or from the host that `AsyncHeadwater.headwater` is.
+GENERATORS = {"query_chunks", "query_chunked_data"}
+
+
+def test_it_has_every_method_of_the_host() -> None:
+    def methods(kind: type) -> set[str]:
+        return {name for name, each in vars(kind).items() if callable(each) and not name.startswith("_")}
+
+    assert methods(Headwater) - methods(AsyncHeadwater) == GENERATORS
+
+
+def test_data_sources_are_managed_without_blocking_the_loop() -> None:
+    async def manage() -> list[object]:
+        async with AsyncHeadwater(allow_plugins=["testdata"]) as host:
+            added = await host.add_data_source("demo", type="testdata")
+            updated = await host.update_data_source("demo", json_data={"seed": 7})
+            found = await host.data_source(added.uid)
+            info = await host.plugin_info("testdata")
+            records = await host.load_plugins()
+            await host.remove_data_source("demo")
+            left = host.headwater.store.list()
+            return [
+                updated.version,
+                found.json_data,
+                info.id,
+                "testdata" in {each.plugin_id for each in records},
+                left,
+            ]
+
+    assert asyncio.run(manage()) == [2, {"seed": 7}, "testdata", True, []]

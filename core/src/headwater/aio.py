@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from .calls.context import CallContext
 from .calls.worker_pool import WorkerPool
 from .host import Headwater
-from .models import CallResourceResponse, CheckHealthResult, QueryDataResponse, User
+from .models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryDataResponse, User
 from .queries.options import QueryOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .datasources import DataSource
     from .frames import Frame, FrameStream
+    from .plugins import PluginRecord
 
 __all__ = ["AsyncFrameStream", "AsyncHeadwater"]
 
@@ -36,6 +38,38 @@ class AsyncHeadwater:
         self._owned = headwater is None
         self.headwater: Headwater = headwater if headwater is not None else Headwater(**options)
         self._workers = WorkerPool("headwater-async")
+
+    async def add_data_source(self, name: str = "", *, type: str, **fields: Any) -> DataSource:  # noqa: A002
+        """See `Headwater.add_data_source`."""
+        return await self._run(
+            CallContext(), lambda: self.headwater.add_data_source(name, type=type, **fields)
+        )
+
+    async def update_data_source(self, data_source: str, **changes: Any) -> DataSource:
+        """See `Headwater.update_data_source`."""
+        return await self._run(
+            CallContext(), lambda: self.headwater.update_data_source(data_source, **changes)
+        )
+
+    async def remove_data_source(self, data_source: str) -> None:
+        """See `Headwater.remove_data_source`."""
+        await self._run(CallContext(), lambda: self.headwater.remove_data_source(data_source))
+
+    async def data_source(self, uid_or_name: str) -> DataSource:
+        """See `Headwater.data_source`."""
+        return await self._run(CallContext(), lambda: self.headwater.data_source(uid_or_name))
+
+    async def plugin_info(self, plugin_id: str) -> PluginInfo:
+        """See `Headwater.plugin_info`."""
+        return await self._run(CallContext(), lambda: self.headwater.plugin_info(plugin_id))
+
+    async def load_plugins(self) -> list[PluginRecord]:
+        """See `Headwater.load_plugins`."""
+        return await self._run(CallContext(), self.headwater.load_plugins)
+
+    def add_plugin(self, plugin_id: str, implementation: object) -> None:
+        """See `Headwater.add_plugin`, which does not block."""
+        self.headwater.add_plugin(plugin_id, implementation)
 
     async def query(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
@@ -104,6 +138,7 @@ class AsyncHeadwater:
             )
 
     async def close(self) -> None:
+        """End this object's threads, and the host if it was made here."""
         if self._owned:
             await self._run(CallContext(), self.headwater.close)
         self._workers.close()
