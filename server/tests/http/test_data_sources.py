@@ -161,6 +161,8 @@ def test_clients_cannot_make_a_data_source_read_only(client: httpx2.Client) -> N
         ({"type": "testdata", "url": "http://user:pass@host/"}, "url"),
         ({"type": "testdata", "jsonData": []}, "jsonData"),
         ({"type": "testdata", "secureJsonData": {"apiKey": 7}}, "secureJsonData"),
+        ({"type": "testdata", "jsonData": {"sede": 3}}, "jsonData.sede"),
+        ({"type": "testdata", "secureJsonData": {"apiKye": "x"}}, "secureJsonData.apiKye"),
     ],
 )
 def test_a_body_that_is_not_valid_is_400_with_the_place(
