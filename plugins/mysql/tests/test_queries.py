@@ -162,7 +162,7 @@ def test_each_ref_id_has_its_own_outcome(orders: DatabaseServer, headwater: Head
             "to": "now",
             "queries": [
                 {"refId": "A", "datasource": source, "rawSql": "SELECT 1 AS a", "format": "table"},
-                {"refId": "B", "datasource": source, "rawSql": "SELEC", "format": "table"},
+                {"refId": "B", "datasource": source, "rawSql": "SELECT FROM", "format": "table"},
                 {"refId": "C", "datasource": source, "rawSql": "", "format": "table"},
             ],
         }
@@ -246,7 +246,7 @@ def procedures(server: DatabaseServer) -> DatabaseServer:
 def test_a_procedures_results_are_a_frame_each(
     procedures: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, wire_protocol: str
 ) -> None:
-    data_source = open_data_source(procedures, wire_protocol=wire_protocol)
+    data_source = open_data_source(procedures, wire_protocol=wire_protocol, allow_calls=True)
     for _ in range(2):
         frames = result_sets(data_source, "CALL /* all of them */ several()", context)
         assert [frame.to_pylist() for frame in frames] == [
@@ -264,6 +264,7 @@ def test_a_procedures_results_are_a_frame_each(
 def test_a_procedures_results_are_time_series_and_within_the_limits_too(
     procedures: DatabaseServer, headwater: Headwater
 ) -> None:
+    headwater.update_data_source("db", json_data={"allowCalls": True})
     procedures.execute(
         "DROP PROCEDURE IF EXISTS points",
         "CREATE PROCEDURE points() BEGIN SELECT 1704067200 AS time, 1 AS v; "

@@ -34,6 +34,7 @@ from headwater_mysql.query_model import TIME_SERIES, MySQLQuery
 from headwater_mysql.result_sets import may_return_several, read_result_sets
 from headwater_mysql.series import time_series
 from headwater_mysql.settings import MySQLSettings
+from headwater_mysql.statements import check_reads_only
 from headwater_mysql.time_columns import EpochColumns
 
 
@@ -67,6 +68,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             return None
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
         expanded = expand(query.raw_sql, query.time_range, interval)
+        if self.settings.read_only:
+            check_reads_only(expanded.sql, allow_calls=self.settings.allow_calls)
         if may_return_several(expanded.sql):
             return self._result_sets(expanded, query, context)
         read = self._start(expanded, query, context)

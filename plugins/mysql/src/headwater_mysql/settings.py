@@ -50,7 +50,10 @@ class MySQLSettings:
     allow_cleartext_passwords: bool = field(
         False, doc="Let the server ask for the password in clear (PAM, LDAP). Use it with TLS."
     )
-    read_only: bool = field(True, doc="Run every statement in a read-only transaction.")
+    read_only: bool = field(True, doc="Let only reading statements through, in read-only transactions.")
+    allow_calls: bool = field(
+        False, doc="Let CALL through although the data source is read-only: procedures may do anything."
+    )
     wire_protocol: Literal["binary", "text"] = field(
         "binary", doc="text: for proxies that do not pass prepared statements on."
     )

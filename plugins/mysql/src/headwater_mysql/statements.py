@@ -1,0 +1,101 @@
+"""Which statements a data source that only reads lets through.
+
+A read-only transaction alone is not enough: `INTO OUTFILE` writes files, and FLUSH, SET GLOBAL, KILL or
+SHUTDOWN change the server, with an account that may. So the statement itself is looked at before it is sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from headwater.errors import QueryError
+from headwater.sdk.sql import Dialect, SpanKind, scan
+from headwater_mysql.macros import DIALECT
+
+_READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "HELP"})
+_EXPLAINS: Final = frozenset({"EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"})
+_RUN_BY_ANALYZE: Final = frozenset({"SELECT", "WITH"})
+_FILE_WORDS: Final = frozenset({"OUTFILE", "DUMPFILE"})
+_AFTER_WITH: Final = frozenset({"SELECT", "VALUES", "TABLE", "UPDATE", "DELETE", "INSERT", "REPLACE"})
+_EXPLAIN_OPTIONS: Final = frozenset(
+    {"ANALYZE", "EXTENDED", "PARTITIONS", "FORMAT", "JSON", "TREE", "TRADITIONAL"}
+)
+
+_TOKEN = re.compile(r"[\w$]+|[();]")
+_EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
+_UNESCAPED: Final = Dialect(hash_comments=True, dash_needs_space=True)
+"""How a session with NO_BACKSLASH_ESCAPES reads strings."""
+
+
+def check_reads_only(sql: str, *, allow_calls: bool = False) -> None:
+    """Raises QueryError unless `sql` is one statement that only reads.
+
+    Those are SELECT, VALUES, TABLE, WITH before any of them, SHOW, DESCRIBE, HELP, EXPLAIN, and ANALYZE of a
+    SELECT; CALL with `allow_calls`. The first word must stand outside of comments: what the server makes of
+    `/*!99999 SELECT */` depends on its version.
+    """
+    words = _words(sql)
+    if not words:
+        raise QueryError("The query is empty.")
+    _check_kind(words, allow_calls)
+    for dialect in (DIALECT, _UNESCAPED):  # which of them holds is the session's; neither may hide the word
+        written = _FILE_WORDS.intersection(_tokens(sql, dialect, executed_comments=True))
+        if written:
+            raise QueryError(
+                f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
+                "is read-only. Put a name that reads so into backticks."
+            )
+
+
+def _check_kind(words: list[str], allow_calls: bool) -> None:
+    first, rest = words[0], words[1:]
+    if first == "WITH":
+        reads = next((word for word in rest if word in _AFTER_WITH), "") in _READS
+    elif first in _EXPLAINS:
+        explained = next((word for word in rest if word not in _EXPLAIN_OPTIONS), "")
+        reads = explained in _RUN_BY_ANALYZE or (first != "ANALYZE" and "ANALYZE" not in rest[:3])
+        if explained == "WITH":
+            _check_kind(rest[rest.index("WITH") :], allow_calls)
+    else:
+        reads = first in _READS or (first == "CALL" and allow_calls)
+    if not reads:
+        setting = "allowCalls, or readOnly" if first == "CALL" else "readOnly"
+        raise QueryError(
+            f"{first} statements are not allowed here: the data source is read-only (setting {setting})."
+        )
+
+
+def _words(sql: str) -> list[str]:
+    """The words of the statement outside of comments and of brackets within it, in upper case.
+
+    Raises QueryError for a second statement.
+    """
+    words: list[str] = []
+    depth = level = 0
+    ended = False
+    for word in _tokens(sql, DIALECT, executed_comments=False):
+        if ended and word != ";":
+            raise QueryError("Only one statement is allowed in a query.")
+        if word == ";":
+            ended = True
+        elif word in "()":
+            depth += 1 if word == "(" else -1
+        elif depth <= level or not words:
+            level = level if words else depth  # a statement may stand in brackets itself
+            words.append(word)
+    return words
+
+
+def _tokens(sql: str, dialect: Dialect, *, executed_comments: bool) -> Iterator[str]:
+    """Words in upper case, brackets and semicolons of the code, and `''` for each quoted text."""
+    for span in scan(sql, dialect):
+        text = sql[span.start : span.end]
+        if span.kind is SpanKind.CODE:
+            yield from (token[0].upper() for token in _TOKEN.finditer(text))
+        elif span.kind is SpanKind.QUOTED:
+            yield "''"
+        elif executed_comments and (marker := _EXECUTED_COMMENT.match(text)):
+            inside = _EXECUTED_COMMENT.sub(" ", text[marker.end() :].removesuffix("*/"))
+            yield from _tokens(inside, dialect, executed_comments=False)

@@ -1,0 +1,136 @@
+"""What a data source that only reads sends to the server, and what it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from headwater.errors import QueryError
+from headwater.sdk import CallContext
+from headwater_mysql.statements import check_reads_only
+from servers.mysql_checks import DataSourceFactory, query
+from servers.mysql_family import DatabaseServer
+
+READS = [
+    "SELECT 1",
+    "select 1;",
+    "  /* a comment */ SELECT 1 -- and another",
+    "(SELECT 1) UNION (SELECT 2)",
+    "SELECT 'a; b', \"it\\'s; x\", `outfile` FROM t",
+    "SELECT 'INTO OUTFILE' AS text",
+    "WITH a AS (SELECT 1) SELECT REPLACE(x, 'a', 'b') FROM a",
+    "(WITH a AS (SELECT 1) SELECT * FROM a)",
+    "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a WHERE n < 3) SELECT n FROM a",
+    "VALUES ROW(1, 2)",
+    "TABLE t",
+    "SHOW PROCESSLIST",
+    "DESCRIBE t",
+    "DESC t",
+    "EXPLAIN DELETE FROM t",
+    "EXPLAIN FORMAT=JSON SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1",
+    "ANALYZE FORMAT=JSON SELECT 1",
+    "HELP 'SELECT'",
+    "SELECT /*!40001 SQL_NO_CACHE */ 1",
+]
+
+REFUSED = [
+    "SET GLOBAL max_connections = 5",
+    "FLUSH TABLES",
+    "RESET QUERY CACHE",
+    "CHANGE MASTER TO MASTER_HOST = 'x'",
+    "ANALYZE TABLE t",
+    "ANALYZE DELETE FROM t",
+    "ANALYZE FORMAT=JSON UPDATE t SET a = 1",
+    "EXPLAIN ANALYZE DELETE FROM t",
+    "DESC ANALYZE DELETE FROM t",
+    "KILL 5",
+    "SHUTDOWN",
+    "CALL anything()",
+    "DO 1",
+    "USE mysql",
+    "LOCK TABLES t READ",
+    "SET STATEMENT max_statement_time = 1 FOR SELECT 1",
+    "EXECUTE IMMEDIATE 'SHUTDOWN'",
+    "BEGIN NOT ATOMIC SELECT 1; END",
+    "WITH a AS (SELECT 1) DELETE FROM t",
+    "WITH a AS (SELECT 1) UPDATE t SET x = 1",
+    "EXPLAIN ANALYZE WITH a AS (SELECT 1) DELETE FROM t",
+    "SELECT 1 INTO OUTFILE '/tmp/x'",
+    "SELECT 1 INTO DUMPFILE '/tmp/x'",
+    "(SELECT 1 INTO OUTFILE '/tmp/x')",
+    "SELECT 1 INTO/**/OUTFILE '/tmp/x'",
+    "SELECT 1 INTO /*!50000 OUTFILE */ '/tmp/x'",
+    "SELECT 1 /*M!100000 INTO OUTFILE '/tmp/x' */",
+    "SELECT 1 INTO /*!99999 x */ /*!50000 OUTFILE */ '/tmp/x'",
+    "SELECT 'C:\\' INTO OUTFILE '/tmp/x' -- '",
+    "TABLE t INTO OUTFILE '/tmp/x'",
+    "/*!99999 SELECT */ /*!50000 DROP TABLE t */",
+    "/*! FLUSH TABLES */",
+    "SELECT 1; SHUTDOWN",
+    "SELECT 1;; SELECT 2",
+    "",
+    "-- nothing",
+]
+
+
+@pytest.mark.parametrize("sql", READS)
+def test_what_reads_passes(sql: str) -> None:
+    check_reads_only(sql)
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_does_more_is_refused(sql: str) -> None:
+    with pytest.raises(QueryError):
+        check_reads_only(sql)
+
+
+def test_a_refusal_says_what_and_why() -> None:
+    with pytest.raises(QueryError, match=r"^FLUSH statements are not allowed here: .*read-only .*readOnly"):
+        check_reads_only("flush tables")
+    with pytest.raises(QueryError, match=r"^Only one statement is allowed"):
+        check_reads_only("SELECT 1; SELECT 2")
+    with pytest.raises(QueryError, match=r"^INTO OUTFILE writes a file"):
+        check_reads_only("SELECT 1 INTO OUTFILE '/tmp/x'")
+
+
+def test_calls_pass_where_the_operator_allows_them() -> None:
+    check_reads_only("CALL report(1)", allow_calls=True)
+    with pytest.raises(QueryError, match="allowCalls"):
+        check_reads_only("CALL report(1)")
+
+
+@given(st.text(alphabet="SELECTINOUFDMP /*!;'\"`\\-#\n()M5x", max_size=60))
+def test_any_text_is_let_through_or_refused_as_a_query(text: str) -> None:
+    with contextlib.suppress(QueryError):
+        check_reads_only(text)
+
+
+@pytest.mark.parametrize("text", ["(", "/*", "/*!", "'", "SELECT ", "a;", "\\'"])
+def test_a_long_text_takes_time_in_proportion(text: str) -> None:
+    started = time.perf_counter()
+    with contextlib.suppress(QueryError):
+        check_reads_only("SELECT " + text * (2**20 // len(text)))
+    assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1 INTO OUTFILE '{}'", "FLUSH TABLES", "SET GLOBAL max_connections = 5", "SHUTDOWN", "KILL 1"],
+)
+def test_the_server_never_sees_what_is_refused(
+    sql: str,
+    server: DatabaseServer,
+    open_data_source: DataSourceFactory,
+    context: CallContext,
+    tmp_path: Path,
+) -> None:
+    data_source = open_data_source(server)
+    with pytest.raises(QueryError, match="not allowed"):
+        query(data_source, sql.format(tmp_path / "x"), context)
+    assert list(tmp_path.iterdir()) == []
+    assert query(data_source, "SELECT 1 AS alive", context).read_all().to_pylist() == [{"alive": 1}]
