@@ -16,7 +16,7 @@ from built import DISTRIBUTIONS, ROOT, Artefacts, run
 
 LITTER = re.compile(r"__pycache__|\.py[co]$|_cache/|\.hypothesis|\.db$|node_modules|/\.git/|~$")
 NEEDED = {  # beside the modules
-    "core": ["headwater/hookspecs.py", "headwater/testing/conformance/base.py"],
+    "core": ["headwater/plugins/hookspecs.py", "headwater/testing/conformance/base.py"],
     "server": [
         "headwater_server/cookiecutter/cookiecutter.json",
         "headwater_server/http/static/LICENSES.txt",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._lazy import lazy_names
+from ._lazy import load_lazily
 
 if TYPE_CHECKING:
     from .aio import AsyncFrameStream as AsyncFrameStream, AsyncHeadwater as AsyncHeadwater
@@ -40,4 +40,4 @@ _MODULES = {
 
 __all__ = [name for names in _MODULES.values() for name in names]
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+load_lazily(__name__, _MODULES)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 
-def lazy_names(
-    package: str, modules: Mapping[str, tuple[str, ...]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of `package`, for the names that each of its `modules` has."""
+def load_lazily(package: str, modules: Mapping[str, tuple[str, ...]]) -> None:
+    """Give `package` the names that each of its `modules` has; a module is imported at the first use."""
     homes = {name: module for module, names in modules.items() for name in names}
     namespace = vars(sys.modules[package])
 
@@ -22,7 +20,5 @@ def lazy_names(
         namespace[name] = value
         return value
 
-    def names() -> list[str]:
-        return sorted({*namespace, *homes})
-
-    return get, names
+    namespace["__getattr__"] = get
+    namespace["__dir__"] = lambda: sorted({*namespace, *homes})

@@ -250,11 +250,11 @@ def test_a_connection_killed_by_the_server_in_mid_query_is_lost(
         eventually(lambda: bool(server.rows(sql)), 10)
         server.execute(f"KILL {server.rows(sql)[0][0]}")
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    canceller = threading.Thread(target=kill)
+    canceller.start()
     with pytest.raises((DownstreamConnectionError, DownstreamServerError)) as caught:
         query(data_source, "SELECT SLEEP(29)", context).read_all()
-    killer.join()
+    canceller.join()
     assert caught.value.source is ErrorSource.DOWNSTREAM
     assert query(data_source, "SELECT 1 AS a", context).read_all().num_rows == 1
 

@@ -30,7 +30,7 @@ class MemoryStore:
     provisioned."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self._lock = RLock()  # guards all below
         self._subscribers = Subscribers()
         self._by_uid: dict[str, DataSource] = {}
         self._keys: dict[str, KeyRecord] = {}

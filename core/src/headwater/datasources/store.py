@@ -72,7 +72,7 @@ class Subscribers:
 
     def __init__(self) -> None:
         self._callbacks: tuple[Callable[[str | None], None], ...] = ()
-        self._lock = RLock()
+        self._lock = RLock()  # guards changes of the callbacks; `notify` reads one whole tuple
 
     def add(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
         with self._lock:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headwater._lazy import lazy_names
+from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
     from .codecs.arrow import (
@@ -140,4 +140,4 @@ _MODULES = {
 
 __all__ = [name for names in _MODULES.values() for name in names]
 
-__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+load_lazily(__name__, _MODULES)

@@ -49,7 +49,7 @@ class FrameStream:
         on_close: Callable[[], object] | None = None,
         on_cancel: Callable[[], object] | None = None,
     ) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the flags below; not held while a batch is made
         self._reading = self._started = self._exhausted = self._closed = self._cancelled = self._released = (
             False
         )

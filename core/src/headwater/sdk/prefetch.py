@@ -43,7 +43,7 @@ class PrefetchQueue(Generic[T]):
         self._ahead = ahead
         self._interrupt = interrupt
         self._items: deque[T | _Failed | _End] = deque()
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # guards the items and whether it is stopped
         self._stopped = False
         self._waiting = [
             threading.Thread(target=self._run, args=(items,), name=f"{name}-{number}", daemon=True)

@@ -56,7 +56,7 @@ class Catalog:
         self._engine = engine
         self._default_database = default_database
         self._ttl = ttl
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the answers remembered below
         self._remembered: OrderedDict[Any, tuple[float, list[Any]]] = OrderedDict()
 
     def databases(self, context: CallContext) -> list[dict[str, Any]]:

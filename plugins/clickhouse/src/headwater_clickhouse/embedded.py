@@ -12,11 +12,11 @@ import pyarrow as pa
 from headwater.calls import CallContext
 from headwater.errors import QueryError
 
+from .cancellation import QueryCanceller
 from .dialect import quote_name, quote_text
 from .embedded_process import connect, disconnect, refuse_in_forked_child
 from .engine import Statement
 from .errors import server_error
-from .killing import Killer
 
 _IDLE_CONNECTIONS = 4
 _STREAM_MARK = b"\xff\xff\xff\xff"  # continuation marker of Arrow IPC messages
@@ -42,12 +42,12 @@ class EmbeddedEngine:
         self._database = database
         self._settings = dict(settings or {})
         self._read_only = read_only
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the connections below
         self._idle: list[_Connection] = []
         self._control: _Connection | None = None
         self._closed = False
-        self._killer = Killer(self._tell)
-        self.kill = self._killer.kill
+        self._canceller = QueryCanceller(self._cancel_query)
+        self.kill = self._canceller.kill
 
     def run(self, statement: Statement, context: CallContext) -> EmbeddedResult:
         connection = self._borrow()
@@ -75,7 +75,7 @@ class EmbeddedEngine:
         return {"path": self._path}
 
     def close(self) -> None:
-        self._killer.join()
+        self._canceller.join()
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -111,7 +111,7 @@ class EmbeddedEngine:
                 return
         connection.close()
 
-    def _tell(self, query_id: str) -> bool:
+    def _cancel_query(self, query_id: str) -> bool:
         """Kill over a connection of its own: the query's is locked while the engine works on it."""
         with self._lock:
             if self._closed:
@@ -135,7 +135,7 @@ class EmbeddedResult:
         self._connection = connection
         self._query_id = statement.query_id
         self._context = context
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards whether the result is open
         self._open = True
         self._source = connection.stream(statement)
         self._first = next(self._source)

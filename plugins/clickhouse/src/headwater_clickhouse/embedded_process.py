@@ -42,7 +42,7 @@ class _Process:
     """Who has the engine open."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # guards all of the state
         self.pid = os.getpid()
         self.path: str | None = None
         self.connections = 0

@@ -26,7 +26,7 @@ class NegotiatedSettings:
     def __init__(self, ours: Mapping[str, str], custom: Mapping[str, str]) -> None:
         self._ours = {name: value for name, value in ours.items() if name not in custom}
         self._custom = dict(custom)
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the two below, which several queries may learn at once
         self._refused: frozenset[str] = frozenset()
         self._none_allowed = False
 

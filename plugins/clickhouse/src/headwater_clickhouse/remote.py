@@ -26,11 +26,11 @@ from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
 from .arrow_body import ArrowBody, read_batches, truncated
+from .cancellation import QueryCanceller
 from .dialect import quote_text
 from .engine import Statement
 from .errors import ClickHouseError, server_error
 from .health import is_too_old, too_old
-from .killing import Killer
 from .negotiation import NegotiatedSettings
 from .settings import ClickHouseSettings, server_url
 
@@ -79,8 +79,8 @@ class RemoteEngine:
         self._client = HttpClient(http, user_agent=f"headwater-clickhouse/{__version__}")
         custom = {item.setting: item.value for item in settings.custom_settings}
         self.negotiated = NegotiatedSettings(_our_settings(settings, http.is_loopback), custom)
-        self._killer = Killer(self._tell)
-        self.kill = self._killer.kill
+        self._canceller = QueryCanceller(self._cancel_query)
+        self.kill = self._canceller.kill
 
     def run(self, statement: Statement, context: CallContext) -> RemoteResult:
         with context.on_cancel(lambda: self.kill(statement.query_id)):
@@ -111,10 +111,10 @@ class RemoteEngine:
         return details
 
     def close(self) -> None:
-        self._killer.join()
+        self._canceller.join()
         self._client.close()
 
-    def _tell(self, query_id: str) -> bool:
+    def _cancel_query(self, query_id: str) -> bool:
         sql = f"KILL QUERY WHERE query_id = {quote_text(query_id)} ASYNC"
         with (
             CallContext(timeout=_KILL_SECONDS) as context,

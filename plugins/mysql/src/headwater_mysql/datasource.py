@@ -19,12 +19,12 @@ from headwater.sdk import (
     ResourceRequest,
     resource,
 )
+from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection
 from headwater_mysql.decode.choice import choose_decoder
 from headwater_mysql.execution import Execution
 from headwater_mysql.handshake import OnSocket, Target
 from headwater_mysql.health import describe_failure, describe_success
-from headwater_mysql.killer import Killer
 from headwater_mysql.macros import ExpandedQuery, expand
 from headwater_mysql.metadata import Metadata
 from headwater_mysql.parameters import bind
@@ -53,7 +53,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             raise QueryError("the native decoder was not built into this installation") from error
         limits = PoolLimits(settings.max_open_conns, settings.max_idle_conns, settings.conn_max_lifetime)
         self.pool: Pool[Connection] = Pool(self._connect, limits, settings.connect_seconds)
-        self._killer = Killer(self._connect, logger)
+        self._canceller = QueryCanceller(self._connect, logger)
         self._metadata = Metadata(self._rows)
 
     def query(self, query: MySQLQuery, context: CallContext) -> QueryResult:
@@ -93,7 +93,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
 
     def close(self) -> None:
         self.pool.close()
-        self._killer.close()
+        self._canceller.close()
 
     @resource("databases")
     def databases(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
@@ -124,7 +124,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         return Connection.open(self._target, seconds, self._decoder, on_socket)
 
     def _execution(self, context: CallContext) -> Execution:
-        return Execution(self.pool, self._killer, context)
+        return Execution(self.pool, self._canceller, context)
 
     def _start(
         self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext

@@ -11,9 +11,9 @@ import pyarrow as pa
 from headwater.errors import HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
+from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection, Result
 from headwater_mysql.handshake import Session
-from headwater_mysql.killer import Killer
 from headwater_mysql.pool import Pool
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.results import ResultColumns
@@ -29,8 +29,8 @@ class Execution:
     """Holds a connection from `start` until `close`. Whether it was cancelled is decided by our own flag:
     servers answer a killed statement in several ways, some of which look like success."""
 
-    def __init__(self, pool: Pool[Connection], killer: Killer, context: CallContext) -> None:
-        self._killer = killer
+    def __init__(self, pool: Pool[Connection], canceller: QueryCanceller, context: CallContext) -> None:
+        self._canceller = canceller
         self._context = context
         self._pool = pool
         self._lock = threading.Lock()  # guards _ended and _interrupted
@@ -104,7 +104,7 @@ class Execution:
             self._interrupted = True
             self._connection.reusable = False
             self._connection.interrupt()
-        self._killer.kill(self._connection.thread_id)
+        self._canceller.kill(self._connection.thread_id)
 
     def close(self) -> None:
         """Give the connection back; a statement that is still running is ended first. Any number of times."""

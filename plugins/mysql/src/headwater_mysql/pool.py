@@ -68,7 +68,7 @@ class Pool(Generic[C]):
         self._connect = connect
         self._limits = limits
         self._connect_seconds = connect_seconds
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # guards all below; notified when a connection is free
         self._idle: list[tuple[C, float]] = []
         self._open = 0
         self._waiting = 0

@@ -82,7 +82,7 @@ class MemoryTokenStore:
     """Tokens that end with the process: for embedding and tests."""
 
     def __init__(self, tokens: Iterable[ApiToken] = ()) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the tokens
         self._tokens = {token.name: token for token in tokens}
 
     def add(self, token: ApiToken) -> None:

@@ -25,7 +25,7 @@ class KeyWatch:
     ) -> None:
         self._data_sources = data_sources
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # lets one thread at a time look at the key
         self._checked = float("-inf")
         self._logger = structlog.get_logger("headwater.http")
         self.degraded = degraded

@@ -24,7 +24,7 @@ class SecretFailures:
         self._metrics = metrics
         self._audit = audit
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards when each failure was audited last
         self._audited: dict[tuple[str, str], float] = {}
 
     def record(self, uid: str, field: FieldState) -> None:

@@ -36,7 +36,7 @@ class SocketCanceller:
     """Ends the socket calls of one request. Thread-safe; `cancel` may come before or after any of them."""
 
     def __init__(self, on_header: HeaderListener | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the socket and whether it was ended
         self._handle: socket.socket | None = None
         self.on_header = on_header
         self.cancelled: bool = False

@@ -13,12 +13,12 @@ _PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 _JOIN_SECONDS = 2.0
 
 
-class Killer:
+class QueryCanceller:
     """`attempt(query_id)` tells the engine to stop a query, and whether the engine knew it."""
 
     def __init__(self, attempt: Callable[[str], bool]) -> None:
         self._attempt = attempt
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the threads below
         self._threads: set[threading.Thread] = set()
 
     def kill(self, query_id: str, *, has_begun: bool = False) -> None:

@@ -15,7 +15,7 @@ KILL_SECONDS: Final = 5.0
 _NO_SUCH_THREAD = 1094
 
 
-class Killer:
+class QueryCanceller:
     """Kills server threads in the background, so that whoever cancels is never held up by the network.
 
     The whole server thread is killed and not just its query: the connection is given up anyway, and a
@@ -25,7 +25,7 @@ class Killer:
     def __init__(self, connect: Callable[[float], Connection], logger: Any) -> None:
         self._connect = connect
         self._logger = logger
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the threads below
         self._running: set[threading.Thread] = set()
 
     def kill(self, thread_id: int) -> None:
