@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -123,3 +125,38 @@ def test_any_text_is_expanded_or_refused_with_our_errors(sql: str) -> None:
         ENGINE.expand(sql, "s")
     except QueryError:
         return
+
+
+def repeat(call: MacroCall, scope: str) -> str:
+    (argument,) = call.expect(1)
+    return f"{argument} > 1 AND {argument} < 2"
+
+
+REPEATING: MacroEngine[str] = MacroEngine({"__repeat": repeat}, ANSI)
+
+
+def nested(depth: int, innermost: str = "x") -> str:
+    return "$__repeat(" * depth + innermost + ")" * depth
+
+
+def test_nested_macros_that_repeat_their_argument_are_bounded() -> None:
+    """28 levels would make gigabytes of a few hundred characters."""
+    tracemalloc.start()
+    with pytest.raises(MacroError, match="too long a text"):
+        REPEATING.expand(f"SELECT {nested(28)}", "s")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 2**20
+
+
+def test_the_bound_holds_for_all_arguments_together() -> None:
+    with pytest.raises(MacroError, match="too long a text"):
+        ENGINE_OF_BOTH.expand(f"$__echo({', '.join([nested(12)] * 100)})", "s")
+
+
+def test_a_long_query_with_many_macros_is_no_bomb() -> None:
+    sql = ", ".join(["$__repeat(a)"] * 80_000)
+    assert REPEATING.expand(sql, "s").count("a > 1") == 80_000
+
+
+ENGINE_OF_BOTH: MacroEngine[str] = MacroEngine({"__repeat": repeat, "__echo": echo}, ANSI)

@@ -17,6 +17,9 @@ __all__ = ["MacroCall", "MacroEngine"]
 S = TypeVar("S")
 _NAME = re.compile(r"\$(__[A-Za-z][A-Za-z0-9_]*)")
 _DEPTH = 32
+_MOST_CHARACTERS = 2**20
+"""Written in one expansion, besides those that nesting copies: macros repeat their arguments, so nested ones
+grow by powers."""
 
 
 @frozen
@@ -39,6 +42,20 @@ class MacroCall:
         return arguments
 
 
+class _Budget:
+    """How many characters the macros of one expansion may still write, at all depths together."""
+
+    def __init__(self, characters: int) -> None:
+        self._left = characters
+
+    def spend(self, text: str) -> str:
+        """`text`, paid for. Raises MacroError once the budget is used up."""
+        self._left -= len(text)
+        if self._left < 0:
+            raise MacroError("the macros make too long a text of the query; nest or repeat fewer of them")
+        return text
+
+
 class MacroEngine(Generic[S]):
     """Expands macros with functions `function(call, scope) -> SQL`. Names are given without the `$`.
 
@@ -57,10 +74,13 @@ class MacroEngine(Generic[S]):
         self._keep_unknown = keep_unknown
 
     def expand(self, sql: str, scope: S) -> str:
-        """`sql` with its macros expanded, arguments first. Raises MacroError."""
-        return self._expand(sql, scope, 0)
+        """`sql` with its macros expanded, arguments first.
 
-    def _expand(self, sql: str, scope: S, depth: int) -> str:
+        Raises MacroError, also where they nest more than 32 deep or make more than a mebibyte of the text.
+        """
+        return self._expand(sql, scope, 0, _Budget(_MOST_CHARACTERS + _DEPTH * len(sql)))
+
+    def _expand(self, sql: str, scope: S, depth: int, budget: _Budget) -> str:
         if depth > _DEPTH:
             raise MacroError(f"macros are nested more than {_DEPTH} deep")
         written: list[str] = []
@@ -69,16 +89,18 @@ class MacroEngine(Generic[S]):
             if span.kind is not SpanKind.CODE:
                 continue
             while match := _NAME.search(sql, max(span.start, done), span.end):
-                call, end = self._read_call(sql, match, scope, depth)
-                written += [sql[done : match.start()], self._call(call, scope)]
+                call, end = self._read_call(sql, match, scope, depth, budget)
+                written += [sql[done : match.start()], budget.spend(self._call(call, scope))]
                 done = end
         return "".join(written) + sql[done:]
 
-    def _read_call(self, sql: str, match: re.Match[str], scope: S, depth: int) -> tuple[MacroCall, int]:
+    def _read_call(
+        self, sql: str, match: re.Match[str], scope: S, depth: int, budget: _Budget
+    ) -> tuple[MacroCall, int]:
         if not sql.startswith("(", match.end()):
             return MacroCall(match[1], None, match[0]), match.end()
         arguments, end = split_arguments(sql, match.end(), self._dialect)
-        expanded = tuple(self._expand(argument, scope, depth + 1) for argument in arguments)
+        expanded = tuple(self._expand(argument, scope, depth + 1, budget) for argument in arguments)
         kept = f"{match[0]}({', '.join(expanded)})"
         return MacroCall(match[1], expanded, kept), end
 
