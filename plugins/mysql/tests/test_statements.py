@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
@@ -111,11 +110,10 @@ def test_any_text_is_let_through_or_refused_as_a_query(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["(", "/*", "/*!", "'", "SELECT ", "a;", "\\'"])
-def test_a_long_text_takes_time_in_proportion(text: str) -> None:
-    started = time.perf_counter()
+def test_a_mebibyte_of_anything_passes_or_is_refused(text: str) -> None:
+    """Within the time that a test may take: what grows with the square of the length would need hours."""
     with contextlib.suppress(QueryError):
         check_reads_only("SELECT " + text * (2**20 // len(text)))
-    assert time.perf_counter() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,19 @@ def test_one_of_several_values_matches_each_exactly() -> None:
     assert matchers([], [Filter("k", values=("a.b", "c|d"), operator="one-of")]) == [r'k=~"a\\.b|c\\|d"']
 
 
+def test_a_single_value_may_stand_in_values() -> None:
+    assert matchers([], [Filter("k", values=("a.b",))]) == ['k="a.b"']
+    assert matchers([], [Filter("k", "a.b", values=("a.b",))]) == ['k="a.b"']
+    assert matchers([Scope(filters=(Filter("k", values=("a",)), Filter("k", "b")))], []) == ['k=~"a|b"']
+
+
+@pytest.mark.parametrize("values", [("a", "b"), ("other",)])
+def test_several_values_need_an_operator_that_takes_them(values: tuple[str, ...]) -> None:
+    value = "" if len(values) > 1 else "a"
+    with pytest.raises(ValidationError, match="takes one value"):
+        matchers([], [Filter("k", value, values=values)])
+
+
 def test_scope_filters_of_one_key_are_alternatives() -> None:
     scopes = [
         Scope(filters=(Filter("k", "a.b"), Filter("k", "x.*", operator="regex-match"))),

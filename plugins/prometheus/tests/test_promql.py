@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import promql_parser
 import pytest
 from hypothesis import given, strategies as st
@@ -134,6 +136,22 @@ def test_no_text_makes_the_rewriter_crash(text: str) -> None:
             rewrite(text, ["a"])
         except QueryError:
             continue
+
+
+@pytest.mark.parametrize("depth", [4_000, 20_000])
+def test_deep_nesting_is_rewritten(depth: int) -> None:
+    expr = "sum(" * depth + "up" + ")" * depth
+    assert add_grouping(expr, ["a"]).count("by (a)") == depth
+    assert add_matchers(expr, ['a="1"']).count('up{a="1"}') == 1
+
+
+@pytest.mark.parametrize("piece", ["sum by (", "{", "'", "sum("])
+def test_a_mebibyte_of_anything_is_rewritten_or_refused(piece: str) -> None:
+    """Within the time that a test may take: what grows with the square of the length would need hours."""
+    text = piece * (2**20 // len(piece))
+    for rewrite in (add_grouping, add_matchers):
+        with contextlib.suppress(QueryError):
+            rewrite(text, ["a"])
 
 
 def _all_selectors(expr: str) -> list[str]:

@@ -78,6 +78,18 @@ def test_a_query_by_a_grafana_client_gives_a_frame_per_series(source: Source) ->
     assert frames[1].meta.custom == {"resultType": "matrix"}
 
 
+@pytest.mark.parametrize("unknown", ["foobar", 999])
+def test_an_unknown_format_is_time_series(source: Source, unknown: object) -> None:
+    body = {"expr": "requests", "range": True, "datasource": {"uid": source.host.data_source("source").uid}}
+    ranges = {"from": str(START * 1000), "to": str((START + 3600) * 1000)}
+    asked, plain = (
+        source.host.query_data({**ranges, "queries": [{"refId": "A", **body, **extra}]}).responses["A"]
+        for extra in ({"format": unknown}, {"format": "time_series"})
+    )
+    assert asked.error is None
+    assert [frame.to_pylist() for frame in asked.frames] == [frame.to_pylist() for frame in plain.frames]
+
+
 def test_wide_has_a_column_per_series(source: Source) -> None:
     frame = source.query({"expr": "sum by (job) (requests)", "layout": "wide"})
     assert frame.table.column_names == ["Time", '{job="j0"}', '{job="j1"}', '{job="j2"}']

@@ -44,6 +44,15 @@ class Filter:
     def alternatives(self) -> tuple[str, ...]:
         return self.values or (self.value,)
 
+    @property
+    def single_value(self) -> str:
+        """`value`, or the only one of `values`. Raises ValidationError if there are others beside it."""
+        if len(set(filter(None, (self.value, *self.values)))) > 1:
+            raise ValidationError(
+                f"the operator {self.operator!r} takes one value; one-of takes several", path="values"
+            )
+        return self.value or next(iter(self.values), "")
+
 
 @frozen
 class Scope:
@@ -86,15 +95,24 @@ def regex_quote(text: str) -> str:
 def _any_of(key: str, filters: Sequence[Filter]) -> str:
     if len(filters) == 1:
         return _matcher(filters[0])
-    parts = [text if one.sign == "=~" else regex_quote(text) for one in filters for text in one.alternatives]
+    parts = [part for one in filters for part in _alternatives(one)]
     return f"{label_name(key)}=~{quote('|'.join(dict.fromkeys(parts)))}"
+
+
+def _alternatives(one: Filter) -> list[str]:
+    """Regular expressions of which a wanted value matches one."""
+    if one.sign == "=|":
+        return list(map(regex_quote, one.alternatives))
+    return [one.single_value if one.sign == "=~" else regex_quote(one.single_value)]
 
 
 def _matcher(one: Filter) -> str:
     if not one.key:
         raise ValidationError("a filter needs a key", path="key")
-    sign, text = one.sign, one.value
+    sign = one.sign
     if sign in {"=|", "!=|"}:
         sign = "=~" if sign == "=|" else "!~"
         text = "|".join(map(regex_quote, one.alternatives))
+    else:
+        text = one.single_value
     return f"{label_name(one.key)}{sign}{quote(text)}"

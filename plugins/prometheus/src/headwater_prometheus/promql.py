@@ -8,8 +8,9 @@ aggregations are found by the grammar's own rules of context, and text is insert
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
+from itertools import islice, takewhile
 
 from attrs import frozen
 
@@ -99,30 +100,32 @@ def add_grouping(expr: str, labels: Sequence[str]) -> str:
         return expr
     insertions: list[tuple[int, str]] = []
     tokens = _tokenize(expr)
+    closings = _closings(tokens)
     for index, token in enumerate(tokens):
         if token.kind is not _Kind.NAME or token.text.lower() not in _AGGREGATIONS:
             continue
         after = _text(tokens, index + 1)
         if after == "(":
-            end = _closing(tokens, index + 1)
+            end = closings[index + 1]
             if _text(tokens, end + 1).lower() in {"by", "without"} and _text(tokens, end + 2) == "(":
-                insertions += _into_grouping(tokens, end + 1, labels)
+                insertions += _into_grouping(tokens, closings, end + 1, labels)
             else:
                 insertions.append((token.end, f" by ({', '.join(map(label_name, labels))}) "))
         elif after.lower() in {"by", "without"} and _text(tokens, index + 2) == "(":
-            insertions += _into_grouping(tokens, index + 1, labels)
+            insertions += _into_grouping(tokens, closings, index + 1, labels)
     return _insert(expr, insertions)
 
 
 def _selectors(tokens: Sequence[_Token]) -> Iterator[_Selector]:
+    closings = _closings(tokens)
     index = 0
     while index < len(tokens):
         if tokens[index].text == "[":
-            index = _closing(tokens, index)
+            index = closings[index]
         elif _opens_label_list(tokens, index):
-            index = _closing(tokens, index + 1)
+            index = closings[index + 1]
         elif tokens[index].text == "{":
-            end = _closing(tokens, index)
+            end = closings[index]
             named = index > 0 and tokens[index - 1].kind is _Kind.NAME
             yield _Selector(index - 1 if named else index, end, index)
             index = end
@@ -131,11 +134,14 @@ def _selectors(tokens: Sequence[_Token]) -> Iterator[_Selector]:
         index += 1
 
 
-def _into_grouping(tokens: Sequence[_Token], keyword: int, labels: Sequence[str]) -> list[tuple[int, str]]:
+def _into_grouping(
+    tokens: Sequence[_Token], closings: Mapping[int, int], keyword: int, labels: Sequence[str]
+) -> list[tuple[int, str]]:
     if tokens[keyword].text.lower() == "without":
         return []
-    end = _closing(tokens, keyword + 1)
-    present = {token.text.strip("\"'`") for token in tokens[keyword + 2 : end]}
+    end = closings[keyword + 1]
+    listed = takewhile(lambda token: token.text != "(", islice(tokens, keyword + 2, end))
+    present = {token.text.strip("\"'`") for token in listed}
     missing = [label_name(label) for label in labels if label not in present]
     if not missing:
         return []
@@ -190,25 +196,28 @@ def _opens_label_list(tokens: Sequence[_Token], index: int) -> bool:
     return token.kind is _Kind.NAME and token.text.lower() in _LABEL_LISTS and _text(tokens, index + 1) == "("
 
 
-def _closing(tokens: Sequence[_Token], index: int) -> int:
-    """The place of the bracket that closes the one at `index`."""
-    pairs = {"(": ")", "[": "]", "{": "}"}
-    expected: list[str] = []
-    for place in range(index, len(tokens)):
-        token = tokens[place]
+def _closings(tokens: Sequence[_Token]) -> dict[int, int]:
+    """Where each bracket is closed, by the place of the opening one. QueryError for one without a pair."""
+    pairs = {")": "(", "]": "[", "}": "{"}
+    opened: list[int] = []
+    closings: dict[int, int] = {}
+    for place, token in enumerate(tokens):
         if token.kind is not _Kind.SYMBOL:
             continue
-        if token.text in pairs:
-            expected.append(pairs[token.text])
-        elif token.text in pairs.values():
-            if token.text != expected.pop():
+        if token.text in pairs.values():
+            opened.append(place)
+        elif token.text in pairs:
+            if not opened or tokens[opened[-1]].text != pairs[token.text]:
                 raise QueryError(
                     f"unexpected {token.text!r} at character {token.start + 1} of the expression"
                 )
-            if not expected:
-                return place
-    opening = tokens[index]
-    raise QueryError(f"{opening.text!r} at character {opening.start + 1} of the expression is never closed")
+            closings[opened.pop()] = place
+    if opened:
+        opening = tokens[opened[-1]]
+        raise QueryError(
+            f"{opening.text!r} at character {opening.start + 1} of the expression is never closed"
+        )
+    return closings
 
 
 def _tokenize(expr: str) -> list[_Token]:
