@@ -164,10 +164,17 @@ def test_what_is_no_http_is_400_and_closed(host: RunningHost, sent: bytes) -> No
 def test_another_name_in_the_host_header_is_421(make_host: MakeHost) -> None:
     """A page whose DNS name was pointed at this address must not be answered."""
     with make_host(options={"allowed_hosts": ("127.0.0.1", "localhost")}).client("") as client:
-        assert client.get("/healthz").status_code == 200
-        assert client.get("/healthz", headers={"Host": "localhost:1234"}).status_code == 200
-        assert client.get("/healthz", headers={"Host": "rebound.example"}).status_code == 421
-        assert client.get("/healthz", headers={"Host": ""}).status_code == 421
+        assert client.get("/api/health").status_code == 200
+        assert client.get("/api/health", headers={"Host": "localhost:1234"}).status_code == 200
+        assert client.get("/api/health", headers={"Host": "rebound.example"}).status_code == 421
+        assert client.get("/api/health", headers={"Host": ""}).status_code == 421
+
+
+@pytest.mark.parametrize("probe", ["/healthz", "/readyz", "/metrics"])
+def test_probes_may_come_by_any_name(make_host: MakeHost, probe: str) -> None:
+    """Load balancers and scrapers ask by address."""
+    with make_host(options={"allowed_hosts": ("headwater.example",)}).client("") as client:
+        assert client.get(probe, headers={"Host": "10.2.3.4:3000"}).status_code == 200
 
 
 # --- callers ---------------------------------------------------------------------------------------

@@ -175,6 +175,8 @@ def test_the_proxy_serves_the_read_api_of_prometheus(
         assert answer.json()["data"]["result"][0]["value"][1] == "7"
         assert client.get(f"{base}/label/__name__/values").json()["status"] == "success"
         assert client.get(f"{base}/status/buildinfo").json()["data"]["version"]
+        for spelled in (f"{base}/labels/", base.replace("/api/v1", "//api/v1") + "/labels"):
+            assert client.get(spelled).json() == client.get(f"{base}/labels").json()
         assert client.get(f"{base}/query", params={"query": "("}).status_code == 400
 
 

@@ -85,6 +85,15 @@ def test_no_path_gets_out_of_what_a_plugin_declares(host: RunningHost, prefix: s
     assert "X-Injected" not in text.split("\r\n\r\n")[0]
 
 
+@pytest.mark.parametrize("path", ["datasources", "datasources/uid/demo/resources/scenarios", "health"])
+def test_one_slash_behind_a_path_is_no_other_path(client: httpx2.Client, path: str) -> None:
+    assert client.get(f"/api/{path}/").content == client.get(f"/api/{path}").content
+
+
+def test_two_slashes_behind_a_path_are(client: httpx2.Client) -> None:
+    assert client.get("/api/datasources//").status_code == 404
+
+
 def test_the_proxy_serves_only_paths_that_a_plugin_declares(client: httpx2.Client) -> None:
     answer = client.get("/api/datasources/proxy/uid/demo/scenarios")
     assert answer.status_code == 404

@@ -16,7 +16,8 @@ from .host import Host
 from .record import RequestRecord
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_QUIET = frozenset({"/healthz", "/readyz", "/api/health", "/metrics"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_QUIET = _PROBES | {"/api/health"}
 _SAFE_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"deny",
@@ -44,8 +45,8 @@ class RequestMiddleware:
         in_flight = self._host.metrics.http_in_flight
         in_flight.inc()
         try:
-            if self._may_call(headers):
-                await self._app(scope, receive, answer.send)
+            if self._may_call(scope, headers):
+                await self._app(_without_trailing_slash(scope), receive, answer.send)
             else:
                 message = "This host is not known by that name; see the option allowed_hosts."
                 refusal = plain_error(421, "request.host", message, record.request_id)
@@ -62,9 +63,9 @@ class RequestMiddleware:
             in_flight.dec()
             self._finish(scope, record)
 
-    def _may_call(self, headers: dict[bytes, bytes]) -> bool:
+    def _may_call(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         allowed = self._host.options.allowed_hosts
-        if not allowed:
+        if not allowed or _path_here(scope) in _PROBES:  # probes ask by address
             return True
         name = headers.get(b"host", b"").decode("latin-1").lower()
         return re.sub(r":\d+$", "", name) in allowed
@@ -92,6 +93,20 @@ class RequestMiddleware:
             address=record.address,
             **({"cancelled": True} if record.cancelled else {}),
         )
+
+
+def _path_here(scope: Scope) -> str:
+    """The path below where the app is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _without_trailing_slash(scope: Scope) -> Scope:
+    """Grafana takes one slash behind any path of its API."""
+    path = scope["path"]
+    if _path_here(scope).startswith("/api/") and path.endswith("/"):
+        return {**scope, "path": path[:-1]}
+    return scope
 
 
 class _Answer:

@@ -35,7 +35,8 @@ async def proxy(call: Call) -> Response:
     It is served as the resource of the same path: no address is ever built from what a caller sends.
     """
     stored = await find(call, Action.QUERY)
-    path = _raw_path(call, _PROXY)
+    # Clients append to a base URL that may end in a slash, and some end their paths in one.
+    path = _raw_path(call, _PROXY).removeprefix("/").removesuffix("/")
     info = await call.host.run(lambda: call.host.headwater.plugin_info(stored.type))
     segments = split_path(path)
     if not any(_matches(route, segments) for route in info.routes):
