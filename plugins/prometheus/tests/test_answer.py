@@ -93,6 +93,23 @@ def test_unknown_keys_are_accepted_everywhere() -> None:
     assert reader.tail.stats == {"seriesFetched": "1"}
 
 
+@pytest.mark.parametrize("kind", ["vector", "matrix"])
+def test_a_result_of_null_is_empty(kind: str) -> None:
+    body = json.dumps({"status": "success", "data": {"resultType": kind, "result": None}}).encode()
+    block, tail = decode_answer(body)
+    assert (block.num_rows, tail.result_type) == (0, kind)
+
+
+@pytest.mark.parametrize("time", ["1e400", "9999999999999999"])
+def test_an_impossible_time_of_a_scalar_or_histogram_is_refused(time: str) -> None:
+    histogram = '{"count":"1","sum":"1","buckets":[]}'
+    series = f'[{{"metric":{{}},"histograms":[[{time},{histogram}]]}}]'
+    for kind, result in (("scalar", f'[{time},"1"]'), ("matrix", series)):
+        body = f'{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}'
+        with pytest.raises(DownstreamProtocolError):
+            decode_answer(body.encode())
+
+
 def test_a_partial_answer_says_so() -> None:
     _, reader, _ = read(document([], isPartial=True))
     assert "partial" in reader.tail.warnings[0]

@@ -30,6 +30,12 @@ def test_labels_of_exemplar_and_series_are_columns() -> None:
     assert frame.meta.custom == {"resultType": "exemplar"}
 
 
+def test_exemplars_without_labels_are_rows() -> None:
+    data = [{"exemplars": [{"value": "2", "timestamp": 1.5}, {"labels": None, "value": "3", "timestamp": 2}]}]
+    frame = exemplar_frame(read_exemplars(json.dumps({"status": "success", "data": data}).encode()))
+    assert frame.table["Value"].to_pylist() == [2.0, 3.0]
+
+
 def test_no_exemplars_are_an_empty_frame() -> None:
     assert exemplar_frame(read_exemplars(b'{"status":"success","data":null}')).num_rows == 0
 

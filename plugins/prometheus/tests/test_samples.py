@@ -91,6 +91,12 @@ def test_anything_but_pairs_of_numbers_is_a_protocol_error(route: str, text: byt
         decode_samples([text])
 
 
+@pytest.mark.parametrize("time", ["1e400", "1e300", "9999999999999999", "-9999999999999999"])
+def test_a_time_that_no_column_holds_is_a_protocol_error(route: str, time: str) -> None:
+    with pytest.raises(DownstreamProtocolError, match="out of range"):
+        decode_samples([f'[[1,"1"],[{time},"1"]]'.encode()])
+
+
 def test_samples_are_counted_without_being_read() -> None:
     assert count_samples(b'[[1,"2"],[3,"4"]]') == 2
     assert count_samples(b"[]") == 0

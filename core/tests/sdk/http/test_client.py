@@ -88,6 +88,11 @@ def test_an_answer_that_is_not_read_to_its_end_gives_up_its_connection() -> None
             {"basicAuthPassword": "pw"},
             "Basic bWU6cHc=",
         ),
+        (
+            {"basic_auth_enabled": True, "basic_auth_user": "日本"},
+            {"basicAuthPassword": "pässword €"},
+            "Basic 5pel5pysOnDDpHNzd29yZCDigqw=",
+        ),
         ({}, {"bearerToken": "t0ken"}, "Bearer t0ken"),
         ({"json_data": {"httpHeaderName1": "Authorization"}}, {"httpHeaderValue1": "Custom x"}, "Custom x"),
     ],
@@ -206,6 +211,36 @@ def test_a_redirect_to_another_host_is_refused_and_gets_no_credentials() -> None
             http.request("GET")
     assert thief.requests == []
     assert "token=1" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [("http://[::1", "no URL"), ("http://other.example:8443/x", r"http://other\.example:8443/x")],
+)
+def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said: str) -> None:
+    moved = answer(status="302 Found", headers={"Location": location})
+    with (
+        serve(moved) as server,
+        client(server.url) as http,
+        pytest.raises(DownstreamProtocolError, match=said),
+    ):
+        http.request("GET")
+
+
+def test_header_values_are_sent_as_utf8() -> None:
+    headers = {"json_data": {"httpHeaderName1": "X-Tenant"}}
+    with (
+        serve(answer()) as server,
+        client(server.url, secrets={"httpHeaderValue1": "é€日本"}, **headers) as http,
+    ):
+        http.request("GET").close()
+    assert server.requests[0].headers["x-tenant"].encode("latin-1").decode() == "é€日本"
+
+
+@pytest.mark.parametrize("token", ["t0\r\nX-Injected: 1", "t\x00", "t\x7f"])
+def test_a_token_with_a_control_character_is_refused_by_name(token: str) -> None:
+    with pytest.raises(ValidationError, match="bearerToken"):
+        client("http://127.0.0.1:1", secrets={"bearerToken": token})
 
 
 def test_a_circle_of_redirects_ends() -> None:

@@ -88,7 +88,7 @@ def test_custom_headers_are_counted_until_the_first_gap() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("X A", "v"), ("X-A", "v\r\nX-B: w"), ("Host", "evil"), ("Content-Length", "0"), ("X", "€")],
+    [("X A", "v"), ("X-A", "v\r\nX-B: w"), ("Host", "evil"), ("Content-Length", "0")],
 )
 def test_a_header_that_would_break_the_request_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as failed:

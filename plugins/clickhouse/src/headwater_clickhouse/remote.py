@@ -22,7 +22,7 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater.sdk import DataSourceInstanceSettings, PrefetchQueue
-from headwater.sdk.http import HttpClient, HttpClientSettings
+from headwater.sdk.http import HttpClient, HttpClientSettings, utf8_header
 
 from . import __version__
 from .arrow_body import ArrowBody, read_batches, truncated
@@ -181,7 +181,7 @@ class RemoteEngine:
             return {}
         user = self._user or "default"
         if self._basic_auth_taken:
-            return {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
+            return {"X-ClickHouse-User": utf8_header(user), "X-ClickHouse-Key": utf8_header(password)}
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         return {"Authorization": f"Basic {token}"}
 

@@ -19,7 +19,7 @@ from attrs import evolve, field, frozen
 
 from headwater.errors import DownstreamProtocolError, LimitExceededError
 
-from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples
+from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples, milliseconds
 
 PIECE_BYTES = 4 * 1024 * 1024
 MAX_BUFFER = 256 * 1024 * 1024
@@ -212,7 +212,8 @@ def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]
     if parsed.is_partial:
         warnings = [*warnings, "The server says that this answer is partial."]
     scalar = _scalar(data) if data.result_type in {"scalar", "string"} else None
-    block = decode_block(data.result) if scalar is None else SeriesBlock.empty()
+    series = msgspec.Raw(b"[]") if bytes(data.result) == b"null" else data.result
+    block = decode_block(series) if scalar is None else SeriesBlock.empty()
     stats = data.stats if data.stats is not None else parsed.stats
     tail = AnswerTail(
         data.result_type or ("vector" if block.is_vector else "matrix"),
@@ -266,7 +267,7 @@ def _split_series(series: bytes | msgspec.Raw) -> _SplitSeries:
         counts.append(count)
         if one.histograms or one.histogram is not None:
             samples = one.histograms if one.histogram is None else [*one.histograms, one.histogram]
-            histograms += [HistogramSample(index, round(time * 1000), each) for time, each in samples]
+            histograms += [HistogramSample(index, _milliseconds(time), each) for time, each in samples]
     is_vector = any(one.value is not msgspec.UNSET or one.histogram is not None for one in parsed)
     return _SplitSeries([one.metric for one in parsed], counts, texts, histograms, is_vector)
 
@@ -338,7 +339,11 @@ def _scalar(data: _Data) -> tuple[int, str]:
         raise DownstreamProtocolError(f"The answer holds a malformed {data.result_type}.") from error
     if data.result_type == "scalar":
         decode_number(text)
-    return round(seconds * 1000), text
+    return _milliseconds(seconds), text
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(milliseconds(np.array([seconds]))[0])
 
 
 def _not_an_answer(document: bytes | bytearray, error: Exception) -> DownstreamProtocolError:

@@ -13,7 +13,7 @@ from headwater.frames import Frame, FrameMeta
 from .answer import Labels
 from .api import read_document
 from .layouts import TIME, TIME_TYPE, VALUE, free_name, time_array
-from .samples import decode_number
+from .samples import decode_number, milliseconds
 
 FRAME_NAME = "exemplar"
 
@@ -26,14 +26,14 @@ class Exemplar(msgspec.Struct):
     labels: Labels
 
 
-class _Raw(msgspec.Struct):
-    labels: Labels
+class _Raw(msgspec.Struct, kw_only=True):
+    labels: Labels | None = None
     value: str
     timestamp: float
 
 
-class _Series(msgspec.Struct, rename="camel"):
-    series_labels: Labels
+class _Series(msgspec.Struct, rename="camel", kw_only=True):
+    series_labels: Labels | None = None
     exemplars: list[_Raw]
 
 
@@ -41,7 +41,11 @@ def read_exemplars(body: bytes) -> list[Exemplar]:
     """The exemplars of an answer of `query_exemplars`, by time."""
     series: list[_Series] = read_document(body, list[_Series])
     exemplars = [
-        Exemplar(round(raw.timestamp * 1000), decode_number(raw.value), {**one.series_labels, **raw.labels})
+        Exemplar(
+            int(milliseconds(np.array([raw.timestamp]))[0]),
+            decode_number(raw.value),
+            {**(one.series_labels or {}), **(raw.labels or {})},
+        )
         for one in series
         for raw in one.exemplars
     ]

@@ -25,6 +25,7 @@ Float64Array: TypeAlias = npt.NDArray[np.float64]
 _SMALL = 90_000  # bytes; where the two routes cross, measured
 _NOISE = b'"+ \t\r\n'
 _TO_LINES = bytes.maketrans(b"[", b"\n")
+_MOST_SECONDS = 2.0**63 / 1000
 _READ = csv.ReadOptions(column_names=["time", "value", "nothing"], block_size=1 << 20)
 _PARSE = csv.ParseOptions(quote_char=False)
 _CONVERT = csv.ConvertOptions(
@@ -48,7 +49,14 @@ def decode_samples(texts: Sequence[bytes]) -> tuple[Int64Array, Float64Array]:
         seconds, values = _by_numpy(joined) if len(joined) < _SMALL else _by_csv(joined)
     except (ValueError, DeprecationWarning, pa.ArrowInvalid) as error:
         raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.") from error
-    return np.rint(seconds * 1000.0).astype(np.int64), values
+    return milliseconds(seconds), values
+
+
+def milliseconds(seconds: Float64Array) -> Int64Array:
+    """Times since the epoch. Raises DownstreamProtocolError for those that no 64-bit number of them holds."""
+    if not (np.abs(seconds) < _MOST_SECONDS).all():
+        raise DownstreamProtocolError("The answer holds a time that is out of range.")
+    return np.rint(seconds * 1000.0).astype(np.int64)
 
 
 def count_samples(text: bytes) -> int:

@@ -18,13 +18,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .options import HttpOptions
-from .settings import HttpClientSettings
+from .settings import HttpClientSettings, utf8_header
 
 if TYPE_CHECKING:
     from .client import HttpClient
     from .response import HttpResponse
 
-__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse"]
+__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "utf8_header"]
 
 _LAZY = {"HttpClient": "client", "HttpResponse": "response"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.cookies
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -18,7 +19,7 @@ from headwater.sdk.paths import join_path, split_path
 from .cancellation import HeaderListener, SocketCanceller, cancelled_by, pools
 from .failures import TRANSPORT_ERRORS, translate
 from .response import HttpResponse
-from .settings import HttpClientSettings, reveal
+from .settings import HttpClientSettings, reveal, utf8_header
 from .tls import ssl_context
 
 Params = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
@@ -117,7 +118,12 @@ class HttpClient:
     def _redirected(self, url: str, location: str, status: int, method: str) -> str:
         """The new URL of a redirect within the same origin; anything else could leak the credentials."""
         origin = urlsplit(url)
-        target = urlsplit(location)
+        try:
+            target = urlsplit(location)
+        except ValueError as error:
+            raise DownstreamProtocolError(
+                f"{self.settings.origin} redirects to an address that is no URL."
+            ) from error
         same_origin = (target.scheme, target.netloc) == (origin.scheme, origin.netloc) or (
             not target.scheme and not target.netloc
         )
@@ -125,7 +131,7 @@ class HttpClient:
         if not same_origin or not target.path.startswith("/") or not keeps_method:
             raise DownstreamProtocolError(
                 f"{self.settings.origin} redirects to {target.scheme or origin.scheme}://"
-                f"{target.hostname or origin.netloc}{target.path}, which is not followed. "
+                f"{target.netloc.rpartition('@')[2] or origin.netloc}{target.path}, which is not followed. "
                 "Set the final address as the URL of the data source."
             )
         query = target.query or origin.query
@@ -235,15 +241,15 @@ def _standing_headers(settings: HttpClientSettings, user_agent: str) -> dict[str
     headers = {"User-Agent": user_agent, "Accept-Encoding": "identity" if plain else ACCEPT_ENCODING}
     if settings.basic_auth_user is not None:
         password = reveal(options.basic_auth_password or "")
-        credentials = f"{settings.basic_auth_user}:{password}"
-        headers["Authorization"] = urllib3.make_headers(basic_auth=credentials)["authorization"]
+        credentials = base64.b64encode(f"{settings.basic_auth_user}:{password}".encode())
+        headers["Authorization"] = f"Basic {credentials.decode()}"
     elif options.bearer_token is not None:
         headers["Authorization"] = f"Bearer {reveal(options.bearer_token)}"
     for name, value in settings.headers:
         for known in [key for key in headers if key.lower() == name.lower()]:
             del headers[known]
         headers[name] = reveal(value)
-    return headers
+    return {name: utf8_header(value) for name, value in headers.items()}
 
 
 def _encode(params: Params) -> str:

@@ -47,6 +47,8 @@ class HttpClientSettings:
         for name, value in self.headers:
             check_header(name, value)
         options = self.options
+        if options.bearer_token is not None:
+            check_header("Authorization", options.bearer_token, path="secureJsonData.bearerToken")
         if options.tls_auth and (options.tls_client_cert is None or options.tls_client_key is None):
             raise ValidationError("tlsAuth needs tlsClientCert and tlsClientKey", path="jsonData.tlsAuth")
 
@@ -102,9 +104,14 @@ def check_header(name: str, value: Secret | str, *, path: str = "headers") -> No
     if any((ord(c) < 0x20 and c != "\t") or ord(c) == 0x7F for c in text):
         raise ValidationError(f"the value of header {name} holds a control character", path=path)
     try:
-        text.encode("latin-1")
+        text.encode()
     except UnicodeEncodeError:
-        raise ValidationError(f"the value of header {name} is not Latin-1", path=path) from None
+        raise ValidationError(f"the value of header {name} is not valid Unicode", path=path) from None
+
+
+def utf8_header(text: str) -> str:
+    """`text` such that `http.client`, which sends Latin-1, sends its UTF-8 bytes (RFC 7617, RFC 9110)."""
+    return text.encode().decode("latin-1")
 
 
 def reveal(value: Secret | str) -> str:
