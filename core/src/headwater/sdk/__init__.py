@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from headwater._lazy import load_lazily
 from headwater.calls.context import CallContext
 from headwater.models import (
     CheckHealthResult,
@@ -49,10 +49,4 @@ __all__ = [
     "secret",
 ]
 
-_LAZY = {"PrefetchQueue": "prefetch"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+load_lazily(__name__, {"prefetch": ("PrefetchQueue",)})

@@ -14,8 +14,9 @@ with client.request("GET", "api/v1/labels", context=context) as response:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headwater._lazy import load_lazily
 
 from .options import HttpOptions
 from .settings import HttpClientSettings, utf8_header
@@ -26,10 +27,4 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "utf8_header"]
 
-_LAZY = {"HttpClient": "client", "HttpResponse": "response"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+load_lazily(__name__, {"client": ("HttpClient",), "response": ("HttpResponse",)})
