@@ -67,3 +67,12 @@ def test_a_call_that_is_over_does_not_wait() -> None:
         limiter.slot(over, 2),
     ):
         raise AssertionError("there was no free slot")
+
+
+def test_a_call_that_is_over_gets_no_slot_though_one_is_free() -> None:
+    limiter, over = CallLimiter(), CallContext()
+    over.cancel()
+    with pytest.raises(QueryCanceledError), limiter.slot(over, 1):
+        raise AssertionError("the call is over")
+    with limiter.slot(CallContext(), 1):
+        pass

@@ -25,7 +25,7 @@ class CallLimiter:
     def slot(self, context: CallContext, limit: int) -> Iterator[None]:
         """Hold one of `limit` slots (at least one) within the block; waits until one is free.
 
-        Raises as `context.check` if the call ends before that.
+        Raises as `context.check` if the call is over by then, also where a slot is free.
         """
         limit = max(1, limit)
         with self._condition:
@@ -33,6 +33,7 @@ class CallLimiter:
                 self._wait(limit, context)
             self._taken += 1
         try:
+            context.check()
             yield
         finally:
             with self._condition:

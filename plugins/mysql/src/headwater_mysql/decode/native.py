@@ -56,7 +56,9 @@ class NativeRowDecoder:
             array = self._decoder.take()
         except ValueError as error:
             raise MalformedPacketError(str(error)) from None
-        return pa.record_batch(_ArrowArray(self._schema.__arrow_c_schema__(), array))
+        batch = pa.record_batch(_ArrowArray(self._schema.__arrow_c_schema__(), array))
+        # Names with a NUL byte end there on Arrow's C interface.
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
 
 
 class _ArrowArray:
