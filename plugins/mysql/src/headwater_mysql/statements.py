@@ -7,7 +7,7 @@ SHUTDOWN change the server, with an account that may. So the statement itself is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from headwater.errors import QueryError
@@ -16,6 +16,8 @@ from headwater_mysql.macros import DIALECT
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "HELP"})
 _EXPLAINS: Final = frozenset({"EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"})
+_DECIDED_LATER: Final = _EXPLAINS | {"WITH"}
+_NO_WORDS: Final = frozenset({";", "''"})
 _RUN_BY_ANALYZE: Final = frozenset({"SELECT", "WITH"})
 _FILE_WORDS: Final = frozenset({"OUTFILE", "DUMPFILE"})
 _AFTER_WITH: Final = frozenset({"SELECT", "VALUES", "TABLE", "UPDATE", "DELETE", "INSERT", "REPLACE"})
@@ -40,6 +42,8 @@ def check_reads_only(sql: str, *, allow_calls: bool = False) -> None:
     if not words:
         raise QueryError("The query is empty.")
     _check_kind(words, allow_calls)
+    if words[0] in _DECIDED_LATER:
+        _check_nothing_is_hidden(sql, allow_calls)
     for dialect in (DIALECT, _UNESCAPED):  # which of them holds is the session's; neither may hide the word
         written = _FILE_WORDS.intersection(_tokens(sql, dialect, executed_comments=True))
         if written:
@@ -47,6 +51,25 @@ def check_reads_only(sql: str, *, allow_calls: bool = False) -> None:
                 f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
                 "is read-only. Put a name that reads so into backticks."
             )
+
+
+def _check_nothing_is_hidden(sql: str, allow_calls: bool) -> None:
+    """For statements whose first word does not tell yet what they do: what does must be in plain sight.
+
+    Comments that the server may execute could hold it, and so could what only looks like a string to us.
+    """
+    for dialect in (DIALECT, _UNESCAPED):
+        if any(
+            span.kind is SpanKind.COMMENT and _EXECUTED_COMMENT.match(sql, span.start)
+            for span in scan(sql, dialect)
+        ):
+            raise QueryError(
+                "Comments that the server executes (/*! … */) are not allowed in WITH, EXPLAIN and ANALYZE: "
+                "the data source is read-only."
+            )
+    otherwise = _outer_words(_tokens(sql, _UNESCAPED, executed_comments=False))
+    if _AFTER_WITH.intersection(otherwise):  # without any of these words, that reading is no statement
+        _check_kind(otherwise, allow_calls)
 
 
 def _check_kind(words: list[str], allow_calls: bool) -> None:
@@ -72,19 +95,21 @@ def _words(sql: str) -> list[str]:
 
     Raises QueryError for a second statement.
     """
+    tokens = list(_tokens(sql, DIALECT, executed_comments=False))
+    if ";" in tokens and set(tokens[tokens.index(";") :]) != {";"}:
+        raise QueryError("Only one statement is allowed in a query.")
+    return _outer_words(tokens)
+
+
+def _outer_words(tokens: Iterable[str]) -> list[str]:
     words: list[str] = []
     depth = level = 0
-    ended = False
-    for word in _tokens(sql, DIALECT, executed_comments=False):
-        if ended and word != ";":
-            raise QueryError("Only one statement is allowed in a query.")
-        if word == ";":
-            ended = True
-        elif word in "()":
-            depth += 1 if word == "(" else -1
-        elif depth <= level or not words:
+    for part in tokens:
+        if part in "()":
+            depth += 1 if part == "(" else -1
+        elif part not in _NO_WORDS and (depth <= level or not words):
             level = level if words else depth  # a statement may stand in brackets itself
-            words.append(word)
+            words.append(part)
     return words
 
 
