@@ -180,10 +180,14 @@ def test_a_query_that_an_administrator_ends_says_so(
     data_source = open_data_source(server)
     tables = ", ".join(f"information_schema.COLUMNS {name}" for name in "abcd")
 
+    ended = threading.Event()
+
     def end() -> None:
+        """More than once: a statement that is ended while it is prepared is executed all the same."""
         sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT COUNT(*) AS endless%'"
-        eventually(lambda: bool(server.rows(sql)), 10)
-        server.execute(f"KILL QUERY {server.rows(sql)[0][0]}")
+        while not ended.wait(0.1):
+            for (thread_id,) in server.rows(sql):
+                server.execute(f"KILL QUERY {thread_id}")
 
     ending = threading.Thread(target=end)
     ending.start()
@@ -192,6 +196,7 @@ def test_a_query_that_an_administrator_ends_says_so(
         DownstreamServerError,
         source=ErrorSource.DOWNSTREAM,
     )
+    ended.set()
     ending.join()
     assert "Query execution was interrupted" in str(error)
     assert error.retryable
