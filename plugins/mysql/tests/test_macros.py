@@ -9,7 +9,7 @@ import pytest
 from headwater.errors import MacroError, QueryError
 from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
-from headwater_mysql.macros import ExpandedQuery, expand
+from headwater_mysql.macros import ExpandedQuery, expand, refuse_restricted
 from headwater_mysql.time_columns import EpochUnit
 
 # 2018-04-12 18:00 to 18:05 UTC
@@ -182,3 +182,16 @@ def test_statements_that_show_the_data_sources_user_are_refused(sql: str) -> Non
 )
 def test_what_only_looks_like_them_is_not(sql: str) -> None:
     assert expanded(sql).sql == sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1 /*! , CURRENT_USER() */", "SELECT 1 /*!50000 , /*!99999 CURRENT_USER", "SELECT /*M!1 user()"],
+)
+def test_the_account_is_not_asked_for_in_comments_that_the_server_executes(sql: str) -> None:
+    with pytest.raises(QueryError, match="own user"):
+        refuse_restricted(sql)
+
+
+def test_any_number_of_opened_comments_is_read() -> None:
+    refuse_restricted("SELECT 1 " + "/*!" * 100_000)

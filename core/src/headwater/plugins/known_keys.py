@@ -67,16 +67,20 @@ def _check_object(
     schema: Mapping[str, Any], value: Mapping[str, Any], path: str, also: frozenset[str]
 ) -> None:
     properties: Mapping[str, Any] = schema.get("properties", {})
-    known = {key: each for key, each in properties.items() if not each.get("writeOnly")}
-    patterns = tuple(schema.get("patternProperties", ()))
     for key, item in value.items():
-        where = f"{path}.{key}" if path else key
-        if key in known:
-            _check_value(known[key], item, where)
-        elif key in properties:
-            raise ValidationError("is a secret; it belongs into secureJsonData", path=where)
-        elif key not in also and not any(re.search(pattern, key) for pattern in patterns):
-            raise _unknown(where, key, known)
+        if key in properties and not properties[key].get("writeOnly"):
+            if isinstance(item, Mapping | list | tuple):
+                _check_value(properties[key], item, f"{path}.{key}" if path else key)
+        elif key not in also:
+            _check_unlisted(schema, properties, key, f"{path}.{key}" if path else key)
+
+
+def _check_unlisted(schema: Mapping[str, Any], properties: Mapping[str, Any], key: str, path: str) -> None:
+    """`key` is a secret, or fits a pattern, or is unknown."""
+    if key in properties:
+        raise ValidationError("is a secret; it belongs into secureJsonData", path=path)
+    if not any(re.search(pattern, key) for pattern in schema.get("patternProperties", ())):
+        raise _unknown(path, key, (name for name, each in properties.items() if not each.get("writeOnly")))
 
 
 def _check_value(schema: Mapping[str, Any], value: Any, path: str) -> None:

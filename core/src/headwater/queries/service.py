@@ -67,7 +67,7 @@ class QueryService:
         Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
         """
         groups, responses = self._resolve(queries, context)
-        limiter = CallLimiter()
+        limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
         outcomes = [self._start(group, context, user, limiter) for group in groups]
         for outcome in outcomes:
             responses |= outcome()
@@ -119,7 +119,7 @@ class QueryService:
         return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
 
     def _start(
-        self, group: _Group, context: CallContext, user: User | None, limiter: CallLimiter
+        self, group: _Group, context: CallContext, user: User | None, limiter: CallLimiter | None
     ) -> Callable[[], Mapping[str, DataResponse]]:
         """Start the group's call; the result waits for its outcome, failures included."""
         try:
@@ -129,6 +129,8 @@ class QueryService:
             return lambda: failed
 
         def run() -> QueryDataResponse:
+            if limiter is None:
+                return self._client.query_data(request, context)
             with limiter.slot(context, self._concurrent_groups):
                 return self._client.query_data(request, context)
 

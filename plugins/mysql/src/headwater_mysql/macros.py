@@ -25,7 +25,7 @@ _GLOBALS = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__u
 _RESTRICTED = re.compile(
     r"\bshow\s+grants\b|\b(?:session_user|system_user|user)\s*\(\s*\)|\bcurrent_user\b", re.IGNORECASE
 )
-_EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
+EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
 
 
 @attrs.frozen
@@ -83,22 +83,29 @@ def expand(sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuer
 
 def refuse_restricted(sql: str) -> None:
     """Raises QueryError for functions that would show the data source's own account."""
-    if _RESTRICTED.search("".join(_executed(sql))):
+    if _RESTRICTED.search(executed_text(sql)):
         raise QueryError("invalid query - it asks for the data source's own user, which is not shown")
 
 
-def _executed(sql: str) -> list[str]:
-    """The parts of `sql` that the server runs: code, and comments that are code to it (`/*! … */`)."""
+def executed_text(sql: str, dialect: Dialect = DIALECT) -> str:
+    """What the server runs of `sql`: code, and comments that are code to it (`/*! … */`).
+
+    An empty string stands for each quoted text, a space for each other comment.
+    """
     parts = []
-    for span in scan(sql, DIALECT):
+    for span in scan(sql, dialect):
         text = sql[span.start : span.end]
         if span.kind is SpanKind.CODE:
             parts.append(text)
-        elif span.kind is SpanKind.COMMENT and (marker := _EXECUTED_COMMENT.match(text)):
-            parts += [" ", *_executed(text[marker.end() : -2]), " "]
+        elif span.kind is SpanKind.QUOTED:
+            parts.append("''")
+        elif marker := EXECUTED_COMMENT.match(text):
+            # A comment ends at the first `*/`, so that what opens within it opens no other one.
+            inside = EXECUTED_COMMENT.sub(" ", text[marker.end() :].removesuffix("*/"))
+            parts.append(f" {executed_text(inside, dialect)} ")  # no marker is left: one level deep
         else:
-            parts.append(" " if span.kind is SpanKind.COMMENT else "''")
-    return parts
+            parts.append(" ")
+    return "".join(parts)
 
 
 def _replace_globals(sql: str, scope: _Scope, interval: timedelta) -> str:

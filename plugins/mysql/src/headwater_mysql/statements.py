@@ -12,7 +12,7 @@ from typing import Final
 
 from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, SpanKind, scan
-from headwater_mysql.macros import DIALECT
+from headwater_mysql.macros import DIALECT, EXECUTED_COMMENT, executed_text
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "HELP"})
 _EXPLAINS: Final = frozenset({"EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"})
@@ -26,7 +26,6 @@ _EXPLAIN_OPTIONS: Final = frozenset(
 )
 
 _TOKEN = re.compile(r"[\w$]+|[();]")
-_EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
 _UNESCAPED: Final = Dialect(hash_comments=True, dash_needs_space=True)
 """How a session with NO_BACKSLASH_ESCAPES reads strings."""
 
@@ -45,7 +44,7 @@ def check_reads_only(sql: str, *, allow_calls: bool = False) -> None:
     if words[0] in _DECIDED_LATER:
         _check_nothing_is_hidden(sql, allow_calls)
     for dialect in (DIALECT, _UNESCAPED):  # which of them holds is the session's; neither may hide the word
-        written = _FILE_WORDS.intersection(_tokens(sql, dialect, executed_comments=True))
+        written = _FILE_WORDS.intersection(_TOKEN.findall(executed_text(sql, dialect).upper()))
         if written:
             raise QueryError(
                 f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
@@ -60,14 +59,14 @@ def _check_nothing_is_hidden(sql: str, allow_calls: bool) -> None:
     """
     for dialect in (DIALECT, _UNESCAPED):
         if any(
-            span.kind is SpanKind.COMMENT and _EXECUTED_COMMENT.match(sql, span.start)
+            span.kind is SpanKind.COMMENT and EXECUTED_COMMENT.match(sql, span.start)
             for span in scan(sql, dialect)
         ):
             raise QueryError(
                 "Comments that the server executes (/*! … */) are not allowed in WITH, EXPLAIN and ANALYZE: "
                 "the data source is read-only."
             )
-    otherwise = _outer_words(_tokens(sql, _UNESCAPED, executed_comments=False))
+    otherwise = _outer_words(_tokens(sql, _UNESCAPED))
     if _AFTER_WITH.intersection(otherwise):  # without any of these words, that reading is no statement
         _check_kind(otherwise, allow_calls)
 
@@ -95,7 +94,7 @@ def _words(sql: str) -> list[str]:
 
     Raises QueryError for a second statement.
     """
-    tokens = list(_tokens(sql, DIALECT, executed_comments=False))
+    tokens = list(_tokens(sql, DIALECT))
     if ";" in tokens and set(tokens[tokens.index(";") :]) != {";"}:
         raise QueryError("Only one statement is allowed in a query.")
     return _outer_words(tokens)
@@ -113,14 +112,10 @@ def _outer_words(tokens: Iterable[str]) -> list[str]:
     return words
 
 
-def _tokens(sql: str, dialect: Dialect, *, executed_comments: bool) -> Iterator[str]:
+def _tokens(sql: str, dialect: Dialect) -> Iterator[str]:
     """Words in upper case, brackets and semicolons of the code, and `''` for each quoted text."""
     for span in scan(sql, dialect):
-        text = sql[span.start : span.end]
         if span.kind is SpanKind.CODE:
-            yield from (token[0].upper() for token in _TOKEN.finditer(text))
+            yield from (token[0].upper() for token in _TOKEN.finditer(sql, span.start, span.end))
         elif span.kind is SpanKind.QUOTED:
             yield "''"
-        elif executed_comments and (marker := _EXECUTED_COMMENT.match(text)):
-            inside = _EXECUTED_COMMENT.sub(" ", text[marker.end() :].removesuffix("*/"))
-            yield from _tokens(inside, dialect, executed_comments=False)

@@ -19,7 +19,7 @@ from attrs import evolve, field, frozen
 
 from headwater.errors import DownstreamProtocolError, LimitExceededError
 
-from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples, milliseconds
+from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples, millisecond
 
 PIECE_BYTES = 4 * 1024 * 1024
 MAX_BUFFER = 256 * 1024 * 1024
@@ -267,7 +267,7 @@ def _split_series(series: bytes | msgspec.Raw) -> _SplitSeries:
         counts.append(count)
         if one.histograms or one.histogram is not None:
             samples = one.histograms if one.histogram is None else [*one.histograms, one.histogram]
-            histograms += [HistogramSample(index, _milliseconds(time), each) for time, each in samples]
+            histograms += [HistogramSample(index, millisecond(time), each) for time, each in samples]
     is_vector = any(one.value is not msgspec.UNSET or one.histogram is not None for one in parsed)
     return _SplitSeries([one.metric for one in parsed], counts, texts, histograms, is_vector)
 
@@ -339,11 +339,7 @@ def _scalar(data: _Data) -> tuple[int, str]:
         raise DownstreamProtocolError(f"The answer holds a malformed {data.result_type}.") from error
     if data.result_type == "scalar":
         decode_number(text)
-    return _milliseconds(seconds), text
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(milliseconds(np.array([seconds]))[0])
+    return millisecond(seconds), text
 
 
 def _not_an_answer(document: bytes | bytearray, error: Exception) -> DownstreamProtocolError:

@@ -13,7 +13,7 @@ from headwater.frames import Frame, FrameMeta
 from .answer import Labels
 from .api import read_document
 from .layouts import TIME, TIME_TYPE, VALUE, free_name, time_array
-from .samples import decode_number, milliseconds
+from .samples import decode_number, millisecond
 
 FRAME_NAME = "exemplar"
 
@@ -42,7 +42,7 @@ def read_exemplars(body: bytes) -> list[Exemplar]:
     series: list[_Series] = read_document(body, list[_Series])
     exemplars = [
         Exemplar(
-            int(milliseconds(np.array([raw.timestamp]))[0]),
+            millisecond(raw.timestamp),
             decode_number(raw.value),
             {**(one.series_labels or {}), **(raw.labels or {})},
         )

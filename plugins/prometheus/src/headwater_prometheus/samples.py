@@ -55,8 +55,19 @@ def decode_samples(texts: Sequence[bytes]) -> tuple[Int64Array, Float64Array]:
 def milliseconds(seconds: Float64Array) -> Int64Array:
     """Times since the epoch. Raises DownstreamProtocolError for those that no 64-bit number of them holds."""
     if not (np.abs(seconds) < _MOST_SECONDS).all():
-        raise DownstreamProtocolError("The answer holds a time that is out of range.")
+        raise _out_of_range()
     return np.rint(seconds * 1000.0).astype(np.int64)
+
+
+def millisecond(seconds: float) -> int:
+    """`milliseconds` of a single time."""
+    if not abs(seconds) < _MOST_SECONDS:
+        raise _out_of_range()
+    return round(seconds * 1000)
+
+
+def _out_of_range() -> DownstreamProtocolError:
+    return DownstreamProtocolError("The answer holds a time that is out of range.")
 
 
 def count_samples(text: bytes) -> int:
