@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Any
 
 import pyarrow as pa
 
 from headwater.frames import json_text
-from headwater.frames.errors import FrameError, FrameTypeError
+from headwater.frames.errors import FrameTypeError
 from headwater.frames.frame import Frame
-from headwater.frames.grafana_types import Conversion, conversion
 from headwater.frames.limits import value_bytes
-from headwater.frames.schema import field_labels
+from headwater.frames.schema import META
 
+from .plan import Plan, plan_of
 from .values import ColumnWriter, Parts
 
 SLICE_ROWS = 65_536
@@ -44,55 +43,47 @@ def iter_frame(
 
     :raises FrameTypeError: a column's type, or a value in it, has no counterpart in Grafana's frames.
     """
-    plans = [conversion(field) for field in frame.schema]
+    pieces = _pieces(frame, include, slice_rows)
+    if frame.num_rows <= slice_rows and frame.table.get_total_buffer_size() <= SLICE_BYTES:
+        yield b"".join(pieces)
+    else:
+        yield from pieces
+
+
+def _pieces(frame: Frame, include: FrameInclude, slice_rows: int) -> Iterator[bytes]:
+    columns = frame.table.columns
+    plan = plan_of(frame.schema, tuple([column.null_count > 0 for column in columns]))
     yield b"{"
     if include is not FrameInclude.DATA:
-        yield b'"schema":'
-        yield _schema(frame, plans)
+        yield b'"schema":{'
+        yield from _described(frame)
+        yield b'"fields":'
+        yield plan.fields
+        yield b"}"
     if include is FrameInclude.ALL:
         yield b","
     if include is not FrameInclude.SCHEMA:
         yield b'"data":'
-        yield from _data(frame, plans, slice_rows)
+        yield from _data(frame.schema, columns, plan, slice_rows)
     yield b"}"
 
 
-def _schema(frame: Frame, plans: list[Conversion]) -> bytes:
-    schema: dict[str, Any] = {}
+def _described(frame: Frame) -> Iterator[bytes]:
+    """The members of the schema that stand before its fields; the table's metadata has meta as JSON."""
     if frame.name:
-        schema["name"] = frame.name
+        yield b'"name":%s,' % json_text.dumps(frame.name)
     if frame.ref_id:
-        schema["refId"] = frame.ref_id
+        yield b'"refId":%s,' % json_text.dumps(frame.ref_id)
     if frame.meta is not None:
-        schema["meta"] = frame.meta.to_json()
-    schema["fields"] = [
-        _field(field, plan, field.nullable or column.null_count > 0)
-        for field, plan, column in zip(frame.schema, plans, frame.table.columns, strict=True)
-    ]
-    try:
-        return json_text.dumps(schema)
-    except ValueError as error:
-        raise FrameError(f"the frame's schema or meta is {error}") from error
+        yield b'"meta":%s,' % frame.schema.metadata[META]
 
 
-def _field(field: pa.Field, plan: Conversion, nullable: bool) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": field.name} if field.name else {}
-    written["type"] = plan.type.ts_type
-    written["typeInfo"] = {"frame": plan.type, "nullable": True} if nullable else {"frame": plan.type}
-    labels = field_labels(field)
-    if labels is not None:
-        written["labels"] = labels
-    if plan.config is not None:
-        written["config"] = plan.config.to_json()
-    return written
-
-
-def _data(frame: Frame, plans: list[Conversion], slice_rows: int) -> Iterator[bytes]:
-    writers = [ColumnWriter(plan) for plan in plans]
+def _data(schema: pa.Schema, columns: list[pa.ChunkedArray], plan: Plan, slice_rows: int) -> Iterator[bytes]:
+    writers = [ColumnWriter(each) for each in plan.conversions]
     yield b'{"values":['
     for index, writer in enumerate(writers):
         yield b",[" if index else b"["
-        yield from _joined(frame, index, slice_rows, writer.write)
+        yield from _joined(schema, index, _slices(columns[index], slice_rows), writer.write)
         yield b"]"
     yield b"]"
     if any(writer.entities for writer in writers):
@@ -103,7 +94,12 @@ def _data(frame: Frame, plans: list[Conversion], slice_rows: int) -> Iterator[by
         yield b',"nanos":['
         for index, writer in enumerate(writers):
             yield b"," if index else b""
-            yield from _nanos(frame, index, slice_rows, writer)
+            if writer.has_nanos:
+                yield b"["
+                yield from _joined(schema, index, _slices(columns[index], slice_rows), writer.write_nanos)
+                yield b"]"
+            else:
+                yield b"null"
         yield b"]"
     yield b"}"
 
@@ -120,33 +116,26 @@ def _entities(writer: ColumnWriter) -> bytes:
     return b"{" + b",".join(members) + b"}"
 
 
-def _nanos(frame: Frame, index: int, slice_rows: int, writer: ColumnWriter) -> Iterator[bytes]:
-    if not writer.has_nanos:
-        yield b"null"
-        return
-    yield b"["
-    yield from _joined(frame, index, slice_rows, writer.write_nanos)
-    yield b"]"
-
-
-def _joined(frame: Frame, index: int, slice_rows: int, write: Callable[[pa.Array], Parts]) -> Iterator[bytes]:
+def _joined(
+    schema: pa.Schema, index: int, parts: Iterable[pa.Array], write: Callable[[pa.Array], Parts]
+) -> Iterator[bytes]:
     """What `write` makes of the column's slices, with commas between."""
     separator = b""
-    for part in _slices(frame.table.column(index), slice_rows):
+    for part in parts:
         try:
             text = write(part)
         except (pa.ArrowException, ValueError, OverflowError) as error:
-            name = frame.schema.field(index).name
+            name = schema.field(index).name
             raise FrameTypeError(f"column {name!r} ({part.type}) cannot be written: {error}") from error
         except FrameTypeError as error:
-            raise FrameTypeError(f"column {frame.schema.field(index).name!r}: {error}") from error
+            raise FrameTypeError(f"column {schema.field(index).name!r}: {error}") from error
         yield b"".join((separator, *text))
         separator = b","
 
 
 def _slices(column: pa.ChunkedArray, rows: int) -> Iterator[pa.Array]:
     """The column in pieces of at most `rows` values and about SLICE_BYTES, whatever its chunks are."""
-    if column.num_chunks == 1 and len(column) <= rows and value_bytes(column) <= SLICE_BYTES:
+    if column.num_chunks == 1 and len(column) <= rows and column.get_total_buffer_size() <= SLICE_BYTES:
         if len(column):
             yield column.chunk(0)
         return

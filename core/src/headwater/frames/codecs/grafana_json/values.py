@@ -48,7 +48,8 @@ class ColumnWriter:
 
         :raises FrameTypeError: a value has no JSON form: a time beyond 64-bit milliseconds, malformed JSON.
         """
-        array = self._conversion.apply(part)
+        # Any timestamp is a count since the epoch: no need to take its zone off.
+        array = part if pa.types.is_timestamp(part.type) else self._conversion.apply(part)
         match self._conversion.type:
             case FieldType.FLOAT32 | FieldType.FLOAT64:
                 text = self._write_floats(array)
@@ -73,7 +74,7 @@ class ColumnWriter:
     def _write_floats(self, array: pa.Array) -> Parts:
         values = array.to_numpy(zero_copy_only=False)  # nulls become NaN
         finite = np.isfinite(values)
-        if len(values) - np.count_nonzero(finite) > array.null_count:
+        if np.count_nonzero(finite) < len(values) - array.null_count:
             self._note_entities(values, np.flatnonzero(~finite), array)
         return _inside(json_text.dumps_array(values))
 
@@ -199,8 +200,9 @@ def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
 
 def _ticks(array: pa.Array) -> Ints:
     """Times as counts of their unit; 0 for a null."""
-    counts = array.view(pa.int64())
-    return cast("Ints", (counts.fill_null(0) if counts.null_count else counts).to_numpy())
+    if not array.null_count:
+        return cast("Ints", array.to_numpy(zero_copy_only=False).view(np.int64))
+    return cast("Ints", array.view(pa.int64()).fill_null(0).to_numpy())
 
 
 def _nanos(array: pa.Array) -> Ints:
