@@ -1,5 +1,5 @@
-import { autocompletion, closeBrackets } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { autocompletion, closeCompletion } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, insertNewline } from "@codemirror/commands";
 import { MySQL, PostgreSQL, sql } from "@codemirror/lang-sql";
 import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
@@ -32,6 +32,9 @@ const LOOK = EditorView.theme({
 //
 // What is typed flows out through `onChange`. `value` is written into the editor only when `version` changes:
 // a text that comes back late, while the next key has been typed, must not undo it.
+//
+// Keys write what they say: nothing closes brackets or indents, and Enter takes a suggestion only after an
+// arrow key moved to it.
 export function Editor({ uid, plugin, label, value, version, onChange, onRun }) {
   const host = useRef(null);
   const view = useRef(null);
@@ -48,9 +51,9 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
       state: EditorState.create({
         doc: value,
         extensions: [
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (latest.current.onRun(), true) }])),
-          keymap.of([...defaultKeymap.filter(({ key }) => key !== "Escape"), ...historyKeymap]),
-          history(), lineNumbers(), bracketMatching(), closeBrackets(), autocompletion(),
+          Prec.highest(keymap.of([{ key: "Mod-Enter", run: (editor) => (closeCompletion(editor), latest.current.onRun(), true) }])),
+          keymap.of([{ key: "Enter", run: insertNewline }, ...defaultKeymap.filter(({ key }) => key !== "Escape"), ...historyKeymap]),
+          history(), lineNumbers(), bracketMatching(), autocompletion({ selectOnOpen: false }),
           syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
           EditorView.domEventHandlers({ beforeinput: replaceSelection }),
           EditorView.contentAttributes.of({ "aria-label": label }),
@@ -86,13 +89,9 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
 // Typing over highlighted text: left to itself the browser keeps its colours by inline styles, which the
 // page's policy refuses with an error in the console.
 function replaceSelection(event, view) {
-  const { from, to, empty } = view.state.selection.main;
-  if (event.inputType !== "insertText" || event.data === null || empty || view.composing) return false;
-  const change = () => view.state.update({
-    changes: { from, to, insert: event.data }, selection: { anchor: from + event.data.length }, userEvent: "input.type", scrollIntoView: true,
-  });
+  if (event.inputType !== "insertText" || event.data === null || view.state.selection.main.empty || view.composing) return false;
   event.preventDefault();
-  if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, event.data, change))) view.dispatch(change());
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
   return true;
 }
 

@@ -39,23 +39,28 @@ export function Field({ name, schema, hint, value, required, error, onChange }) 
       </label>
     );
   }
-  if (schema.type === "string" || schema.anyOf) {
+  if (schema.type === "string" || schema.anyOf?.some(({ type }) => type === "string")) {
     return <label>{label}<input {...about} required={required} placeholder={fallback} value={value ?? ""} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)} /></label>;
   }
   return <JsonField label={label} value={value} onChange={onChange} />;
 }
 
+// While it is typed it stays as typed, though it is no JSON yet; afterwards it is what the value is.
 function JsonField({ label, value, onChange }) {
-  const [text, setText] = useState(value === undefined ? "" : JSON.stringify(value));
-  const [wrong, setWrong] = useState(false);
-  function change(next) {
-    setText(next);
-    try {
-      onChange(next.trim() === "" ? undefined : JSON.parse(next));
-      setWrong(false);
-    } catch {
-      setWrong(true);
-    }
+  const [typed, setTyped] = useState(null);
+  const wrong = typed !== null && !isJson(typed);
+  function change(text) {
+    setTyped(text);
+    if (isJson(text)) onChange(text.trim() === "" ? undefined : JSON.parse(text));
   }
-  return <label>{label}<input placeholder="JSON" aria-invalid={wrong} value={text} onInput={(event) => change(event.target.value)} /></label>;
+  const text = typed ?? (value === undefined ? "" : JSON.stringify(value));
+  return <label>{label}<input placeholder="JSON" aria-invalid={wrong} value={text} onInput={(event) => change(event.target.value)} onBlur={() => wrong || setTyped(null)} /></label>;
+}
+
+function isJson(text) {
+  try {
+    return text.trim() === "" || JSON.parse(text) !== undefined;
+  } catch {
+    return false;
+  }
 }

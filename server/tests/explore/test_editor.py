@@ -1,0 +1,80 @@
+"""The editor holds what is typed, and only a suggestion that was chosen writes anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+HUMAN = 70  # ms between keys: time for the suggestions to open by themselves
+
+SQL = "SELECT count(*) AS n\nFROM orders -- 'tis\nWHERE note = 'it''s' AND (\n  id > 1\n  AND id < 10\n)"
+PROMQL = 'sum by (job) (\n  rate(requests{job=~"a|b"}[5m])\n)\n/ 2'
+JSON = '{\n  "a": [1, 2, {"b": "it\'s"}],\n  "c": "}"\n}'
+
+
+def written(page: Page) -> str:
+    return "\n".join(page.locator(".cm-line").all_text_contents())
+
+
+def type_anew(page: Page, text: str) -> None:
+    page.locator(".editor").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    page.keyboard.type(text, delay=HUMAN)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"), [("orders", SQL), ("lake", SQL), ("metrics", PROMQL), ("demo", JSON)]
+)
+def test_what_is_typed_is_what_is_written(
+    page: Page, visit: Callable[..., None], source: str, text: str
+) -> None:
+    visit(source)
+    type_anew(page, text)
+    assert written(page) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "chosen"),
+    [("orders", "SELECT 1 AS n\nUNION SEL", "SELECT"), ("metrics", "1 +\nreques", "requests")],
+)
+def test_enter_is_a_new_line_until_a_suggestion_was_moved_to(
+    page: Page, visit: Callable[..., None], source: str, text: str, chosen: str
+) -> None:
+    visit(source)
+    type_anew(page, text)
+    expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text(chosen)
+    page.keyboard.press("Enter")
+    assert written(page) == text + "\n"
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Control+Space")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text(chosen)
+    page.wait_for_timeout(HUMAN * 2)  # the editor ignores keys right after the suggestions opened
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    first, second = text.splitlines()
+    assert written(page) == f"{first}\n{second.rsplit(' ', 1)[0] + ' ' if ' ' in second else ''}{chosen}"
+
+
+@pytest.mark.parametrize("run", ["Control+Enter", "Run"])
+def test_suggestions_close_when_the_query_runs(page: Page, visit: Callable[..., None], run: str) -> None:
+    visit("orders")
+    type_anew(page, "SELECT 1 AS n")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_be_visible()
+    if run == "Run":
+        page.get_by_role("button", name="Run", exact=True).click()
+    else:
+        page.keyboard.press(run)
+    expect(page.locator("p.status")).to_contain_text("1 row in")
+    expect(page.locator(".cm-tooltip-autocomplete")).to_have_count(0)
+
+
+def test_json_options_hold_what_is_typed(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT :n + 1 AS m")
+    page.get_by_text("Query options").click()
+    page.get_by_label("params").click()
+    page.keyboard.type('{"n": 41}', delay=HUMAN)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("gridcell")).to_have_text(["42"])
