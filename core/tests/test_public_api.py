@@ -20,9 +20,9 @@ PUBLIC = {
     },
     "headwater.sdk": {
         "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
-        "DataSourcePlugin", "PrefetchQueue", "Query", "QueryExample", "QueryMacro", "QueryResult",
-        "ResourceRequest", "Secret", "TimeRange", "field", "hookimpl", "json_response", "json_schema",
-        "parse", "resource", "secret",
+        "DataSourcePlugin", "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",
+        "QueryMacro", "QueryResult", "ResourceRequest", "Secret", "TimeRange", "field",
+        "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
     },
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {

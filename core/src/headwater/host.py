@@ -414,7 +414,7 @@ class Headwater:
         return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
 
     def _check_settings(self, command: AddDataSource | UpdateDataSource) -> None:
-        """Refuses settings and secrets that the plugin does not know; there may be no plugin yet."""
+        """Refuses settings and secrets that the plugin does not take; there may be no plugin yet."""
         plugin = self.registry.plugin(command.type)
         if plugin is None:
             return
@@ -422,7 +422,7 @@ class Headwater:
             info = plugin.info
         except PluginUnavailableError:
             return
-        added = [name for name, secret in command.secure_json_data.items() if secret]
+        added = {name: secret for name, secret in command.secure_json_data.items() if secret}
         check_settings(info, command.json_data, added, command.api_version)
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:

@@ -14,6 +14,8 @@ from headwater.datasources.documents import DocumentError
 from headwater.errors import ValidationError
 from headwater.models import PluginInfo
 from headwater.plugins import check_query, check_settings, is_later
+from headwater.sdk import ONE_LINE
+from headwater.secrets import Secret
 
 
 @pytest.fixture
@@ -99,15 +101,60 @@ class TestSettings:
             },
         )
         check_settings(
-            info, {"proxy": {"port": 1}, "hosts": [{"port": 1}], "free": {"x": 1}, "header1": 1}, ()
+            info, {"proxy": {"port": 1}, "hosts": [{"port": 1}], "free": {"x": 1}, "header1": 1}, {}
         )
         with pytest.raises(
             ValidationError, match=r"jsonData.hosts\[1\].prot: unknown key; did you mean 'port'"
         ):
-            check_settings(info, {"hosts": [{}, {"prot": 1}]}, ())
+            check_settings(info, {"hosts": [{}, {"prot": 1}]}, {})
 
     def test_a_schema_that_is_not_complete_refuses_nothing(self) -> None:
-        check_settings(PluginInfo("p", settings_schema={"properties": {"a": {}}}), {"b": 1}, ("c",))
+        check_settings(
+            PluginInfo("p", settings_schema={"properties": {"a": {}}}), {"b": 1}, {"c": Secret("d")}
+        )
+
+
+class TestTextsOfASetForm:
+    info = PluginInfo(
+        "p",
+        settings_schema={
+            "properties": {
+                "host": {"type": "string", "pattern": ONE_LINE},
+                "colour": {"type": "string", "pattern": "^(red|green)$"},
+                "token": {"type": "string", "writeOnly": True, "pattern": ONE_LINE},
+            },
+            "patternProperties": {
+                "^tag.*$": {"type": "string", "pattern": ONE_LINE},
+                "^k.*$": True,
+                "^key.*$": {"type": "string", "writeOnly": True, "pattern": ONE_LINE},
+            },
+            "additionalProperties": False,
+        },
+        secret_keys=("token", "key*"),
+    )
+
+    @pytest.mark.parametrize("text", ["", "plain", "tab\tbed", "pässword €", "日本"])
+    def test_one_line_may_hold_anything_that_is_printed(self, text: str) -> None:
+        check_settings(self.info, {"host": text, "tag1": text}, {"token": Secret(text)})
+
+    @pytest.mark.parametrize("text", ["a\n", "a\r\nX: 1", "\x00", "\x7f", "\x85"])
+    @pytest.mark.parametrize("key", ["host", "tag1", "token", "key1"])
+    def test_a_control_character_is_refused_by_name(self, key: str, text: str) -> None:
+        is_secret = key in ("token", "key1")
+        settings, secrets = ({}, {key: Secret(text)}) if is_secret else ({key: text}, {})
+        with pytest.raises(ValidationError) as caught:
+            check_settings(self.info, settings, secrets)
+        place = "secureJsonData" if is_secret else "jsonData"
+        assert str(caught.value) == f"{place}.{key}: holds a line break or another control character"
+
+    def test_other_patterns_are_named(self) -> None:
+        check_settings(self.info, {"colour": "red"}, {})
+        with pytest.raises(ValidationError, match="does not fit the pattern"):
+            check_settings(self.info, {"colour": "blue"}, {})
+
+    def test_a_secret_of_a_family_does_not_pass_as_a_setting(self) -> None:
+        with pytest.raises(ValidationError, match=r"jsonData.key1: is a secret"):
+            check_settings(self.info, {"key1": "x"}, {})
 
 
 class TestQueries:

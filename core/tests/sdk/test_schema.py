@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from headwater import Secret
 from headwater.errors import ValidationError
-from headwater.sdk import field, json_schema, parse, secret
+from headwater.sdk import HEADER_NAME, ONE_LINE, field, json_schema, parse, secret
 from headwater.sdk.schema import secret_keys
 
 
@@ -203,6 +203,30 @@ def test_private_and_computed_attributes_are_read_as_attrs_would() -> None:
     assert parse(Private, {"hiddenName": 4}) == Private(hidden_name=4)
     assert parse(Private, {"hiddenName": 4}).twice == 8
     assert set(json_schema(Private)["properties"]) == {"hiddenName", "twice"}
+
+
+def test_a_text_of_another_form_is_refused_by_name() -> None:
+    @frozen
+    class Headers:
+        name: str = field("", pattern=HEADER_NAME)
+        tags: Mapping[str, str] = field(factory=dict, prefix="tag", pattern=ONE_LINE)
+        token: Secret | None = secret(pattern=ONE_LINE)
+        keys: Mapping[str, Secret] = secret(prefix="key.", pattern=ONE_LINE)
+
+    made = parse(Headers, {"name": "X-A", "tag1": "ü"}, secrets={"key.a": Secret("€")})
+    assert (made.name, made.tags, made.keys) == ("X-A", {"1": "ü"}, {"a": Secret("€")})
+    for data, secrets, path in [
+        ({"name": "X A"}, {}, "name"),
+        ({"tag2": "a\n"}, {}, "tag2"),
+        ({}, {"token": Secret("a\n")}, "secureJsonData.token"),
+        ({}, {"key.b": Secret("a\n")}, "secureJsonData.key.b"),
+    ]:
+        with pytest.raises(ValidationError) as caught:
+            parse(Headers, data, secrets=secrets)
+        assert caught.value.path == path
+    described = json_schema(Headers)
+    assert described["properties"]["token"] == {"type": "string", "writeOnly": True, "pattern": ONE_LINE}
+    assert described["patternProperties"]["^tag.*$"] == {"type": "string", "pattern": ONE_LINE}
 
 
 def test_the_schema_describes_what_parse_takes() -> None:

@@ -16,6 +16,7 @@ from .fields import PLAIN_FIELDS
 _UID = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 _TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def validate(command: AddDataSource | UpdateDataSource) -> None:
@@ -24,6 +25,9 @@ def validate(command: AddDataSource | UpdateDataSource) -> None:
         if each.kind is str and len(getattr(command, each.name)) > each.max_length:
             raise ValidationError(f"longer than {each.max_length} characters", path=each.key)
     _check_name(command.name)
+    for key, user in (("user", command.user), ("basicAuthUser", command.basic_auth_user)):
+        if _CONTROL.search(user):
+            raise ValidationError("holds a line break or another control character", path=key)
     if command.uid:
         check_uid(command.uid)
     if not _TYPE.fullmatch(command.type):
@@ -51,7 +55,7 @@ def new_uid() -> str:
 
 
 def _check_name(name: str) -> None:
-    if name != name.strip() or any(ord(character) < 32 for character in name):
+    if name != name.strip() or _CONTROL.search(name):
         raise ValidationError("a name has no control characters and no spaces at its ends", path="name")
 
 

@@ -1,4 +1,5 @@
-"""Refuses keys that a plugin does not know, by name and with the nearest one that it knows.
+"""Refuses keys that a plugin does not know, by name and with the nearest one that it knows, and texts of
+another form than it takes.
 
 What a plugin knows, its schemas say: those with `additionalProperties: false`, as the SDK makes them, are
 complete. Others are not checked.
@@ -10,10 +11,13 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 from headwater.errors import ValidationError
 from headwater.models import PluginInfo
+from headwater.secrets.secret import Secret
+
+from .text_patterns import check_text
 
 #: What the host reads of every query, and what Grafana's editors add to theirs.
 _COMMON_QUERY_KEYS = frozenset(
@@ -27,20 +31,23 @@ _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
 
 
 def check_settings(
-    info: PluginInfo, json_data: Mapping[str, Any], secret_names: Iterable[str], written_for: str = ""
+    info: PluginInfo, json_data: Mapping[str, Any], secrets: Mapping[str, Secret], written_for: str = ""
 ) -> None:
-    """Check the keys of a data source's settings and secrets.
+    """Check the keys of a data source's settings and secrets, and texts for which the schema has a `pattern`.
 
     Settings `written_for` a later version of the plugin than the installed one pass.
 
-    :raises ValidationError: the path of the first unknown key.
+    :raises ValidationError: the path of the first unknown key or of a text that does not fit.
     """
     if is_later(written_for, info.version) or not _is_complete(info.settings_schema):
         return
     _check_object(info.settings_schema, json_data, "jsonData", frozenset())
-    for name in secret_names:
+    for name, secret in secrets.items():
+        path = f"secureJsonData.{name}"
         if not any(fnmatchcase(name, known) for known in info.secret_keys):
-            raise _unknown(f"secureJsonData.{name}", name, info.secret_keys)
+            raise _unknown(path, name, info.secret_keys)
+        if pattern := (_schema_of(name, info.settings_schema) or {}).get("pattern"):
+            check_text(pattern, secret.reveal(), path)
 
 
 def check_query(info: PluginInfo, query: Mapping[str, Any]) -> None:
@@ -66,25 +73,37 @@ def _is_complete(schema: Mapping[str, Any]) -> bool:
 def _check_object(
     schema: Mapping[str, Any], value: Mapping[str, Any], path: str, also: frozenset[str]
 ) -> None:
-    properties: Mapping[str, Any] = schema.get("properties", {})
     for key, item in value.items():
-        if key in properties and not properties[key].get("writeOnly"):
-            if isinstance(item, Mapping | list | tuple):
-                _check_value(properties[key], item, f"{path}.{key}" if path else key)
-        elif key not in also:
-            _check_unlisted(schema, properties, key, f"{path}.{key}" if path else key)
+        inner = f"{path}.{key}" if path else key
+        known = _schema_of(key, schema)
+        if known is not None and not known.get("writeOnly"):
+            _check_value(known, item, inner)
+        elif key in also:
+            continue
+        elif known is not None:
+            raise ValidationError("is a secret; it belongs into secureJsonData", path=inner)
+        else:
+            properties: Mapping[str, Any] = schema.get("properties", {})
+            settings = (name for name, each in properties.items() if not each.get("writeOnly"))
+            raise _unknown(inner, key, settings)
 
 
-def _check_unlisted(schema: Mapping[str, Any], properties: Mapping[str, Any], key: str, path: str) -> None:
-    """`key` is a secret, or fits a pattern, or is unknown."""
-    if key in properties:
-        raise ValidationError("is a secret; it belongs into secureJsonData", path=path)
-    if not any(re.search(pattern, key) for pattern in schema.get("patternProperties", ())):
-        raise _unknown(path, key, (name for name, each in properties.items() if not each.get("writeOnly")))
+def _schema_of(key: str, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What `schema` says of the values of `key`; None if it does not know the key."""
+    if (listed := schema.get("properties", {}).get(key)) is not None:
+        return cast("Mapping[str, Any]", listed)
+    families = schema.get("patternProperties", {}).items()
+    matching = [described for pattern, described in families if re.search(pattern, key)]
+    if not matching:
+        return None
+    return {name: rule for each in matching if each is not True for name, rule in each.items()}
 
 
 def _check_value(schema: Mapping[str, Any], value: Any, path: str) -> None:
-    if isinstance(value, Mapping) and _is_complete(schema):
+    if isinstance(value, str):
+        if pattern := schema.get("pattern"):
+            check_text(pattern, value, path)
+    elif isinstance(value, Mapping) and _is_complete(schema):
         _check_object(schema, value, path, frozenset())
     elif isinstance(value, list | tuple) and isinstance(items := schema.get("items"), Mapping):
         for index, item in enumerate(value):

@@ -20,12 +20,14 @@ from headwater.secrets import Secret
 from .data_source import DataSource, Query, QueryResult
 from .plugin import DataSourcePlugin
 from .resources import ResourceRequest, json_response, resource
-from .schema import field, json_schema, parse, secret
+from .schema import HEADER_NAME, ONE_LINE, field, json_schema, parse, secret
 
 if TYPE_CHECKING:
     from .prefetch import PrefetchQueue as PrefetchQueue
 
 __all__ = [
+    "HEADER_NAME",
+    "ONE_LINE",
     "CallContext",
     "CheckHealthResult",
     "DataQuery",

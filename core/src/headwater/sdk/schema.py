@@ -20,9 +20,10 @@ from typing import Any, Literal, TypeVar, Union
 import attrs
 
 from headwater.errors import ValidationError
+from headwater.plugins.text_patterns import HEADER_NAME, ONE_LINE, check_text
 from headwater.secrets import Secret
 
-__all__ = ["field", "json_schema", "parse", "secret", "secret_keys"]
+__all__ = ["HEADER_NAME", "ONE_LINE", "field", "json_schema", "parse", "secret", "secret_keys"]
 
 T = TypeVar("T")
 _NO_DEFAULT: Any = attrs.NOTHING
@@ -39,25 +40,31 @@ def field(
     maximum: float | None = None,
     lenient: bool = False,
     prefix: str | None = None,
+    pattern: str | None = None,
 ) -> Any:
     """An attribute read from JSON.
 
     `key` overrides the camelCase name; `aliases` are older keys; `minimum` and `maximum` are inclusive.
     `lenient` also takes numbers and booleans written as text, and the empty text for the default.
     `prefix` gathers all keys that start with it into a mapping from the rest of the key to the value.
+    `pattern` is a regular expression that a text must fit: `ONE_LINE` for what becomes a header's value,
+    `HEADER_NAME` for its name.
     """
     metadata = {
         "key": key, "aliases": tuple(aliases), "doc": doc, "minimum": minimum, "maximum": maximum,
-        "lenient": lenient, "prefix": prefix,
+        "lenient": lenient, "prefix": prefix, "pattern": pattern,
     }  # fmt: skip
     if factory is not None:
         return attrs.field(factory=factory, metadata=metadata)
     return attrs.field(default=default, metadata=metadata)
 
 
-def secret(*, key: str | None = None, doc: str = "", prefix: str | None = None) -> Any:
-    """A `Secret | None` read from the data source's secrets; with `prefix`, a mapping of them."""
-    metadata = {"key": key, "doc": doc, "secret": True, "prefix": prefix}
+def secret(
+    *, key: str | None = None, doc: str = "", prefix: str | None = None, pattern: str | None = None
+) -> Any:
+    """A `Secret | None` read from the data source's secrets; with `prefix`, a mapping of them. `pattern` as
+    for `field`."""
+    metadata = {"key": key, "doc": doc, "secret": True, "prefix": prefix, "pattern": pattern}
     if prefix is not None:
         return attrs.field(factory=dict, metadata=metadata, repr=False)
     return attrs.field(default=None, metadata=metadata, repr=False)
@@ -110,16 +117,19 @@ def json_schema(model: type) -> dict[str, Any]:
     `patternProperties` holds older keys, keys with a prefix, and those of `other_keys`.
     """
     properties: dict[str, Any] = {}
-    patterns = [_pattern(each) for each in getattr(model, "other_keys", ())]
+    patterns: dict[str, Any] = {_key_pattern(each): True for each in getattr(model, "other_keys", ())}
     required = []
     for spec in _specs(model):
         if spec.injected:
             continue
-        if not spec.is_secret:
-            patterns += [_pattern(f"{spec.prefix}*")] if spec.prefix else map(_pattern, spec.keys[1:])
-        if spec.prefix is not None:
-            continue
         schema = {"type": "string", "writeOnly": True} if spec.is_secret else _type_schema(spec.type)
+        if spec.prefix is not None:
+            family = schema if spec.is_secret else {"type": "string"}
+            patterns[_key_pattern(f"{spec.prefix}*")] = {**family, **spec.text_pattern}
+            continue
+        schema |= spec.text_pattern
+        if not spec.is_secret:
+            patterns |= dict.fromkeys(map(_key_pattern, spec.keys[1:]), spec.text_pattern or True)
         if spec.doc:
             schema["description"] = spec.doc
         if spec.minimum is not None:
@@ -137,13 +147,13 @@ def json_schema(model: type) -> dict[str, Any]:
         "additionalProperties": False,
     }
     if patterns:
-        described["patternProperties"] = dict.fromkeys(patterns, True)
+        described["patternProperties"] = patterns
     if required:
         described["required"] = required
     return described
 
 
-def _pattern(key: str) -> str:
+def _key_pattern(key: str) -> str:
     """`key`, with `*` as wildcard, as a regular expression of JSON Schema."""
     return f"^{re.escape(key).replace(re.escape('*'), '.*')}$"
 
@@ -162,12 +172,18 @@ class _FieldSpec:
         self.lenient = bool(meta.get("lenient"))
         self.minimum: float | None = meta.get("minimum")
         self.maximum: float | None = meta.get("maximum")
+        self.pattern: str | None = meta.get("pattern")
         self.doc: str = meta.get("doc", "")
         self._default: Any = attribute.default
 
     @property
     def required(self) -> bool:
         return self._default is attrs.NOTHING
+
+    @property
+    def text_pattern(self) -> dict[str, str]:
+        """`pattern` as JSON Schema has it."""
+        return {} if self.pattern is None else {"pattern": self.pattern}
 
     def default(self) -> Any:
         """The default, None if it depends on the instance."""
@@ -179,7 +195,9 @@ class _FieldSpec:
     def read(self, values: dict[str, Any], data: Mapping[str, Any], path: str) -> None:
         if self.prefix is not None:
             values[self.attribute] = {
-                key[len(self.prefix) :]: _convert(data[key], str, _join(path, key), self.lenient)
+                key[len(self.prefix) :]: self._checked(
+                    _convert(data[key], str, _join(path, key), self.lenient), _join(path, key)
+                )
                 for key in data
                 if key.startswith(self.prefix) and data[key] is not None
             }
@@ -189,7 +207,7 @@ class _FieldSpec:
             if value is None or (self.lenient and value == "" and self.type is not str):
                 continue
             where = _join(path, key)
-            values[self.attribute] = self._in_range(_convert(value, self.type, where, self.lenient), where)
+            values[self.attribute] = self._checked(_convert(value, self.type, where, self.lenient), where)
             return
         if self.required:
             raise ValidationError("is required", path=_join(path, self.keys[0]))
@@ -197,14 +215,16 @@ class _FieldSpec:
     def read_secret(self, values: dict[str, Any], secrets: Mapping[str, Secret]) -> None:
         if self.prefix is not None:
             values[self.attribute] = {
-                key[len(self.prefix) :]: value
+                key[len(self.prefix) :]: self._checked(value, f"secureJsonData.{key}")
                 for key, value in secrets.items()
                 if key.startswith(self.prefix)
             }
         elif (value := secrets.get(self.keys[0])) is not None:
-            values[self.attribute] = value
+            values[self.attribute] = self._checked(value, f"secureJsonData.{self.keys[0]}")
 
-    def _in_range(self, value: Any, path: str) -> Any:
+    def _checked(self, value: Any, path: str) -> Any:
+        if self.pattern is not None and isinstance(value, str | Secret):
+            check_text(self.pattern, value if isinstance(value, str) else value.reveal(), path)
         if isinstance(value, int | float):
             if self.minimum is not None and value < self.minimum:
                 raise ValidationError(f"must be at least {self.minimum}, got {value}", path=path)

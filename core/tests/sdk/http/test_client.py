@@ -243,6 +243,21 @@ def test_a_token_with_a_control_character_is_refused_by_name(token: str) -> None
         client("http://127.0.0.1:1", secrets={"bearerToken": token})
 
 
+def test_a_forwarded_header_is_sent_as_it_came_or_refused_by_name() -> None:
+    def ask(http: HttpClient, token: str) -> None:
+        with CallContext(headers={"Authorization": token}) as context:
+            http.request("GET", context=context).close()
+
+    with serve(answer()) as server, client(server.url, json_data={"oauthPassThru": True}) as http:
+        came_by_http = "Bearer pässword".encode().decode("latin-1")
+        for token in (came_by_http, "Bearer 日本"):
+            ask(http, token)
+        with pytest.raises(ValidationError, match=r"^headers\.authorization: holds a line break"):
+            ask(http, "Bearer t0\r\nX-Injected: 1")
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert [text.encode("latin-1").decode() for text in sent] == ["Bearer pässword", "Bearer 日本"]
+
+
 def test_a_circle_of_redirects_ends() -> None:
     moved = answer(status="308 Permanent Redirect", headers={"Location": "/again"})
     with (

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from attrs import frozen
 
 from headwater.errors import ValidationError
-from headwater.sdk import DataSourceInstanceSettings, Secret, field, secret
+from headwater.sdk import HEADER_NAME, ONE_LINE, DataSourceInstanceSettings, Secret, field, secret
 from headwater.sdk.http import HttpOptions
 
 ArrowCompression = Literal["auto", "none", "lz4", "zstd"]
@@ -26,8 +26,8 @@ class CustomSetting:
 class HeaderSetting:
     """A header of each request; the value of a `secure` one is the secret `secureHttpHeaders.<name>`."""
 
-    name: str = field()
-    value: str = field("")
+    name: str = field(pattern=HEADER_NAME)
+    value: str = field("", pattern=ONE_LINE)
     secure: bool = field(False)
 
 
@@ -42,14 +42,21 @@ class ClickHouseSettings(HttpOptions):
         "enableSecureSocksProxy", "pdcInjected", "enableMapKeysDiscovery",
     )  # fmt: skip
 
-    host: str = field("", aliases=("server",), doc="Where the server is, if the data source has no URL.")
+    host: str = field(
+        "",
+        aliases=("server",),
+        pattern=ONE_LINE,
+        doc="Where the server is, if the data source has no URL.",
+    )
     port: int = field(
         0, minimum=0, maximum=65535, lenient=True, doc="HTTP port; else 8123, or 8443 with TLS."
     )
     protocol: Literal["http", "native"] = field("http", doc="Only http: Arrow does not travel natively.")
     secure: bool = field(False, lenient=True, doc="HTTPS.")
-    path: str = field("", doc="Path of the HTTP interface behind a proxy.")
-    username: str = field("", doc="User, if the data source has none; the server's default is `default`.")
+    path: str = field("", pattern=ONE_LINE, doc="Path of the HTTP interface behind a proxy.")
+    username: str = field(
+        "", pattern=ONE_LINE, doc="User, if the data source has none; the server's default is `default`."
+    )
     default_database: str = field("", doc="Database of unqualified table names.")
     query_timeout: float = field(60.0, minimum=0, lenient=True, doc="Seconds a query may take.")
     custom_settings: tuple[CustomSetting, ...] = field(
@@ -66,8 +73,8 @@ class ClickHouseSettings(HttpOptions):
     )
     arrow_compression: ArrowCompression = field("auto", doc="auto: lz4, but none on loopback.")
     allow_writes: bool = field(False, doc="Let queries change data. Off, they run read-only.")
-    password: Secret | None = secret(doc="The user's password.")
-    secure_http_headers: Mapping[str, Secret] = secret(prefix="secureHttpHeaders.")
+    password: Secret | None = secret(pattern=ONE_LINE, doc="The user's password.")
+    secure_http_headers: Mapping[str, Secret] = secret(prefix="secureHttpHeaders.", pattern=ONE_LINE)
 
 
 def is_embedded(url: str) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from attrs import frozen
 
-from headwater.sdk import Secret, field, secret
+from headwater.sdk import ONE_LINE, Secret, field, secret
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class MySQLSettings:
         "auto", doc="auto: TLS if another TLS setting asks for it. required: always."
     )
     server_name: str = field(
-        "", doc="Name the server's certificate must carry; the host of the URL if empty."
+        "", pattern=ONE_LINE, doc="Name the server's certificate must carry; the host of the URL if empty."
     )
     allow_cleartext_passwords: bool = field(
         False, doc="Let the server ask for the password in clear (PAM, LDAP). Use it with TLS."

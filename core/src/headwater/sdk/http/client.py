@@ -14,6 +14,7 @@ from urllib3.util.request import ACCEPT_ENCODING
 
 from headwater.calls.context import CallContext
 from headwater.errors import DownstreamProtocolError, ValidationError
+from headwater.plugins.text_patterns import ONE_LINE, check_text
 from headwater.sdk.paths import join_path, split_path
 
 from .cancellation import HeaderListener, SocketCanceller, cancelled_by, pools
@@ -63,7 +64,7 @@ class HttpClient:
         silence) and `max_bytes` (decoded) default to the settings. `on_header(name, value)` sees the header
         lines while they arrive; those it returns true for are left out of the response.
 
-        Raises Downstream* errors, ValidationError for an unsafe path, and the call's own error when
+        Raises Downstream* errors, ValidationError for an unsafe path or header, and the call's own error when
         `context` is cancelled or its deadline passes; then the connection is closed.
         """
         if form is not None:
@@ -72,7 +73,7 @@ class HttpClient:
         url = self._url(path, params)
         if idempotent is None:
             idempotent = method in _IDEMPOTENT_METHODS
-        all_headers = {**self._headers, **self._forwarded(context), **(headers or {})}
+        all_headers = {**self._headers, **_sendable({**self._forwarded(context), **(headers or {})})}
         bound = max_bytes or self.settings.options.response_limit or None
         for _ in range(_MAX_REDIRECTS + 1):
             exchange = _Exchange(self._manager, self.settings, context, timeout, bound, on_header=on_header)
@@ -250,6 +251,17 @@ def _standing_headers(settings: HttpClientSettings, user_agent: str) -> dict[str
             del headers[known]
         headers[name] = reveal(value)
     return {name: utf8_header(value) for name, value in headers.items()}
+
+
+def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers of one request; those of the caller may hold anything."""
+    for name, value in headers.items():
+        check_text(ONE_LINE, value, f"headers.{name}")
+    # What came by HTTP is text of Latin-1 already, one character for each byte of it.
+    return {
+        name: value if max(value, default="") < "\u0100" else utf8_header(value)
+        for name, value in headers.items()
+    }
 
 
 def _encode(params: Params) -> str:

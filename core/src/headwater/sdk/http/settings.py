@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
 
 from headwater.errors import ValidationError
+from headwater.plugins.text_patterns import HEADER_NAME, ONE_LINE, check_text
 from headwater.sdk.schema import parse
 
 from .options import HttpOptions
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from headwater.network import AddressPolicy
     from headwater.secrets import Secret
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token of RFC 9110 §5.6.2
 # Headers the transport computes: another value would break framing or aim at another virtual host.
 _RESERVED_HEADERS = {"content-length", "transfer-encoding", "connection", "host", "accept-encoding"}
 _DEFAULTS = HttpOptions()
@@ -96,13 +95,11 @@ class HttpClientSettings:
 
 def check_header(name: str, value: Secret | str, *, path: str = "headers") -> None:
     """Raise ValidationError unless `name: value` is one header that a data source may set."""
-    if not _HEADER_NAME.fullmatch(name):
-        raise ValidationError(f"{name!r} is not a header name", path=path)
+    check_text(HEADER_NAME, name, path)
     if name.lower() in _RESERVED_HEADERS:
         raise ValidationError(f"the header {name} is set by the transport", path=path)
     text = reveal(value)
-    if any((ord(c) < 0x20 and c != "\t") or ord(c) == 0x7F for c in text):
-        raise ValidationError(f"the value of header {name} holds a control character", path=path)
+    check_text(ONE_LINE, text, path)
     try:
         text.encode()
     except UnicodeEncodeError:
