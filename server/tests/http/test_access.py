@@ -10,12 +10,14 @@ import httpx2
 import pytest
 from _pytest.mark import ParameterSet
 
+from headwater import Headwater
 from headwater.calls import CallContext
 from headwater.models import QueryDataResponse
 from headwater_server.auth import Role
+from headwater_server.http import create_app
 from headwater_server.http.operations import Operation
 from headwater_server.http.routes import operations
-from servers.http_host import RunningHost
+from servers.http_host import RunningHost, admin_authenticator, run_host
 from servers.http_requests import query_of
 
 WALK = {"scenario": "random_walk", "maxDataPoints": 5}
@@ -93,6 +95,54 @@ def test_a_viewer_queries_but_does_not_see_settings(host: RunningHost) -> None:
     assert settings["datasources"]["Demo"]["uid"] == "demo"
     assert "url" not in settings["datasources"]["Demo"]
     assert "jsonData" not in settings["datasources"]["Demo"]
+
+
+@pytest.fixture(scope="module")
+def open_host() -> Iterator[RunningHost]:
+    """A host with two data sources, where callers without credentials are viewers."""
+    authenticator, admin = admin_authenticator(anonymous=Role.VIEWER)
+    with Headwater(allow_plugins={"testdata"}) as headwater:
+        headwater.add_data_source(type="testdata", name="Demo", uid="demo", url="http://inside.example")
+        headwater.add_data_source(type="testdata", name="Other", uid="other")
+        with run_host(create_app(headwater, authenticator=authenticator), admin) as running:
+            yield running
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "queried", "signed_in"),
+    [
+        pytest.param(Role.VIEWER, (), ["demo", "other"], True, id="a viewer's token"),
+        pytest.param(None, ("datasources:query:demo",), ["demo"], True, id="a token for one data source"),
+        pytest.param(None, ("datasources:read",), [], True, id="a token that may not query"),
+        pytest.param(None, (), ["demo", "other"], False, id="anonymous"),
+    ],
+)
+def test_callers_list_the_data_sources_that_they_may_query(
+    open_host: RunningHost,
+    request: pytest.FixtureRequest,
+    role: Role | None,
+    scope: tuple[str, ...],
+    queried: list[str],
+    signed_in: bool,
+) -> None:
+    token = open_host.token(request.node.name, *scope, role=role) if signed_in else ""
+    with open_host.client(token) as caller:
+        settings = caller.get("/api/frontend/settings").json()
+        assert [each["uid"] for each in settings["datasources"].values()] == queried
+        assert settings["user"]["isSignedIn"] is signed_in
+        assert "inside.example" not in str(settings)
+        assert caller.get("/api/plugins/testdata/settings").json()["queryTextKey"] == "scenario"
+        for uid in ("demo", "other"):
+            query = query_of({**WALK, "datasource": {"uid": uid}})
+            assert caller.post("/api/ds/query", json=query).status_code == (200 if uid in queried else 403)
+
+
+def test_a_wrong_token_is_told_from_one_that_may_too_little(open_host: RunningHost) -> None:
+    with open_host.client("wrong") as wrong:
+        assert wrong.get("/api/frontend/settings").status_code == 401
+    with open_host.client("") as anonymous:
+        refused = anonymous.get("/api/datasources")
+    assert (refused.status_code, refused.json()["message"]) == (403, "Access denied: needs datasources:read")
 
 
 def test_an_editor_reads_but_does_not_write(host: RunningHost) -> None:

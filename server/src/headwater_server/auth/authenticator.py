@@ -70,7 +70,7 @@ class Authenticator:
         self._admin_digests = None
         if admin_password is not None and admin_password.reveal():
             self._admin_digests = _sha256(admin_name), _sha256(admin_password.reveal())
-        self._anonymous = Principal.of("anonymous", "anonymous", anonymous) if anonymous else None
+        self._anonymous = Principal.nobody(anonymous) if anonymous else None
         self._clock = clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._used: dict[bytes, datetime] = {}

@@ -91,6 +91,12 @@ class Principal:
     name: str
     role: Role | None = None
     scopes: frozenset[Scope] = field(factory=frozenset)
+    anonymous: bool = False
+
+    @classmethod
+    def nobody(cls, role: Role) -> Principal:
+        """Any caller without credentials, where such callers have a role."""
+        return cls("anonymous", "anonymous", role, role.scopes, anonymous=True)
 
     @classmethod
     def of(cls, id: str, name: str, role: Role | None, scopes: Iterable[Scope] = ()) -> Principal:  # noqa: A002

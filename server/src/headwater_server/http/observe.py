@@ -55,7 +55,10 @@ async def metrics(call: Call) -> Response:
 
 
 async def frontend_settings(call: Call) -> Response:
-    """What Grafana's clients ask for first: the data sources this caller may query, and the version."""
+    """What Grafana's clients ask for first: the data sources this caller may query, and the version.
+
+    A page shows by it what a caller may do: `permissions` are its scopes.
+    """
     host = call.host
     stored = await host.run(
         lambda: [each for each in host.headwater.store.list() if call.principal.may(Action.QUERY, each.uid)]
@@ -70,7 +73,11 @@ async def frontend_settings(call: Call) -> Response:
             "datasources": sources,
             "defaultDatasource": default,
             "featureToggles": {},
-            "user": {"login": call.principal.name, "orgRole": call.principal.role or ""},
+            "user": {
+                "login": call.principal.name,
+                "orgRole": call.principal.role or "",
+                "isSignedIn": not call.principal.anonymous,
+            },
             "permissions": sorted(str(scope) for scope in call.principal.scopes),
         }
     )
