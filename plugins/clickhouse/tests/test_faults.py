@@ -263,6 +263,21 @@ def test_a_proxys_own_error_page_is_shown(host: Headwater) -> None:
     assert caught.value.retryable
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        ("401 Unauthorized", b"no org id", r"\(status 401\): no org id$"),
+        ("403 Forbidden", b'{"error": {"message": "not yours"}}', r"\(status 403\): not yours$"),
+        ("429 Too Many Requests", b'{"code": 429, "message": "slow down"}', "code 429: slow down$"),
+    ],
+)
+def test_a_proxys_refusal_keeps_its_words(host: Headwater, status: str, body: bytes, said: str) -> None:
+    with serve(answer(body, status=status)) as scripted:
+        host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
+        with pytest.raises(DownstreamError, match=said):
+            host.query("scripted", "SELECT 1")
+
+
 def test_a_cancelled_query_that_ignores_us_ends_here(host: Headwater) -> None:
     asked = threading.Event()
 

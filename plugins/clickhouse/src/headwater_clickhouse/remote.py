@@ -195,23 +195,13 @@ class RemoteEngine:
         }
 
     def _raise_for_failure(self, response: HttpResponse) -> None:
-        if "X-ClickHouse-Exception-Code" in response.headers:
-            raise server_error(_text(response))
-        if 200 <= response.status < 300:
+        is_exception = "X-ClickHouse-Exception-Code" in response.headers
+        if 200 <= response.status < 300 and not is_exception:
             return
-        text = _text(response)
-        if text.startswith("Code: ") or "DB::Exception" in text:
+        text = response.error_body().decode("utf-8", "replace")
+        if is_exception or text.startswith("Code: ") or "DB::Exception" in text:
             raise server_error(text)
-        if response.status in {401, 403}:
-            raise DownstreamAuthError(
-                f"{self._client.settings.origin} refused the credentials (status {response.status}).",
-                status=response.status,
-            )
-        raise DownstreamServerError(
-            f"{self._client.settings.origin} answers with status {response.status}: {text[:300].strip()}",
-            code=response.status,
-            retryable=response.status in {429, 502, 503, 504},
-        )
+        response.raise_for_status()
 
     def _explain_old_server(self, context: CallContext, error: HeadwaterError) -> HeadwaterError:
         try:
@@ -323,15 +313,6 @@ def _report_progress(name: str, value: str, context: CallContext) -> bool:
     except (ValueError, KeyError, TypeError):
         pass
     return True
-
-
-def _text(response: HttpResponse) -> str:
-    collected = bytearray()
-    for chunk in response.stream_chunks():
-        collected += chunk
-        if len(collected) > 64 * 1024:
-            break
-    return bytes(collected[: 64 * 1024]).decode("utf-8", "replace")
 
 
 def _not_clickhouse(origin: str) -> DownstreamProtocolError:

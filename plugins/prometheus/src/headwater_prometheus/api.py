@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,19 +14,15 @@ from headwater.errors import (
     DownstreamProtocolError,
     DownstreamServerError,
     DownstreamTimeoutError,
-    ErrorSource,
     HeadwaterError,
     QueryError,
 )
-from headwater.sdk.http import HttpClient, HttpResponse
+from headwater.sdk.http import HttpClient, HttpResponse, excerpt
 
 from .answer import AnswerReader, ServerReportError, decode_answer
 from .settings import PrometheusSettings
 
 Params = list[tuple[str, str]]
-
-# Statuses whose body is a document of the API, errors included.
-_DOCUMENT_STATUSES = frozenset({400, 422, 503})
 
 
 class PrometheusApi:
@@ -64,9 +60,7 @@ class PrometheusApi:
     ) -> bytes:
         """The body of any other endpoint. Raises the server's error."""
         with self.send(path, params, context, method=method) as response:
-            if response.status in _DOCUMENT_STATUSES:
-                raise self._document_error(response)
-            response.raise_for_status()
+            _raise_for_failure(response)
             return response.read(limit=context.limits.max_bytes)
 
     def send(
@@ -85,29 +79,10 @@ class PrometheusApi:
     @contextmanager
     def _reading(self, path: str, params: Params, context: CallContext) -> Iterator[AnswerReader]:
         with self.send(path, params, context) as response:
-            if response.status in _DOCUMENT_STATUSES:
-                raise self._document_error(response)
-            response.raise_for_status()
+            _raise_for_failure(response)
             reader = AnswerReader(response.stream_chunks())
             with _reports_as_errors(response.status):
                 yield reader
-
-    def _document_error(self, response: HttpResponse) -> HeadwaterError:
-        """The error that the document of a 400, 422 or 503 reports; without one, what the body says."""
-        body = response.read(limit=1 << 20)
-        try:
-            decode_answer(body)
-        except ServerReportError as report:
-            return error_of(report, response.status)
-        except DownstreamProtocolError:
-            pass
-        text = body[:1024].decode("utf-8", "replace").strip()
-        return DownstreamServerError(
-            f"unexpected response with status code {response.status}: {text}",
-            code=response.status,
-            source=ErrorSource.from_http_status(response.status),
-            retryable=response.status == 503,
-        )
 
     def _query_params(self) -> Params:
         settings = self._settings
@@ -137,7 +112,7 @@ def error_of(report: ServerReportError, status: int) -> HeadwaterError:
 
     The text is the server's: for PromQL it names the position of the fault.
     """
-    kind, text = report.error_type, f"{report.error_type}: {report.error}"
+    kind, text = report.error_type, excerpt(f"{report.error_type}: {report.error}")
     # VictoriaMetrics reports a syntax error with status 422 and "parse" in its text.
     if kind == "bad_data" or status == 400 or (kind == "422" and "parse" in report.error):
         return QueryError(text)
@@ -168,6 +143,14 @@ def read_document(body: bytes, data_type: type[Any]) -> Any:
         return msgspec.convert(parsed.get("data") or data_type(), data_type)
     except msgspec.ValidationError as error:
         raise DownstreamProtocolError(f"The answer has an unexpected form: {error}.") from error
+
+
+def _raise_for_failure(response: HttpResponse) -> None:
+    """Raise the error that the document of a failure reports, or else what its status and body say."""
+    if response.status >= 400 and response.status not in {401, 403}:
+        with suppress(DownstreamProtocolError), _reports_as_errors(response.status):
+            decode_answer(response.error_body())
+    response.raise_for_status()
 
 
 @contextmanager

@@ -20,11 +20,12 @@ from headwater._lazy import load_lazily
 
 from .options import HttpOptions
 from .settings import HttpClientSettings, utf8_header
+from .words import excerpt
 
 if TYPE_CHECKING:
     from .client import HttpClient
     from .response import HttpResponse
 
-__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "utf8_header"]
+__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "excerpt", "utf8_header"]
 
 load_lazily(__name__, {"client": ("HttpClient",), "response": ("HttpResponse",)})

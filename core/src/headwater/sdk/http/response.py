@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from headwater.calls.context import CallContext
 from headwater.errors import (
     DownstreamAuthError,
+    DownstreamError,
     DownstreamServerError,
     DownstreamTimeoutError,
     ErrorSource,
@@ -17,6 +20,7 @@ from headwater.errors import (
 )
 
 from .failures import TRANSPORT_ERRORS, translate
+from .words import words_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from .cancellation import SocketCanceller
 
-_ERROR_EXCERPT = 1024
+_ERROR_BODY = 64 * 1024
 _CHUNK = 256 * 1024
 
 
@@ -54,11 +58,12 @@ class HttpResponse:
         self._registration = registration
         self._max_bytes = max_bytes
         self._ended = False
+        self._error_body: bytes | None = None
         self.bytes_read: int = 0
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
-    def stream_chunks(self, size: int = _CHUNK, *, limit: int | None = None) -> Iterator[bytes]:
+    def stream_chunks(self, size: int = _CHUNK, *, limit: int | None = None) -> Generator[bytes, None, None]:
         """The decoded body in pieces of at most about `size` bytes.
 
         Raises LimitExceededError past `limit` bytes (default: the request's `max_bytes`), a Downstream*
@@ -91,30 +96,36 @@ class HttpResponse:
         """The decoded body as a binary file object, for instance for `pyarrow.ipc.open_stream`."""
         return BodyReader(self)
 
-    def excerpt(self) -> str:
-        """At most 1 KiB of the body as text, for error messages. Ends the answer."""
-        collected = bytearray()
-        for chunk in self.stream_chunks(_ERROR_EXCERPT):
-            collected += chunk
-            if len(collected) >= _ERROR_EXCERPT:
-                self.close()
-                break
-        return collected[:_ERROR_EXCERPT].decode("utf-8", "replace").strip()
+    def error_body(self) -> bytes:
+        """The first 64 KiB of the body of an error, as far as it comes. Ends the answer; may be repeated."""
+        if self._error_body is None:
+            collected = bytearray()
+            # An answer that breaks off has still told its status.
+            with (
+                contextlib.suppress(DownstreamError),
+                closing(self.stream_chunks(_ERROR_BODY, limit=2 * _ERROR_BODY)) as chunks,
+            ):
+                for chunk in chunks:
+                    collected += chunk
+                    if len(collected) >= _ERROR_BODY:
+                        break
+            self._error_body = bytes(collected[:_ERROR_BODY])
+        return self._error_body
 
     def raise_for_status(self) -> None:
-        """Raise the Downstream* error that fits a status outside 200–299."""
+        """Raise the Downstream* error that fits a status outside 200–299, with the server's words."""
         if 200 <= self.status < 300:
             return
+        words = words_of(self.error_body())
+        said = f": {words}" if words else "."
         if self.status in {401, 403}:
-            self.close()
             raise DownstreamAuthError(
-                f"{self._origin} refused the credentials (status {self.status}).", status=self.status
+                f"{self._origin} refused the credentials (status {self.status}){said}", status=self.status
             )
         if self.status in {408, 504}:
-            self.close()
-            raise DownstreamTimeoutError(f"{self._origin} reports a timeout (status {self.status}).")
+            raise DownstreamTimeoutError(f"{self._origin} reports a timeout (status {self.status}){said}")
         raise DownstreamServerError(
-            f"unexpected response with status code {self.status}: {self.excerpt()}",
+            f"unexpected response with status code {self.status}{said}",
             code=self.status,
             source=ErrorSource.from_http_status(self.status),
             retryable=self.status in {429, 502, 503},
