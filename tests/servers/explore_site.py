@@ -11,17 +11,14 @@ from urllib.parse import urlencode
 
 import attrs
 
-from servers.mysql_family import DatabaseServer
-
 
 @attrs.frozen
 class Site:
-    """A running host; its data sources `demo`, `metrics`, `orders` and `lake` have their names as uids."""
+    """A running host, at an address without a slash at the end; uids of its data sources are their names."""
 
     origin: str
     token: str
     environment: Mapping[str, str]
-    orders: DatabaseServer
 
     def link(self, source: str = "demo", **state: str) -> str:
         """A link to the Explore page, signed in."""

@@ -2,6 +2,9 @@
 
 let token = "";
 
+// Where this host is: a proxy, or the app that it is mounted in, may have put it under a path.
+export const HERE = new URL(".", import.meta.url).href.replace(/\/$/, "");
+
 // `place` is the path of the value that is wrong; `source` says whose fault a failed query is.
 export class ApiError extends Error {
   constructor(message, { status = 0, requestId = "", place = "", source = "" } = {}) {
@@ -20,7 +23,7 @@ export async function call(method, path, { body, accept = "application/json", he
   if (body !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(HERE + path, { method, headers: sent, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError("The host does not answer. Is it still running?");

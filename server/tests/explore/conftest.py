@@ -65,7 +65,7 @@ def site(
     ) as host:
         token = re.search(r"hwsa_\S+", host.log.read_text())
         assert token, host.log.read_text()
-        yield Site(f"http://127.0.0.1:{port}", token[0], environment, mariadb)
+        yield Site(f"http://127.0.0.1:{port}", token[0], environment)
 
 
 @pytest.fixture(scope="module")  # while it is open, Playwright's event loop runs in the tests' thread

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from servers.explore_site import Site
+from servers.mysql_family import DatabaseServer
 
 
 @pytest.fixture(autouse=True)
@@ -16,17 +16,17 @@ def data_sources(page: Page) -> None:
     expect(page.get_by_role("heading", name="Data sources")).to_be_visible()
 
 
-def fill_new(page: Page, site: Site, name: str, password: str) -> None:
+def fill_new(page: Page, mariadb: DatabaseServer, name: str, password: str) -> None:
     page.get_by_role("button", name="Add").click()
     page.get_by_label("Type").select_option("mysql")
     page.get_by_role("textbox", name="Name *").fill(name)
-    page.get_by_label("Address").fill(site.orders.address)
-    page.get_by_label("User", exact=True).fill(site.orders.user)
+    page.get_by_label("Address").fill(mariadb.address)
+    page.get_by_label("User", exact=True).fill(mariadb.user)
     page.locator("input[type=password]").first.fill(password)
 
 
-def test_a_data_source_is_added_tested_and_removed(page: Page, site: Site) -> None:
-    fill_new(page, site, "from the page", site.orders.password)
+def test_a_data_source_is_added_tested_and_removed(page: Page, mariadb: DatabaseServer) -> None:
+    fill_new(page, mariadb, "from the page", mariadb.password)
     page.get_by_role("button", name="Save and test").click()
     expect(page.locator(".health.OK")).to_contain_text("OK")
     page.get_by_role("button", name="Remove from the page").click()
@@ -38,9 +38,9 @@ def test_a_data_source_is_added_tested_and_removed(page: Page, site: Site) -> No
 
 
 def test_a_secret_is_kept_replaced_and_removed_but_never_shown(
-    page: Page, site: Site, faults: list[str]
+    page: Page, mariadb: DatabaseServer, faults: list[str]
 ) -> None:
-    fill_new(page, site, "secretive", site.orders.password)
+    fill_new(page, mariadb, "secretive", mariadb.password)
     page.get_by_role("button", name="Save and test").click()
     expect(page.locator(".health.OK")).to_be_visible()
 
@@ -53,7 +53,7 @@ def test_a_secret_is_kept_replaced_and_removed_but_never_shown(
         expect(page.locator(f".health.{outcome}")).to_be_visible()
 
     edit()
-    assert site.orders.password not in page.content()
+    assert mariadb.password not in page.content()
     expect(page.locator("input[type=password]").first).to_have_attribute(
         "placeholder", "set; leave empty to keep it"
     )
@@ -70,8 +70,8 @@ def test_a_secret_is_kept_replaced_and_removed_but_never_shown(
     faults.clear()
 
 
-def test_a_wrong_setting_is_told_at_its_field(page: Page, site: Site, faults: list[str]) -> None:
-    fill_new(page, site, "wrong", site.orders.password)
+def test_a_wrong_setting_is_told_at_its_field(page: Page, mariadb: DatabaseServer, faults: list[str]) -> None:
+    fill_new(page, mariadb, "wrong", mariadb.password)
     page.get_by_text("Settings", exact=True).click()
     page.locator("label", has_text="timezone").locator("input").fill("Mars/Olympus")
     page.get_by_role("button", name="Save and test").click()
@@ -80,25 +80,27 @@ def test_a_wrong_setting_is_told_at_its_field(page: Page, site: Site, faults: li
     faults.clear()
 
 
-def test_a_name_is_required(page: Page, site: Site) -> None:
-    fill_new(page, site, "", site.orders.password)
+def test_a_name_is_required(page: Page, mariadb: DatabaseServer) -> None:
+    fill_new(page, mariadb, "", mariadb.password)
     page.get_by_role("button", name="Save and test").click()
     assert page.get_by_role("textbox", name="Name *").evaluate("input => input.validity.valueMissing")
 
 
 def test_the_password_reaches_no_storage_of_the_browser(
-    page: Page, site: Site, visit: Callable[..., None]
+    page: Page, mariadb: DatabaseServer, visit: Callable[..., None]
 ) -> None:
     visit("orders", query="SELECT 1")
     page.keyboard.press("Control+Enter")
     stored = page.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
     assert "SELECT 1" in stored
-    assert site.orders.password not in stored
+    assert mariadb.password not in stored
     assert "hwsa_" not in stored
 
 
-def test_a_name_that_is_taken_is_told_at_its_field(page: Page, site: Site, faults: list[str]) -> None:
-    fill_new(page, site, "orders", site.orders.password)
+def test_a_name_that_is_taken_is_told_at_its_field(
+    page: Page, mariadb: DatabaseServer, faults: list[str]
+) -> None:
+    fill_new(page, mariadb, "orders", mariadb.password)
     page.get_by_role("button", name="Save and test").click()
     expect(page.locator("label", has_text="Name *").get_by_role("alert")).to_be_visible()
     assert all("409" in fault for fault in faults)

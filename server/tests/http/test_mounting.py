@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from headwater import Headwater
-from headwater_server.http import HeadwaterApp, create_app
+from headwater_server.http import HeadwaterApp, HttpOptions, create_app
 from headwater_server.http.static_files import page_routes
 from servers.http_host import admin_authenticator
 from servers.http_requests import query_of
@@ -47,6 +47,32 @@ def test_an_app_works_under_any_prefix(headwater: Headwater, prefix: str) -> Non
         outer, token, "GET", f"{prefix}/api/datasources/uid/demo/resources/scenarios/random%5Fwalk"
     )
     assert resource.json()["id"] == "random_walk"
+    app.close()
+
+
+@pytest.mark.parametrize("prefix", ["", "/tools/headwater", "/a%20b"])
+def test_a_prefix_of_the_root_url_may_stay_on_the_path_or_not(headwater: Headwater, prefix: str) -> None:
+    authenticator, token = admin_authenticator()
+    options = HttpOptions(root_url="https://data.example.org/tools/headwater/")
+    if "%20" in prefix:
+        options = HttpOptions(root_url="https://data.example.org/a%20b")
+    app = create_app(headwater, authenticator=authenticator, options=options)
+    assert ask(app, "", "GET", f"{prefix}/healthz").status_code == 200
+    assert ask(app, token, "POST", f"{prefix}/api/ds/query", json=query_of(WALK)).status_code == 200
+    resource = ask(app, token, "GET", f"{prefix}/api/datasources/uid/demo/resources/scenarios/random%5Fwalk/")
+    assert resource.json()["id"] == "random_walk"
+    assert ask(app, token, "GET", "/tools/headwaters/api/org").status_code == 404
+    app.close()
+
+
+def test_the_address_of_the_page_less_its_slash_leads_to_it(headwater: Headwater) -> None:
+    authenticator, token = admin_authenticator()
+    options = HttpOptions(root_url="https://data.example.org/tools/headwater")
+    app = create_app(headwater, authenticator=authenticator, options=options)
+    answer = ask(app, "", "GET", "/tools/headwater")
+    assert (answer.status_code, answer.headers["location"]) == (307, "headwater/")
+    settings = ask(app, token, "GET", "/api/frontend/settings").json()
+    assert (settings["appUrl"], settings["appSubUrl"]) == (options.root_url, "/tools/headwater")
     app.close()
 
 

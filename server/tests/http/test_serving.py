@@ -228,6 +228,15 @@ def test_mistakes_on_the_command_line_are_sentences(
     assert not done.stdout
 
 
+@pytest.mark.parametrize(
+    "text", ["data.example.org/x", "ftp://data.example.org/", "https:///x", "https://h/?a=1"]
+)
+def test_a_root_url_is_a_web_address(directory: Path, text: str) -> None:
+    done = headwater(directory, "serve", "--root-url", text)
+    assert done.returncode == 2
+    assert "give an address such as https://data.example.org/headwater/" in done.stderr
+
+
 def test_beyond_loopback_plain_http_is_refused(directory: Path) -> None:
     done = headwater(directory, "serve", "--host", "0.0.0.0", "--port", "0")
     assert done.returncode == 2

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { HERE } from "../api.js";
 
 // The queries as text to paste elsewhere; each form takes the token from HEADWATER_TOKEN.
 export function Share({ request, source, plugin, range }) {
@@ -44,7 +45,7 @@ import pyarrow.parquet
 
 def ask(body):
     request = urllib.request.Request(
-        ${literal(`${location.origin}/api/ds/query`)},
+        ${literal(`${HERE}/api/ds/query`)},
         data=json.dumps(body).encode(),
         headers={
             "Authorization": "Bearer " + os.environ["HEADWATER_TOKEN"],
@@ -73,12 +74,12 @@ const shell = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 function cli(query, source, plugin, range) {
   const { keys, plain } = own(query, plugin);
   const asked = plain ? keys[plugin.queryTextKey] : JSON.stringify(keys);
-  return `headwater --host ${shell(location.origin)} query ${shell(source.name)} ${shell(asked)} --from ${shell(range.from)} --to ${shell(range.to)}`;
+  return `headwater --host ${shell(HERE)} query ${shell(source.name)} ${shell(asked)} --from ${shell(range.from)} --to ${shell(range.to)}`;
 }
 
 function curl(request) {
   return [
-    `curl -sS ${shell(`${location.origin}/api/ds/query`)} -H "Authorization: Bearer $HEADWATER_TOKEN"`,
+    `curl -sS ${shell(`${HERE}/api/ds/query`)} -H "Authorization: Bearer $HEADWATER_TOKEN"`,
     `-H 'Content-Type: application/json' -d ${shell(JSON.stringify(request))}`,
   ].join(" ");
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -97,7 +98,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--degraded", is_flag=True, help="Serve even while the active encryption key is missing or wrong."
 )
-@click.option("--root-url", default="", help="The address that users see.")
+@click.option(
+    "--root-url",
+    default="",
+    callback=lambda _context, _option, value: _web_address(value),
+    help="The address that users see, with the path under which a proxy has it.",
+)
 @click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
 @pass_directory
 def serve(directory: DataDirectory, /, **options: Any) -> None:
@@ -146,6 +152,15 @@ def _address_policy(options: dict[str, Any]) -> AddressPolicy:
         except ValidationError as error:
             raise click.BadParameter(error.reason, param_hint=f"--{name}-addresses") from None
     return AddressPolicy(**networks)
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+    ):
+        raise click.BadParameter("give an address such as https://data.example.org/headwater/")
+    return text
 
 
 class _CannotListenError(click.ClickException):
@@ -232,7 +247,8 @@ def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[st
         token = redactor.watch(made).reveal()
         click.echo(f"Admin token, shown only now: {token}", err=True)
         if not listen.unix_socket:
-            click.echo(f"Explore page, signed in: {listen.url}/#token={token}", err=True)
+            page = options["root_url"].rstrip("/") or listen.url
+            click.echo(f"Explore page, signed in: {page}/#token={token}", err=True)
     password = None
     if (file := options["admin_password_file"]) is not None:
         password = redactor.watch(Secret(read_text(file).rstrip("\r\n")))

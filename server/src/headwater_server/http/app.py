@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -76,7 +76,7 @@ class HeadwaterApp:
         self._app.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        await self._app(_below(self.host.options.prefix, scope), receive, send)
 
     def close(self) -> None:
         """End running queries and the app's threads."""
@@ -95,6 +95,14 @@ class HeadwaterApp:
         finally:
             noting.cancel()
             self.close()
+
+
+def _below(prefix: str, scope: Scope) -> Scope:
+    """`scope` with the path that a proxy kept as its root; unchanged where it has none."""
+    root = scope.get("root_path", "")
+    if not prefix or not f"{scope.get('path', '').removeprefix(root)}/".startswith(f"{prefix}/"):
+        return scope
+    return {**scope, "root_path": root + prefix}
 
 
 def _routes(host: Host) -> list[BaseRoute]:
@@ -126,6 +134,9 @@ async def _outside_of_handlers(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code != 404:
         return plain_error(error.status_code, "request.refused", error.detail, request_id)
-    if request.url.path.startswith("/apis/"):
+    path, root = request.scope["path"], request.scope.get("root_path", "")
+    if path == root:  # the page's own links go from its folder
+        return RedirectResponse(f"{path.rpartition('/')[2]}/")
+    if path.removeprefix(root).startswith("/apis/"):
         return plain_error(404, "api.reserved", "This API is reserved for later versions.", request_id)
     return plain_error(404, "notFound", "Not found", request_id)

@@ -67,7 +67,7 @@ async def frontend_settings(call: Call) -> Response:
     sources = await host.run(lambda: {each.name: _source(call, each) for each in stored})
     return json_response(
         {
-            "appSubUrl": call.request.scope.get("root_path", ""),
+            "appSubUrl": call.request.scope.get("root_path", "") or host.options.prefix,
             "appUrl": host.options.root_url,
             "buildInfo": {"version": _VERSION, "commit": "", "env": "production", "edition": "Headwater"},
             "datasources": sources,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 from attrs import frozen
 
 __all__ = ["HttpOptions"]
@@ -37,4 +39,9 @@ class HttpOptions:
     protect_metrics: bool = False
     """Whether /metrics needs credentials."""
     root_url: str = ""
-    """The address that users see, for links."""
+    """The address that users see, for links. A proxy may keep its path in what it passes on, or strip it."""
+
+    @property
+    def prefix(self) -> str:
+        """The path of `root_url`, without a slash at the end; empty for none."""
+        return unquote(urlsplit(self.root_url).path).rstrip("/")
