@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
+
 from headwater.frames import FrameStream
-from headwater.models import DataQuery
+from headwater.models import DataQuery, TimeRange
 from headwater.sdk import CallContext
 from headwater_mysql.datasource import MySQLDataSource
 from headwater_mysql.query_model import MySQLQuery
@@ -17,8 +19,17 @@ DataSourceFactory = Callable[..., MySQLDataSource]
 """Type of the fixture `open_data_source`."""
 
 
-def query(data_source: MySQLDataSource, sql: str, context: CallContext, **keys: Any) -> FrameStream:
+def query(
+    data_source: MySQLDataSource,
+    sql: str,
+    context: CallContext,
+    *,
+    time_range: TimeRange | None = None,
+    **keys: Any,
+) -> FrameStream:
     asked = DataQuery(json={"rawSql": sql, **keys})
+    if time_range is not None:
+        asked = evolve(asked, time_range=time_range)
     stream = data_source.query(MySQLQuery(raw_sql=sql, data_query=asked, **keys), context)
     assert isinstance(stream, FrameStream)
     return stream

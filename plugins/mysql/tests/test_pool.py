@@ -32,6 +32,10 @@ class Plug:
     pings: int = 0
     closed: bool = False
 
+    def renew(self) -> None:
+        if not self.alive:
+            raise OSError
+
     def quiet(self) -> bool:
         return self.alive
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from headwater.errors import DownstreamServerError, HeadwaterError
@@ -11,6 +13,9 @@ from headwater_mysql.connection import Connection
 
 KILL_SECONDS: Final = 5.0
 """How long the control connection may take. The caller does not wait for it."""
+
+_PAUSE_SECONDS = 0.003
+_LONGEST_TURN_SECONDS = 0.1
 
 _NO_SUCH_THREAD = 1094
 
@@ -20,11 +25,16 @@ class QueryCanceller:
 
     The whole server thread is killed and not just its query: the connection is given up anyway, and a
     statement that was sent but not yet begun would survive KILL QUERY.
+
+    KILLs are sent one after the other with a short pause. MariaDB's KILL holds a lock of the thread that it
+    wakes while it tries for the lock which all sleeping threads share; a sleeper that another KILL has just
+    woken holds that one and wants the first. Both wait then, until KILL gives up after two seconds.
     """
 
     def __init__(self, connect: Callable[[float], Connection], logger: Any) -> None:
         self._connect = connect
         self._logger = logger
+        self._turn = threading.Lock()
         self._lock = threading.Lock()  # guards the threads below
         self._running: set[threading.Thread] = set()
 
@@ -50,7 +60,8 @@ class QueryCanceller:
         try:
             control = self._connect(KILL_SECONDS)
             try:
-                control.command(f"KILL {thread_id}")
+                with self._in_turn():
+                    control.command(f"KILL {thread_id}")
             finally:
                 control.close()
         except DownstreamServerError as error:
@@ -61,6 +72,17 @@ class QueryCanceller:
         finally:
             with self._lock:
                 self._running.discard(threading.current_thread())
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One at a time; one whose server does not answer holds up nobody for long."""
+        mine = self._turn.acquire(timeout=_LONGEST_TURN_SECONDS)
+        try:
+            yield
+            time.sleep(_PAUSE_SECONDS)
+        finally:
+            if mine:
+                self._turn.release()
 
     def _complain(self, thread_id: int, error: HeadwaterError) -> None:
         if self._logger is not None:

@@ -12,13 +12,16 @@ from typing import Final
 
 import pyarrow as pa
 
-from headwater.errors import DownstreamServerError, QueryError
+from headwater.errors import DownstreamServerError, HeadwaterError, QueryError
+from headwater.sdk.sql import Dialect
 from headwater_mysql.decode.choice import DecoderFactory
 from headwater_mysql.decode.rows import Framing
+from headwater_mysql.dialect import DEFAULT, dialect_of
 from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
 from headwater_mysql.handshake import OnSocket, Session, Target, open_session
 from headwater_mysql.protocol.constants import Command
 from headwater_mysql.protocol.packets import (
+    MalformedPacketError,
     PacketBuffer,
     ServerError,
     ServerReply,
@@ -41,6 +44,7 @@ from headwater_mysql.protocol.statements import Parameter, execute_command
 STALLED_CLIENT_SECONDS: Final = 600
 """How long the server waits for a consumer that does not read before it gives the connection up."""
 
+_RENEW_SECONDS = 5.0
 _SMALL_ANSWER = 16 << 10
 _UNKNOWN_VARIABLE = 1193
 
@@ -52,9 +56,13 @@ class Connection:
         self._socket = session.socket
         self._decoder = decoder
         self._utc = not target.settings.timezone
+        self._assignments = _assignments(target, session)
         self._statement_seconds = 0
         self._limits_statements = True
+        self._used = False
+        self._renewing = False
         self._closed = threading.Event()
+        self.dialect: Dialect = DEFAULT
         self.session = session
         self.thread_id = session.thread_id
         self.opened_at = time.monotonic()
@@ -66,14 +74,22 @@ class Connection:
         cls, target: Target, seconds: float, decoder: DecoderFactory, on_socket: OnSocket = lambda _: None
     ) -> Connection:
         """Connect, log in and set the session up within about `seconds`; see `open_session`."""
-        connection = cls(open_session(target, seconds, on_socket), target, decoder)
+        connection = cls.open_bare(target, seconds, decoder, on_socket)
         try:
             with connection._bounded(seconds):
-                connection.command(_session_setup(target, connection.session))
+                connection.command(connection._set_up())
+                connection._read_sql_mode()
         except BaseException:
             connection.close()
             raise
         return connection
+
+    @classmethod
+    def open_bare(
+        cls, target: Target, seconds: float, decoder: DecoderFactory, on_socket: OnSocket = lambda _: None
+    ) -> Connection:
+        """Connect and log in, and leave the session as the server makes it."""
+        return cls(open_session(target, seconds, on_socket), target, decoder)
 
     def execute(
         self, sql: str, parameters: Sequence[Parameter] = (), *, binary: bool = True, batch_rows: int = 65_536
@@ -83,6 +99,7 @@ class Connection:
         Statements that can't be prepared are sent as text, which takes no parameters. Raises errors of
         `headwater.errors`.
         """
+        self._used = True
         try:
             return self._start(sql, parameters, binary, batch_rows)
         except Exception as error:
@@ -99,6 +116,21 @@ class Connection:
         with self._bounded(seconds):
             self._simple(bytes((Command.PING,)))
 
+    def renew(self) -> None:
+        """Begin to take back all that statements may have left in the session: locks, user variables,
+        temporary tables, modes. The server does it while the connection rests; `quiet` reads how it went.
+
+        Raises OSError.
+        """
+        if not self._used:
+            return
+        self._used, self._renewing = False, True
+        self._socket.settimeout(_RENEW_SECONDS)
+        self._send_raw(
+            frames(bytes((Command.RESET_CONNECTION,)))
+            + frames(bytes((Command.QUERY,)) + self._set_up().encode())
+        )
+
     def limit_statements(self, seconds: float | None) -> None:
         """Let the server itself end statements that run for `seconds`; None or 0 for no such limit.
 
@@ -107,11 +139,8 @@ class Connection:
         whole = min(-int(-(seconds or 0) // 1), 31_536_000)
         if whole == self._statement_seconds or not self._limits_statements:
             return
-        variable = (
-            f"max_statement_time={whole}" if self.session.is_mariadb else f"max_execution_time={whole * 1000}"
-        )
         try:
-            self.command(f"SET SESSION {variable}")
+            self.command(f"SET SESSION {self._statement_limit(whole)}")
             self._statement_seconds = whole
         except DownstreamServerError as error:
             if error.code != _UNKNOWN_VARIABLE:
@@ -135,16 +164,49 @@ class Connection:
         self._socket.close()
 
     def quiet(self) -> bool:
-        """Whether nothing has arrived while the connection rested: no farewell, no error, no end."""
+        """Whether nothing has arrived while the connection rested: no farewell, no error, no end. One whose
+        session could not be renewed is not quiet either."""
         try:
+            if self._renewing:
+                self._finish_renewing()
             self._socket.setblocking(False)
             self._socket.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
             self._socket.setblocking(True)
             return True
-        except OSError:
+        except (OSError, HeadwaterError, MalformedPacketError, ServerError):
             return False
         return False
+
+    def _finish_renewing(self) -> None:
+        buffer = PacketBuffer()
+        for _ in ("reset", "set up"):
+            buffer.restart(1)
+            packet = self._next_packet(buffer)
+            if packet[:1] == b"\xff":
+                raise parse_error(packet)
+        self._renewing = False
+
+    def _set_up(self) -> str:
+        """One statement that makes every session alike, whatever the server's defaults are."""
+        assignments = self._assignments
+        if self._statement_seconds:
+            assignments = [*assignments, self._statement_limit(self._statement_seconds)]
+        return "SET SESSION " + ", SESSION ".join(assignments)
+
+    def _statement_limit(self, seconds: int) -> str:
+        if self.session.is_mariadb:
+            return f"max_statement_time={seconds}"
+        return f"max_execution_time={seconds * 1000}"
+
+    def _read_sql_mode(self) -> None:
+        """Learn how the session reads texts, and keep it so: a reset would take over a changed default."""
+        result = self.execute("SELECT @@SESSION.sql_mode", binary=False)
+        for batch in result.batches():
+            mode = str(batch.column(0)[0])
+            self.dialect = dialect_of(mode)
+            self._assignments = [*self._assignments, f"sql_mode='{mode}'"]
+        self._used, self.reusable = False, True
 
     def _start(self, sql: str, parameters: Sequence[Parameter], binary: bool, batch_rows: int) -> Result:
         if binary:
@@ -197,12 +259,15 @@ class Connection:
     def _packets(self, sequence: int) -> Generator[bytes, None, None]:
         buffer = PacketBuffer(sequence)
         while True:
-            while (packet := buffer.next_packet()) is None:
-                data = self._socket.recv(_SMALL_ANSWER)
-                if not data:
-                    raise lost_connection()
-                buffer.feed(data)
-            yield packet
+            yield self._next_packet(buffer)
+
+    def _next_packet(self, buffer: PacketBuffer) -> bytes:
+        while (packet := buffer.next_packet()) is None:
+            data = self._socket.recv(_SMALL_ANSWER)
+            if not data:
+                raise lost_connection()
+            buffer.feed(data)
+        return packet
 
     def _simple(self, payload: bytes) -> ServerReply:
         """A command that is answered by OK or ERR."""
@@ -309,10 +374,9 @@ def _encoded(statement: int, parameters: Sequence[Parameter]) -> bytes:
         raise QueryError(str(error)) from error
 
 
-def _session_setup(target: Target, session: Session) -> str:
-    """One statement that makes every session alike, whatever the server's defaults are."""
+def _assignments(target: Target, session: Session) -> list[str]:
     zone = (target.settings.timezone or "+00:00").replace("'", "''")
     assignments = ["autocommit=1", f"time_zone='{zone}'", f"net_write_timeout={STALLED_CLIENT_SECONDS}"]
     if target.settings.read_only:
         assignments.append("tx_read_only=1" if session.is_mariadb else "transaction_read_only=1")
-    return "SET SESSION " + ", SESSION ".join(assignments)
+    return assignments

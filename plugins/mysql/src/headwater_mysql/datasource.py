@@ -53,7 +53,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             raise QueryError("the native decoder was not built into this installation") from error
         limits = PoolLimits(settings.max_open_conns, settings.max_idle_conns, settings.conn_max_lifetime)
         self.pool: Pool[Connection] = Pool(self._connect, limits, settings.connect_seconds)
-        self._canceller = QueryCanceller(self._connect, logger)
+        self._canceller = QueryCanceller(self._connect_bare, logger)
         self._metadata = Metadata(self._rows)
 
     def query(self, query: MySQLQuery, context: CallContext) -> QueryResult:
@@ -66,13 +66,28 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         query.check()
         if not query.raw_sql.strip():
             return None
+        execution = self._execution(context)  # first: its session says how the text reads
+        try:
+            return self._answer(execution, query, context)
+        except BaseException:
+            execution.close()
+            raise
+
+    def _answer(self, execution: Execution, query: MySQLQuery, context: CallContext) -> QueryResult:
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
-        expanded = expand(query.raw_sql, query.time_range, interval)
+        expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
         if self.settings.read_only:
-            check_reads_only(expanded.sql, allow_calls=self.settings.allow_calls)
-        if may_return_several(expanded.sql):
-            return self._result_sets(expanded, query, context)
-        read = self._start(expanded, query, context)
+            check_reads_only(expanded.sql, expanded.dialect, allow_calls=self.settings.allow_calls)
+        sql, parameters = bind(expanded.sql, query.params, expanded.dialect)
+        read: Execution | PartitionedRead = execution
+        if query.partitions > 1 and not may_return_several(expanded.sql, expanded.dialect):
+            read = PartitionedRead.start(
+                execution, self._execution, context, sql, parameters, query.partition_column, query.partitions
+            )
+        else:
+            execution.start(sql, parameters, binary=self.settings.wire_protocol == "binary")
+            if may_return_several(expanded.sql, expanded.dialect):
+                return self._result_sets(execution, expanded, query, context)
         stream = self._stream(read, expanded, context)
         if query.format != TIME_SERIES:
             return stream
@@ -123,24 +138,11 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _connect(self, seconds: float, on_socket: OnSocket = lambda _: None) -> Connection:
         return Connection.open(self._target, seconds, self._decoder, on_socket)
 
+    def _connect_bare(self, seconds: float) -> Connection:
+        return Connection.open_bare(self._target, seconds, self._decoder)
+
     def _execution(self, context: CallContext) -> Execution:
         return Execution(self.pool, self._canceller, context)
-
-    def _start(
-        self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext
-    ) -> Execution | PartitionedRead:
-        if query.partitions > 1:
-            sql, parameters = bind(expanded.sql, query.params)
-            return PartitionedRead.start(
-                self._execution, context, sql, parameters, query.partition_column, query.partitions
-            )
-        return self._started(expanded, query, context)
-
-    def _started(self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext) -> Execution:
-        sql, parameters = bind(expanded.sql, query.params)
-        execution = self._execution(context)
-        execution.start(sql, parameters, binary=self.settings.wire_protocol == "binary")
-        return execution
 
     def _stream(
         self, read: Execution | PartitionedRead, expanded: ExpandedQuery, context: CallContext
@@ -162,9 +164,10 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         stream = FrameStream(epochs.schema, batches(), meta=meta, on_close=read.close, on_cancel=read.cancel)
         return stream
 
-    def _result_sets(self, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext) -> list[Frame]:
+    def _result_sets(
+        self, execution: Execution, expanded: ExpandedQuery, query: MySQLQuery, context: CallContext
+    ) -> list[Frame]:
         """A frame for each result set, together within the limits. Without any: one frame without columns."""
-        execution = self._started(expanded, query, context)
         limits, meta = context.limits, FrameMeta(executed_query_string=expanded.sql)
         frames, rows, size = [], 0, 0
         for result in read_result_sets(execution, limits.max_rows, limits.max_bytes):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from headwater.errors import HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
+from headwater.sdk.sql import Dialect
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection, Result
 from headwater_mysql.handshake import Session
@@ -26,8 +27,8 @@ _GRACE_SECONDS = 1.0
 
 
 class Execution:
-    """Holds a connection from `start` until `close`. Whether it was cancelled is decided by our own flag:
-    servers answer a killed statement in several ways, some of which look like success."""
+    """Holds a connection until `close`, and runs one statement on it. Whether that was cancelled is decided
+    by our own flag: servers answer a killed statement in several ways, some of which look like success."""
 
     def __init__(self, pool: Pool[Connection], canceller: QueryCanceller, context: CallContext) -> None:
         self._canceller = canceller
@@ -54,6 +55,11 @@ class Execution:
     @property
     def session(self) -> Session:
         return self._connection.session
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the session reads the text of statements."""
+        return self._connection.dialect
 
     @property
     def zero_dates(self) -> int:

@@ -8,7 +8,9 @@ because `$__timeGroup(time, '$__interval')` is how they are used.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 import attrs
@@ -17,9 +19,8 @@ from headwater.errors import MacroError, QueryError, ValidationError
 from headwater.frames import Fill, FillMode, format_interval, parse_interval
 from headwater.models import TimeRange
 from headwater.sdk.sql import Dialect, MacroCall, MacroEngine, SpanKind, scan
+from headwater_mysql.dialect import DEFAULT
 from headwater_mysql.time_columns import EpochUnit
-
-DIALECT: Final = Dialect(backslash_escapes=True, hash_comments=True, dash_needs_space=True)
 
 _GLOBALS = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
 _RESTRICTED = re.compile(
@@ -39,6 +40,7 @@ class ExpandedQuery:
     fill: Fill | None = None
     fill_interval: timedelta | None = None
     epoch_units: frozenset[EpochUnit] = frozenset()
+    dialect: Dialect = DEFAULT
 
 
 @attrs.define
@@ -67,27 +69,27 @@ class _Scope:
         return self.time_range.to_ms * 1_000_000
 
 
-def expand(sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuery:
-    """`sql` with its macros expanded. `interval` is the value of `$__interval`.
+def expand(sql: str, time_range: TimeRange, interval: timedelta, dialect: Dialect = DEFAULT) -> ExpandedQuery:
+    """`sql` with its macros expanded. `interval` is the value of `$__interval`, `dialect` the session's.
 
     Raises MacroError; QueryError for statements that ask who the data source's user is.
     """
     scope = _Scope(time_range)
     try:
-        expanded = _ENGINE.expand(_replace_globals(sql, scope, interval), scope)
+        expanded = _engine(dialect).expand(_replace_globals(sql, scope, interval), scope)
     except QueryError as error:
         raise MacroError(f"interpolation failed: {error}") from error
-    refuse_restricted(expanded)
-    return ExpandedQuery(expanded, scope.fill, scope.fill_interval, frozenset(scope.epoch_units))
+    refuse_restricted(expanded, dialect)
+    return ExpandedQuery(expanded, scope.fill, scope.fill_interval, frozenset(scope.epoch_units), dialect)
 
 
-def refuse_restricted(sql: str) -> None:
+def refuse_restricted(sql: str, dialect: Dialect = DEFAULT) -> None:
     """Raises QueryError for functions that would show the data source's own account."""
-    if _RESTRICTED.search(executed_text(sql)):
+    if _RESTRICTED.search(executed_text(sql, dialect)):
         raise QueryError("invalid query - it asks for the data source's own user, which is not shown")
 
 
-def executed_text(sql: str, dialect: Dialect = DIALECT) -> str:
+def executed_text(sql: str, dialect: Dialect = DEFAULT) -> str:
     """What the server runs of `sql`: code, and comments that are code to it (`/*! … */`).
 
     An empty string stands for each quoted text, a space for each other comment.
@@ -205,21 +207,23 @@ def _fill(argument: str) -> Fill:
         raise MacroError(f"error parsing fill value {text}") from error
 
 
-_ENGINE: Final[MacroEngine[_Scope]] = MacroEngine(
-    {
-        "__time": _time,
-        "__timeEpoch": _time,
-        "__timeFilter": _time_filter,
-        "__timeFrom": lambda _, scope: _from_unix(scope.start),
-        "__timeTo": lambda _, scope: _from_unix(scope.end),
-        "__timeGroup": _time_group,
-        "__timeGroupAlias": lambda call, scope: _time_group(call, scope) + ' AS "time"',
-        "__unixEpochFilter": _unix_epoch_filter,
-        "__unixEpochNanoFilter": _unix_epoch_nano_filter,
-        "__unixEpochNanoFrom": lambda _, scope: str(scope.start_ns),
-        "__unixEpochNanoTo": lambda _, scope: str(scope.end_ns),
-        "__unixEpochGroup": _unix_epoch_group,
-        "__unixEpochGroupAlias": lambda call, scope: _unix_epoch_group(call, scope) + ' AS "time"',
-    },
-    DIALECT,
-)
+_EXPANSIONS: Final[dict[str, Callable[[MacroCall, _Scope], str]]] = {
+    "__time": _time,
+    "__timeEpoch": _time,
+    "__timeFilter": _time_filter,
+    "__timeFrom": lambda _, scope: _from_unix(scope.start),
+    "__timeTo": lambda _, scope: _from_unix(scope.end),
+    "__timeGroup": _time_group,
+    "__timeGroupAlias": lambda call, scope: _time_group(call, scope) + ' AS "time"',
+    "__unixEpochFilter": _unix_epoch_filter,
+    "__unixEpochNanoFilter": _unix_epoch_nano_filter,
+    "__unixEpochNanoFrom": lambda _, scope: str(scope.start_ns),
+    "__unixEpochNanoTo": lambda _, scope: str(scope.end_ns),
+    "__unixEpochGroup": _unix_epoch_group,
+    "__unixEpochGroupAlias": lambda call, scope: _unix_epoch_group(call, scope) + ' AS "time"',
+}
+
+
+@cache
+def _engine(dialect: Dialect) -> MacroEngine[_Scope]:
+    return MacroEngine(_EXPANSIONS, dialect)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from headwater.errors import QueryError
-from headwater.sdk.sql import SpanKind, scan
-from headwater_mysql.macros import DIALECT
+from headwater.sdk.sql import Dialect, SpanKind, scan
+from headwater_mysql.dialect import DEFAULT
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -18,20 +18,20 @@ _NO_VALUES: Final = "SELECT NULL FROM DUAL WHERE FALSE"
 """What an empty list becomes within `IN ( )`: without rows, nothing is in it and everything is not in it."""
 
 
-def bind(sql: str, parameters: Parameters) -> tuple[str, tuple[Any, ...]]:
+def bind(sql: str, parameters: Parameters, dialect: Dialect = DEFAULT) -> tuple[str, tuple[Any, ...]]:
     """`sql` with a `?` for each single value, and these values in order.
 
     A mapping fills `:name` placeholders, a sequence those that are `?`; a list fills one placeholder with all
     its values, as in `IN (:ids)`. Raises QueryError for a placeholder without a value, or the reverse.
     """
     if isinstance(parameters, Mapping):
-        return _bind_named(sql, parameters)
+        return _bind_named(sql, parameters, dialect)
     if not any(_is_list(value) for value in parameters):
         return sql, tuple(parameters)
-    return _bind_positional(sql, parameters)
+    return _bind_positional(sql, parameters, dialect)
 
 
-def _bind_named(sql: str, parameters: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+def _bind_named(sql: str, parameters: Mapping[str, Any], dialect: Dialect) -> tuple[str, tuple[Any, ...]]:
     values: list[Any] = []
     used: set[str] = set()
 
@@ -46,13 +46,13 @@ def _bind_named(sql: str, parameters: Mapping[str, Any]) -> tuple[str, tuple[Any
         used.add(name)
         return _fill(parameters[name], values)
 
-    bound = _replace(_NAMED, sql, fill)
+    bound = _replace(_NAMED, sql, fill, dialect)
     if unused := sorted(set(parameters) - used):
         raise QueryError(f"the statement has no placeholder :{unused[0]}")
     return bound, tuple(values)
 
 
-def _bind_positional(sql: str, parameters: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+def _bind_positional(sql: str, parameters: Sequence[Any], dialect: Dialect) -> tuple[str, tuple[Any, ...]]:
     values: list[Any] = []
     left = iter(parameters)
     count = 0
@@ -62,15 +62,17 @@ def _bind_positional(sql: str, parameters: Sequence[Any]) -> tuple[str, tuple[An
         count += 1
         return _fill(value, values) if (value := next(left, left)) is not left else match[0]
 
-    bound = _replace(_POSITIONAL, sql, fill)
+    bound = _replace(_POSITIONAL, sql, fill, dialect)
     if count != len(parameters):
         raise QueryError(f"the statement has {count} placeholder(s), but {len(parameters)} value(s) came")
     return bound, tuple(values)
 
 
-def _replace(pattern: re.Pattern[str], sql: str, fill: Callable[[re.Match[str]], str]) -> str:
-    """Placeholders of the code; strings, names in backticks and comments stay as they are."""
-    parts = ((span.kind, sql[span.start : span.end]) for span in scan(sql, DIALECT))
+def _replace(
+    pattern: re.Pattern[str], sql: str, fill: Callable[[re.Match[str]], str], dialect: Dialect
+) -> str:
+    """Placeholders of the code; strings, names in quotes and comments stay as they are."""
+    parts = ((span.kind, sql[span.start : span.end]) for span in scan(sql, dialect))
     return "".join(pattern.sub(fill, text) if kind is SpanKind.CODE else text for kind, text in parts)
 
 

@@ -15,9 +15,8 @@ import pyarrow as pa
 from headwater.errors import QueryError
 from headwater.frames import Notice
 from headwater.sdk import CallContext, PrefetchQueue
-from headwater.sdk.sql import SpanKind, scan
+from headwater.sdk.sql import Dialect, SpanKind, scan
 from headwater_mysql.execution import Execution
-from headwater_mysql.macros import DIALECT
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.statements import Parameter
 
@@ -88,6 +87,7 @@ class PartitionedRead:
     @classmethod
     def start(
         cls,
+        first: Execution,
         new_execution: NewExecution,
         context: CallContext,
         sql: str,
@@ -95,11 +95,13 @@ class PartitionedRead:
         column: str,
         count: int,
     ) -> PartitionedRead:
-        """Find the column's range, divide it by `count`, begin to read. Raises errors of `headwater.errors`.
+        """Find the column's range with `first`, divide it by `count`, begin to read.
 
-        The first range is begun in the calling thread, which tells the columns.
+        The first range is begun in the calling thread, which tells the columns. Raises errors of
+        `headwater.errors`.
         """
-        low, high = _bounds(new_execution(context), sql, parameters, column)
+        sql = _without_semicolon(sql, first.dialect)
+        low, high = _bounds(first, sql, parameters, column)
         ranges = divide(sql, parameters, column, low, high, count)
         read = cls(new_execution, context, ranges)
         try:
@@ -180,12 +182,12 @@ def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], col
 
 def _derived(sql: str) -> str:
     """The line breaks keep a comment at the statement's end from swallowing the bracket."""
-    return f"(\n{_without_semicolon(sql)}\n) AS p"
+    return f"(\n{sql}\n) AS p"
 
 
-def _without_semicolon(sql: str) -> str:
+def _without_semicolon(sql: str, dialect: Dialect) -> str:
     """`sql` without the semicolon, and what comments may follow it, at its end."""
-    for span in reversed(list(scan(sql, DIALECT))):
+    for span in reversed(list(scan(sql, dialect))):
         text = sql[span.start : span.end].rstrip()
         if span.kind is SpanKind.COMMENT or not text:
             continue

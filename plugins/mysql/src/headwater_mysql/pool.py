@@ -27,8 +27,11 @@ class Poolable(Protocol):
 
     reusable: bool
 
+    def renew(self) -> None:
+        """Begin to take back what its user left in the session. Raises OSError."""
+
     def quiet(self) -> bool:
-        """Whether nothing has arrived while the connection rested. Does not block."""
+        """Whether it was renewed and nothing else has arrived while the connection rested."""
 
     def ping(self, seconds: float) -> None:
         """Raises HeadwaterError if the server does not answer within `seconds`."""
@@ -95,13 +98,9 @@ class Pool(Generic[C]):
 
     def release(self, connection: C) -> None:
         """Take a connection back: keep it if it is good for more and there is room, close it otherwise."""
+        keep = connection.reusable and not self._expired(connection) and self._renewed(connection)
         with self._changed:
-            keep = (
-                connection.reusable
-                and not self._closed
-                and not self._expired(connection)
-                and len(self._idle) < self._limits.max_idle
-            )
+            keep = keep and not self._closed and len(self._idle) < self._limits.max_idle
             if keep:
                 self._idle.append((connection, time.monotonic()))
                 self._changed.notify()
@@ -161,6 +160,13 @@ class Pool(Generic[C]):
         try:
             connection.ping(self._connect_seconds if left is None else min(left, self._connect_seconds))
         except HeadwaterError:
+            return False
+        return True
+
+    def _renewed(self, connection: C) -> bool:
+        try:
+            connection.renew()
+        except OSError:
             return False
         return True
 

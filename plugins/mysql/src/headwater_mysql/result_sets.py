@@ -9,9 +9,8 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
-from headwater.sdk.sql import strip_comments
+from headwater.sdk.sql import Dialect, strip_comments
 from headwater_mysql.execution import Execution
-from headwater_mysql.macros import DIALECT
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.results import ResultColumns
 
@@ -28,9 +27,9 @@ class ResultSet:
     zero_dates: int
 
 
-def may_return_several(sql: str) -> bool:
+def may_return_several(sql: str, dialect: Dialect) -> bool:
     """Whether the statement calls a procedure, runs a prepared statement or is a block (of MariaDB)."""
-    words = strip_comments(sql, DIALECT).split(None, 1)
+    words = strip_comments(sql, dialect).split(None, 1)
     return bool(words) and words[0].upper() in _FIRST_WORDS
 
 

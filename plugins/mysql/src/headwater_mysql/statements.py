@@ -12,7 +12,8 @@ from typing import Final
 
 from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, SpanKind, scan
-from headwater_mysql.macros import DIALECT, EXECUTED_COMMENT, executed_text
+from headwater_mysql.dialect import DEFAULT
+from headwater_mysql.macros import EXECUTED_COMMENT, executed_text
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "HELP"})
 _EXPLAINS: Final = frozenset({"EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"})
@@ -26,49 +27,40 @@ _EXPLAIN_OPTIONS: Final = frozenset(
 )
 
 _TOKEN = re.compile(r"[\w$]+|[();]")
-_UNESCAPED: Final = Dialect(hash_comments=True, dash_needs_space=True)
-"""How a session with NO_BACKSLASH_ESCAPES reads strings."""
 
 
-def check_reads_only(sql: str, *, allow_calls: bool = False) -> None:
-    """Raises QueryError unless `sql` is one statement that only reads.
+def check_reads_only(sql: str, dialect: Dialect = DEFAULT, *, allow_calls: bool = False) -> None:
+    """Raises QueryError unless `sql`, as a session of `dialect` reads it, is one statement that only reads.
 
     Those are SELECT, VALUES, TABLE, WITH before any of them, SHOW, DESCRIBE, HELP, EXPLAIN, and ANALYZE of a
     SELECT; CALL with `allow_calls`. The first word must stand outside of comments: what the server makes of
     `/*!99999 SELECT */` depends on its version.
     """
-    words = _words(sql)
+    words = _words(sql, dialect)
     if not words:
         raise QueryError("The query is empty.")
     _check_kind(words, allow_calls)
     if words[0] in _DECIDED_LATER:
-        _check_nothing_is_hidden(sql, allow_calls)
-    for dialect in (DIALECT, _UNESCAPED):  # which of them holds is the session's; neither may hide the word
-        written = _FILE_WORDS.intersection(_TOKEN.findall(executed_text(sql, dialect).upper()))
-        if written:
-            raise QueryError(
-                f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
-                "is read-only. Put a name that reads so into backticks."
-            )
+        _check_nothing_is_hidden(sql, dialect)
+    written = _FILE_WORDS.intersection(_TOKEN.findall(executed_text(sql, dialect).upper()))
+    if written:
+        raise QueryError(
+            f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
+            "is read-only. Put a name that reads so into backticks."
+        )
 
 
-def _check_nothing_is_hidden(sql: str, allow_calls: bool) -> None:
-    """For statements whose first word does not tell yet what they do: what does must be in plain sight.
-
-    Comments that the server may execute could hold it, and so could what only looks like a string to us.
-    """
-    for dialect in (DIALECT, _UNESCAPED):
-        if any(
-            span.kind is SpanKind.COMMENT and EXECUTED_COMMENT.match(sql, span.start)
-            for span in scan(sql, dialect)
-        ):
-            raise QueryError(
-                "Comments that the server executes (/*! … */) are not allowed in WITH, EXPLAIN and ANALYZE: "
-                "the data source is read-only."
-            )
-    otherwise = _outer_words(_tokens(sql, _UNESCAPED))
-    if _AFTER_WITH.intersection(otherwise):  # without any of these words, that reading is no statement
-        _check_kind(otherwise, allow_calls)
+def _check_nothing_is_hidden(sql: str, dialect: Dialect) -> None:
+    """For statements whose first word does not tell yet what they do: what does must be in plain sight, not
+    in a comment that the server may execute."""
+    if any(
+        span.kind is SpanKind.COMMENT and EXECUTED_COMMENT.match(sql, span.start)
+        for span in scan(sql, dialect)
+    ):
+        raise QueryError(
+            "Comments that the server executes (/*! … */) are not allowed in WITH, EXPLAIN and ANALYZE: "
+            "the data source is read-only."
+        )
 
 
 def _check_kind(words: list[str], allow_calls: bool) -> None:
@@ -89,12 +81,12 @@ def _check_kind(words: list[str], allow_calls: bool) -> None:
         )
 
 
-def _words(sql: str) -> list[str]:
+def _words(sql: str, dialect: Dialect) -> list[str]:
     """The words of the statement outside of comments and of brackets within it, in upper case.
 
     Raises QueryError for a second statement.
     """
-    tokens = list(_tokens(sql, DIALECT))
+    tokens = list(_tokens(sql, dialect))
     if ";" in tokens and set(tokens[tokens.index(";") :]) != {";"}:
         raise QueryError("Only one statement is allowed in a query.")
     return _outer_words(tokens)

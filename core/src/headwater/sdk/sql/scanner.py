@@ -37,11 +37,13 @@ class Span:
 class Dialect:
     """What quotes and comments look like.
 
+    `backslash_escapes` hold within `quotes`, but not within `name_quotes`, which stand around names.
     `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
     `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
     """
 
     quotes: str = "'\"`"
+    name_quotes: str = "`"
     backslash_escapes: bool = False
     hash_comments: bool = False
     dash_needs_space: bool = False
@@ -129,7 +131,9 @@ def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:
 
 
 def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
-    match = _quoted(sql[position], dialect.backslash_escapes).match(sql, position + 1)
+    quote = sql[position]
+    escapes = dialect.backslash_escapes and quote not in dialect.name_quotes
+    match = _quoted(quote, escapes).match(sql, position + 1)
     return match.end() if match else len(sql)
 
 
@@ -163,7 +167,7 @@ def _patterns(dialect: Dialect) -> _Patterns:
 def _quoted(quote: str, backslash_escapes: bool) -> re.Pattern[str]:
     """The rest of a quoted region, closing quote included; a doubled quote does not close it."""
     quote = re.escape(quote)
-    if backslash_escapes and quote != "`":
+    if backslash_escapes:
         return re.compile(rf"(?:[^\\{quote}]++|\\.?|{quote}{quote})*+{quote}?", re.DOTALL)
     return re.compile(rf"(?:[^{quote}]++|{quote}{quote})*+{quote}?")
 

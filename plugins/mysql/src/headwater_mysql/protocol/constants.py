@@ -34,6 +34,7 @@ class Command(IntEnum):
     STATEMENT_EXECUTE = 0x17
     STATEMENT_SEND_LONG_DATA = 0x18
     STATEMENT_CLOSE = 0x19
+    RESET_CONNECTION = 0x1F
 
 
 class ColumnFlag(IntFlag):

@@ -1,0 +1,160 @@
+"""What a session remembers, and how it reads text: on both servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from headwater.errors import DownstreamServerError, QueryError
+from headwater.models import TimeRange
+from headwater.sdk import CallContext
+from headwater_mysql.datasource import MySQLDataSource
+from servers.mysql_checks import DataSourceFactory, query
+from servers.mysql_family import DatabaseServer
+
+
+def value(data_source: MySQLDataSource, sql: str, context: CallContext, **options: Any) -> Any:
+    """The only value of the answer."""
+    (row,) = query(data_source, sql, context, **options).read_all().to_pylist()
+    (only,) = row.values()
+    return only
+
+
+@contextmanager
+def sql_mode(server: DatabaseServer, mode: str) -> Iterator[None]:
+    """The mode of sessions that are opened within the block."""
+    before = server.rows("SELECT @@GLOBAL.sql_mode")[0][0]
+    server.execute(f"SET GLOBAL sql_mode = '{mode}'")
+    try:
+        yield
+    finally:
+        server.execute(f"SET GLOBAL sql_mode = '{before}'")
+
+
+@pytest.mark.parametrize(
+    ("leaves", "asks", "untouched"),
+    [
+        ("SELECT GET_LOCK('left behind', 1) AS x", "SELECT IS_USED_LOCK('left behind') AS x", None),
+        ("SELECT @left := 'behind' AS x", "SELECT @left AS x", None),
+        ("SELECT LAST_INSERT_ID(7) AS x", "SELECT LAST_INSERT_ID() AS x", 0),
+    ],
+)
+def test_what_a_reading_statement_leaves_is_gone_before_the_next_has_the_connection(
+    server: DatabaseServer,
+    open_data_source: DataSourceFactory,
+    context: CallContext,
+    leaves: str,
+    asks: str,
+    untouched: object,
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1)
+    connection = value(data_source, "SELECT CONNECTION_ID() AS x", context)
+    query(data_source, leaves, context).read_all()
+    assert value(data_source, asks, context) == untouched
+    assert value(data_source, "SELECT CONNECTION_ID() AS x", context) == connection, "the pool is of use"
+
+
+@pytest.mark.parametrize(
+    ("leaves", "asks"),
+    [
+        ("CREATE TEMPORARY TABLE left_behind (n INT)", "SELECT * FROM left_behind"),
+        ("PREPARE left_behind FROM 'SELECT 1'", "EXECUTE left_behind"),
+        ("SET SESSION sql_mode = 'ANSI_QUOTES'", 'SELECT "left behind" FROM DUAL WHERE 1 = "n"'),
+    ],
+)
+def test_what_a_writing_statement_leaves_is_gone_too(
+    server: DatabaseServer,
+    open_data_source: DataSourceFactory,
+    context: CallContext,
+    leaves: str,
+    asks: str,
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1, read_only=False)
+    query(data_source, leaves, context).read_all()
+    if "ANSI" in leaves:
+        assert query(data_source, asks, context).read_all().num_rows == 0
+    else:
+        with pytest.raises((DownstreamServerError, QueryError)):
+            query(data_source, asks, context).read_all()
+
+
+def test_a_renewed_session_is_set_up_like_a_new_one(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1, timezone="+05:30")
+    settings = "SELECT CONCAT_WS(' ', @@session.time_zone, @@session.net_write_timeout, @@autocommit) AS x"
+    new = value(data_source, settings, context)
+    assert new.startswith("+05:30 600 ")
+    for _ in range(3):
+        assert value(data_source, settings, context) == new
+        assert value(data_source, "SELECT '日本 €' AS x", context) == "日本 €"
+    with pytest.raises(QueryError, match="read-only"):
+        query(data_source, "CREATE TABLE never (n INT)", context)
+
+
+def test_a_session_keeps_the_sql_mode_that_it_began_with(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1)
+    with sql_mode(server, "NO_BACKSLASH_ESCAPES"):
+        assert value(data_source, r"SELECT 'C:\' AS x", context) == "C:\\"
+    assert value(data_source, r"SELECT 'C:\' AS x", context) == "C:\\"
+
+
+def test_macros_are_found_where_no_backslash_escapes(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server)
+    day = TimeRange.from_epoch_ms(0, 86_400_000)
+    with sql_mode(server, "NO_BACKSLASH_ESCAPES"):
+        (row,) = (
+            query(data_source, r"SELECT 'C:\' AS p, '$__timeFilter(x)' AS s", context, time_range=day)
+            .read_all()
+            .to_pylist()
+        )
+        assert row == {"p": "C:\\", "s": "$__timeFilter(x)"}
+        counted = (
+            r"SELECT COUNT(*) AS n FROM (SELECT TIMESTAMP'1970-01-01 05:00:00' AS ts, 'a' AS name) t "
+            r"WHERE 'C:\' <> '' AND $__timeFilter(ts) AND name <> 'it''s'"
+        )
+        assert value(data_source, counted, context, time_range=day) == 1
+        assert value(data_source, r"SELECT ':n' AS x WHERE '\' <> :n", context, params={"n": "b"}) == ":n"
+
+
+@pytest.mark.parametrize("mode", ["ANSI_QUOTES", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES", "ANSI"])
+def test_macros_are_found_behind_names_in_double_quotes(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, mode: str
+) -> None:
+    data_source = open_data_source(server)
+    with sql_mode(server, mode):
+        sql = r"""SELECT "a\" AS x FROM (SELECT 5 AS "a\") t WHERE $__unixEpochFilter("a\")"""
+        assert value(data_source, sql, context, time_range=TimeRange.from_epoch_ms(0, 60_000)) == 5
+
+
+@pytest.mark.parametrize(
+    ("mode", "sql"),
+    [
+        ("NO_BACKSLASH_ESCAPES", r"SELECT '\' INTO OUTFILE '/tmp/never' -- '"),
+        ("NO_BACKSLASH_ESCAPES", r"WITH a AS (SELECT '\') DELETE FROM t -- ') SELECT 1"),
+        ("ANSI_QUOTES", r"""SELECT 1 AS "\" INTO OUTFILE '/tmp/never' -- " """),
+        ("ANSI_QUOTES", r"""SELECT 1 AS "\", USER() -- " """),
+        ("", r"SELECT 'it\'s' INTO OUTFILE '/tmp/never'"),
+    ],
+)
+def test_no_mode_hides_what_a_reader_may_not_do(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, mode: str, sql: str
+) -> None:
+    data_source = open_data_source(server)
+    with sql_mode(server, mode), pytest.raises(QueryError, match=r"read-only|own user"):
+        query(data_source, sql, context)
+
+
+def test_texts_that_only_look_like_more_pass_in_every_mode(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server)
+    with sql_mode(server, "NO_BACKSLASH_ESCAPES"):
+        assert value(data_source, r"SELECT 'INTO OUTFILE \' AS x", context) == "INTO OUTFILE \\"
