@@ -58,7 +58,8 @@ PUBLIC = {
         "interval_from", "iter_frame", "iter_response", "labels_fingerprint", "labels_text",
         "long_to_multi", "long_to_wide", "no_data", "parse_duration", "parse_interval",
         "parse_interval_string", "parse_time", "parse_time_range", "read_items", "resample",
-        "round_interval", "series_schema", "stream_chunks", "validate", "wide_to_long", "wide_to_multi",
+        "round_interval", "series_schema", "stream_chunks", "unique_names", "validate",
+        "wide_to_long", "wide_to_multi",
     },
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",

@@ -270,6 +270,16 @@ class TestWideToLong:
         with pytest.raises(TimeSeriesError, match=message):
             wide_to_long(Frame.from_fields(fields))
 
+    def test_a_label_called_like_a_column_gets_a_number(self) -> None:
+        labels = {"time": "x", "value": "y", "value_2": "z"}
+        frame = Frame.from_fields(
+            [Field("time", times(1)), Field("value", pa.array([1.0]), labels=labels)],
+            meta=FrameMeta(type=FrameType.TIME_SERIES_WIDE),
+        )
+        long = wide_to_long(frame).table
+        assert long.column_names == ["time", "value", "time_2", "value_3", "value_2"]
+        assert [column[0].as_py() for column in long.columns[1:]] == [1.0, "x", "y", "z"]
+
     def test_multi_shares_the_times(self) -> None:
         frames = wide_to_multi(long_to_wide(long_frame()))
         assert [series(frame) for frame in frames] == [

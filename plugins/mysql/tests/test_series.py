@@ -49,6 +49,15 @@ def test_the_time_column_is_renamed_and_values_become_floats() -> None:
     assert (frame.meta.type, frame.meta.executed_query_string) == (FrameType.TIME_SERIES_WIDE, "SQL")
 
 
+def test_no_column_is_called_like_the_renamed_time_column() -> None:
+    times = {"time": millis(0, 1), "Time": pa.array([1.0, 2.0]), "Time_2": pa.array([3.0, 4.0])}
+    frame = series(times)
+    assert frame.schema.names == ["Time", "Time_3", "Time_2"]
+    assert [column.to_pylist() for column in frame.table.columns[1:]] == [[1.0, 2.0], [3.0, 4.0]]
+    metric = {"time": millis(0), "metric": pa.array(["Time"]), "value": pa.array([1.0])}
+    assert series(metric).schema.names == ["Time", "Time_2"]
+
+
 def test_text_columns_become_labels() -> None:
     frame = series(
         {

@@ -36,6 +36,12 @@ def test_exemplars_without_labels_are_rows() -> None:
     assert frame.table["Value"].to_pylist() == [2.0, 3.0]
 
 
+def test_labels_called_like_our_columns_are_renamed_to_what_is_free() -> None:
+    frame = exemplar_frame([Exemplar(1, 2.0, {"Value": "a", "label_Value": "b"})])
+    assert frame.table.column_names == ["Time", "Value", "label_Value_2", "label_Value"]
+    assert [column[0].as_py() for column in frame.table.columns[2:]] == ["a", "b"]
+
+
 def test_no_exemplars_are_an_empty_frame() -> None:
     assert exemplar_frame(read_exemplars(b'{"status":"success","data":null}')).num_rows == 0
 

@@ -95,6 +95,34 @@ def test_labels_called_like_our_own_columns_get_a_prefix() -> None:
     assert frame.table.column_names == ["Time", "label_Time", "label_Value", "Value"]
 
 
+def test_a_prefix_makes_no_column_twice() -> None:
+    labels = {"Time": "t", "label_Time": "u", "label_Time_2": "v"}
+    table = long_frame(block((labels, [(1, 1.0)])), DISPLAY).table
+    assert table.column_names == ["Time", "label_Time_3", "label_Time", "label_Time_2", "Value"]
+    assert [column[0].as_py() for column in table.columns[1:4]] == ["t", "u", "v"]
+
+
+def test_a_metric_called_like_the_time_column_gets_a_number() -> None:
+    named = block(({"__name__": "Time"}, [(1, 1.0)]))
+    assert wide_frame(named, DISPLAY).table.column_names == ["Time", "Time_2"]
+    (frame,) = multi_frames(named, DISPLAY)
+    assert frame.table.column_names == ["Time", "Time_2"]
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["Time", "Value", "label_Time", "label_Value", "__name__"]), st.just("Time")
+        ),
+        max_size=4,
+    )
+)
+def test_column_names_are_unique_in_every_layout(metrics: list[dict[str, str]]) -> None:
+    some = block(*((metric, [(1, 1.0)]) for metric in metrics))
+    for frame in (long_frame(some, DISPLAY), wide_frame(some, DISPLAY), *multi_frames(some, DISPLAY)):
+        assert len(set(frame.table.column_names)) == frame.num_columns
+
+
 def test_duplicate_series_keep_their_samples_apart() -> None:
     twice = block(({"a": "1"}, [(1, 1.0)]), ({"a": "1"}, [(1, 2.0)]))
     assert long_frame(twice, DISPLAY).table["Value"].to_pylist() == [1.0, 2.0]

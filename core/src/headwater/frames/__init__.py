@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         Stat as Stat,
         Visualisation as Visualisation,
     )
+    from .names import unique_names as unique_names
     from .responses import (
         DataResponse as DataResponse,
         QueryChunk as QueryChunk,
@@ -126,6 +127,7 @@ _MODULES = {
     "data_plane": ("DataPlane", "DataPlaneError", "Item", "no_data", "read_items", "validate"),
     "field_type": ("FieldType",),
     "responses": ("DataResponse", "QueryChunk", "QueryDataResponse"),
+    "names": ("unique_names",),
     "schema": ("field_labels",),
     "times.time_range": ("TimeRange",),
     "times.intervals": ("calculate_interval", "format_interval", "interval_from", "parse_duration",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import ErrorSource, FrameError, QueryError
-from headwater.frames import Fill, Frame, FrameMeta, FrameType, Notice, long_to_wide, resample
+from headwater.frames import Fill, Frame, FrameMeta, FrameType, Notice, long_to_wide, resample, unique_names
 from headwater.models import TimeRange
 from headwater_mysql.macros import ExpandedQuery
 from headwater_mysql.protocol.columns import Column
@@ -73,13 +73,15 @@ def _is_text(column: Column) -> bool:
 
 
 def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
-    """Times as timestamps called `Time`, the metric as text, values as the nearest float64."""
+    """Times as timestamps called `Time`, the metric as text, values as the nearest float64.
+
+    Another column called `Time` gets a number.
+    """
     fields, arrays = [], []
     for index, field in enumerate(frame.schema):
         column = frame.table.column(index)
         if index == time:
             type_ = field.type if pa.types.is_timestamp(field.type) else pa.timestamp("ms")
-            field = field.with_name("Time")  # noqa: PLW2901
         elif index == metric or pa.types.is_string(field.type):
             type_ = pa.string()
         else:
@@ -91,6 +93,11 @@ def _typed(frame: Frame, time: int, metric: int | None) -> Frame:
                 f"convert value to float failed: column {field.name!r} is {field.type}"
             ) from error
         fields.append(field.with_type(arrays[-1].type))
+    fields[time] = fields[time].with_name("Time")
+    clashing = [index for index, field in enumerate(fields) if field.name == "Time" and index != time]
+    renamed = unique_names(["Time"] * len(clashing), taken=[field.name for field in fields])
+    for index, name in zip(clashing, renamed, strict=True):
+        fields[index] = fields[index].with_name(name)
     return frame.with_(table=pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
 
 
@@ -155,6 +162,8 @@ def _widen(frame: Frame, fill: Fill | None) -> Frame:
         else field
         for field in frame.fields
     ]
+    names = unique_names([field.name for field in fields])
+    fields = [attrs.evolve(field, name=name) for field, name in zip(fields, names, strict=True)]
     return Frame.from_fields(fields, name=frame.name, ref_id=frame.ref_id, meta=frame.meta)
 
 

@@ -12,7 +12,7 @@ from headwater.frames import Frame, FrameMeta
 
 from .answer import Labels
 from .api import read_document
-from .layouts import TIME, TIME_TYPE, VALUE, free_name, time_array
+from .layouts import TIME, TIME_TYPE, VALUE, label_columns, time_array
 from .samples import decode_number, millisecond
 
 FRAME_NAME = "exemplar"
@@ -72,17 +72,17 @@ def sample(exemplars: Sequence[Exemplar], step: int) -> list[Exemplar]:
 
 def exemplar_frame(exemplars: Sequence[Exemplar]) -> Frame:
     """One row per exemplar: Time, Value, and a column per label, sorted by name."""
-    names = sorted({name for exemplar in exemplars for name in exemplar.labels})
+    labels = label_columns(name for exemplar in exemplars for name in exemplar.labels)
     columns = [
         time_array([exemplar.time for exemplar in exemplars]),
         pa.array([exemplar.value for exemplar in exemplars], pa.float64()),
-        *(pa.array([exemplar.labels.get(name) for exemplar in exemplars], pa.string()) for name in names),
+        *(pa.array([exemplar.labels.get(name) for exemplar in exemplars], pa.string()) for name, _ in labels),
     ]
     schema = pa.schema(
         [
             pa.field(TIME, TIME_TYPE, nullable=False),
             pa.field(VALUE, pa.float64()),
-            *(pa.field(free_name(name), pa.string()) for name in names),
+            *(pa.field(column, pa.string()) for _, column in labels),
         ]
     )
     meta = FrameMeta(custom={"resultType": "exemplar"})

@@ -10,7 +10,7 @@ Native histograms are kept: in `long` and `wide` as a struct column, in `multi` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -20,7 +20,7 @@ import pyarrow as pa
 from attrs import evolve, frozen
 
 from headwater.errors import LimitExceededError
-from headwater.frames import Frame, FrameMeta, FrameType
+from headwater.frames import Frame, FrameMeta, FrameType, unique_names
 
 from .answer import Histogram, HistogramSample, Labels, SeriesBlock
 from .arrays import to_arrow, to_strings
@@ -82,8 +82,8 @@ def long_frame(block: SeriesBlock, display: Display) -> Frame:
         times.append(time_array([sample.time for sample in extra]))
         values.append(pa.nulls(len(extra), pa.float64()))
     columns = [pa.chunked_array(times, TIME_TYPE)]
-    for name in sorted({name for metric in block.metrics for name in metric}):
-        fields.append(pa.field(free_name(name), pa.dictionary(pa.int32(), pa.string())))
+    for name, column in label_columns(name for metric in block.metrics for name in metric):
+        fields.append(pa.field(column, pa.dictionary(pa.int32(), pa.string())))
         columns.append(_label_column(block.metrics, name, rows))
     fields.append(pa.field(VALUE, pa.float64()))
     columns.append(pa.chunked_array(values, pa.float64()))
@@ -98,7 +98,7 @@ def long_frame(block: SeriesBlock, display: Display) -> Frame:
 
 
 def wide_frame(block: SeriesBlock, display: Display, *, max_bytes: int | None = None) -> Frame:
-    """Each column is named by its series' text and carries the labels.
+    """Each column is named by its series' text and carries the labels; a name that repeats gets a number.
 
     A series that has samples and histograms gets two columns, the second with the suffix ` histogram`.
 
@@ -128,6 +128,8 @@ def wide_frame(block: SeriesBlock, display: Display, *, max_bytes: int | None = 
             name = series_text(metric) + (" histogram" if count else "")
             fields.append(_field(name, HISTOGRAM_TYPE, metric, display.config(metric)))
         start += count
+    names = unique_names([field.name for field in fields])
+    fields = [field.with_name(name) for field, name in zip(fields, names, strict=True)]
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
     return Frame(table, meta=display.meta(Layout.WIDE, is_vector=block.is_vector))
 
@@ -141,7 +143,8 @@ def multi_frames(block: SeriesBlock, display: Display) -> Iterator[Frame]:
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
         if count or index not in by_series:
-            value_field = _field(metric.get(METRIC_NAME, VALUE), pa.float64(), metric, display.config(metric))
+            (name,) = unique_names([metric.get(METRIC_NAME, VALUE)], taken=(TIME,))
+            value_field = _field(name, pa.float64(), metric, display.config(metric))
             table = pa.Table.from_arrays(
                 [times.slice(start, count), values.slice(start, count)],
                 schema=pa.schema([time_field, value_field]),
@@ -197,9 +200,13 @@ def _label_column(
     return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
 
 
-def free_name(label: str) -> str:
-    """A label that is called like one of our own columns gets a prefix."""
-    return f"label_{label}" if label in {TIME, VALUE, HISTOGRAM} else label
+def label_columns(labels: Iterable[str]) -> list[tuple[str, str]]:
+    """Each label with its column's name, sorted by label. Those called like our own columns get a prefix."""
+    names = sorted(set(labels))
+    clashing = [name for name in names if name in {TIME, VALUE, HISTOGRAM}]
+    prefixed = unique_names([f"label_{name}" for name in clashing], taken=names)
+    renamed = dict(zip(clashing, prefixed, strict=True))
+    return [(name, renamed.get(name, name)) for name in names]
 
 
 def _are_aligned(block: SeriesBlock) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import frozen
 
-from headwater.frames import FieldType, conversion, field_labels
+from headwater.frames import FieldType, conversion, field_labels, unique_names
 
 Convert: TypeAlias = Callable[[pa.Array], pa.Array]
 
@@ -20,14 +20,8 @@ _PER_SECOND = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 def titles(schema: pa.Schema) -> list[str]:
     """Names of the columns, unique: where a name repeats, with its labels, and then with a number."""
-    names = _distinguished(list(schema.names), [_with_labels(field) for field in schema])
-    return _distinguished(names, [f"{name}#{number}" for number, name in enumerate(names, 1)])
-
-
-def _distinguished(names: list[str], longer: list[str]) -> list[str]:
-    """`names`, the `longer` ones in place of those that repeat."""
-    counts = Counter(names)
-    return [full if counts[name] > 1 else name for name, full in zip(names, longer, strict=True)]
+    counts = Counter(schema.names)
+    return unique_names([_with_labels(field) if counts[field.name] > 1 else field.name for field in schema])
 
 
 def _with_labels(field: pa.Field) -> str:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from headwater.frames import ChunkBuffer, FrameStream, field_labels
+from headwater.frames import ChunkBuffer, FrameStream
 from headwater.frames.schema import META
 
-from .columns import Plain, plain
+from .columns import Plain, plain, titles
 
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 _ROW_GROUP_ROWS = 1_048_576
@@ -32,10 +32,13 @@ def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES)
     come up on the way are in the file's own key `meta`. Raises whatever the stream's producer raises.
     """
     columns = [_storable(field) for field in stream.schema]
+    # Readers refuse columns of one name.
+    names = zip(stream.schema, titles(stream.schema), strict=True)
+    named = [field.with_name(name) for field, name in names]
     schema = pa.schema(
         [
             field.with_type(column.kind) if column else field
-            for column, field in zip(columns, _uniquely_named(stream.schema), strict=True)
+            for column, field in zip(columns, named, strict=True)
         ],
         metadata=stream.schema.metadata,
     )
@@ -49,22 +52,6 @@ def iter_parquet(stream: FrameStream, *, row_group_bytes: int = ROW_GROUP_BYTES)
         if stream.meta is not None and stream.meta != first_meta:
             writer.add_key_value_metadata({META: (stream.schema.metadata or {})[META]})
     yield buffer.take()
-
-
-def _uniquely_named(schema: pa.Schema) -> list[pa.Field]:
-    """Fields whose names tell them apart, for readers refuse others: by labels, else by number."""
-    named: list[pa.Field] = []
-    taken: set[str] = set()
-    for field in schema:
-        name = field.name
-        if schema.names.count(name) > 1 and (labels := field_labels(field)):
-            name += "{" + ", ".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
-        unique, number = name, 2
-        while unique in taken:
-            unique, number = f"{name}_{number}", number + 1
-        taken.add(unique)
-        named.append(field.with_name(unique))
-    return named
 
 
 def _groups(stream: FrameStream, most_bytes: int) -> Iterator[list[pa.RecordBatch]]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from headwater.calls import CallContext
 from headwater.errors import FrameError, LimitExceededError
-from headwater.frames import Frame, FrameStream, field_labels
+from headwater.frames import Frame, FrameStream, field_labels, unique_names
 from headwater.models import QueryChunk
 
 
@@ -99,11 +99,12 @@ def _join(frames: list[Frame], context: CallContext) -> Frame:
 
 
 def _shared_labels(schema: pa.Schema) -> dict[str, str]:
-    """Labels that every labelled column has alike, unless a column has such a name already."""
+    """Labels that every labelled column has alike, under names that no column has."""
     labelled = [labels for field in schema if (labels := field_labels(field))]
     if not labelled or any(labels != labelled[0] for labels in labelled):
         return {}
-    return {} if set(labelled[0]) & set(schema.names) else labelled[0]
+    names = unique_names(list(labelled[0]), taken=schema.names)
+    return dict(zip(names, labelled[0].values(), strict=True))
 
 
 def _with_labels(table: pa.Table, labels: dict[str, str]) -> pa.Table:

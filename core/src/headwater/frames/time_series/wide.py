@@ -9,6 +9,7 @@ import pyarrow as pa
 from headwater.frames.errors import TimeSeriesError
 from headwater.frames.frame import Frame
 from headwater.frames.meta import FrameMeta, FrameType
+from headwater.frames.names import unique_names
 from headwater.frames.schema import LABELS, field_labels
 
 from .kind import (
@@ -27,8 +28,9 @@ from .labels import labels_text
 def wide_to_long(frame: Frame, *, max_cells: int = MAX_CELLS) -> Frame:
     """One row per time and label set: time, the value columns (sorted by name), a text column per label key.
 
-    A label that a series does not have is the empty text; a value that it does not have is null. Name,
-    ref id and meta are kept; the type becomes `timeseries-long`.
+    A label that a series does not have is the empty text; a value that it does not have is null. A label
+    called like one of the columns gets a number. Name, ref id and meta are kept; the type becomes
+    `timeseries-long`.
 
     :raises TimeSeriesError: no wide series, no rows, null times, times not ascending, columns of one name
         with different types or with the same labels, more than `max_cells`.
@@ -53,8 +55,8 @@ def wide_to_long(frame: Frame, *, max_cells: int = MAX_CELLS) -> Frame:
         parts = [_part(frame, by_name[name].get(labels), first.type) for labels in sets]
         arrays.append(pa.concat_arrays(parts).take(by_time))
     set_numbers = pa.array(np.tile(np.arange(count), rows))
-    for key in keys:
-        fields.append(pa.field(key, pa.string()))
+    for key, name in zip(keys, unique_names(keys, taken=[field.name for field in fields]), strict=True):
+        fields.append(pa.field(name, pa.string()))
         arrays.append(pa.array([dict(labels).get(key, "") for labels in sets], pa.string()).take(set_numbers))
     meta = attrs.evolve(frame.meta or FrameMeta(), type=FrameType.TIME_SERIES_LONG, type_version=(0, 1))
     return Frame(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), frame.name, frame.ref_id, meta)
