@@ -93,12 +93,58 @@ def test_a_limit_is_said_on_stderr(headwater: Headwater) -> None:
     assert "limited to 2" in done.stderr
 
 
-def test_a_long_table_is_cut_and_says_how_to_get_all(headwater: Headwater) -> None:
-    rows = ("query", "demo", "streaming_rows", "--set", "rows=1500")
-    cut, whole = headwater(*rows), headwater(*rows, "--limit", "0")
-    assert len(cut.stdout.splitlines()) == 1002
-    assert "--limit 0" in cut.stderr
-    assert len(whole.stdout.splitlines()) == 1502
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+def test_a_long_table_in_a_terminal_is_cut_and_says_how_to_get_all(data_dir: Path) -> None:
+    import pty
+
+    terminal, stdout = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "headwater_server", "query", "demo", "streaming_rows", "--set", "rows=1500"],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "HEADWATER_DATA_DIR": str(data_dir), "TERM": "dumb"},
+    ) as process:
+        os.close(stdout)
+        shown = _read_to_end(terminal)
+        assert process.stderr is not None
+        assert b"--limit 0" in process.stderr.read()
+    assert b" 999 " in shown
+    assert b" 1000 " not in shown
+
+
+def _read_to_end(terminal: int) -> bytes:
+    read = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            read += piece
+    except OSError:  # what a terminal says when nobody writes to it any more
+        pass
+    os.close(terminal)
+    return read
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv"])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_what_a_program_reads_is_never_cut(
+    headwater: Headwater, tmp_path: Path, format_: str, to_file: bool
+) -> None:
+    out = tmp_path / "rows"
+    where = ("--out", out) if to_file else ()
+    done = headwater("query", "demo", "streaming_rows", "--set", "rows=1500", "-o", format_, *where)
+    lines = (out.read_text() if to_file else done.stdout).splitlines()
+    assert len(lines) == {"table": 1502, "json": 1502, "jsonl": 1500, "csv": 1501}[format_]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["r.tsv", "x.xlsx", "walks.parqet", "rows"])
+def test_a_file_whose_suffix_names_no_format_is_refused(
+    headwater: Headwater, tmp_path: Path, name: str
+) -> None:
+    done = headwater(*ROWS, "--out", tmp_path / name)
+    assert done.returncode == 2
+    for known in (".csv", ".parquet", ".txt", "--output"):
+        assert known in done.stderr
+    assert not (tmp_path / name).exists()
 
 
 def test_timing_goes_to_stderr(headwater: Headwater) -> None:

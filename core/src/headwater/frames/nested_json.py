@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from . import json_text
@@ -19,8 +20,8 @@ Plain = Callable[[Any], Any]
 def json_texts(array: pa.Array) -> pa.Array:
     """The JSON text of each value; null for a null.
 
-    Maps with text keys become objects, other maps lists of pairs; decimals numbers, times ISO 8601,
-    durations seconds, bytes base64.
+    Maps with text keys become objects, other maps lists of pairs; decimals numbers, float32 values their
+    shortest digits, times ISO 8601, durations seconds, bytes base64.
 
     :raises FrameTypeError: a value holds something that JSON cannot say.
     """
@@ -47,7 +48,14 @@ def _plain(type_: pa.DataType) -> Plain:
         return lambda value: [item(member) for member in value]
     if types.is_dictionary(type_):
         return _plain(type_.value_type)
+    if types.is_float32(type_):
+        return _shortest_single
     return _plain_leaf
+
+
+def _shortest_single(value: float) -> float:
+    """The double with the fewest digits that reads back as the same float32, as in a column of them."""
+    return float(str(np.float32(value)))
 
 
 def _plain_map(type_: pa.MapType) -> Plain:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
-from headwater_server.output import BINARY_FORMATS, FORMATS, format_of_file, writer
+from headwater_server.output import BINARY_FORMATS, FORMATS, FORMATS_BY_SUFFIX, writer
 
 from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
@@ -56,7 +56,11 @@ class QueryOptions:
 )
 @click.option("--to", metavar="TIME", help="End.  [now]")
 @click.option(
-    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter, bound by the data source."
+    "--param",
+    "params",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter, bound where the query names it. A VALUE that is JSON is that: 5, '[1, 2]'.",
 )
 @click.option(
     "--set", "keys", multiple=True, metavar="KEY=VALUE", help="Another key of the query; see `plugin info`."
@@ -76,7 +80,7 @@ class QueryOptions:
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"At most N rows, 0 for all.  [table: {_TABLE_ROWS}]",
+    help=f"At most N rows, 0 for all.  [table in a terminal: {_TABLE_ROWS}]",
 )
 @click.option(
     "--timeout",
@@ -106,7 +110,7 @@ def query(
         raise click.UsageError("give --plot or --output, one of them")
     format_name = "plot" if plot else _format(format_, options["out"])
     if options["limit"] is None:
-        options["limit"] = {"table": _TABLE_ROWS, "plot": _PLOT_ROWS}.get(format_name)
+        options["limit"] = _default_limit(format_name, options["out"])
     chosen = QueryOptions(
         params=dict(map(parse_assignment, params)),
         keys=dict(map(parse_assignment, keys)),
@@ -124,10 +128,28 @@ def query(
 
 
 def _format(chosen: str | None, out: Path | None) -> str:
-    format_name = chosen or (format_of_file(out) if out is not None else None) or "table"
-    if format_name in BINARY_FORMATS and out is None and sys.stdout.isatty():
-        raise click.UsageError(f"{format_name} is not for a terminal; use --out FILE, or a pipe")
-    return format_name
+    if chosen is None:
+        return _format_of_file(out) if out is not None else "table"
+    if chosen in BINARY_FORMATS and out is None and sys.stdout.isatty():
+        raise click.UsageError(f"{chosen} is not for a terminal; use --out FILE, or a pipe")
+    return chosen
+
+
+def _format_of_file(out: Path) -> str:
+    try:
+        return FORMATS_BY_SUFFIX[out.suffix.lower()]
+    except KeyError:
+        known = ", ".join(FORMATS_BY_SUFFIX)
+        raise click.UsageError(
+            f"no format has the suffix {out.suffix!r}; name the file with one of {known}, or give --output"
+        ) from None
+
+
+def _default_limit(format_name: str, out: Path | None) -> int | None:
+    """Only what somebody looks at is cut: a table in the terminal, and a plot."""
+    if format_name == "table" and out is None and sys.stdout.isatty():
+        return _TABLE_ROWS
+    return _PLOT_ROWS if format_name == "plot" else None
 
 
 def _read_query(text: str | None, file: str | None) -> str | dict[str, Any]:
@@ -175,7 +197,7 @@ def _run(target: Target, data_source: str, asked: str | dict[str, Any], options:
         writer(options.format)(stream, destination.sink)
     _say_notices(stream)
     if stream.truncated and options.format == "table" and options.limit == _TABLE_ROWS:
-        click.echo("A table shows the first rows only; --limit 0 shows all.", err=True)
+        click.echo("A table in a terminal shows the first rows only; --limit 0 shows all.", err=True)
     if options.timing:
         ended = time.perf_counter()
         click.echo(

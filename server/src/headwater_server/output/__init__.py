@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ Writer: TypeAlias = "Callable[[FrameStream, IO[bytes]], None]"
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet", "arrow")
 BINARY_FORMATS = frozenset({"parquet", "arrow"})
-_SUFFIXES: Mapping[str, str] = {
+FORMATS_BY_SUFFIX: Mapping[str, str] = {
     ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet",
     ".arrow": "arrow", ".arrows": "arrow", ".txt": "table",
 }  # fmt: skip
@@ -27,11 +26,6 @@ _WRITERS = {
     "table": ("table", "write_table"),
     "plot": ("plot", "write_plot"),
 }
-
-
-def format_of_file(path: PurePath) -> str | None:
-    """The format that a file's suffix names, None if it names none."""
-    return _SUFFIXES.get(path.suffix.lower())
 
 
 def writer(format_name: str) -> Writer:

@@ -1,11 +1,14 @@
-"""Arrow columns as text and JSON values, exactly: nothing is rounded, NaN is not null."""
+"""Arrow columns as text and JSON values, as databases' own clients print them: nothing is rounded, NaN is
+not null."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, TypeAlias
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +18,7 @@ from headwater.frames import FieldType, conversion, field_labels, unique_names
 
 Convert: TypeAlias = Callable[[pa.Array], pa.Array]
 
-_PER_SECOND = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+_FRACTION_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 
 
 def titles(schema: pa.Schema) -> list[str]:
@@ -41,24 +44,29 @@ class Plain:
 def plain(field: pa.Field) -> Plain:
     """How to make a column plain.
 
-    Times become ISO 8601 (instants in UTC, with `Z`), durations seconds, decimals their digits, bytes
-    base64, nested values JSON.
+    Times become ISO 8601 (instants in UTC, with `Z`), durations `HH:MM:SS` of any number of hours, decimals
+    all their digits, bytes base64, nested values JSON. Short floats become the shortest number that reads
+    back as the same.
     """
     kind, types = field.type, pa.types
     if types.is_dictionary(kind):
         return _after(lambda array: array.dictionary_decode(), field, kind.value_type)
     if types.is_run_end_encoded(kind):
         return _after(pc.run_end_decode, field, kind.value_type)
-    if types.is_boolean(kind) or types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind):
+    if types.is_boolean(kind) or types.is_integer(kind) or types.is_float64(kind):
         return Plain(kind, lambda array: array)
+    if types.is_float32(kind):
+        return Plain(pa.float64(), lambda array: array.cast(pa.string()).cast(pa.float64()))
     if types.is_float16(kind):
-        return Plain(pa.float32(), lambda array: array.cast(pa.float32()))
-    if types.is_decimal(kind) or types.is_date(kind) or types.is_null(kind):
+        return Plain(pa.float64(), _shortest_halves)
+    if types.is_decimal(kind):
+        return Plain(pa.string(), _digits)
+    if types.is_date(kind) or types.is_null(kind):
         return Plain(pa.string(), lambda array: array.cast(pa.string()))
     if types.is_timestamp(kind):
         return Plain(pa.string(), _iso_timestamps)
     if types.is_duration(kind):
-        return Plain(pa.string(), _seconds)
+        return Plain(pa.string(), _clock_times)
     to_grafana = conversion(field)
     return Plain(pa.string(), lambda array: to_grafana.apply(array).cast(pa.string()))
 
@@ -69,7 +77,7 @@ def json_values(field: pa.Field) -> Callable[[pa.Array], list[Any]]:
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     if types.is_floating(kind):
         return lambda array: _finite_or_text(to_plain(array))
-    if types.is_duration(kind) or _is_json(field):
+    if _is_json(field):
         return lambda array: [
             None if text is None else orjson.Fragment(text) for text in to_plain(array).to_pylist()
         ]
@@ -99,21 +107,40 @@ def _iso_timestamps(array: pa.Array) -> pa.Array:
     return text if array.type.tz is None else pc.binary_join_element_wise(text, "Z", "")
 
 
-def _seconds(array: pa.Array) -> pa.Array:
-    """Decimal text of the seconds, exact where a float would not be."""
-    digits = _PER_SECOND[array.type.unit]
-    counts = array.cast(pa.int64())
-    if digits == 0:
-        return counts.cast(pa.string())
+def _clock_times(array: pa.Array) -> pa.Array:
+    """`-838:59:59`, `10:02:30.500000`: the fraction has all digits of the unit, or is left out if it is 0."""
+    digits = _FRACTION_DIGITS[array.type.unit]
     return pa.array(
-        [None if count is None else _scaled(count, digits) for count in counts.to_pylist()], pa.string()
+        [
+            None if count is None else _clock_time(count, digits)
+            for count in array.cast(pa.int64()).to_pylist()
+        ],
+        pa.string(),
     )
 
 
-def _scaled(count: int, digits: int) -> str:
-    whole, part = divmod(abs(count), 10**digits)
-    fraction = f"{part:0{digits}d}".rstrip("0")
-    return f"{'-' if count < 0 else ''}{whole}{'.' + fraction if fraction else ''}"
+def _clock_time(count: int, digits: int) -> str:
+    seconds, fraction = divmod(abs(count), 10**digits)
+    hours, minutes = divmod(seconds // 60, 60)
+    text = f"{'-' if count < 0 else ''}{hours:02d}:{minutes:02d}:{seconds % 60:02d}"
+    return f"{text}.{fraction:0{digits}d}" if fraction else text
+
+
+def _digits(array: pa.Array) -> pa.Array:
+    """Never with an exponent, which Arrow writes for numbers near zero."""
+    texts = array.cast(pa.string())
+    if not pc.any(pc.match_substring(texts, "E")).as_py():
+        return texts
+    return pa.array(
+        [text if text is None else format(Decimal(text), "f") for text in texts.to_pylist()], pa.string()
+    )
+
+
+def _shortest_halves(array: pa.Array) -> pa.Array:
+    return pa.array(
+        [None if value is None else float(str(np.float16(value))) for value in array.to_pylist()],
+        pa.float64(),
+    )
 
 
 def _finite_or_text(array: pa.Array) -> list[Any]:

@@ -7,6 +7,8 @@ import sys
 from contextlib import redirect_stdout
 from typing import IO
 
+import pyarrow as pa
+
 from headwater.frames import FrameStream
 from headwater_server.cli.tables import print_table
 
@@ -20,7 +22,7 @@ def write_table(stream: FrameStream, sink: IO[bytes]) -> None:
     rows: list[tuple[str | None, ...]] = []
     for batch in stream:
         pairs = zip(columns, batch.columns, strict=True)
-        rows += zip(*(_texts(column.convert(array).to_pylist()) for column, array in pairs), strict=True)
+        rows += zip(*(_texts(column.convert(array)) for column, array in pairs), strict=True)
     if not numeric:
         return
     if sink is sys.stdout.buffer:
@@ -32,8 +34,6 @@ def write_table(stream: FrameStream, sink: IO[bytes]) -> None:
     sink.write(text.getvalue().encode())
 
 
-def _texts(values: list[object]) -> list[str | None]:
-    return [
-        None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        for value in values
-    ]
+def _texts(array: pa.Array) -> list[str | None]:
+    texts: list[str | None] = array.cast(pa.string()).to_pylist()
+    return texts
