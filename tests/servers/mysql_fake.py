@@ -9,7 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from headwater_mysql.protocol.constants import Command
@@ -21,6 +21,10 @@ Script = Callable[[bytes], bytes | None]
 """From a command's payload to the raw bytes of the answer; None closes the connection."""
 
 
+Flood = Callable[[bytes], Iterable[bytes] | None]
+"""From a command's payload, empty when the client connects, to raw bytes; None for the usual answer."""
+
+
 @contextmanager
 def fake_mysql(
     script: Script,
@@ -29,14 +33,25 @@ def fake_mysql(
     greeting: bytes | None = None,
     after_set: Script = lambda _: wire([OK]),
     on_login: Callable[[bytes], object] = lambda _: None,
+    instead: Flood = lambda _: None,
 ) -> Iterator[str]:
     """The address of a fake server whose set-up statements succeed and whose other commands `script` answers.
 
     `after_login` replaces the OK that follows the client's credentials, `greeting` the server's first packet,
-    `after_set` the OK of SET statements. `on_login` is told what the client sent to log in.
+    `after_set` the OK of SET statements. `on_login` is told what the client sent to log in. What `instead`
+    gives for a command, or for the greeting, is sent piece by piece in the place of all these.
     """
 
+    def flood(client: socket.socket, command: bytes) -> bool:
+        if (pieces := instead(command)) is None:
+            return False
+        for piece in pieces:
+            client.sendall(piece)
+        return True
+
     def converse(client: socket.socket) -> None:
+        if flood(client, b""):
+            return
         if greeting is not None:
             client.sendall(wire([greeting], 0))
             return
@@ -48,6 +63,8 @@ def fake_mysql(
         while (command := _read_packet(client)) is not None:
             if command[0] == Command.QUIT:
                 return
+            if flood(client, command):
+                continue
             if command[0] == Command.QUERY and command[1:4].upper() == b"SET":
                 answer = after_set(command)
             elif command[0] == Command.RESET_CONNECTION or b"@@SESSION.sql_mode" in command:

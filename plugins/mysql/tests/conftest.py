@@ -22,12 +22,17 @@ from servers.process import unavailable
 
 
 @pytest.fixture(params=[NATIVE, NUMPY], scope="session")
-def decoder(request: pytest.FixtureRequest) -> DecoderFactory:
+def decoder_name(request: pytest.FixtureRequest) -> str:
     """Each of the row decoders in turn. The native one may be missing where no compiler was."""
     try:
-        return choose_decoder(request.param)[1]
+        return choose_decoder(request.param)[0]
     except ImportError:
         unavailable("the native decoder is not built; is there a C++ compiler?")
+
+
+@pytest.fixture(scope="session")
+def decoder(decoder_name: str) -> DecoderFactory:
+    return choose_decoder(decoder_name)[1]
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,9 @@ class Plug:
         if not self.alive:
             raise OSError
 
+    def interrupt(self) -> None:
+        self.alive = False
+
     def quiet(self) -> bool:
         return self.alive
 

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from headwater.errors import ValidationError
 from headwater.sdk import parse
 from headwater_mysql.address import Address, parse_address
+from headwater_mysql.bounds import DEFINITIONS_BYTES, ERROR_CHARACTERS, PACKET_BYTES
 from headwater_mysql.protocol.packets import (
     MalformedPacketError,
     PacketBuffer,
@@ -40,12 +41,44 @@ def test_packets_survive_framing_in_any_pieces(payloads: list[bytes], piece: int
 
 
 @pytest.mark.parametrize("size", [0xFFFFFE, 0xFFFFFF, 0x1000000, 0x1FFFFFE])
-def test_a_large_packet_is_cut_and_joined(size: int) -> None:
+def test_a_large_packet_is_cut_into_frames(size: int) -> None:
     payload = bytes(size)
+    sent = memoryview(frames(payload))
+    joined, sequence, length = 0, 0, 0xFFFFFF
+    while length == 0xFFFFFF:
+        length = int.from_bytes(sent[:3], "little")
+        assert sent[3] == sequence
+        joined, sequence, sent = joined + length, sequence + 1, sent[4 + length :]
+    assert (joined, sequence, len(sent)) == (size, frame_count(payload), 0)
+
+
+def test_a_packet_that_is_larger_than_allowed_is_refused_by_its_header() -> None:
     buffer = PacketBuffer()
-    buffer.feed(frames(payload))
-    assert buffer.next_packet() == payload
-    assert buffer.sequence == frame_count(payload)
+    buffer.feed(frames(bytes(PACKET_BYTES)))
+    assert buffer.next_packet() == bytes(PACKET_BYTES)
+    buffer.feed(frames(bytes(PACKET_BYTES + 1), 1)[:4])
+    with pytest.raises(MalformedPacketError, match="larger than allowed"):
+        buffer.next_packet()
+
+
+def test_packets_that_are_larger_than_allowed_together_are_refused() -> None:
+    buffer = PacketBuffer()
+    count = DEFINITIONS_BYTES // (PACKET_BYTES + 4)
+    for number in range(count):
+        buffer.feed(frames(bytes(PACKET_BYTES), number))
+        assert buffer.next_packet() is not None
+    buffer.feed(frames(bytes(PACKET_BYTES), count))
+    with pytest.raises(MalformedPacketError, match="larger than allowed"):
+        buffer.next_packet()
+
+
+def test_the_text_of_an_error_is_cut() -> None:
+    error = parse_error(b"\xff\x28\x04#42000" + "ä€𝄞".encode() * (1 << 20))
+    assert (error.code, error.state, error.text) == (
+        1064,
+        "42000",
+        ("ä€𝄞" * ERROR_CHARACTERS)[:ERROR_CHARACTERS],
+    )
 
 
 def test_a_farewell_with_number_zero_is_understood_at_any_time() -> None:

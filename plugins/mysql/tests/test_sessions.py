@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from headwater.errors import DownstreamServerError, QueryError
+from headwater.errors import DeadlineExceededError, DownstreamServerError, QueryError
 from headwater.models import TimeRange
 from headwater.sdk import CallContext
 from headwater_mysql.datasource import MySQLDataSource
+from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.constants import ColumnType, Command
 from servers.mysql_checks import DataSourceFactory, query
+from servers.mysql_fake import fake_mysql
 from servers.mysql_family import DatabaseServer
+from servers.mysql_wire import err, result_set, wire
 
 
 def value(data_source: MySQLDataSource, sql: str, context: CallContext, **options: Any) -> Any:
@@ -79,6 +83,49 @@ def test_what_a_writing_statement_leaves_is_gone_too(
     else:
         with pytest.raises((DownstreamServerError, QueryError)):
             query(data_source, asks, context).read_all()
+
+
+def test_warnings_that_may_quote_values_are_gone_before_the_next_has_the_connection(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1)
+    query(data_source, "SELECT 'a secret' + 1 AS x", context).read_all()
+    assert "secret" not in str(query(data_source, "SHOW WARNINGS", context).read_all().to_pylist())
+
+
+def test_texts_stay_texts_where_the_server_expects_another_character_set(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    """A reset gives the session the server's own, which is latin1 for MySQL 5.7."""
+    variables = [f"character_set_{name}" for name in ("client", "connection", "results")]
+    server.execute("SET " + ", ".join(f"GLOBAL {name} = latin1" for name in variables))
+    try:
+        data_source = open_data_source(server, max_open_conns=1)
+        for _ in range(3):
+            assert value(data_source, "SELECT '日本 €' AS x", context) == "日本 €"
+    finally:
+        server.execute("SET " + ", ".join(f"GLOBAL {name} = utf8mb4" for name in variables))
+
+
+def test_a_session_that_takes_long_to_renew_can_be_cancelled(
+    server: DatabaseServer, open_data_source: DataSourceFactory
+) -> None:
+
+    def instead(command: bytes) -> list[bytes] | None:
+        return [] if command[:1] == bytes((Command.RESET_CONNECTION,)) else None
+
+    def answers(command: bytes) -> bytes:
+        if command[0] == Command.STATEMENT_PREPARE:
+            return wire([err(1295, "not supported in prepared form")])
+        return result_set([Column("a", ColumnType.LONG)], [[1]], binary=False)
+
+    with fake_mysql(answers, instead=instead) as address:
+        data_source = open_data_source(url=address, max_open_conns=1)
+        with CallContext(timeout=30) as context:
+            assert value(data_source, "SELECT 1", context) == 1
+        with CallContext(timeout=0.2) as context, pytest.raises(DeadlineExceededError):
+            query(data_source, "SELECT 1", context)
+        assert data_source.pool.state.open == 0
 
 
 def test_a_renewed_session_is_set_up_like_a_new_one(

@@ -61,7 +61,7 @@ class QueryCanceller:
             control = self._connect(KILL_SECONDS)
             try:
                 with self._in_turn():
-                    control.command(f"KILL {thread_id}")
+                    control.command(f"KILL {thread_id}", KILL_SECONDS)
             finally:
                 control.close()
         except DownstreamServerError as error:

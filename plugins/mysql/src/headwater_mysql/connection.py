@@ -63,6 +63,7 @@ class Connection:
         self._renewing = False
         self._closed = threading.Event()
         self.dialect: Dialect = DEFAULT
+        self._deadline: float | None = None
         self.session = session
         self.thread_id = session.thread_id
         self.opened_at = time.monotonic()
@@ -73,11 +74,12 @@ class Connection:
     def open(
         cls, target: Target, seconds: float, decoder: DecoderFactory, on_socket: OnSocket = lambda _: None
     ) -> Connection:
-        """Connect, log in and set the session up within about `seconds`; see `open_session`."""
+        """Connect, log in and set the session up within `seconds`; see `open_session`."""
+        deadline = time.monotonic() + seconds
         connection = cls.open_bare(target, seconds, decoder, on_socket)
         try:
-            with connection._bounded(seconds):
-                connection.command(connection._set_up())
+            with connection._bounded(deadline - time.monotonic()):
+                connection._simple(bytes((Command.QUERY,)) + connection._set_up().encode())
                 connection._read_sql_mode()
         except BaseException:
             connection.close()
@@ -107,9 +109,13 @@ class Connection:
             explained = from_failure(error)
             raise explained from explained.__cause__
 
-    def command(self, sql: str) -> None:
-        """Run a statement that returns no rows, in text form. Raises errors of `headwater.errors`."""
-        self._simple(bytes((Command.QUERY,)) + sql.encode())
+    def command(self, sql: str, seconds: float | None = None) -> None:
+        """Run a statement that returns no rows, in text form, within `seconds`.
+
+        Raises errors of `headwater.errors`.
+        """
+        with self._bounded(seconds):
+            self._simple(bytes((Command.QUERY,)) + sql.encode())
 
     def ping(self, seconds: float) -> None:
         """Raises errors of `headwater.errors` if the server does not answer within `seconds`."""
@@ -180,11 +186,12 @@ class Connection:
 
     def _finish_renewing(self) -> None:
         buffer = PacketBuffer()
-        for _ in ("reset", "set up"):
-            buffer.restart(1)
-            packet = self._next_packet(buffer)
-            if packet[:1] == b"\xff":
-                raise parse_error(packet)
+        with self._bounded(_RENEW_SECONDS):
+            for _ in ("reset", "set up"):
+                buffer.restart(1)
+                packet = self._next_packet(buffer)
+                if packet[:1] == b"\xff":
+                    raise parse_error(packet)
         self._renewing = False
 
     def _set_up(self) -> str:
@@ -192,7 +199,7 @@ class Connection:
         assignments = self._assignments
         if self._statement_seconds:
             assignments = [*assignments, self._statement_limit(self._statement_seconds)]
-        return "SET SESSION " + ", SESSION ".join(assignments)
+        return ", SESSION ".join(["SET NAMES utf8mb4", *assignments])
 
     def _statement_limit(self, seconds: int) -> str:
         if self.session.is_mariadb:
@@ -249,7 +256,9 @@ class Connection:
 
     def _next_step(self, reader: ResultReader) -> Step:
         """The reader's next step, receiving as long as it needs more bytes."""
+        self._check()  # steps may be many that need no more bytes, such as those of empty results
         while (step := reader.next_step()) is None:
+            self._check()
             count = self._socket.recv_into(reader.space())
             if not count:
                 raise lost_connection()
@@ -263,6 +272,7 @@ class Connection:
 
     def _next_packet(self, buffer: PacketBuffer) -> bytes:
         while (packet := buffer.next_packet()) is None:
+            self._check()
             data = self._socket.recv(_SMALL_ANSWER)
             if not data:
                 raise lost_connection()
@@ -289,12 +299,26 @@ class Connection:
     def _send_raw(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def _check(self) -> None:
+        """Raises if the connection was interrupted, or has used up the time that it has; the next read waits
+        for what is left of it."""
+        if self._closed.is_set():
+            raise lost_connection()
+        if self._deadline is not None:
+            if (left := self._deadline - time.monotonic()) <= 0:
+                raise TimeoutError
+            self._socket.settimeout(left)
+
     @contextlib.contextmanager
-    def _bounded(self, seconds: float) -> Generator[None, None, None]:
-        self._socket.settimeout(max(0.01, seconds))
+    def _bounded(self, seconds: float | None) -> Generator[None, None, None]:
+        """All reads and writes together may take `seconds`; None for any time."""
+        if seconds is not None:
+            self._deadline = time.monotonic() + seconds
+            self._socket.settimeout(max(0.01, seconds))
         try:
             yield
         finally:
+            self._deadline = None
             with contextlib.suppress(OSError):
                 self._socket.settimeout(None)
 

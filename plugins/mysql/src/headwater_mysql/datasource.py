@@ -197,9 +197,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         """A small result as Python values, for the resources."""
         execution = self._execution(context)
         execution.start(sql, parameters)
-        table = pa.Table.from_batches(list(execution.batches()), execution.schema)
-        rows: list[dict[str, Any]] = table.to_pylist()
-        return rows
+        return execution.records()
 
 
 def _interval(text: str) -> timedelta:

@@ -16,18 +16,14 @@ from typing import Final
 
 from headwater_mysql.protocol.packets import ServerError
 
-_MOST_CHARACTERS: Final = 1024
-"""Servers cut their texts at 512 bytes."""
-
 _ACCOUNT = re.compile(r"""(['"`])[^'"`]*\1@(['"`])[^'"`]*\2""")
 
 
 def shown_text(error: ServerError) -> str | None:
     """The server's words, or None if they may hold what the caller must not see."""
-    text = error.text[:_MOST_CHARACTERS]
-    if error.code not in _NUMBERS or _ACCOUNT.search(text):
+    if error.code not in _NUMBERS or _ACCOUNT.search(error.text):
         return None
-    return text
+    return error.text
 
 
 def _numbers(ranges: str) -> frozenset[int]:

@@ -18,6 +18,7 @@ from headwater.errors import (
     ErrorSource,
     HeadwaterError,
     QueryError,
+    describe,
 )
 from headwater_mysql.error_texts import shown_text
 from headwater_mysql.protocol.packets import MalformedPacketError, ServerError
@@ -90,10 +91,14 @@ def from_failure(error: Exception) -> HeadwaterError:
             return from_server(error)
         case MalformedPacketError():
             explained: HeadwaterError = DownstreamProtocolError(f"the server's answer is malformed: {error}")
+        case TimeoutError():
+            explained = DownstreamTimeoutError("the server did not answer in time")
         case LocalInfileRefusedError():
             explained = DownstreamProtocolError("the server asked for a local file, which it never gets")
-        case _:
+        case OSError():
             explained = lost_connection()
+        case _:
+            return describe(error)
     explained.__cause__ = error
     return explained
 
@@ -117,6 +122,10 @@ def from_connecting(error: Exception, seconds: float) -> HeadwaterError:
         case ssl.SSLError():
             explained = DownstreamConnectionError(
                 "failed to connect to server - no TLS connection could be made", retryable=False
+            )
+        case MalformedPacketError():
+            explained = DownstreamProtocolError(
+                f"failed to connect to server - its answer is malformed: {error}"
             )
         case ConnectionRefusedError():
             explained = DownstreamConnectionError("failed to connect to server - connection refused")

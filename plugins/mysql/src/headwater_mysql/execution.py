@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Sequence
-from typing import TypeVar
+from contextlib import closing
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from headwater.errors import HeadwaterError
+from headwater.errors import DownstreamProtocolError, HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
 from headwater.sdk.sql import Dialect
+from headwater_mysql.bounds import RECORDS_BYTES
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection, Result
 from headwater_mysql.handshake import Session
@@ -90,6 +92,21 @@ class Execution:
         """Every result set's columns and rows; closing early does the same as for `batches`."""
         assert self._result is not None
         return self._watched(self._result.steps())
+
+    def records(self) -> list[dict[str, Any]]:
+        """All rows as Python values, for the answers to questions of our own.
+
+        Raises errors of `headwater.errors`, DownstreamProtocolError for an answer beyond `RECORDS_BYTES`.
+        """
+        taken, size = [], 0
+        with closing(self.batches()) as batches:
+            for batch in batches:
+                taken.append(batch)
+                size += batch.nbytes
+                if size > RECORDS_BYTES:
+                    raise DownstreamProtocolError("the server's answer is larger than allowed")
+        records: list[dict[str, Any]] = pa.Table.from_batches(taken, self.schema).to_pylist()
+        return records
 
     def _watched(self, read: Generator[T, None, None]) -> Generator[T, None, None]:
         """What `read` yields. The connection is given back at the end, and after any error."""

@@ -19,9 +19,10 @@ from headwater.errors import DownstreamAuthError, ValidationError
 from headwater.network import AddressPolicy, resolve
 from headwater.sdk import DataSourceInstanceSettings
 from headwater_mysql.address import Address, parse_address
+from headwater_mysql.bounds import LOG_IN_BYTES
 from headwater_mysql.errors import from_connecting
 from headwater_mysql.protocol.constants import Capability
-from headwater_mysql.protocol.packets import ServerError
+from headwater_mysql.protocol.packets import MalformedPacketError, ServerError
 from headwater_mysql.settings import MySQLSettings
 from headwater_mysql.tls import tls_context
 
@@ -82,8 +83,7 @@ def open_session(target: Target, seconds: float, on_socket: OnSocket = lambda _:
     deadline = time.monotonic() + seconds
     try:
         raw = _open_socket(target, deadline, on_socket)
-        # Each read of the log-in may take what is left now; a server that trickles gains little by it.
-        return _log_in(target, raw, max(0.05, deadline - time.monotonic()))
+        return _log_in(target, raw, deadline)
     except Exception as error:
         explained = from_connecting(_cause(error), seconds)
         raise explained from explained.__cause__
@@ -127,8 +127,9 @@ def _notice_dead_peers(remote: socket.socket) -> None:
             remote.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def _log_in(target: Target, raw: socket.socket, seconds: float) -> Session:
+def _log_in(target: Target, raw: socket.socket, deadline: float) -> Session:
     settings = target.settings
+    seconds = max(0.05, deadline - time.monotonic())
     password = settings.password.reveal().encode() if settings.password else b""
     refused: dict[str, Callable[[Any], Any]] = {}
     if not settings.allow_cleartext_passwords:
@@ -151,6 +152,7 @@ def _log_in(target: Target, raw: socket.socket, seconds: float) -> Session:
         defer_connect=True,
     )
     driver._secure = bool(target.address.socket)
+    driver._read_bytes = _BoundedReads(driver, deadline)
     try:
         driver.connect(raw)
     except BaseException:
@@ -173,6 +175,35 @@ def _take_over(driver: Any) -> Session:
         capabilities=int(driver.server_capabilities) & int(_WANTED),
         tls_version=(connected.version() or "") if isinstance(connected, ssl.SSLSocket) else "",
     )
+
+
+class _BoundedReads:
+    """In the place of the driver's way to read, which bounds neither bytes nor the time of all reads."""
+
+    def __init__(self, driver: Any, deadline: float) -> None:
+        self._driver = driver
+        self._deadline = deadline
+        self._allowed = LOG_IN_BYTES
+
+    def __call__(self, count: int) -> bytes:
+        self._allowed -= count
+        if self._allowed < 0:
+            raise MalformedPacketError("the log-in is larger than allowed")
+        data = b""
+        while len(data) < count:
+            self._set_timeout()
+            piece = self._driver._rfile.read1(count - len(data))
+            if not piece:
+                raise ConnectionResetError("the server ended the connection")
+            data += piece
+        self._set_timeout()  # for what is sent, and for the handshake of TLS
+        return data
+
+    def _set_timeout(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._driver._sock.settimeout(left)
 
 
 class _RefuseCleartext:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import pyarrow as pa
 
-from headwater.errors import QueryError
+from headwater.errors import DownstreamProtocolError, QueryError
 from headwater.frames import Notice
 from headwater.sdk import CallContext, PrefetchQueue
 from headwater.sdk.sql import Dialect, SpanKind, scan
@@ -172,7 +172,10 @@ def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], col
     name = _quoted(column)
     bounds = f"SELECT MIN(p.{name}) AS low, MAX(p.{name}) AS high FROM {_derived(sql)}"  # noqa: S608
     execution.start(bounds, parameters)
-    (row,) = pa.Table.from_batches(list(execution.batches()), execution.schema).to_pylist()
+    records = execution.records()
+    if len(records) != 1:
+        raise DownstreamProtocolError("the server does not tell the range of the partition column")
+    row = records[0]
     if row["low"] is None:
         return 0, 0
     if not isinstance(row["low"], int):

@@ -30,6 +30,9 @@ class Poolable(Protocol):
     def renew(self) -> None:
         """Begin to take back what its user left in the session. Raises OSError."""
 
+    def interrupt(self) -> None:
+        """End whatever blocks on the connection, from any thread."""
+
     def quiet(self) -> bool:
         """Whether it was renewed and nothing else has arrived while the connection rested."""
 
@@ -92,7 +95,9 @@ class Pool(Generic[C]):
             found, rested_since = self._take(context)
             if found is None:
                 return self._open_one(context)
-            if self._is_alive(found, rested_since, context):
+            with context.on_cancel(found.interrupt):
+                alive = self._is_alive(found, rested_since, context)
+            if alive:
                 return found
             self._discard(found)
 

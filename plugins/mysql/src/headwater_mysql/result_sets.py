@@ -9,7 +9,9 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
+from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, strip_comments
+from headwater_mysql.bounds import RESULT_SETS
 from headwater_mysql.execution import Execution
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.results import ResultColumns
@@ -36,16 +38,22 @@ def may_return_several(sql: str, dialect: Dialect) -> bool:
 def read_result_sets(
     execution: Execution, max_rows: int | None, max_bytes: int | None
 ) -> Generator[ResultSet, None, None]:
-    """The result sets of a started statement. Ends after the one in which both together exceed a limit."""
+    """The result sets of a started statement. Ends after the one in which both together exceed a limit.
+
+    Raises QueryError for more than `RESULT_SETS`.
+    """
     header: ResultColumns | None = None
     batches: list[pa.RecordBatch] = []
-    rows = size = 0
+    rows = size = count = 0
     with closing(execution.steps()) as steps:
         for step in steps:
             if isinstance(step, ResultColumns):
                 if header is not None:
                     yield _result_set(header, batches, execution)
                 header, batches = step, []
+                count += 1
+                if count > RESULT_SETS:
+                    raise QueryError(f"the statement returns more than {RESULT_SETS} result sets")
                 continue
             batches.append(step)
             rows, size = rows + step.num_rows, size + step.nbytes

@@ -360,6 +360,7 @@ class Decoder {
     const u8 *at = data, *end = data + size;
     while (!full() && !ended_ && end - at >= 4) {
       size_t length = at[0] | size_t(at[1]) << 8 | size_t(at[2]) << 16;
+      if (joined_.size + length > max_row_bytes_) malformed("a row is larger than allowed");
       if (static_cast<size_t>(end - at) - 4 < length) break;
       check_sequence(at[3]);
       const u8* payload = at + 4;
@@ -419,7 +420,6 @@ class Decoder {
   }
 
   void join(const u8* payload, size_t length) {
-    if (joined_.size + length > max_row_bytes_) malformed("a row is larger than allowed");
     joining_ = true;
     joined_.append(payload, length);
   }

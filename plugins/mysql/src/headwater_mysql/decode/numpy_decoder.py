@@ -145,6 +145,8 @@ class NumpyRowDecoder:
         if len(data) < _HEADER:
             return 0
         length = int.from_bytes(data[:3], "little")
+        if len(self._joining or b"") + length > self._framing.max_row_bytes:
+            raise MalformedPacketError("a row is larger than allowed")
         if len(data) < _HEADER + length:
             return 0
         if data[3] != self.sequence:
@@ -159,24 +161,22 @@ class NumpyRowDecoder:
 
     def _join(self, payload: bytes) -> None:
         joined = self._joining if self._joining is not None else bytearray()
-        if len(joined) + len(payload) > self._framing.max_row_bytes:
-            raise MalformedPacketError("a row is larger than allowed")
         joined += payload
         self._joining = joined
         if len(payload) < MAX_FRAME:
             self._joining = None
-            self._packet(bytes(joined))
+            self._packet(joined)
 
-    def _packet(self, payload: bytes) -> None:
+    def _packet(self, payload: bytes | bytearray) -> None:
         if not payload:
             raise MalformedPacketError("a row is empty")
         last = MAX_FRAME if self._framing.deprecate_eof else 9
         if payload[0] == ERR or (payload[0] == EOF and len(payload) < last):
-            self._last = payload
+            self._last = bytes(payload)
         else:
             self._add(payload, np.array([0]), np.array([len(payload)]))
 
-    def _add(self, data: bytes, starts: Positions, ends: Positions) -> None:
+    def _add(self, data: bytes | bytearray, starts: Positions, ends: Positions) -> None:
         base = len(self._data)
         self._data += data
         self._starts.append(starts + base)

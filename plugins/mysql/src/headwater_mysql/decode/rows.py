@@ -7,6 +7,8 @@ from typing import Protocol
 import attrs
 import pyarrow as pa
 
+from headwater_mysql.bounds import ROW_BYTES
+
 
 @attrs.frozen
 class Framing:
@@ -20,7 +22,7 @@ class Framing:
     deprecate_eof: bool = False
     batch_rows: int = 65_536
     batch_bytes: int = 8 << 20
-    max_row_bytes: int = 1 << 30
+    max_row_bytes: int = ROW_BYTES
 
 
 class RowDecoder(Protocol):

@@ -69,11 +69,21 @@ class ResultPlan:
     columns: tuple[ColumnPlan, ...]
     schema: pa.Schema
 
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes at least once it is decoded, NULL or not."""
+        return sum(_width(column.type) for column in self.columns)
+
 
 def plan_result(columns: Sequence[Column], *, utc: bool = True) -> ResultPlan:
     """Plan the decoding of a result set. `utc`: the session's time zone is UTC."""
     plans = tuple(plan_column(column, utc=utc) for column in columns)
     return ResultPlan(plans, pa.schema([pa.field(plan.name, plan.type) for plan in plans]))
+
+
+def _width(kind: pa.DataType) -> int:
+    """Bytes of a value; of text and bytes, of its offset."""
+    return 4 if kind in _VARIABLE else 0 if kind == pa.null() else kind.bit_width // 8
 
 
 def plan_column(column: Column, *, utc: bool = True) -> ColumnPlan:
@@ -146,3 +156,4 @@ _TYPES = {
     Kind.BYTES: pa.binary(),
     Kind.BIT: pa.uint64(),
 }
+_VARIABLE = (pa.utf8(), pa.binary())

@@ -10,12 +10,15 @@ from typing import Final
 
 import attrs
 
+from headwater_mysql.bounds import DEFINITIONS_BYTES, ERROR_CHARACTERS, PACKET_BYTES
 from headwater_mysql.protocol.constants import MAX_FRAME, Status
 
 OK: Final = 0x00
 LOCAL_INFILE: Final = 0xFB
 EOF: Final = 0xFE
 ERR: Final = 0xFF
+
+_HEADER: Final = 4
 
 
 class MalformedPacketError(Exception):
@@ -41,15 +44,17 @@ def frame_count(payload: bytes) -> int:
 
 
 class PacketBuffer:
-    """Collects received bytes and gives back whole packets, frames joined and sequence numbers checked.
+    """Collects received bytes and gives back whole packets, their sizes and sequence numbers checked.
 
-    Made for the few packets around a result (prepare answers, column definitions, OK, ERR). Rows are read
-    by a row decoder, which takes over the bytes that `take_rest` returns.
+    Made for the few packets around a result (prepare answers, column definitions, OK, ERR), none of which
+    needs more than one frame. Rows are read by a row decoder, which takes over the bytes that `take_rest`
+    returns.
     """
 
     def __init__(self, sequence: int = 0) -> None:
         self._data = bytearray()
         self._sequence = sequence
+        self._allowed = DEFINITIONS_BYTES
 
     @property
     def sequence(self) -> int:
@@ -66,27 +71,24 @@ class PacketBuffer:
     def next_packet(self) -> bytes | None:
         """The next packet's payload, or None until more bytes are fed.
 
-        Raises MalformedPacketError when a frame is out of order.
+        Raises MalformedPacketError when a frame is out of order, or as soon as one is larger than allowed.
         """
-        data, start, pieces = self._data, 0, 0
-        payload = bytearray()
-        while len(data) >= start + 4:
-            length = int.from_bytes(data[start : start + 3], "little")
-            if data[start + 3] != (self._sequence + pieces) & 0xFF:
-                # A server that shuts down sends its last error as a first packet, whatever came before.
-                if pieces or data[start + 3] != 0:
-                    raise MalformedPacketError("packets arrive out of order")
-                self._sequence = 0
-            if len(data) < start + 4 + length:
-                return None
-            payload += data[start + 4 : start + 4 + length]
-            start += 4 + length
-            pieces += 1
-            if length < MAX_FRAME:
-                del data[:start]
-                self._sequence = (self._sequence + pieces) & 0xFF
-                return bytes(payload)
-        return None
+        data = self._data
+        if len(data) < _HEADER:
+            return None
+        length, number = int.from_bytes(data[:3], "little"), data[3]
+        # A server that shuts down sends its last error as a first packet, whatever came before.
+        if number not in (self._sequence, 0):
+            raise MalformedPacketError("packets arrive out of order")
+        if length > min(PACKET_BYTES, self._allowed):
+            raise MalformedPacketError("packets are larger than allowed")
+        if len(data) < _HEADER + length:
+            return None
+        payload = bytes(data[_HEADER : _HEADER + length])
+        del data[: _HEADER + length]
+        self._sequence = (number + 1) & 0xFF
+        self._allowed -= length + _HEADER
+        return payload
 
     def take_rest(self) -> bytes:
         """The bytes received after the last packet; they are the caller's from here on."""
@@ -166,9 +168,10 @@ class ServerReply:
 
 
 class ServerError(Exception):
-    """An ERR packet: the server's own error number, SQLSTATE and words."""
+    """An ERR packet: the server's own error number, SQLSTATE and words, which are cut."""
 
     def __init__(self, code: int, state: str, text: str) -> None:
+        text = text[:ERROR_CHARACTERS]
         super().__init__(f"({code}, {state}) {text}")
         self.code = code
         self.state = state
@@ -178,7 +181,7 @@ class ServerError(Exception):
 def parse_error(packet: bytes) -> ServerError:
     reader = Reader(packet, 1)
     code = reader.integer(2)
-    text = reader.rest()
+    text = reader.rest()[: 4 * ERROR_CHARACTERS + 6]  # as much as they may take in UTF-8, and the state
     state = "HY000"
     if text.startswith(b"#") and len(text) >= 6:
         state, text = text[1:6].decode("ascii", "replace"), text[6:]

@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
+from headwater_mysql.bounds import BATCH_BYTES
 from headwater_mysql.decode.choice import DecoderFactory
 from headwater_mysql.decode.rows import Framing, RowDecoder
 from headwater_mysql.decode.types import ResultPlan, plan_result
@@ -157,7 +158,9 @@ class ResultReader:
 
     def _begin_rows(self) -> ResultColumns:
         plan = plan_result(self._columns, utc=self._utc)
-        self._decoder = self._make_decoder(plan, self._framing, self._packets.sequence)
+        rows = max(1, min(self._framing.batch_rows, BATCH_BYTES // max(1, plan.row_bytes)))
+        framing = attrs.evolve(self._framing, batch_rows=rows)
+        self._decoder = self._make_decoder(plan, framing, self._packets.sequence)
         self._state = _State.ROWS
         self._rows.give(self._packets.take_rest())
         return ResultColumns(tuple(self._columns), plan)
