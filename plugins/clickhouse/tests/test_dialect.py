@@ -37,6 +37,19 @@ def test_a_quoted_name_stays_one_name(ask: Ask) -> None:
     assert ask(f"SELECT 1 AS {quote_name('a`b, c')}").column_names == ["a`b, c"]
 
 
+@pytest.mark.parametrize("quote", ["`", '"'])
+def test_macros_stay_as_they_are_within_a_name_that_escapes_its_quote(ask: Ask, quote: str) -> None:
+    name = f"{quote}a\\{quote} $__timeFilter(x){quote}"
+    assert ask(f"SELECT 1 AS {name}").column_names == [f"a{quote} $__timeFilter(x)"]
+
+
+@pytest.mark.parametrize("quote", ["`", '"', "'"])
+def test_an_escaped_quote_hides_no_outfile(quote: str) -> None:
+    hidden = f"SELECT 1 AS {quote}\\{quote}{quote} INTO OUTFILE '/tmp/never' -- {quote}"
+    with pytest.raises(QueryError, match="INTO OUTFILE"):
+        prepare_statement(hidden, allow_writes=False)
+
+
 def test_other_values_can_be_parameters(ask: Ask) -> None:
     query = {
         "rawSql": "SELECT {n:Nullable(Int8)} n, {b:Bool} b, {f:Float64} f, {x:Array(Nullable(Int8))} x",

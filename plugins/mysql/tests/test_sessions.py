@@ -199,6 +199,56 @@ def test_no_mode_hides_what_a_reader_may_not_do(
         query(data_source, sql, context)
 
 
+def test_mariadbs_names_in_brackets_hide_nothing(
+    mariadb_server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(mariadb_server)
+    with sql_mode(mariadb_server, "MSSQL"):
+        (row,) = query(data_source, "SELECT '$__x' AS [it's]]]", context).read_all().to_pylist()
+        assert row == {"it's]": "$__x"}
+        with pytest.raises(QueryError, match="read-only"):
+            query(data_source, "SELECT 1 AS ['] INTO OUTFILE '/tmp/never' -- '", context)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        r"SELECT 'C:\', 1 INTO OUTFILE '/tmp/never' -- '",
+        r"""SELECT 1 AS "C:\" INTO OUTFILE '/tmp/never' -- " """,
+        r"SELECT 'C:\', USER() -- '",
+    ],
+)
+def test_a_server_that_does_not_tell_its_mode_is_expected_to_have_any(
+    open_data_source: DataSourceFactory, context: CallContext, sql: str
+) -> None:
+    def answers(command: bytes) -> bytes:
+        if command[0] == Command.STATEMENT_PREPARE:
+            return wire([err(1295, "not supported in prepared form")])
+        return result_set([Column("a", ColumnType.LONG)], [[1]], binary=False)
+
+    def untold(command: bytes) -> list[bytes] | None:
+        return [wire([err(1193, "Unknown system variable")])] if b"sql_mode" in command else None
+
+    with fake_mysql(answers, instead=untold) as address:
+        data_source = open_data_source(url=address)
+        assert value(data_source, "SELECT 'it''s', \"x\" FROM t", context) == 1
+        with pytest.raises(QueryError, match=r"read-only|own user"):
+            query(data_source, sql, context)
+
+
+def test_partitions_are_read_as_the_session_does_for_which_they_were_written(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server)
+    held = query(data_source, "SELECT 1 AS n", context)
+    with sql_mode(server, "NO_BACKSLASH_ESCAPES"):
+        value(data_source, "SELECT 1", context)  # is taken first, and of another mode than the one held
+    held.read_all()
+    sql = r"SELECT n, 'it\'s $__x' AS t FROM (SELECT 1 AS n UNION ALL SELECT 2) u"
+    options: dict[str, Any] = {"partitions": 2, "partition_column": "n"}
+    assert query(data_source, sql, context, **options).read_all().num_rows == 2
+
+
 def test_texts_that_only_look_like_more_pass_in_every_mode(
     server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
 ) -> None:

@@ -7,10 +7,11 @@ from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, SpanKind, scan, split_arguments, strip_comments
 
 ANSI = Dialect()
-MYSQL = Dialect(backslash_escapes=True, hash_comments=True, dash_needs_space=True)
-CLICKHOUSE = Dialect(backslash_escapes=True, hash_comments=True, heredocs=True, nested_comments=True)
+MYSQL = Dialect(backslash_escapes="'\"", hash_comments=True, dash_needs_space=True)
+CLICKHOUSE = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True, nested_comments=True)
+BRACKETS = Dialect(quotes="'\"`[")
 POSTGRES = Dialect(quotes="'\"", heredocs=True, nested_comments=True)
-DIALECTS = [ANSI, MYSQL, CLICKHOUSE, POSTGRES]
+DIALECTS = [ANSI, MYSQL, CLICKHOUSE, POSTGRES, BRACKETS]
 
 PIECES = [
     "'",
@@ -81,6 +82,10 @@ def test_any_text_may_be_a_comment(text: str, dialect: Dialect) -> None:
         (ANSI, r"'a\' b", [("quoted", r"'a\'"), ("code", " b")]),
         (MYSQL, r"'a\' b' c", [("quoted", r"'a\' b'"), ("code", " c")]),
         (MYSQL, r"`a\` b", [("quoted", r"`a\`"), ("code", " b")]),
+        (CLICKHOUSE, r"`a\`b` c", [("quoted", r"`a\`b`"), ("code", " c")]),
+        (CLICKHOUSE, r'"a\"b" c', [("quoted", r'"a\"b"'), ("code", " c")]),
+        (BRACKETS, "[a']]b] 'c'", [("quoted", "[a']]b]"), ("code", " "), ("quoted", "'c'")]),
+        (ANSI, "[a']", [("code", "[a"), ("quoted", "']")]),
         (MYSQL, "5--1 -- two\n#three", [
             ("code", "5--1 "), ("comment", "-- two"), ("code", "\n"), ("comment", "#three"),
         ]),

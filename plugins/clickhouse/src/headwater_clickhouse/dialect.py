@@ -8,7 +8,7 @@ import re
 from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, SpanKind, scan
 
-DIALECT = Dialect(backslash_escapes=True, hash_comments=True, heredocs=True)
+DIALECT = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True)
 
 _SELECTS = frozenset({"SELECT", "WITH", "FROM"})
 _READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -13,10 +14,8 @@ from typing import Final
 import pyarrow as pa
 
 from headwater.errors import DownstreamServerError, HeadwaterError, QueryError
-from headwater.sdk.sql import Dialect
 from headwater_mysql.decode.choice import DecoderFactory
 from headwater_mysql.decode.rows import Framing
-from headwater_mysql.dialect import DEFAULT, dialect_of
 from headwater_mysql.errors import UNSUPPORTED_IN_PREPARED, from_failure, lost_connection
 from headwater_mysql.handshake import OnSocket, Session, Target, open_session
 from headwater_mysql.protocol.constants import Command
@@ -47,6 +46,7 @@ STALLED_CLIENT_SECONDS: Final = 600
 _RENEW_SECONDS = 5.0
 _SMALL_ANSWER = 16 << 10
 _UNKNOWN_VARIABLE = 1193
+_MODES = re.compile(r"[A-Z_,]*", re.IGNORECASE)
 
 
 class Connection:
@@ -62,7 +62,8 @@ class Connection:
         self._used = False
         self._renewing = False
         self._closed = threading.Event()
-        self.dialect: Dialect = DEFAULT
+        self.sql_mode: str | None = None
+        """The session's `@@sql_mode`; None where the server does not tell."""
         self._deadline: float | None = None
         self.session = session
         self.thread_id = session.thread_id
@@ -153,6 +154,12 @@ class Connection:
                 raise
             self._limits_statements = False
 
+    def borrow_sql_mode(self, sql_mode: str | None) -> None:
+        """Read the next statement as another session does, until the session is renewed."""
+        if sql_mode not in (None, self.sql_mode):
+            self._used = True
+            self.command(f"SET SESSION sql_mode='{sql_mode}'")
+
     def interrupt(self) -> None:
         """End whatever blocks on this connection, from another thread. It can't be used any more."""
         self._closed.set()
@@ -208,11 +215,14 @@ class Connection:
 
     def _read_sql_mode(self) -> None:
         """Learn how the session reads texts, and keep it so: a reset would take over a changed default."""
-        result = self.execute("SELECT @@SESSION.sql_mode", binary=False)
-        for batch in result.batches():
-            mode = str(batch.column(0)[0])
-            self.dialect = dialect_of(mode)
-            self._assignments = [*self._assignments, f"sql_mode='{mode}'"]
+        try:
+            result = self.execute("SELECT @@SESSION.sql_mode", binary=False)
+            modes = [str(mode) for batch in result.batches() for mode in batch.column(0)]
+        except DownstreamServerError:
+            modes = []
+        if len(modes) == 1 and _MODES.fullmatch(modes[0]):
+            self.sql_mode = modes[0]
+            self._assignments = [*self._assignments, f"sql_mode='{modes[0]}'"]
         self._used, self.reusable = False, True
 
     def _start(self, sql: str, parameters: Sequence[Parameter], binary: bool, batch_rows: int) -> Result:

@@ -22,10 +22,11 @@ from headwater.sdk import (
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection
 from headwater_mysql.decode.choice import choose_decoder
+from headwater_mysql.dialect import Readings
 from headwater_mysql.execution import Execution
 from headwater_mysql.handshake import OnSocket, Target
 from headwater_mysql.health import describe_failure, describe_success
-from headwater_mysql.macros import ExpandedQuery, expand
+from headwater_mysql.macros import ExpandedQuery, expand, refuse_restricted
 from headwater_mysql.metadata import Metadata
 from headwater_mysql.parameters import bind
 from headwater_mysql.partitions import PartitionedRead
@@ -76,8 +77,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _answer(self, execution: Execution, query: MySQLQuery, context: CallContext) -> QueryResult:
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
         expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
-        if self.settings.read_only:
-            check_reads_only(expanded.sql, expanded.dialect, allow_calls=self.settings.allow_calls)
+        self._check(expanded.sql, execution.readings)
         sql, parameters = bind(expanded.sql, query.params, expanded.dialect)
         read: Execution | PartitionedRead = execution
         if query.partitions > 1 and not may_return_several(expanded.sql, expanded.dialect):
@@ -94,6 +94,13 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         limits = context.limits
         frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         return time_series(frame, read.columns, expanded, query.time_range, limits.max_rows)
+
+    def _check(self, sql: str, readings: Readings) -> None:
+        """Raises QueryError if the statement does what it may not do here, in any way to read it."""
+        for dialect in readings:
+            refuse_restricted(sql, dialect)
+            if self.settings.read_only:
+                check_reads_only(sql, dialect, allow_calls=self.settings.allow_calls)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         try:

@@ -1,4 +1,4 @@
-"""How a session reads SQL text: two of its SQL modes move the ends of strings and names."""
+"""How a session reads SQL text: some of its SQL modes move the ends of strings and names."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ from typing import Final
 
 from headwater.sdk.sql import Dialect
 
+Readings = tuple[Dialect, ...]
+"""How a session may read text, the likeliest way first. One only where its `@@sql_mode` is known."""
+
 
 @cache
 def dialect_of(sql_mode: str) -> Dialect:
-    """The dialect of a session with this `@@sql_mode`."""
+    """The dialect of a session with this `@@sql_mode`, which lists the parts of modes such as ANSI, too."""
     modes = sql_mode.upper().split(",")
-    return Dialect(
-        name_quotes='`"' if "ANSI_QUOTES" in modes else "`",
-        backslash_escapes="NO_BACKSLASH_ESCAPES" not in modes,
-        hash_comments=True,
-        dash_needs_space=True,
-    )
+    if "NO_BACKSLASH_ESCAPES" in modes:
+        escapes = ""
+    elif "ANSI_QUOTES" in modes:
+        escapes = "'"  # "…" is a name there
+    else:
+        escapes = "'\""
+    quotes = "'\"`[" if "MSSQL" in modes else "'\"`"
+    return Dialect(quotes, backslash_escapes=escapes, hash_comments=True, dash_needs_space=True)
 
 
 DEFAULT: Final = dialect_of("")
+
+
+def readings_of(sql_mode: str | None) -> Readings:
+    """`sql_mode`: None for a server, or a proxy before it, that does not tell."""
+    return _UNKNOWN if sql_mode is None else (dialect_of(sql_mode),)
+
+
+_UNKNOWN: Final[Readings] = (DEFAULT, dialect_of("ANSI_QUOTES"), dialect_of("NO_BACKSLASH_ESCAPES"))
+"""Without MSSQL, which is MariaDB's: that tells."""

@@ -16,6 +16,7 @@ from headwater.sdk.sql import Dialect
 from headwater_mysql.bounds import RECORDS_BYTES
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection, Result
+from headwater_mysql.dialect import Readings, readings_of
 from headwater_mysql.handshake import Session
 from headwater_mysql.pool import Pool
 from headwater_mysql.protocol.columns import Column
@@ -59,9 +60,18 @@ class Execution:
         return self._connection.session
 
     @property
+    def sql_mode(self) -> str | None:
+        return self._connection.sql_mode
+
+    @property
+    def readings(self) -> Readings:
+        """How the session may read the text of statements."""
+        return readings_of(self.sql_mode)
+
+    @property
     def dialect(self) -> Dialect:
-        """How the session reads the text of statements."""
-        return self._connection.dialect
+        """How it most likely does."""
+        return self.readings[0]
 
     @property
     def zero_dates(self) -> int:
@@ -72,11 +82,22 @@ class Execution:
     def notices(self) -> tuple[Notice, ...]:
         return ()
 
-    def start(self, sql: str, parameters: Sequence[Parameter] = (), *, binary: bool = True) -> Result:
-        """Run the statement up to its columns. On any error the connection has been given back."""
+    def start(
+        self,
+        sql: str,
+        parameters: Sequence[Parameter] = (),
+        *,
+        binary: bool = True,
+        sql_mode: str | None = None,
+    ) -> Result:
+        """Run the statement up to its columns. On any error the connection has been given back.
+
+        `sql_mode`: of another session, for which the statement was written.
+        """
         try:
             remaining = self._context.remaining()
             self._connection.limit_statements(None if remaining is None else remaining + _GRACE_SECONDS)
+            self._connection.borrow_sql_mode(sql_mode)
             self._result = self._connection.execute(sql, parameters, binary=binary)
         except BaseException as error:
             self._fail(error)

@@ -71,8 +71,15 @@ class PartitionedRead:
 
     notices: tuple[Notice, ...] = (_NOTICE,)
 
-    def __init__(self, new_execution: NewExecution, context: CallContext, ranges: Sequence[Range]) -> None:
+    def __init__(
+        self,
+        new_execution: NewExecution,
+        context: CallContext,
+        ranges: Sequence[Range],
+        sql_mode: str | None = None,
+    ) -> None:
         self._new_execution = new_execution
+        self._sql_mode = sql_mode
         self._context = context.child()
         self._prefetch = PrefetchQueue(
             [self._read(number, part) for number, part in enumerate(ranges)],
@@ -100,13 +107,14 @@ class PartitionedRead:
         The first range is begun in the calling thread, which tells the columns. Raises errors of
         `headwater.errors`.
         """
+        sql_mode = first.sql_mode
         sql = _without_semicolon(sql, first.dialect)
         low, high = _bounds(first, sql, parameters, column)
         ranges = divide(sql, parameters, column, low, high, count)
-        read = cls(new_execution, context, ranges)
+        read = cls(new_execution, context, ranges, sql_mode)
         try:
             read._first = new_execution(read._context)
-            read._first.start(ranges[0].sql, ranges[0].parameters)
+            read._first.start(ranges[0].sql, ranges[0].parameters, sql_mode=sql_mode)
             read._prefetch.start()
         except BaseException:
             read.close()
@@ -160,7 +168,7 @@ class PartitionedRead:
 
     def _begin(self, part: Range) -> Execution:
         execution = self._new_execution(self._context)
-        execution.start(part.sql, part.parameters)
+        execution.start(part.sql, part.parameters, sql_mode=self._sql_mode)
         if execution.schema != self.schema:
             execution.close()
             raise QueryError("the partitions have different columns")

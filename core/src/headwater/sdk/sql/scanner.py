@@ -16,6 +16,7 @@ __all__ = ["Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comm
 _BLOCK_MARK = re.compile(r"/\*|\*/")
 _HEREDOC = re.compile(r"\$[A-Za-z_0-9]*\$")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_BRACKET_QUOTES = {"[": "]"}
 
 
 class SpanKind(StrEnum):
@@ -37,14 +38,14 @@ class Span:
 class Dialect:
     """What quotes and comments look like.
 
-    `backslash_escapes` hold within `quotes`, but not within `name_quotes`, which stand around names.
+    `quotes`: what opens a quoted region; a `[` among them is closed by `]` (MariaDB's mode MSSQL).
+    `backslash_escapes`: those of the quotes within which a backslash takes the meaning of what follows it.
     `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
     `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
     """
 
     quotes: str = "'\"`"
-    name_quotes: str = "`"
-    backslash_escapes: bool = False
+    backslash_escapes: str = ""
     hash_comments: bool = False
     dash_needs_space: bool = False
     nested_comments: bool = False
@@ -132,8 +133,7 @@ def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:
 
 def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
     quote = sql[position]
-    escapes = dialect.backslash_escapes and quote not in dialect.name_quotes
-    match = _quoted(quote, escapes).match(sql, position + 1)
+    match = _quoted(quote, quote in dialect.backslash_escapes).match(sql, position + 1)
     return match.end() if match else len(sql)
 
 
@@ -166,7 +166,7 @@ def _patterns(dialect: Dialect) -> _Patterns:
 @cache
 def _quoted(quote: str, backslash_escapes: bool) -> re.Pattern[str]:
     """The rest of a quoted region, closing quote included; a doubled quote does not close it."""
-    quote = re.escape(quote)
+    quote = re.escape(_BRACKET_QUOTES.get(quote, quote))
     if backslash_escapes:
         return re.compile(rf"(?:[^\\{quote}]++|\\.?|{quote}{quote})*+{quote}?", re.DOTALL)
     return re.compile(rf"(?:[^{quote}]++|{quote}{quote})*+{quote}?")
