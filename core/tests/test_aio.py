@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import pytest
@@ -216,6 +218,74 @@ def test_the_loop_stays_free_while_a_cancellation_blocks(
     run(main())
 
 
+def test_a_stream_is_awaited_too_and_then_closed_by_its_reader(make_host: MakeHost) -> None:
+    plugin = Waiting(wait=False)
+
+    async def main() -> None:
+        async with AsyncHeadwater(make_host(a=plugin)) as headwater:
+            stream = await headwater.stream("a", {})
+            assert (await anext(stream)).num_rows == 2
+            assert not plugin.closed.is_set()
+            await stream.close()
+            await stream.close()
+            assert plugin.closed.is_set()
+            async with await headwater.stream("a", {}) as stream:
+                assert [batch.num_rows async for batch in stream] == [2, 2]
+
+    run(main())
+
+
+CHUNKS: dict[str, Callable[[AsyncHeadwater], AsyncGenerator[QueryChunk, None]]] = {
+    "query_chunks": lambda headwater: headwater.query_chunks("a", {}),
+    "query_chunked_data": lambda headwater: headwater.query_chunked_data(
+        {**RANGE, "queries": [{"datasource": "a"}]}
+    ),
+}
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS.keys())
+class TestChunks:
+    Chunks = Callable[[AsyncHeadwater], AsyncGenerator[QueryChunk, None]]
+
+    def test_they_come_one_by_one(self, make_host: MakeHost, chunks: Chunks) -> None:
+        async def main() -> list[list[dict[str, Any]]]:
+            async with AsyncHeadwater(make_host(a=Waiting(wait=False))) as headwater:
+                return [chunk.frame.to_pylist() async for chunk in chunks(headwater) if chunk.frame]
+
+        assert run(main()) == [FRAME.to_pylist()] * 2
+
+    def test_leaving_early_closes_the_plugins_generator(self, make_host: MakeHost, chunks: Chunks) -> None:
+        plugin = Waiting(wait=False)
+
+        async def main() -> None:
+            async with AsyncHeadwater(make_host(a=plugin)) as headwater:
+                async with aclosing(chunks(headwater)) as answer:
+                    async for _ in answer:
+                        break
+                assert plugin.closed.is_set()
+
+        run(main())
+
+    def test_a_task_cancelled_between_two_ends_the_query(self, make_host: MakeHost, chunks: Chunks) -> None:
+        plugin = Waiting()
+
+        async def main() -> None:
+            async def read() -> None:
+                async for _ in chunks(headwater):
+                    pass
+
+            async with AsyncHeadwater(make_host(a=plugin)) as headwater:
+                task = asyncio.create_task(read())
+                assert await happens(plugin.entered)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert await happens(plugin.killed)
+                assert await happens(plugin.closed)
+
+        run(main())
+
+
 def test_leaving_a_stream_early_closes_the_plugins_generator(make_host: MakeHost) -> None:
     plugin = Waiting(wait=False)
 
@@ -357,15 +427,18 @@ def test_a_host_of_its_own_is_closed_a_given_one_is_not(make_host: MakeHost) -> 
     assert given.query("a", {}).num_rows == 2
 
 
-#: Their pieces come from `AsyncHeadwater.stream`, or from the host that `AsyncHeadwater.headwater` is.
-GENERATORS = {"query_chunks", "query_chunked_data"}
-
-
 def test_it_has_every_method_of_the_host() -> None:
     def methods(kind: type) -> set[str]:
         return {name for name, each in vars(kind).items() if callable(each) and not name.startswith("_")}
 
-    assert methods(Headwater) - methods(AsyncHeadwater) == GENERATORS
+    assert methods(Headwater) - methods(AsyncHeadwater) == set()
+
+
+def test_its_methods_take_what_the_hosts_take() -> None:
+    for name, method in vars(Headwater).items():
+        if callable(method) and not name.startswith("_"):
+            ours, theirs = (inspect.signature(getattr(kind, name)) for kind in (AsyncHeadwater, Headwater))
+            assert set(theirs.parameters) <= set(ours.parameters), name
 
 
 def test_data_sources_are_managed_without_blocking_the_loop() -> None:
@@ -374,6 +447,7 @@ def test_data_sources_are_managed_without_blocking_the_loop() -> None:
             added = await host.add_data_source("demo", type="testdata")
             updated = await host.update_data_source("demo", json_data={"seed": 7})
             found = await host.data_source(added.uid)
+            listed = [each.name for each in await host.list_data_sources()]
             info = await host.plugin_info("testdata")
             records = await host.load_plugins()
             await host.remove_data_source("demo")
@@ -383,7 +457,8 @@ def test_data_sources_are_managed_without_blocking_the_loop() -> None:
                 found.json_data,
                 info.id,
                 "testdata" in {each.plugin_id for each in records},
+                listed,
                 left,
             ]
 
-    assert asyncio.run(manage()) == [2, {"seed": 7}, "testdata", True, []]
+    assert asyncio.run(manage()) == [2, {"seed": 7}, "testdata", True, ["demo"], []]

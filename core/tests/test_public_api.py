@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 import headwater
+from headwater.datasources import ChangeNotifier, DataSourceStore
+from headwater.plugins import Registry
+from headwater.plugins.hookspecs import DataSourceSpec
+from headwater.secrets import KeyStore
 
 PUBLIC = {
     "headwater": {
@@ -39,10 +44,10 @@ PUBLIC = {
         "CallContext", "CancelRegistration", "Progress", "QueryLimits", "WorkerPool", "Workers",
     },
     "headwater.datasources": {
-        "AddDataSource", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",
+        "AddDataSource", "AddOptions", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",
         "DataSourceStore", "MemoryStore", "PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "SealedFile",
-        "Subscribers", "UpdateDataSource", "apply_plan", "check_uid", "export_data_sources", "json_key",
-        "provision", "read_plan",
+        "Subscribers", "UpdateDataSource", "UpdateOptions", "apply_plan", "check_uid", "export_data_sources",
+        "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
@@ -99,6 +104,30 @@ def test_the_public_names_are_these(module: str) -> None:
     assert set(imported.__all__) == PUBLIC[module]
     for name in imported.__all__:
         getattr(imported, name)
+
+
+#: What embedders and authors of plugins call.
+EXPLAINED = ("headwater", "headwater.calls", "headwater.datasources", "headwater.models", "headwater.sdk",
+             "headwater.sdk.sql")  # fmt: skip
+PROTOCOLS = (ChangeNotifier, DataSourceSpec, DataSourceStore, KeyStore, Registry)
+"""Their methods are explained once, not again in each class that has them."""
+
+
+@pytest.mark.parametrize("module", EXPLAINED)
+def test_every_class_and_method_says_what_it_does(module: str) -> None:
+    silent = []
+    for name in PUBLIC[module] - {"__version__", "hookimpl"}:
+        public = getattr(importlib.import_module(module), name)
+        methods = vars(public).items() if inspect.isclass(public) else ()
+        silent += [name] * (not inspect.getdoc(public))
+        silent += [f"{name}.{method}" for method, each in methods if not explained(method, each)]
+    assert silent == []
+
+
+def explained(name: str, member: object) -> bool:
+    callable_ = inspect.isroutine(member) or isinstance(member, property)
+    of_protocol = any(getattr(getattr(each, name, None), "__doc__", None) for each in PROTOCOLS)
+    return name.startswith("_") or not callable_ or bool(inspect.getdoc(member)) or of_protocol
 
 
 def test_lazy_names_are_listed_loaded_once_and_others_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
@@ -19,7 +20,7 @@ from headwater import (
     QueryLimits,
 )
 from headwater.errors import ErrorSource, HeadwaterError
-from headwater.models import CallResourceResponse, CheckHealthResult, HealthStatus
+from headwater.models import CallResourceResponse, CheckHealthResult, HealthStatus, QueryChunk
 
 
 def ask(headwater: Headwater) -> int:
@@ -55,6 +56,11 @@ async def ask_without_blocking(headwater: Headwater) -> int:
         assert_type(stream, AsyncFrameStream)
         async for batch in stream:
             rows += batch.num_rows
+    async with await host.stream("river", "north") as stream:
+        assert_type(stream, AsyncFrameStream)
+    async for chunk in host.query_chunks("river", "north"):
+        assert_type(chunk, QueryChunk)
+    assert_type(await host.list_data_sources(), Sequence[DataSource])
     return rows
 
 
@@ -63,6 +69,8 @@ def mistakes(headwater: Headwater) -> None:
     headwater.query("river", "north", timeout="5")  # type: ignore[arg-type]
     headwater.query("river", "north", max_row=5)  # type: ignore[call-arg]
     headwater.query(42, "north")  # type: ignore[arg-type]
+    headwater.add_data_source("river", type="gauges", json={})  # type: ignore[call-arg]
+    headwater.update_data_source("river", basic_auth="yes")  # type: ignore[arg-type]
     headwater.data_source("river").uid.reveal()  # type: ignore[attr-defined]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -19,9 +19,11 @@ from .queries.options import QueryOptions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .datasources import DataSource
+    from .datasources import AddOptions, DataSource, UpdateOptions
     from .frames import Frame, FrameStream
+    from .models import QueryChunk
     from .plugins import PluginRecord
+    from .queries.request import MetricQuery
 
 __all__ = ["AsyncFrameStream", "AsyncHeadwater"]
 
@@ -39,13 +41,19 @@ class AsyncHeadwater:
         self.headwater: Headwater = headwater if headwater is not None else Headwater(**options)
         self._workers = WorkerPool("headwater-async")
 
-    async def add_data_source(self, name: str = "", *, type: str, **fields: Any) -> DataSource:  # noqa: A002
+    async def add_data_source(
+        self,
+        name: str = "",
+        *,
+        type: str,  # noqa: A002
+        **fields: Unpack[AddOptions],
+    ) -> DataSource:
         """See `Headwater.add_data_source`."""
         return await self._run(
             CallContext(), lambda: self.headwater.add_data_source(name, type=type, **fields)
         )
 
-    async def update_data_source(self, data_source: str, **changes: Any) -> DataSource:
+    async def update_data_source(self, data_source: str, **changes: Unpack[UpdateOptions]) -> DataSource:
         """See `Headwater.update_data_source`."""
         return await self._run(
             CallContext(), lambda: self.headwater.update_data_source(data_source, **changes)
@@ -54,6 +62,10 @@ class AsyncHeadwater:
     async def remove_data_source(self, data_source: str) -> None:
         """See `Headwater.remove_data_source`."""
         await self._run(CallContext(), lambda: self.headwater.remove_data_source(data_source))
+
+    async def list_data_sources(self) -> Sequence[DataSource]:
+        """See `Headwater.list_data_sources`."""
+        return await self._run(CallContext(), self.headwater.list_data_sources)
 
     async def data_source(self, uid_or_name: str) -> DataSource:
         """See `Headwater.data_source`."""
@@ -89,29 +101,59 @@ class AsyncHeadwater:
                 context, lambda: self.headwater.query_frames(data_source, query, **options)
             )
 
-    @asynccontextmanager
-    async def stream(
+    def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> AsyncIterator[AsyncFrameStream]:
-        """`async with headwater.stream(…) as stream: async for batch in stream: …`."""
-        with self._own_context(options.get("context")) as context:
-            options["context"] = context
-            stream = await self._run(
-                context,
-                lambda: self.headwater.stream(data_source, query, **options),
-                unclaimed=lambda stream: stream.close(),
-            )
+    ) -> _OpeningStream:
+        """See `Headwater.stream`. `async with headwater.stream(…) as stream` closes the stream at the end;
+        whoever writes `stream = await headwater.stream(…)` closes it, or reads it to its end."""
+
+        async def open_stream() -> AsyncFrameStream:
+            context = self._own_context(options.get("context"))
+            own: QueryOptions = {**options, "context": context}
             try:
-                yield AsyncFrameStream(self, stream, context)
-            finally:
-                await self._run(context, stream.close)
+                stream = await self._run(
+                    context,
+                    lambda: self.headwater.stream(data_source, query, **own),
+                    unclaimed=lambda stream: stream.close(),
+                )
+            except BaseException:
+                context.close()
+                raise
+            return AsyncFrameStream(self, stream, context)
+
+        return _OpeningStream(open_stream)
+
+    def query_chunks(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
+    ) -> AsyncGenerator[QueryChunk, None]:
+        """See `Headwater.query_chunks`. Leave it early within `contextlib.aclosing`."""
+
+        def start(context: CallContext) -> Generator[QueryChunk, None, None]:
+            own: QueryOptions = {**options, "context": context}
+            return self.headwater.query_chunks(data_source, query, **own)
+
+        return self._each(start, options.get("context"))
 
     async def query_data(
-        self, request: Mapping[str, Any], context: CallContext | None = None, *, user: User | None = None
+        self,
+        request: Mapping[str, Any] | Sequence[MetricQuery],
+        context: CallContext | None = None,
+        *,
+        user: User | None = None,
     ) -> QueryDataResponse:
         """See `Headwater.query_data`."""
         with self._own_context(context) as call:
             return await self._run(call, lambda: self.headwater.query_data(request, call, user=user))
+
+    def query_chunked_data(
+        self,
+        request: Mapping[str, Any] | Sequence[MetricQuery],
+        context: CallContext | None = None,
+        *,
+        user: User | None = None,
+    ) -> AsyncGenerator[QueryChunk, None]:
+        """See `Headwater.query_chunked_data`. Leave it early within `contextlib.aclosing`."""
+        return self._each(lambda call: self.headwater.query_chunked_data(request, call, user=user), context)
 
     async def check_health(
         self,
@@ -129,12 +171,31 @@ class AsyncHeadwater:
             )
 
     async def call_resource(
-        self, data_source: str, path: str, *, context: CallContext | None = None, **options: Any
+        self,
+        data_source: str,
+        path: str,
+        *,
+        method: str = "GET",
+        query_string: str = "",
+        headers: Mapping[str, tuple[str, ...]] | None = None,
+        body: bytes = b"",
+        context: CallContext | None = None,
+        user: User | None = None,
     ) -> CallResourceResponse:
         """See `Headwater.call_resource`."""
         with self._own_context(context) as call:
             return await self._run(
-                call, lambda: self.headwater.call_resource(data_source, path, context=call, **options)
+                call,
+                lambda: self.headwater.call_resource(
+                    data_source,
+                    path,
+                    method=method,
+                    query_string=query_string,
+                    headers=headers,
+                    body=body,
+                    context=call,
+                    user=user,
+                ),
             )
 
     async def close(self) -> None:
@@ -154,6 +215,28 @@ class AsyncHeadwater:
     def _own_context(self, given: CallContext | None) -> CallContext:
         """A context of the call's own, so that a cancelled task ends this call and no other."""
         return CallContext() if given is None else given.child()
+
+    async def _each(
+        self, start: Callable[[CallContext], Generator[R, None, None]], given: CallContext | None
+    ) -> AsyncGenerator[R, None]:
+        """What a generator yields, each in a thread. Whoever leaves ends it, also while it works."""
+        running = threading.Lock()  # a cancelled task closes the generator while a thread is still in it
+        with self._own_context(given) as context:
+            pieces = await self._run(context, lambda: start(context))
+
+            def following() -> R | None:
+                with running:
+                    return next(pieces, None)
+
+            def end() -> None:
+                with running:
+                    pieces.close()
+
+            try:
+                while (piece := await self._run(context, following)) is not None:
+                    yield piece
+            finally:
+                await self._run(context, end)
 
     async def _run(
         self,
@@ -177,7 +260,11 @@ class AsyncHeadwater:
 
 
 class AsyncFrameStream:
-    """Record batches, read in threads one at a time. Made by `AsyncHeadwater.stream`."""
+    """Record batches, read in threads one at a time. Made by `AsyncHeadwater.stream`.
+
+    `stream` is the blocking one behind it, with its name, meta, error and counts. It holds the data source
+    until it is closed or read to its end.
+    """
 
     def __init__(self, host: AsyncHeadwater, stream: FrameStream, context: CallContext) -> None:
         self._host = host
@@ -186,7 +273,23 @@ class AsyncFrameStream:
 
     @property
     def schema(self) -> pa.Schema:
+        """The batches' schema."""
         return self.stream.schema
+
+    async def close(self) -> None:
+        """End the query, if it runs still; safe to repeat."""
+        try:
+            await self._host._run(self._context, self.stream.close)
+        finally:
+            self._context.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     def __aiter__(self) -> Self:
         return self
@@ -195,6 +298,7 @@ class AsyncFrameStream:
         # StopIteration cannot be raised into a future, so the end travels as None.
         batch = await self._host._run(self._context, lambda: next(self.stream, None))
         if batch is None:
+            self._context.close()
             raise StopAsyncIteration
         return batch
 
@@ -208,6 +312,27 @@ class AsyncFrameStream:
         pieces = encode_stream(self.stream, compression=compression)
         while (piece := await self._host._run(self._context, lambda: next(pieces, None))) is not None:
             yield piece
+
+
+class _OpeningStream:
+    """A stream that opens when it is awaited or entered."""
+
+    def __init__(self, open_stream: Callable[[], Coroutine[Any, Any, AsyncFrameStream]]) -> None:
+        self._open = open_stream
+        self._stream: AsyncFrameStream | None = None
+
+    def __await__(self) -> Generator[Any, Any, AsyncFrameStream]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> AsyncFrameStream:
+        self._stream = await self._open()
+        return self._stream
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stream is not None:
+            await self._stream.close()
 
 
 def _free(done: Future[R], free: Callable[[R], object]) -> None:

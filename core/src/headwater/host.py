@@ -18,12 +18,14 @@ from .calls.runner import CallRunner
 from .calls.worker_pool import WorkerPool, Workers
 from .datasources import (
     AddDataSource,
+    AddOptions,
     DataSource,
     DataSourceCache,
     DataSourceService,
     DataSourceStore,
     MemoryStore,
     UpdateDataSource,
+    UpdateOptions,
 )
 from .errors import (
     DeadlineExceededError,
@@ -150,17 +152,24 @@ class Headwater:
 
     # --- data sources ------------------------------------------------------------------------------
 
-    def add_data_source(self, name: str = "", *, type: str, **fields: Any) -> DataSource:  # noqa: A002
-        """Add a data source; `fields` are those of AddDataSource.
+    def add_data_source(
+        self,
+        name: str = "",
+        *,
+        type: str,  # noqa: A002
+        **fields: Unpack[AddOptions],
+    ) -> DataSource:
+        """Add a data source of the plugin `type`; without a name it gets the plugin's.
 
-        `secure_json_data` holds plaintext secrets, which are encrypted before they reach the store.
+        `json_data` holds the plugin's settings, `secure_json_data` plaintext secrets, which are encrypted
+        before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.
         """
         self._check_process()
         plugin_id = self.plugin_contexts.get(type).plugin_id
         return self.data_sources.add(AddDataSource(name=name, type=plugin_id, **fields))
 
-    def update_data_source(self, data_source: str, **changes: Any) -> DataSource:
+    def update_data_source(self, data_source: str, **changes: Unpack[UpdateOptions]) -> DataSource:
         """Change some fields of a data source, named by uid or name; its next query uses them.
 
         Secrets that `secure_json_data` does not name stay as they are; an empty text removes one.
@@ -176,6 +185,11 @@ class Headwater:
         self.data_sources.delete(stored.uid)
         self._cache.invalidate(stored.uid)
         self._client.discard_instance(self.plugin_contexts.identify(stored))
+
+    def list_data_sources(self) -> Sequence[DataSource]:
+        """All data sources by lower-case name, as the store has them now."""
+        self._check_process()
+        return self.data_sources.list()
 
     def data_source(self, uid_or_name: str) -> DataSource:
         """The data source with this uid or else this name. Raises DataSourceNotFoundError."""

@@ -64,6 +64,8 @@ class DataQuery:
 
 @frozen
 class User:
+    """Who asks; empty where that is not known."""
+
     login: str = ""
     name: str = ""
     email: str = ""
@@ -121,6 +123,8 @@ class QueryDataRequest:
 
 
 class HealthStatus(IntEnum):
+    """The outcome of a health check."""
+
     UNKNOWN = 0
     OK = 1
     ERROR = 2
@@ -128,6 +132,8 @@ class HealthStatus(IntEnum):
 
 @frozen
 class CheckHealthRequest:
+    """A question whether the data source of a context is well."""
+
     plugin_context: PluginContext
     headers: Mapping[str, str] = field(factory=dict)
 
@@ -142,10 +148,12 @@ class CheckHealthResult:
 
     @classmethod
     def ok(cls, message: str, **details: Any) -> CheckHealthResult:
+        """The data source is well."""
         return cls(HealthStatus.OK, message, details)
 
     @classmethod
     def failed(cls, message: str, **details: Any) -> CheckHealthResult:
+        """The data source is not; `message` says what to mend."""
         return cls(HealthStatus.ERROR, message, details)
 
 

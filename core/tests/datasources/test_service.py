@@ -3,10 +3,19 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 import structlog
+from attrs import AttrsInstance
 
-from headwater.datasources import AddDataSource, DataSourceService, MemoryStore, UpdateDataSource
+from headwater.datasources import (
+    AddDataSource,
+    AddOptions,
+    DataSourceService,
+    MemoryStore,
+    UpdateDataSource,
+    UpdateOptions,
+)
 from headwater.errors import (
     DataSourceExistsError,
     DataSourceReadOnlyError,
@@ -276,3 +285,22 @@ def test_keys_that_are_missing_at_start_are_logged(source: InMemoryKeySource) ->
         DataSourceService.with_keys(store, [source])
 
     assert [(log["log_level"], log["missing"], log["wrong"]) for log in logs] == [("warning", ("lost",), ())]
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "apart"),
+    [(AddOptions, AddDataSource, {"name", "type"}), (UpdateOptions, UpdateDataSource, {"uid"})],
+)
+def test_keyword_arguments_are_the_fields_of_the_commands(
+    options: type, command: type[AttrsInstance], apart: set[str]
+) -> None:
+    plain_too = {"Mapping[str, str | Secret]": "Mapping[str, Secret]"}
+    declared = {name: hint.__forward_arg__ for name, hint in options.__annotations__.items()}
+    fields = {each.name: str(each.type) for each in attrs.fields(command) if each.name not in apart}
+    assert {name: plain_too.get(kind, kind) for name, kind in declared.items()} == fields
+
+
+def test_all_data_sources_are_listed_by_name(service: DataSourceService) -> None:
+    for name in ("b", "A"):
+        service.add(AddDataSource(name=name, type="mysql"))
+    assert [each.name for each in service.list()] == ["A", "b"]

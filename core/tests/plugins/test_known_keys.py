@@ -54,7 +54,7 @@ class TestSettings:
         headwater.update_data_source("d", secure_json_data={"apiKye": ""})
 
     def test_those_for_a_later_version_of_the_plugin_are_kept_and_ignored(self, headwater: Headwater) -> None:
-        later = {"json_data": {"seed": 3, "fromTheFuture": 1}, "api_version": "99.1"}
+        later: dict[str, Any] = {"json_data": {"seed": 3, "fromTheFuture": 1}, "api_version": "99.1"}
         stored = headwater.add_data_source("d", type="testdata", **later)
         assert stored.json_data == later["json_data"]
         assert headwater.query("d", "random_walk").num_rows > 0

@@ -64,6 +64,7 @@ class CancelRegistration:
         self.callback: Callable[[], object] = callback
 
     def remove(self) -> None:
+        """Forget the callback; nothing if it has run."""
         self._context._remove(self)
 
     def __enter__(self) -> Self:

@@ -27,7 +27,9 @@ class Workers(Protocol):
     Calls that find all its threads busy wait for one until their deadline.
     """
 
-    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]: ...
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """As `concurrent.futures.Executor.submit`."""
+        ...
 
 
 class WorkerPool:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .fields import (
         PLAIN_FIELDS as PLAIN_FIELDS,
         REQUEST_FIELDS as REQUEST_FIELDS,
+        AddOptions as AddOptions,
         PlainField as PlainField,
+        UpdateOptions as UpdateOptions,
         json_key as json_key,
     )
     from .memory_store import MemoryStore as MemoryStore
@@ -34,7 +36,9 @@ _MODULES = {
     "cache": ("DataSourceCache",),
     "commands": ("AddDataSource", "UpdateDataSource"),
     "export": ("export_data_sources",),
-    "fields": ("PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "json_key"),
+    "fields": (
+        "AddOptions", "PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "UpdateOptions", "json_key",
+    ),
     "memory_store": ("MemoryStore",),
     "model": ("DataSource",),
     "provisioning": ("apply_plan", "provision", "read_plan"),

@@ -82,6 +82,7 @@ class DataSourceCache:
             self._names.pop(uid, None)
 
     def clear(self) -> None:
+        """Forget every data source; the next use loads it again."""
         with self._lock:
             self._generation += 1
             self._flights.clear()

@@ -7,10 +7,13 @@ SQL store are made from it: a new field needs a line here, and a migration of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 from attrs import NOTHING, field, frozen
+
+if TYPE_CHECKING:
+    from headwater.secrets.secret import Secret
 
 
 def _text(max_length: int, default: Any = "") -> Any:
@@ -34,6 +37,37 @@ class DataSourceFields:
     read_only: bool = False
     api_version: str = _text(64)
     json_data: Mapping[str, Any] = field(factory=dict)
+
+
+class DataSourceOptions(TypedDict, total=False):
+    """The same fields as keyword arguments, and the secrets in plain text or as a Secret."""
+
+    access: str
+    url: str
+    user: str
+    database: str
+    basic_auth: bool
+    basic_auth_user: str
+    with_credentials: bool
+    is_default: bool
+    read_only: bool
+    api_version: str
+    json_data: Mapping[str, Any]
+    secure_json_data: Mapping[str, str | Secret]
+
+
+class AddOptions(DataSourceOptions, total=False):
+    """What `add_data_source` takes beside a name and a type. An empty `uid` becomes a random one."""
+
+    uid: str
+
+
+class UpdateOptions(DataSourceOptions, total=False):
+    """What `update_data_source` changes. A `version` must be the stored one, else the update is refused."""
+
+    name: str
+    type: str
+    version: int
 
 
 @frozen

@@ -25,6 +25,7 @@ class SealedFile:
     key: bytes = field(repr=False)
 
     def seal(self, uid: str, name: str, secret: Secret) -> str:
+        """The text that stands for `secret` in the file; it opens for this uid and name only."""
         sealed = encrypt_with(self.key, secret.reveal().encode("utf-8", "surrogatepass"), _aad(uid, name))
         return f"$__sealed{{{base64.b64encode(sealed).decode()}}}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,15 +85,22 @@ class DataSourceService:
 
     @property
     def store(self) -> DataSourceStore:
+        """Where data sources are kept."""
         return self._store
 
     @property
     def cipher(self) -> SecretCipher:
+        """What seals and opens their secrets."""
         return self._cipher
 
     @property
     def redactor(self) -> Redactor:
+        """What masks every secret that has passed."""
         return self._redactor
+
+    def list(self) -> Sequence[DataSource]:
+        """All data sources by lower-case name. Raises StoreError."""
+        return self._store.list()
 
     def check(self, command: AddDataSource | UpdateDataSource) -> None:
         """What `add` and `update` check before they write. Raises ValidationError with the field's path."""

@@ -23,9 +23,18 @@ class DataSourceStore(KeyStore, Protocol):
         """Raises DataSourceNotFoundError, as do the two below."""
         ...
 
-    def get_by_id(self, id: int) -> DataSource: ...  # noqa: A002 - Grafana's name of the field
-    def get_by_name(self, name: str) -> DataSource: ...
-    def get_default(self) -> DataSource | None: ...
+    def get_by_id(self, id: int) -> DataSource:  # noqa: A002 - Grafana's name of the field
+        """By the store's own number."""
+        ...
+
+    def get_by_name(self, name: str) -> DataSource:
+        """By its name, as it is spelt."""
+        ...
+
+    def get_default(self) -> DataSource | None:
+        """The one for queries that name none; None where none is marked so."""
+        ...
+
     def list(self) -> Sequence[DataSource]:
         """All data sources by lower-case name."""
         ...
@@ -54,7 +63,9 @@ class DataSourceStore(KeyStore, Protocol):
         """The revision of every data source by uid."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Lets go of connections and threads; safe to repeat."""
+        ...
 
 
 @runtime_checkable
@@ -75,6 +86,7 @@ class Subscribers:
         self._lock = RLock()  # guards changes of the callbacks; `notify` reads one whole tuple
 
     def add(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
+        """Calls `changed` from now on. Returns what ends that."""
         with self._lock:
             self._callbacks = (*self._callbacks, changed)
 
@@ -85,6 +97,7 @@ class Subscribers:
         return remove
 
     def notify(self, *uids: str | None) -> None:
+        """Calls everybody with each uid; None: any may have changed."""
         for callback in self._callbacks:
             for uid in uids:
                 callback(uid)

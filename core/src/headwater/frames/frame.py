@@ -132,14 +132,17 @@ class Frame:
 
     @property
     def schema(self) -> pa.Schema:
+        """The Arrow schema; its metadata carries name, ref id and meta, its fields' labels and config."""
         return self.table.schema
 
     @property
     def num_rows(self) -> int:
+        """How many rows there are."""
         return int(self.table.num_rows)
 
     @property
     def num_columns(self) -> int:
+        """How many columns there are."""
         return int(self.table.num_columns)
 
     @property
@@ -153,6 +156,7 @@ class Frame:
         return tuple(self.field(index) for index in range(self.num_columns))
 
     def field(self, index: int) -> Field:
+        """The column at `index`, with its labels and config. Raises IndexError."""
         arrow = self.schema.field(index)
         return Field(
             arrow.name,
@@ -165,6 +169,7 @@ class Frame:
 
     @property
     def notices(self) -> tuple[Notice, ...]:
+        """What the data source or a limit says about the rows."""
         return self.meta.notices if self.meta is not None else ()
 
     @property
@@ -218,9 +223,11 @@ class Frame:
         return self.with_(table=self.table.slice(offset, length))
 
     def to_pandas(self, **options: Any) -> pd.DataFrame:
+        """The rows as a pandas DataFrame; `options` are those of `pyarrow.Table.to_pandas`."""
         return self.table.to_pandas(**options)
 
     def to_polars(self) -> pl.DataFrame:
+        """The rows as a Polars DataFrame. Needs polars."""
         import polars as pl
 
         return pl.DataFrame(self.table)

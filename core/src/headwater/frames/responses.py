@@ -35,6 +35,8 @@ class DataResponse:
 
 @frozen
 class QueryDataResponse:
+    """One outcome per ref id."""
+
     responses: Mapping[str, DataResponse] = field(factory=dict)
 
 

@@ -108,10 +108,12 @@ class FrameStream:
 
     @property
     def closed(self) -> bool:
+        """Whether nothing can be read any more: ended, failed, closed or cancelled."""
         return self._closed
 
     @property
     def cancelled(self) -> bool:
+        """Whether `cancel` ended it."""
         return self._cancelled
 
     @property
@@ -120,6 +122,7 @@ class FrameStream:
         return self._exhausted
 
     def add_notice(self, notice: Notice) -> None:
+        """Add something to say about the rows to the meta."""
         self.meta = (self.meta or FrameMeta()).with_notice(notice)
 
     def __iter__(self) -> Self:

@@ -30,18 +30,22 @@ class Query:
 
     @property
     def ref_id(self) -> str:
+        """What the caller calls this query in its request."""
         return self.data_query.ref_id
 
     @property
     def time_range(self) -> TimeRange:
+        """What the caller asks for."""
         return self.data_query.time_range
 
     @property
     def interval_ms(self) -> int:
+        """Milliseconds between two points of a series that fit the caller's display."""
         return self.data_query.interval_ms
 
     @property
     def max_data_points(self) -> int:
+        """How many points of a series the caller can use."""
         return self.data_query.max_data_points
 
 

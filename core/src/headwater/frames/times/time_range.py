@@ -27,6 +27,7 @@ class TimeRange:
 
     @classmethod
     def from_epoch_ms(cls, from_ms: int, to_ms: int) -> TimeRange:
+        """Both ends in milliseconds since 1970, UTC."""
         return cls(_EPOCH + from_ms * _MILLISECOND, _EPOCH + to_ms * _MILLISECOND)
 
     @classmethod
@@ -37,10 +38,12 @@ class TimeRange:
 
     @property
     def from_ms(self) -> int:
+        """The beginning in milliseconds since 1970, UTC."""
         return (self.from_ - _EPOCH) // _MILLISECOND
 
     @property
     def to_ms(self) -> int:
+        """The end in milliseconds since 1970, UTC."""
         return (self.to - _EPOCH) // _MILLISECOND
 
     @property
@@ -55,4 +58,5 @@ class TimeRange:
 
     @property
     def duration(self) -> timedelta:
+        """How long it is."""
         return self.to - self.from_

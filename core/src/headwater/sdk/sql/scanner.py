@@ -20,6 +20,8 @@ _BRACKET_QUOTES = {"[": "]"}
 
 
 class SpanKind(StrEnum):
+    """What a part of a text is."""
+
     CODE = "code"
     QUOTED = "quoted"
     COMMENT = "comment"
