@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import attrs
@@ -11,6 +12,8 @@ from hypothesis import given, strategies as st
 
 from headwater import Secret
 from headwater.errors import ValidationError
+from headwater.models import PluginInfo
+from headwater.plugins import check_query
 from headwater.sdk import HEADER_NAME, ONE_LINE, field, json_schema, parse, secret
 from headwater.sdk.schema import secret_keys
 
@@ -203,6 +206,36 @@ def test_private_and_computed_attributes_are_read_as_attrs_would() -> None:
     assert parse(Private, {"hiddenName": 4}) == Private(hidden_name=4)
     assert parse(Private, {"hiddenName": 4}).twice == 8
     assert set(json_schema(Private)["properties"]) == {"hiddenName", "twice"}
+
+
+@frozen
+class Inner:
+    a: int = 0
+
+
+@frozen
+class Outer:
+    one: Inner | None = None
+    many: tuple[Inner, ...] = ()
+    named: Mapping[str, Inner] = attrs.field(factory=dict)
+
+
+def test_unknown_keys_are_ignored_at_every_depth_or_at_none() -> None:
+    known = Outer(Inner(1), (Inner(2),), {"x": Inner(3)})
+    inner: list[dict[str, Any]] = [{"a": number, "zzz": [{}]} for number in (1, 2, 3)]
+    data = {"one": inner[0], "many": [inner[1]], "named": {"x": inner[2]}, "zzz": None}
+    assert parse(Outer, data, ignore_unknown=True) == known
+    info = PluginInfo("p", query_schema=json_schema(Outer))
+    unknown: list[tuple[dict[str, Any], str]] = [
+        ({"one": inner[0]}, "one.zzz"),
+        ({"many": [{}, inner[1]]}, "many[1].zzz"),
+        ({"named": {"x": inner[2]}}, "named.x.zzz"),
+    ]
+    for query, path in unknown:
+        for refuses in (partial(parse, Outer), partial(check_query, info)):
+            with pytest.raises(ValidationError) as caught:
+                refuses(query)
+            assert caught.value.path == path
 
 
 def test_a_text_of_another_form_is_refused_by_name() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from headwater import TimeRange
 from headwater.calls import CallContext
-from headwater.errors import DownstreamServerError, LimitExceededError, QueryError
+from headwater.errors import DownstreamServerError, LimitExceededError, QueryError, ValidationError
 from headwater.frames import Frame
 from servers.prometheus import V3
 from servers.prometheus_samples import (
     HOSTILE_LABELS,
+    HOUR,
     POINTS,
     SPECIAL_VALUES,
     START,
@@ -180,6 +182,53 @@ def test_variables_filters_and_groupings_reach_the_server(source: Source) -> Non
     assert frame.table["job"].combine_chunks().dictionary.to_pylist() == ["j0"]
     assert frame.meta is not None
     assert "Step: 1m0s" in frame.meta.executed_query_string
+
+
+FILTERS_OF_A_DASHBOARD = {
+    "adhocFilters": [
+        {"key": "job", "value": "j1", "operator": "=", "condition": "AND", "fromTheFuture": {"a": [1]}}
+    ],
+    "scopes": [
+        {"name": "s", "fromTheFuture": 1, "filters": [{"key": "zone", "value": "z1", "fromTheFuture": 1}]}
+    ],
+}
+
+
+def test_unknown_keys_from_a_client_of_grafana_are_ignored_at_every_depth(source: Source) -> None:
+    uid = source.host.data_source(source.name).uid
+    query = {"datasource": {"uid": uid}, "expr": "requests", "fromTheFuture": 1, **FILTERS_OF_A_DASHBOARD}
+    times = {"from": str(HOUR.from_ms), "to": str(HOUR.to_ms)}
+    answer = source.host.query_data({"queries": [query], **times}).responses["A"]
+    assert answer.error is None
+    assert [frame.fields[1].labels["job"] for frame in answer.frames] == ["j1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"adhocFilters": [{"kye": "job"}]}, "adhocFilters[0].kye: unknown key; did you mean 'key'?"),
+        (
+            {"scopes": [{"filters": [{"valuez": "x"}]}]},
+            "scopes[0].filters[0].valuez: unknown key; did you mean 'value'?",
+        ),
+        ({"scopes": [{"filtres": []}]}, "scopes[0].filtres: unknown key; did you mean 'filters'?"),
+    ],
+)
+def test_an_unknown_key_from_a_person_is_refused_at_every_depth(
+    source: Source, query: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        source.query({"expr": "requests", **query})
+    assert str(refused.value) == message
+
+
+def test_a_persons_query_copied_from_a_dashboard_is_taken(source: Source) -> None:
+    copied = {
+        "adhocFilters": [{"key": "job", "value": "j1", "operator": "=", "condition": "", "origin": "scope"}],
+        "scopes": [{"name": "s", "title": "S", "filters": [{"key": "zone", "value": "z1"}]}],
+    }
+    frame = source.query({"expr": "requests", **copied})
+    assert frame.table["job"].combine_chunks().dictionary.to_pylist() == ["j1"]
 
 
 def test_native_histograms_are_kept(source: Source, live: Live) -> None:

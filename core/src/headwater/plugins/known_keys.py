@@ -103,6 +103,9 @@ def _check_value(schema: Mapping[str, Any], value: Any, path: str) -> None:
     if isinstance(value, str):
         if pattern := schema.get("pattern"):
             check_text(pattern, value, path)
+    elif isinstance(value, Mapping) and isinstance(items := schema.get("additionalProperties"), Mapping):
+        for key, item in value.items():
+            _check_value(items, item, f"{path}.{key}")
     elif isinstance(value, Mapping) and _is_complete(schema):
         _check_object(schema, value, path, frozenset())
     elif isinstance(value, list | tuple) and isinstance(items := schema.get("items"), Mapping):

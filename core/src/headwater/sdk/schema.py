@@ -81,8 +81,8 @@ def parse(
 ) -> T:
     """`model` built from JSON `data` and `secrets`.
 
-    Raises ValidationError with the dotted path of the first fault. Unknown keys are refused unless
-    `ignore_unknown`, or the class lists them (`*` as wildcard) in a class variable `other_keys`.
+    Raises ValidationError with the dotted path of the first fault. Unknown keys, at any depth, are refused
+    unless `ignore_unknown`, or the class lists them (`*` as wildcard) in a class variable `other_keys`.
     """
     if not isinstance(data, Mapping):
         raise ValidationError(f"expected an object, got {_kind(data)}", path=path)
@@ -94,7 +94,7 @@ def parse(
         if spec.is_secret:
             spec.read_secret(values, secrets or {})
         else:
-            spec.read(values, data, path)
+            spec.read(values, data, path, ignore_unknown)
     if not ignore_unknown:
         _refuse_unknown(model, [spec for spec in specs if not spec.is_secret], data, path)
     try:
@@ -192,11 +192,12 @@ class _FieldSpec:
             return self._default
         return None if self._default.takes_self else factory()
 
-    def read(self, values: dict[str, Any], data: Mapping[str, Any], path: str) -> None:
+    def read(self, values: dict[str, Any], data: Mapping[str, Any], path: str, ignore_unknown: bool) -> None:
+        rules = _Rules(self.lenient, ignore_unknown)
         if self.prefix is not None:
             values[self.attribute] = {
                 key[len(self.prefix) :]: self._checked(
-                    _convert(data[key], str, _join(path, key), self.lenient), _join(path, key)
+                    _convert(data[key], str, _join(path, key), rules), _join(path, key)
                 )
                 for key in data
                 if key.startswith(self.prefix) and data[key] is not None
@@ -207,7 +208,7 @@ class _FieldSpec:
             if value is None or (self.lenient and value == "" and self.type is not str):
                 continue
             where = _join(path, key)
-            values[self.attribute] = self._checked(_convert(value, self.type, where, self.lenient), where)
+            values[self.attribute] = self._checked(_convert(value, self.type, where, rules), where)
             return
         if self.required:
             raise ValidationError("is required", path=_join(path, self.keys[0]))
@@ -257,24 +258,33 @@ def _refuse_unknown(model: type, specs: list[_FieldSpec], data: Mapping[str, Any
         raise ValidationError(f"unknown key{hint}", path=_join(path, key))
 
 
-def _convert(value: Any, wanted: Any, path: str, lenient: bool) -> Any:
-    """`value` as type `wanted`, without guessing: no truncation, and text is no number unless lenient."""
+@attrs.frozen
+class _Rules:
+    """How values are read, at every depth."""
+
+    lenient: bool
+    ignore_unknown: bool
+
+
+def _convert(value: Any, wanted: Any, path: str, rules: _Rules) -> Any:
+    """`value` as type `wanted`, without guessing: no truncation, and text is no number unless the rules
+    say so."""
     origin = typing.get_origin(wanted)
     if wanted is Any or wanted is object:
         return value
     if origin in (Union, types.UnionType):
-        return _convert_union(value, typing.get_args(wanted), path, lenient)
+        return _convert_union(value, typing.get_args(wanted), path, rules)
     if origin is Literal:
         return _one_of(value, typing.get_args(wanted), path)
     if origin in (list, tuple, Sequence):
-        return _convert_sequence(value, wanted, origin, path, lenient)
+        return _convert_sequence(value, wanted, origin, path, rules)
     if origin in (dict, Mapping) or wanted in (dict, Mapping):
-        return _convert_mapping(value, typing.get_args(wanted), path, lenient)
+        return _convert_mapping(value, typing.get_args(wanted), path, rules)
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return wanted(_one_of(value, [member.value for member in wanted], path))
     if isinstance(wanted, type) and attrs.has(wanted):
-        return parse(wanted, value, path=path)
-    return _convert_scalar(value, wanted, path, lenient)
+        return parse(wanted, value, path=path, ignore_unknown=rules.ignore_unknown)
+    return _convert_scalar(value, wanted, path, rules.lenient)
 
 
 def _convert_scalar(value: Any, wanted: type, path: str, lenient: bool) -> Any:
@@ -314,33 +324,31 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def _convert_union(value: Any, members: tuple[Any, ...], path: str, lenient: bool) -> Any:
+def _convert_union(value: Any, members: tuple[Any, ...], path: str, rules: _Rules) -> Any:
     error: ValidationError | None = None
     for member in members:
         if member is type(None):
             continue
         try:
-            return _convert(value, member, path, lenient)
+            return _convert(value, member, path, rules)
         except ValidationError as failed:
             error = error or failed
     raise error or ValidationError(f"unexpected {_kind(value)}", path=path)
 
 
-def _convert_sequence(value: Any, wanted: Any, origin: Any, path: str, lenient: bool) -> Any:
+def _convert_sequence(value: Any, wanted: Any, origin: Any, path: str, rules: _Rules) -> Any:
     if not isinstance(value, list | tuple):
         raise ValidationError(f"expected a list, got {_kind(value)}", path=path)
     (item_type, *_) = typing.get_args(wanted) or (Any,)
-    items = [_convert(item, item_type, f"{path}[{i}]", lenient) for i, item in enumerate(value)]
+    items = [_convert(item, item_type, f"{path}[{i}]", rules) for i, item in enumerate(value)]
     return items if origin is list else tuple(items)
 
 
-def _convert_mapping(value: Any, arguments: tuple[Any, ...], path: str, lenient: bool) -> Any:
+def _convert_mapping(value: Any, arguments: tuple[Any, ...], path: str, rules: _Rules) -> Any:
     if not isinstance(value, Mapping):
         raise ValidationError(f"expected an object, got {_kind(value)}", path=path)
     item_type = arguments[1] if len(arguments) == 2 else Any
-    return {
-        str(key): _convert(item, item_type, _join(path, str(key)), lenient) for key, item in value.items()
-    }
+    return {str(key): _convert(item, item_type, _join(path, str(key)), rules) for key, item in value.items()}
 
 
 def _one_of(value: Any, allowed: Sequence[Any], path: str) -> Any:
@@ -361,7 +369,8 @@ def _type_schema(wanted: Any) -> dict[str, Any]:
     if origin in (list, tuple, Sequence):
         return {"type": "array", "items": _type_schema(arguments[0] if arguments else Any)}
     if origin in (dict, Mapping) or wanted in (dict, Mapping):
-        return {"type": "object"}
+        values = _type_schema(arguments[1]) if len(arguments) == 2 else {}
+        return {"type": "object", "additionalProperties": values} if values else {"type": "object"}
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return {"enum": [member.value for member in wanted]}
     if isinstance(wanted, type) and attrs.has(wanted):

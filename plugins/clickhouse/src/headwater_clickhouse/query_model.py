@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
@@ -32,6 +32,9 @@ _NAMES = {
 @frozen(kw_only=True)
 class AdHocFilter:
     """One condition that a user added to a dashboard: `key operator value`."""
+
+    #: Of Grafana's dashboards.
+    other_keys: ClassVar[tuple[str, ...]] = ("condition", "origin", "keyLabel", "valueLabels", "values")
 
     key: str = field()
     operator: str = field("=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 from attrs import frozen
 
@@ -27,6 +28,15 @@ _REGEX_SYNTAX = re.compile(r"[\\.+*?()|\[\]{}^$]")
 @frozen
 class Filter:
     """`operator` is one of Grafana's words (`equals`, `one-of`, …) or its sign (`=`, `=|`, …)."""
+
+    #: Of Grafana's dashboards.
+    other_keys: ClassVar[tuple[str, ...]] = (
+        "condition",
+        "origin",
+        "keyLabel",
+        "valueLabels",
+        "nonApplicable*",
+    )
 
     key: str
     value: str = ""
@@ -56,6 +66,8 @@ class Filter:
 
 @frozen
 class Scope:
+    other_keys: ClassVar[tuple[str, ...]] = ("name", "defaultPath")
+
     title: str = ""
     type: str = ""
     description: str = ""
