@@ -52,6 +52,25 @@ def call(path: str, method: str = "GET", url: str = "", body: bytes = b"") -> li
     return list(dispatch(Source(), routes_of(Source), request, CallContext()))
 
 
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("", {"path": ""}),
+        ("-/healthy", {"path": "-/healthy"}),
+        ("of/a", {"path": "of/a", "kind": "a"}),
+    ],
+)
+def test_a_method_may_serve_several_paths_and_the_root(path: str, answered: dict[str, str]) -> None:
+    class Several:
+        @resource("", "-/healthy", "of/{kind}")
+        def several(self, request: ResourceRequest, context: CallContext) -> dict[str, Any]:
+            return {"path": request.path, **request.params}
+
+    request = CallResourceRequest(PluginContext("p"), path, url=path)
+    (response,) = dispatch(Several(), routes_of(Several), request, CallContext())
+    assert json.loads(response.body) == answered
+
+
 def answer(path: str, **more: Any) -> Any:
     (response,) = call(path, **more)
     assert response.headers["Content-Type"] == ("application/json",)

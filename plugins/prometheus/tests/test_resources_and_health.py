@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from headwater.errors import HeadwaterError, MethodNotImplementedError, ValidationError
 from headwater.models import CallResourceResponse, HealthStatus
-from servers.prometheus import V3
+from headwater_prometheus.read_api import REPORTS
+from servers import remote_write
+from servers.prometheus import V3, start_prometheus
 from servers.prometheus_samples import START, Live, Source, SourceMaker
 from servers.scripted_http import Request, answer, serve
 
@@ -36,9 +39,34 @@ def test_a_form_is_passed_on_whichever_method_the_source_uses(make_source: Sourc
         assert len(data(source.resource("api/v1/series", method="POST", body=form))) == 3
 
 
-@pytest.mark.parametrize("path", ["api/v1/metadata", "api/v1/rules", "api/v1/status/buildinfo"])
-def test_other_resources_answer(source: Source, path: str) -> None:
-    assert isinstance(data(source.resource(path)), dict)
+_OF_VERSION_3 = {"api/v1/features", "api/v1/scrape_pools", "api/v1/status/tsdb/blocks"}
+_DOCUMENTS = [path for path in REPORTS if path.startswith("api/") and path not in _OF_VERSION_3]
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS)
+def test_reports_answer(source: Source, path: str) -> None:
+    assert isinstance(data(source.resource(path)), dict | list)
+
+
+@pytest.mark.parametrize(("path", "text"), [("", "Healthy"), ("-/healthy", "Healthy"), ("-/ready", "Ready")])
+def test_the_server_says_that_it_lives(source: Source, path: str, text: str) -> None:
+    response = source.resource(path)
+    assert response.status == 200
+    assert text in response.body.decode()
+
+
+def test_series_can_be_federated(make_source: SourceMaker) -> None:
+    with start_prometheus(V3) as server:
+        now = int(time.time() * 1000)
+        remote_write.write(server.url, [remote_write.Series({"__name__": "up", "job": "a"}, [(now, 1.0)])])
+        response = make_source(server.url).resource("federate", "match[]=up")
+    assert response.status == 200
+    assert 'up{job="a"' in response.body.decode()
+
+
+def test_a_query_is_formatted(source: Source) -> None:
+    assert data(source.resource("api/v1/format_query", "query=sum(up)by(job)")) == "sum by (job) (up)"
+    assert data(source.resource("api/v1/format_query", method="POST", body=b"query=up%2B1")) == "up + 1"
 
 
 def test_queries_can_be_passed_through(source: Source) -> None:
@@ -62,6 +90,10 @@ def test_utf8_label_names_are_escaped_in_the_path(source: Source, live: Live) ->
     [
         "api/v1/admin/tsdb/delete_series",
         "-/quit",
+        "-/reload",
+        "api/v1/admin/tsdb/snapshot",
+        "api/v1/notifications/live",
+        "api/v1/status",
         "config",
         "api/v1/write",
         "api/v1/label/job",

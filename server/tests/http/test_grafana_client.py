@@ -5,11 +5,6 @@ It runs in an environment of its own, for it brings a replacement of urllib3 tha
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +13,8 @@ import pytest
 
 from headwater import Headwater
 from headwater_server.http import create_app
+from servers.client_environment import make_environment, run_script
 from servers.http_host import RunningHost, admin_authenticator, run_host
-from servers.process import unavailable
 from servers.prometheus import start_prometheus
 
 REQUIREMENT = "grafana-client>=5.1,<6"
@@ -57,15 +52,7 @@ print(json.dumps(seen))
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has the client."""
-    folder = tmp_path_factory.mktemp("grafana-client")
-    venv.create(folder, with_pip=True)
-    program = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    install = [str(program), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=240, check=False)
-    if done.returncode:
-        unavailable(f"{REQUIREMENT} cannot be installed: {done.stderr.strip()[-300:]}")
-    return program
+    return make_environment(tmp_path_factory.mktemp("grafana-client"), REQUIREMENT)
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +67,7 @@ def host() -> Iterator[RunningHost]:
 
 def test_it_manages_checks_and_queries_data_sources(host: RunningHost, python: Path) -> None:
     with start_prometheus() as prometheus:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(
-            [python, "-c", SCRIPT, host.url, host.admin, prometheus.url],
-            capture_output=True, text=True, timeout=120, check=False, env=environment,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
+        seen: dict[str, Any] = run_script(python, SCRIPT, host.url, host.admin, prometheus.url)
     assert seen.pop("version").startswith("12.")
     assert seen == {
         "added": "Datasource added",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from headwater import Headwater
@@ -181,7 +182,48 @@ def test_the_proxy_serves_the_read_api_of_prometheus(
 
 
 @pytest.mark.parametrize(
-    "path", ["api/v1/status/config", "api/v1/targets", "suggestions", "metrics", "api/v1"]
+    "path",
+    [
+        "api/v1/alerts", "api/v1/rules", "api/v1/targets", "api/v1/status/config", "api/v1/status/flags",
+        "api/v1/status/runtimeinfo", "api/v1/status/tsdb", "api/v1/format_query?query=up",
+    ],
+)  # fmt: skip
+def test_the_proxy_serves_what_prometheus_reports(
+    host: RunningHost, prometheus: PrometheusServer, path: str
+) -> None:
+    with host.client() as client, httpx2.Client(trust_env=False) as direct:
+        answer = client.get(f"/api/datasources/proxy/uid/prometheus/{path}")
+        assert answer.status_code == 200
+        assert answer.json().keys() == direct.get(f"{prometheus.url}/{path}").json().keys()
+        assert answer.json()["status"] == "success"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/-/healthy", "/federate?match[]=up"])
+def test_the_proxy_serves_what_clients_try_a_connection_with(
+    host: RunningHost, prometheus: PrometheusServer, path: str
+) -> None:
+    with host.client() as client:
+        answer = client.get(f"/api/datasources/proxy/uid/prometheus{path}")
+        assert answer.status_code == 200
+        assert answer.headers["content-security-policy"] == "sandbox"
+
+
+@pytest.mark.parametrize("report", ["rules", "alerts"])
+def test_rules_and_alerts_are_found_where_grafanas_alerting_has_them(
+    host: RunningHost, prometheus: PrometheusServer, report: str
+) -> None:
+    with host.client() as client:
+        answer = client.get(f"/api/prometheus/prometheus/api/v1/{report}")
+        assert answer.status_code == 200
+        assert answer.json() == client.get(f"/api/datasources/proxy/uid/prometheus/api/v1/{report}").json()
+        assert client.get(f"/api/prometheus/none/api/v1/{report}").status_code == 404
+        assert client.get("/api/prometheus/prometheus/api/v1/labels").status_code == 404
+    with host.client(host.token(f"of-{report}", "datasources:query:other")) as stranger:
+        assert stranger.get(f"/api/prometheus/prometheus/api/v1/{report}").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["api/v1/admin/tsdb/snapshot", "-/quit", "-/reload", "suggestions", "metrics", "api/v1"]
 )
 def test_the_proxy_does_not_serve_what_prometheus_has_beside_its_read_api(
     host: RunningHost, prometheus: PrometheusServer, path: str

@@ -59,7 +59,7 @@ class Route:
 
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The values of the pattern's parameters, None if `segments` do not fit."""
-        parts = self.pattern.split("/")
+        parts = self.pattern.split("/") if self.pattern else []
         if len(parts) != len(segments):
             return None
         values = {}
@@ -71,15 +71,16 @@ class Route:
         return values
 
 
-def resource(pattern: str, *, methods: tuple[str, ...] = ("GET",)) -> Callable[[_F], _F]:
-    """Serve resource path `pattern` with this method: `method(request, context)`.
+def resource(*patterns: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[_F], _F]:
+    """Serve the resource paths `patterns` with this method: `method(request, context)`.
 
-    `pattern` is a relative path whose `{name}` segments become `request.params`. The method returns
-    anything JSON can hold, or a `CallResourceResponse`, or an iterator of them.
+    A pattern is a relative path whose `{name}` segments become `request.params`; the empty one is the root.
+    The method returns anything JSON can hold, or a `CallResourceResponse`, or an iterator of them.
     """
 
     def mark(function: _F) -> _F:
-        setattr(function, _MARK, (pattern.strip("/"), tuple(method.upper() for method in methods)))
+        upper = tuple(method.upper() for method in methods)
+        setattr(function, _MARK, tuple((pattern.strip("/"), upper) for pattern in patterns))
         return function
 
     return mark
@@ -91,8 +92,7 @@ def routes_of(data_source: type) -> tuple[Route, ...]:
     routes = [
         Route(pattern, methods, name)
         for name, member in inspect.getmembers(data_source, callable)
-        if (marked := getattr(member, _MARK, None)) is not None
-        for pattern, methods in [marked]
+        for pattern, methods in getattr(member, _MARK, ())
     ]
     return tuple(sorted(routes, key=lambda route: ("{" in route.pattern, route.pattern)))
 

@@ -6,6 +6,7 @@ from headwater.sdk import DataSourcePlugin, QueryExample, QueryMacro
 
 from . import __version__
 from .query import PrometheusQuery
+from .read_api import LABEL_VALUES, QUERIES, REPORTS
 from .settings import PrometheusSettings
 
 
@@ -36,15 +37,5 @@ class PrometheusPlugin(DataSourcePlugin):
         QueryMacro("$__range", "the length of the time range, such as 3600s"),
         QueryMacro("$__rate_interval_ms", "the same in milliseconds, also of $__interval and $__range"),
     )
-    routes = (
-        "api/v1/query",
-        "api/v1/query_range",
-        "api/v1/query_exemplars",
-        "api/v1/series",
-        "api/v1/labels",
-        "api/v1/label/{name}/values",
-        "api/v1/metadata",
-        "api/v1/rules",
-        "api/v1/status/buildinfo",
-    )
+    routes = (*QUERIES, LABEL_VALUES, *REPORTS)
     data_source = "headwater_prometheus.datasource:PrometheusDataSource"

@@ -1,4 +1,4 @@
-"""Resource routes: what editors ask for (labels, values, metadata, rules), and `suggestions`.
+"""Resource routes: Prometheus' read API, and `suggestions` for editors.
 
 Only the paths named here reach the server. A segment from outside arrives decoded and checked, and is
 quoted again on its way out.
@@ -22,9 +22,9 @@ from headwater.sdk.http import HttpResponse
 from .api import Params, PrometheusApi
 from .filters import Filter, Scope, matchers
 from .promql import add_matchers, selectors
+from .read_api import LABEL_VALUES, QUERIES, REPORTS
 from .settings import PrometheusSettings
 
-_BOTH = ("GET", "POST")
 _PLAIN_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -47,41 +47,18 @@ class ResourceRoutes:
     api: PrometheusApi
     settings: PrometheusSettings
 
-    @resource("api/v1/labels", methods=_BOTH)
-    def labels(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/labels", request, context)
-
-    @resource("api/v1/label/{name}/values")
+    @resource(LABEL_VALUES)
     def label_values(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
         return self._forward(_values_path(request.params["name"]), request, context)
 
-    @resource("api/v1/series", methods=_BOTH)
-    def series(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/series", request, context)
+    @resource(*QUERIES, methods=("GET", "POST"))
+    def queries(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
+        return self._forward(request.path.strip("/"), request, context)
 
-    @resource("api/v1/metadata")
-    def metadata(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/metadata", request, context)
-
-    @resource("api/v1/rules")
-    def rules(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/rules", request, context)
-
-    @resource("api/v1/status/buildinfo")
-    def build_info(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/status/buildinfo", request, context)
-
-    @resource("api/v1/query", methods=_BOTH)
-    def instant(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/query", request, context)
-
-    @resource("api/v1/query_range", methods=_BOTH)
-    def range(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/query_range", request, context)
-
-    @resource("api/v1/query_exemplars", methods=_BOTH)
-    def exemplars(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
-        return self._forward("api/v1/query_exemplars", request, context)
+    @resource(*REPORTS)
+    def reports(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:
+        # The root is the user interface, which not every server has and no client reads.
+        return self._forward(request.path.strip("/") or "-/healthy", request, context)
 
     @resource("suggestions", methods=("POST",))
     def suggestions(self, request: ResourceRequest, context: CallContext) -> Iterator[CallResourceResponse]:

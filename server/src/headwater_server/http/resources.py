@@ -20,7 +20,7 @@ from .models import HealthBody
 from .responses import JSON, json_response
 
 _RESOURCES = re.compile(r"/api/datasources/(?:uid/)?[^/]+/resources(?:/(?P<path>.*))?")
-_PROXY = re.compile(r"/api/datasources/proxy/(?:uid/)?[^/]+(?:/(?P<path>.*))?")
+_PROXY = re.compile(r"/api/(?:datasources/proxy/(?:uid/)?|prometheus/)[^/]+(?:/(?P<path>.*))?")
 _HEALTH_TIMEOUT = 30.0
 
 
@@ -110,7 +110,7 @@ def _response(answer: CallResourceResponse) -> Response:
 
 
 def _matches(route: str, segments: tuple[str, ...]) -> bool:
-    parts = route.strip("/").split("/")
+    parts = split_path(route.strip("/"))
     return len(parts) == len(segments) and all(
         part.startswith("{") or part == segment for part, segment in zip(parts, segments, strict=True)
     )

@@ -78,6 +78,18 @@ def _health_and_resources() -> list[Operation]:
         operations += _passed_on(
             resources.proxy, f"/api/datasources/proxy/{form}", "Call a path that the plugin declares."
         )
+    operations += [
+        Operation(
+            method="GET",
+            path=f"/api/prometheus/{{uid}}/api/v1/{report}",
+            handler=resources.proxy,
+            summary=f"The {report} of a data source, where Grafana's alerting has them.",
+            tag="resources",
+            action=Action.QUERY,
+            answers={200: Answer(description="The plugin's answer.", media_types=("*/*",))},
+        )
+        for report in ("rules", "alerts")
+    ]
     return operations
 
 
