@@ -14,7 +14,14 @@ author = "Headwater developers"
 version = release = headwater.__version__
 project_copyright = "Headwater developers, Apache-2.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "index_toctree", "markdown_docstrings", "repository_links"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "index_toctree",
+    "markdown_docstrings",
+    "repository_links",
+    "front_page",
+]
 root_doc = "README"
 exclude_patterns = ["_ext"]
 source_suffix = {".md": "markdown"}

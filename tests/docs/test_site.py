@@ -51,6 +51,12 @@ def test_the_site_builds_without_a_warning_and_has_every_page(site: Path) -> Non
     assert [page for page in pages if not (site / page).is_file()] == []
 
 
+def test_a_web_server_finds_the_front_page(site: Path) -> None:
+    leads_to = re.search(r'url=([^"]+)"', (site / "index.html").read_text())
+    assert leads_to
+    assert "Headwater documentation" in (site / leads_to[1]).read_text()
+
+
 def test_the_site_fetches_nothing_from_elsewhere(site: Path) -> None:
     loads = re.compile(
         r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["'](?:https?:)?//|<link\b[^>]*\bhref=["'](?:https?:)?//"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +21,7 @@ import httpx2
 import pytest
 
 from headwater_server.serving import ListenOptions, UnsafeListenError
+from headwater_server.serving.logs import JsonLines
 from servers.certificates import make_certificates
 from servers.http_host import eventually
 from servers.process import free_port
@@ -294,3 +297,56 @@ def test_denied_addresses_are_not_connected_to(directory: Path, kind: str, url: 
         host.stop()
     assert result["status"] == 403
     assert "does not connect to 127.0.0.1: the host's address policy" in result["error"]
+
+
+def test_with_the_json_format_every_line_of_stderr_is_json(directory: Path) -> None:
+    process = Process(directory, "--log-format", "json")
+    try:
+        process.wait_ready()
+        process.call("GET", "/api/datasources")
+    finally:
+        assert process.stop() == 0
+    events = [json.loads(line) for line in process.log.splitlines()]
+    texts = [event["event"] for event in events]
+    assert f"Headwater serves {process.url}" in texts
+    assert any(text.startswith("Admin token, shown only now: hwsa_") for text in texts)
+    assert any(event.get("route") == "/api/datasources" for event in events)
+    assert all(event["level"] and event["timestamp"] for event in events)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--port", "many"), "Invalid value for '--port'"),
+        (("--provisioning", "/nowhere"), "does not exist"),
+        (("--host", "0.0.0.0"), "Listening on 0.0.0.0 without TLS"),
+        (("--admin-password-file", "/nowhere"), "/nowhere cannot be read"),
+    ],
+)
+def test_a_start_that_fails_says_so_in_json_too(
+    directory: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    failed = headwater(directory, "serve", *arguments, "--log-format", "json")
+    assert failed.returncode == 2
+    events = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert said in events[-1]["event"]
+    assert events[-1]["level"] == "error"
+
+
+def test_tracebacks_and_prints_of_several_threads_become_json_lines() -> None:
+    sink = io.StringIO()
+    lines = JsonLines(sink)
+    with ThreadPoolExecutor() as threads:
+        for number in range(200):
+            threads.submit(print, f"line {number}", number, file=lines)
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        traceback.print_exc(file=lines)
+    print("warning: one\nsentence", file=lines)
+    print('{"event": "ready", "level": "info"}', file=lines)
+    events = [json.loads(line) for line in sink.getvalue().splitlines()]
+    assert sorted(event["event"] for event in events[:200]) == sorted(f"line {n} {n}" for n in range(200))
+    assert [event["event"] for event in events[-2:]] == ["one\nsentence", "ready"]
+    assert [event["level"] for event in events[-2:]] == ["warning", "info"]
+    assert "ValueError: broken" in [event["event"] for event in events]

@@ -73,7 +73,7 @@ def report(error: BaseException) -> None:
     if isinstance(error, click.exceptions.Exit):
         return
     if os.environ.get("HEADWATER_DEBUG"):
-        traceback.print_exception(error)
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     click.echo(_sentence(error), err=True)
 
 

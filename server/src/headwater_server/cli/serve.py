@@ -89,7 +89,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Data sources may have no addresses but these.",
 )
 @click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
-@click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "console"]),
+    is_eager=True,
+    callback=lambda _context, _option, value: _write_json_only(value),
+    help="json makes every line of stderr JSON. Default: console on a terminal, "
+    "else events as JSON and what start and end say as text.",
+)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -133,6 +140,15 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     options["address_policy"] = _address_policy(options)
     with _open(directory, listen, options) as app:
         run(app, listen, sockets)
+
+
+def _write_json_only(form: LogFormat | None) -> LogFormat | None:
+    """Before other options are looked at: a fault of theirs is said on stderr, too."""
+    if form == "json":
+        from headwater_server.serving.logs import JsonLines
+
+        sys.stderr = JsonLines(sys.stderr)
+    return form
 
 
 def _address_policy(options: dict[str, Any]) -> AddressPolicy:

@@ -1,0 +1,32 @@
+"""The table of environment variables has every one that the code reads, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+#: Read by libraries and by `Path.home()`, where no search finds them.
+ELSEWHERE = {"HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+
+def test_the_table_of_environment_variables_is_complete() -> None:
+    table = (ROOT / "docs/reference/environment.md").read_text()
+    listed = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(.+?)`", row)
+    }
+    assert listed - ELSEWHERE == _read_by_the_code()
+
+
+def _read_by_the_code() -> set[str]:
+    sources = [*ROOT.glob("*/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py"), *ROOT.glob("plugins/*/*.py")]
+    texts = [path.read_text() for path in sources]
+    names = {name for text in texts for name in re.findall(r"\bHEADWATER_[A-Z][A-Z_]*[A-Z]\b", text)}
+    names |= {name for text in texts for name in re.findall(r"""environ(?:\.get\(|\[)["'](\w+)["']""", text)}
+    names |= {
+        name for text in texts for name in re.findall(r"""^SYSTEMD_\w+ = "(\w+)\"""", text, re.MULTILINE)
+    }
+    keys = {name for name in names if name.startswith("HEADWATER_KEK_")}
+    return names - keys | {"HEADWATER_KEK_<ID>"}
