@@ -1,20 +1,28 @@
-// Calls to the host's HTTP API. The token stays in this module's memory: never in storage, never in a URL.
-
-let token = "";
+// Calls to the host's HTTP API.
 
 // Where this host is: a proxy, or the app that it is mounted in, may have put it under a path.
 export const HERE = new URL(".", import.meta.url).href.replace(/\/$/, "");
 
-// `place` is the path of the value that is wrong; `source` says whose fault a failed query is.
-export class ApiError extends Error {
-  constructor(message, { status = 0, requestId = "", place = "", source = "" } = {}) {
-    super(message);
-    Object.assign(this, { status, requestId, place, source });
-  }
-}
+// The token is kept for this tab only, so that a reload does not ask again: no other tab or site can use it,
+// as it could a cookie, and it ends with the tab. Hosts under other paths of this origin have their own.
+const KEY = `headwater.token ${HERE}`;
+let token = sessionStorage.getItem(KEY) ?? "";
 
 export function useToken(value) {
   token = value;
+  if (value) sessionStorage.setItem(KEY, value);
+  else sessionStorage.removeItem(KEY);
+}
+
+export const hasToken = () => token !== "";
+
+// `place` is the path of the value that is wrong; `source` says whose fault a failed query is; `isSignedOut`,
+// that it is this host, not a data source, which does not know the caller.
+export class ApiError extends Error {
+  constructor(message, { status = 0, requestId = "", place = "", source = "", isSignedOut = false } = {}) {
+    super(message);
+    Object.assign(this, { status, requestId, place, source, isSignedOut });
+  }
 }
 
 export async function call(method, path, { body, accept = "application/json", headers = {}, signal } = {}) {
@@ -28,8 +36,10 @@ export async function call(method, path, { body, accept = "application/json", he
     if (signal?.aborted) throw error;
     throw new ApiError("The host does not answer. Is it still running?");
   }
-  if (!response.ok) throw await errorOf(response);
-  return response;
+  if (response.ok) return response;
+  const error = await errorOf(response);
+  if (error.isSignedOut) dispatchEvent(new CustomEvent("signedout"));
+  throw error;
 }
 
 export async function json(method, path, options) {
@@ -43,13 +53,25 @@ async function errorOf(response) {
     const body = JSON.parse(text);
     const failed = Object.values(body.results ?? {}).find((each) => each.error);
     if (failed) return new ApiError(failed.error, { ...about, status: failed.status, source: failed.errorSource });
-    return new ApiError(body.message ?? text, { ...about, place: body.extra?.path ?? "" });
+    return new ApiError(body.message ?? text, { ...about, place: body.extra?.path ?? "", isSignedOut: body.messageId === "auth.unauthorized" });
   } catch {
     return new ApiError(text || `HTTP ${response.status}`, about);
   }
 }
 
 const source = (uid) => `/api/datasources/uid/${encodeURIComponent(uid)}`;
+
+// Who the caller is, what they may do, and the data sources that they may query, by name.
+export async function readSession() {
+  const { datasources, permissions, user } = await json("GET", "/api/frontend/settings");
+  const sources = Object.values(datasources).map(({ meta, ...source }) => ({ ...source, typeName: meta.name }));
+  const may = (action) => permissions.some((scope) => scope === action || scope.startsWith(`${action}:`));
+  return {
+    user,
+    sources: sources.sort((a, b) => a.name.localeCompare(b.name)),
+    may: { query: may("datasources:query"), read: may("datasources:read"), write: may("datasources:write") },
+  };
+}
 
 export const listSources = () => json("GET", "/api/datasources");
 export const readSource = (uid) => json("GET", source(uid));

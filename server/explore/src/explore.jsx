@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pluginSettings } from "./api.js";
 import { History, remember } from "./query/history.jsx";
 import { QueryRow } from "./query/query_row.jsx";
@@ -7,43 +7,50 @@ import { TimeRange } from "./query/time_range.jsx";
 import { Results } from "./results/results.jsx";
 import { Share } from "./results/share.jsx";
 import { useRun } from "./run.js";
-import { queriesState, readQueries, readState, refId, writeState } from "./url.js";
+import { isRun, pushQueries, pushRun, queriesState, readQueries, readState, refId, writeState } from "./url.js";
 
 const MOST_QUERIES = 6;
 
-export function Explore({ sources, onManage }) {
-  const initial = useMemo(readState, []);
-  const [uid, setUid] = useState(initial.source ?? sources.find((each) => each.isDefault)?.uid ?? sources[0]?.uid ?? "");
-  const [plugin, setPlugin] = useState(null);
+// While it is hidden it keeps what it shows.
+export function Explore({ hidden, sources, onManage }) {
+  const [chosen, setChosen] = useState(() => readState().source ?? "");
+  const [loaded, setLoaded] = useState(null);
   const [queries, setQueries] = useState(readQueries);
   const [version, setVersion] = useState(0);
-  const [range, setRange] = useState({ from: initial.from ?? "now-1h", to: initial.to ?? "now" });
+  const [range, setRange] = useState(readRange);
   const [failure, setFailure] = useState("");
   const [wanted, setWanted] = useState(0);
   const active = useRef(0);
-  const { answer, run, cancel } = useRun();
+  const { answer, run, reset, cancel } = useRun();
+  const uid = chosen || (sources.find((each) => each.isDefault) ?? sources[0])?.uid || "";
   const source = sources.find((each) => each.uid === uid);
+  const plugin = loaded && loaded.type === source?.type ? loaded.plugin : null;
   const request = plugin && source && requestFor(source, plugin, queries, range);
+  const state = { source: uid, from: range.from, to: range.to, ...queriesState(queries) };
 
   useEffect(() => {
     if (!source) return;
     let current = true;
-    setPlugin(null);
+    const { type } = source;
     setFailure("");
-    pluginSettings(source.type).then((found) => current && setPlugin(found), (error) => current && setFailure(error.message));
+    pluginSettings(type).then((plugin) => current && setLoaded({ type, plugin }), (error) => current && setFailure(error.message));
     return () => { current = false; };
   }, [source?.type]);
-  useEffect(() => writeState({ source: uid, from: range.from, to: range.to, ...queriesState(queries) }), [uid, queries, range]);
+  useEffect(() => {
+    if (!hidden && !wanted) writeState(state);
+  }, [uid, queries, range]);
 
   function start() {
     if (!request) return;
     remember({ uid, source: source.name, text: queries[0].text, extra: queries[0].extra, range });
+    pushRun(state);
     run(request);
   }
-  const latest = useRef(start);
-  latest.current = start;
-  // A run that was asked for along with a new range or query starts once both are there.
-  useEffect(() => {
+  const latest = useRef({});
+  latest.current = { start, state, hasRun: wanted > 0 || answer.status !== "idle" };
+  // A run that was asked for along with a new range or query starts once both are there, and before anything
+  // else can happen, such as another Back.
+  useLayoutEffect(() => {
     if (wanted && request) {
       setWanted(0);
       start();
@@ -51,14 +58,61 @@ export function Explore({ sources, onManage }) {
   }, [wanted, request]);
   useEffect(() => {
     const onKey = (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) latest.current();
-      else if (event.key === "Escape" && answer.status === "running" && !event.defaultPrevented) cancel();
+      if (hidden || event.defaultPrevented) return;
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) latest.current.start();
+      else if (event.key === "Escape" && answer.status === "running") cancel();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   });
+  // Back, Forward, or a link that was pasted into the address bar.
+  useEffect(() => {
+    const follow = () => {
+      const { page, source: wantedUid = "", ...rest } = readState();
+      const isPage = page && page !== "explore";
+      if (isPage || (isShown({ ...rest, source: wantedUid }) && isRun() === latest.current.hasRun)) return;
+      show(wantedUid, readQueries(), readRange(), isRun());
+    };
+    addEventListener("popstate", follow);
+    return () => removeEventListener("popstate", follow);
+  }, []);
 
-  if (!source) return <main class="message"><h1>Explore</h1><p>{sources.length ? `There is no data source ${uid}.` : "There is no data source yet."}</p> <button class="primary" onClick={onManage}>{sources.length ? "Show data sources" : "Add a data source"}</button></main>;
+  const isShown = (linked) => Object.entries(latest.current.state).every(([key, value]) => (linked[key] ?? "") === value);
+
+  // Nothing of what was there before stays: neither text nor rows nor errors.
+  function show(nextUid, nextQueries, nextRange, andRun) {
+    reset();
+    setChosen(nextUid);
+    setQueries(nextQueries);
+    setRange(nextRange);
+    setVersion((count) => count + 1);
+    setWanted(andRun ? 1 : 0);
+  }
+  function choose(next) {
+    pushQueries({ source: next, query: "", options: "", more: "" });
+    show(next, readQueries(), range, false);
+  }
+  function recall(entry, andRun) {
+    const recalled = [{ refId: "A", text: entry.text, extra: entry.extra ?? {} }];
+    if (!andRun) pushQueries({ source: entry.uid, ...entry.range, ...queriesState(recalled) });
+    show(entry.uid, recalled, entry.range, andRun);
+  }
+  function zoom(next) {
+    setRange(next);
+    setWanted(1);
+  }
+
+  if (hidden) return null;
+  const picker = (
+    <label>
+      Data source
+      <select value={source ? uid : ""} onChange={(event) => choose(event.target.value)}>
+        {!source && <option value="">Choose one…</option>}
+        {sources.map((each) => <option key={each.uid} value={each.uid}>{each.name} ({each.typeName ?? each.type})</option>)}
+      </select>
+    </label>
+  );
+  if (!source) return <main class="message"><h1>Explore</h1>{sources.length ? <><p>You can query no data source {uid}.</p>{picker}</> : <None onManage={onManage} />}</main>;
 
   const change = (index, changes) => setQueries((old) => old.map((each, at) => (at === index ? { ...each, ...changes } : each)));
   function write(index, changes) {
@@ -75,27 +129,11 @@ export function Explore({ sources, onManage }) {
     const { text } = queries[index];
     write(index, { text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name });
   }
-  function recall(entry, andRun) {
-    setUid(entry.uid);
-    setQueries([{ refId: "A", text: entry.text, extra: entry.extra ?? {} }]);
-    setRange(entry.range);
-    setVersion((count) => count + 1);
-    if (andRun) setWanted((count) => count + 1);
-  }
-  function zoom(next) {
-    setRange(next);
-    setWanted((count) => count + 1);
-  }
 
   return (
     <main class="explore">
       <aside aria-label="Data source and history">
-        <label>
-          Data source
-          <select value={uid} onChange={(event) => setUid(event.target.value)}>
-            {sources.map((each) => <option key={each.uid} value={each.uid}>{each.name} ({each.typeName ?? each.type})</option>)}
-          </select>
-        </label>
+        {picker}
         {plugin && <SchemaBrowser key={uid} uid={uid} language={plugin.queryLanguage} onPick={insert} />}
         <History onRecall={recall} sources={sources} />
       </aside>
@@ -113,16 +151,26 @@ export function Explore({ sources, onManage }) {
             key={`${uid}/${index}`} uid={uid} plugin={plugin} query={query} version={version} single={queries.length === 1}
             onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
             onWrite={(changes) => write(index, changes)} onRemove={() => remove(index)}
-            onFocus={() => { active.current = index; }} onRun={() => latest.current()}
+            onFocus={() => { active.current = index; }} onRun={() => latest.current.start()}
           />
         ))}
         {plugin && queries.length < MOST_QUERIES && (
           <button class="quiet add" onClick={() => setQueries([...queries, { refId: refId(queries.length), text: "", extra: {} }])}>+ Add query</button>
         )}
-        <Results answer={answer} request={request} plugin={plugin} range={range} onZoom={zoom} />
+        <Results key={uid} answer={answer} request={request} plugin={plugin} range={range} onZoom={zoom} />
       </section>
     </main>
   );
+}
+
+function None({ onManage }) {
+  if (!onManage) return <p>There is no data source that you may query.</p>;
+  return <><p>There is no data source yet.</p><button class="primary" onClick={onManage}>Add a data source</button></>;
+}
+
+function readRange() {
+  const { from, to } = readState();
+  return { from: from ?? "now-1h", to: to ?? "now" };
 }
 
 function requestFor(source, plugin, queries, range) {

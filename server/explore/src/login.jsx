@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 
-export function Login({ onToken, failed }) {
+// Asks for a token. `refusal` says why the last one does not do; `onCancel` is there where none is needed.
+export function Login({ onToken, onCancel, refusal }) {
   const [token, setToken] = useState("");
   return (
     <main class="login">
@@ -10,11 +11,14 @@ export function Login({ onToken, failed }) {
           Token
           <input type="password" autocomplete="off" autofocus value={token} onInput={(event) => setToken(event.target.value)} />
         </label>
-        {failed && <p class="error" role="alert">The host does not know this token, or it has expired.</p>}
-        <button class="primary" disabled={!token.trim()}>Sign in</button>
+        {refusal && <p class="error" role="alert">{refusal}</p>}
+        <p class="actions">
+          <button class="primary" disabled={!token.trim()}>Sign in</button>
+          {onCancel && <button type="button" onClick={onCancel}>Go on without</button>}
+        </p>
         <p class="hint">
           The first start of <code>headwater serve</code> prints one; <code>headwater token create</code> makes more.
-          It stays in this page's memory only.
+          It stays in this tab, until it is closed or you sign out.
         </p>
       </form>
     </main>

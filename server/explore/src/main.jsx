@@ -2,55 +2,92 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { ApiError, listSources, useToken } from "./api.js";
+import { hasToken, readSession, useToken } from "./api.js";
 import { Explore } from "./explore.jsx";
+import { takeGrafanaLink } from "./grafana_link.js";
 import { Login } from "./login.jsx";
 import { DataSources } from "./sources/data_sources.jsx";
 import { Theme } from "./theme.jsx";
-import { readState, takeToken, writeState } from "./url.js";
+import { pushPage, readState, takeToken } from "./url.js";
 
-useToken(takeToken());
+const UNKNOWN = "The host does not know this token, or it has expired.";
+const FORBIDDEN = "The host knows this token, but it may query no data source. Ask for one with the role viewer, or with datasources:query.";
+
+function signInByLink() {
+  const token = takeToken();
+  if (token) useToken(token);
+  return token !== "";
+}
+signInByLink();
 
 function App() {
-  const [sources, setSources] = useState(null);
-  const [needsLogin, setNeedsLogin] = useState(false);
+  const [session, setSession] = useState(null);
+  // Null while nobody has to sign in, else why: an empty text for the first time.
+  const [refusal, setRefusal] = useState(null);
   const [failure, setFailure] = useState("");
-  const [tried, setTried] = useState(false);
   const [page, setPage] = useState(readState().page ?? "explore");
 
   async function load() {
     try {
-      setSources(await listSources());
-      setNeedsLogin(false);
+      const found = await readSession();
+      await takeGrafanaLink(found.sources);
+      if (found.may.query || found.may.read) setSession(found);
+      setRefusal(found.may.query || found.may.read ? null : FORBIDDEN);
       setFailure("");
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) setNeedsLogin(true);
-      else setFailure(error.message);
+      if (error.status === 403) setRefusal(`The host knows this token, but refuses it: ${error.message}`);
+      else if (!error.isSignedOut) setFailure(error.message);
     }
   }
   useEffect(() => void load(), []);
+  useEffect(() => {
+    const signOut = () => setRefusal(hasToken() ? UNKNOWN : "");
+    const follow = () => {
+      setPage(readState().page ?? "explore");
+      if (signInByLink()) load();
+    };
+    addEventListener("signedout", signOut);
+    addEventListener("popstate", follow);
+    return () => {
+      removeEventListener("signedout", signOut);
+      removeEventListener("popstate", follow);
+    };
+  }, []);
 
+  function signIn(token) {
+    useToken(token);
+    load();
+  }
   function go(next) {
+    if (next === page) return;
     setPage(next);
-    writeState({ page: next });
+    pushPage({ page: next === "explore" ? "" : next, edit: "" });
   }
 
-  if (needsLogin) return <Login failed={tried} onToken={(token) => (setTried(true), useToken(token), load())} />;
+  if (refusal !== null) return <Login refusal={refusal} onToken={signIn} onCancel={session && !hasToken() ? () => setRefusal(null) : null} />;
   if (failure) return <main class="message"><p class="error" role="alert">{failure}</p> <button onClick={load}>Try again</button></main>;
-  if (!sources) return <main class="message">Loading…</main>;
+  if (!session) return <main class="message">Loading…</main>;
+  const { sources, may, user } = session;
+  const shown = may.read ? page : "explore";
+  const signOut = () => {
+    useToken("");
+    setSession(null);
+    load();
+  };
   return (
     <>
       <header>
         <strong>Headwater</strong>
         <nav aria-label="Pages">
-          <button aria-current={page === "explore" ? "page" : undefined} onClick={() => go("explore")}>Explore</button>
-          <button aria-current={page === "sources" ? "page" : undefined} onClick={() => go("sources")}>Data sources</button>
+          <button aria-current={shown === "explore" ? "page" : undefined} onClick={() => go("explore")}>Explore</button>
+          {may.read && <button aria-current={shown === "sources" ? "page" : undefined} onClick={() => go("sources")}>Data sources</button>}
         </nav>
+        <span class="muted">{user.login}</span>
+        {hasToken() ? <button class="quiet" onClick={signOut}>Sign out</button> : <button class="quiet" onClick={() => setRefusal("")}>Sign in</button>}
         <Theme />
       </header>
-      {page === "sources"
-        ? <DataSources sources={sources} reload={load} />
-        : <Explore sources={sources} onManage={() => go("sources")} />}
+      {shown === "sources" && <DataSources may={may} reload={load} />}
+      <Explore hidden={shown !== "explore"} sources={sources} onManage={may.write ? () => go("sources") : null} />
     </>
   );
 }

@@ -34,7 +34,7 @@ export function useRun() {
           await new Promise((resolve) => setTimeout(resolve));
         }
       }
-      setAnswer(state(collector.errors.length ? "failed" : "done"));
+      if (abort === running.current) setAnswer(state(collector.errors.length ? "failed" : "done"));
     } catch (error) {
       if (abort !== running.current) return;
       requestId ||= error.requestId ?? "";
@@ -45,5 +45,13 @@ export function useRun() {
     }
   }
 
-  return { answer, run, cancel: () => running.current?.abort() };
+  // Ends a run, and forgets what it brought.
+  function reset() {
+    const ended = running.current;
+    running.current = null;
+    ended?.abort();
+    setAnswer(IDLE);
+  }
+
+  return { answer, run, reset, cancel: () => running.current?.abort() };
 }

@@ -1,9 +1,12 @@
 // What a link to the page holds: page, data source, queries and time range; never a token.
+//
+// An entry of the browser's history is made for each run, each change of the data source and each page; what is
+// typed in between is written into the entry at hand. `history.state.ran` is the state that the entry ran with.
 
 // `headwater serve` prints a link with the token in the fragment, which browsers do not send. It is taken
 // out of the address bar and the history at once.
 export function takeToken() {
-  const params = new URLSearchParams(location.hash.slice(1));
+  const params = read();
   const token = params.get("token") ?? "";
   if (token) {
     params.delete("token");
@@ -13,7 +16,7 @@ export function takeToken() {
 }
 
 export function readState() {
-  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  return Object.fromEntries(read());
 }
 
 // The first query is readable in the link; `more` holds the others.
@@ -37,19 +40,57 @@ export function refId(index) {
 }
 
 export function writeState(changes) {
-  const params = new URLSearchParams(location.hash.slice(1));
+  replace(changed(changes));
+}
+
+// New entries, to which Back returns: for another page, which keeps what Explore shows,
+export function pushPage(changes) {
+  history.pushState(history.state, "", `#${changed(changes)}`);
+}
+
+// for queries that have not run,
+export function pushQueries(changes) {
+  history.pushState(null, "", `#${changed(changes)}`);
+}
+
+// and for a run, unless it ran already. The entry before goes back to what it ran with.
+export function pushRun(changes) {
+  const next = changed(changes);
+  const { ran } = history.state ?? {};
+  if (ran === asked(next)) return replace(next);
+  if (ran) replace(changed(Object.fromEntries(new URLSearchParams(ran))));
+  history.pushState({ ran: asked(next) }, "", `#${next}`);
+}
+
+// Whether this entry is a run.
+export function isRun() {
+  return history.state?.ran === asked(read());
+}
+
+const ASKED = ["source", "from", "to", "query", "options", "more"];
+
+function asked(params) {
+  return String(new URLSearchParams(ASKED.map((key) => [key, params.get(key) ?? ""])));
+}
+
+function read() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+function changed(changes) {
+  const params = read();
   for (const [key, value] of Object.entries(changes)) {
     if (value) params.set(key, value);
     else params.delete(key);
   }
-  replace(params);
+  return params;
 }
 
 function replace(params) {
-  history.replaceState(null, "", `${location.pathname}#${params}`);
+  history.replaceState(history.state, "", `#${params}`);
 }
 
-function parse(text) {
+export function parse(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,4 +1,4 @@
-"""The Explore page as a whole: signing in, running, cancelling, links, history, what is copied."""
+"""The Explore page as a whole: running, cancelling, links, history, what is copied."""
 
 from __future__ import annotations
 
@@ -6,30 +6,11 @@ import json
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from servers.explore_site import Site
 
 HOUR = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
-
-
-def test_the_token_leaves_the_address_bar_and_is_not_stored(page: Page, ask: Callable[..., None]) -> None:
-    ask("random_walk")
-    assert "token" not in page.url
-    assert "hwsa_" not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
-
-
-def test_a_stranger_is_asked_for_a_token(browser: Browser, site: Site) -> None:
-    page = browser.new_page()
-    page.goto(site.origin)
-    expect(page.get_by_label("Token")).to_be_visible()
-    page.get_by_label("Token").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("does not know this token")
-    page.get_by_label("Token").fill(site.token)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("combobox", name="Data source")).to_be_visible()
-    page.close()
 
 
 def test_a_wrong_query_says_what_to_do_and_whose_fault_it_is(page: Page, ask: Callable[..., None]) -> None:

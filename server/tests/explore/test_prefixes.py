@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pyarrow.parquet
 import pytest
@@ -128,3 +129,11 @@ def test_links_and_what_is_copied_lead_there(prefixed_page: Page, prefixed: Site
     assert prefixed.run(f"{sys.executable} {script}").split() == ["2"]
     assert "walk-0" in prefixed.run(texts["CLI"] + " --limit 1 -o csv")
     assert json.loads(prefixed.run(texts["curl"]))["results"]["A"]["status"] == 200
+
+
+def test_grafanas_addresses_lead_there_too(prefixed_page: Page, prefixed: Site) -> None:
+    prefixed_page.goto(f"{prefixed.origin}/connections/datasources/edit/demo")
+    expect(prefixed_page.get_by_role("heading", name="Edit demo")).to_be_visible()
+    panes = {"x": {"datasource": "demo", "queries": [{"refId": "A", "scenario": "logs"}]}}
+    prefixed_page.goto(f"{prefixed.origin}/explore?{urlencode({'panes': json.dumps(panes)})}")
+    expect(prefixed_page.get_by_role("textbox", name="Query")).to_contain_text("logs")

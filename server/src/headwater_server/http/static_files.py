@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -40,4 +43,33 @@ def page_routes(folder: Path = FOLDER) -> list[BaseRoute]:
     """Routes for the page at `/`; none if it was not built."""
     if not (folder / "index.html").is_file():
         return []
-    return [Mount("/", PageFiles(directory=folder, html=True), name="page")]
+    return [
+        *(Route(path, _from_grafana(path)) for path in _GRAFANA_PATHS),
+        Mount("/", PageFiles(directory=folder, html=True), name="page"),
+    ]
+
+
+_GRAFANA_PATHS = (
+    "/explore",
+    "/connections/datasources",
+    "/connections/datasources/edit/{uid}",
+    "/datasources/edit/{uid}",
+)
+
+
+def _from_grafana(path: str) -> Callable[[Request], Awaitable[Response]]:
+    """To the page, with what a link of Grafana's clients asks for in the fragment: the page reads it there.
+
+    The way there is relative: a proxy may have this host under a path of which it does not tell.
+    """
+    up = "../" * (path.count("/") - 1) or "./"
+
+    async def redirect(request: Request) -> Response:
+        request.scope["headwater.record"].route = path
+        if path == "/explore":
+            state = {name: request.query_params.get(name, "") for name in ("panes", "left")}
+        else:
+            state = {"page": "sources", "edit": request.path_params.get("uid", "")}
+        return RedirectResponse(f"{up}#{urlencode({name: text for name, text in state.items() if text})}")
+
+    return redirect
