@@ -161,13 +161,14 @@ class Headwater:
     ) -> DataSource:
         """Add a data source of the plugin `type`; without a name it gets the plugin's.
 
+        `type` is a plugin's id or one of its aliases, and stays as given: clients may choose by it what they do.
         `json_data` holds the plugin's settings, `secure_json_data` plaintext secrets, which are encrypted
         before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.
         """
         self._check_process()
-        plugin_id = self.plugin_contexts.get(type).plugin_id
-        return self.data_sources.add(AddDataSource(name=name, type=plugin_id, **fields))
+        self.plugin_contexts.get(type)
+        return self.data_sources.add(AddDataSource(name=name, type=type, **fields))
 
     def update_data_source(self, data_source: str, **changes: Unpack[UpdateOptions]) -> DataSource:
         """Change some fields of a data source, named by uid or name; its next query uses them.

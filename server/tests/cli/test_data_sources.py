@@ -35,6 +35,16 @@ def test_a_data_source_lives_from_add_to_rm(headwater: Headwater) -> None:
     assert headwater("ds", "show", "demo").returncode == 2
 
 
+def test_a_type_given_by_alias_stays_as_it_was_given(headwater: Headwater) -> None:
+    added = headwater("ds", "add", "olap", "--type", "grafana-clickhouse-datasource", "--url", "chdb://")
+    assert added.returncode == 0, added.stderr
+    [listed] = json.loads(headwater("ds", "list", "--json").stdout)
+    assert listed["type"] == "grafana-clickhouse-datasource"
+    asked = headwater("query", "olap", "SELECT 7 AS n", "-o", "jsonl")
+    assert json.loads(asked.stdout) == {"n": 7}, asked.stderr
+    assert headwater("ds", "rm", "olap", "--yes").returncode == 0
+
+
 def test_a_failing_health_check_exits_with_4(headwater: Headwater) -> None:
     headwater("ds", "add", "ill", "--type", "testdata", "--set", "healthError=out of order")
     tested = headwater("ds", "test", "ill")

@@ -62,7 +62,6 @@ class LocalTarget:
     def add(
         self, *, name: str, type_: str, secrets: Mapping[str, Secret], settings: Record, **fields: Any
     ) -> Record:
-        self.headwater.plugin_info(type_)
         added = self.headwater.add_data_source(
             name=name, type=type_, json_data=settings, secure_json_data=dict(secrets), **fields
         )
