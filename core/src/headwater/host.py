@@ -161,7 +161,8 @@ class Headwater:
     ) -> DataSource:
         """Add a data source of the plugin `type`; without a name it gets the plugin's.
 
-        `type` is a plugin's id or one of its aliases, and stays as given: clients may choose by it what they do.
+        `type` is a plugin's id or one of its aliases, and stays as given: clients may choose by it what they
+        do.
         `json_data` holds the plugin's settings, `secure_json_data` plaintext secrets, which are encrypted
         before they reach the store.
         Raises PluginNotRegisteredError for an unknown type, ValidationError, DataSourceExistsError.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from attrs import frozen
 
-from headwater.errors import StoreError
+from headwater.errors import StoreError, ValidationError
 
 ENVIRONMENT_VARIABLE = "HEADWATER_DATA_DIR"
 STORE_URL_VARIABLE = "HEADWATER_STORE_URL"
@@ -21,10 +22,20 @@ class DataDirectory:
     path: Path
 
     @classmethod
-    def default(cls) -> DataDirectory:
-        """HEADWATER_DATA_DIR, else the platform's folder for a user's application data."""
-        chosen = os.environ.get(ENVIRONMENT_VARIABLE)
-        return cls(Path(chosen) if chosen else _platform_directory())
+    def named(cls, option: str | None) -> DataDirectory:
+        """What `--data-dir` names, else HEADWATER_DATA_DIR, else the platform's folder for a user's data.
+
+        Raises ValidationError for an empty name, and where there is no such folder.
+        """
+        for name, chosen in (
+            ("--data-dir", option),
+            (ENVIRONMENT_VARIABLE, os.environ.get(ENVIRONMENT_VARIABLE)),
+        ):
+            if chosen == "":
+                raise ValidationError("is empty; name a folder, or leave it out", path=name)
+            if chosen is not None:
+                return cls(Path(chosen))
+        return cls(_platform_directory())
 
     @property
     def store_url(self) -> str:
@@ -36,7 +47,14 @@ class DataDirectory:
         return self.path / "keys"
 
     def prepare(self) -> None:
-        """Make the directory, readable by its owner only. Raises StoreError with what to do."""
+        """Make the directory, readable by its owner only. Raises StoreError with what to do.
+
+        Nothing need be writable there if the store is elsewhere: a key that has to be made says so itself.
+        """
+        if os.environ.get(STORE_URL_VARIABLE):
+            with contextlib.suppress(OSError):
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -46,17 +64,31 @@ class DataDirectory:
             ) from error
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise StoreError(
-                f"The data directory {self.path} cannot be written. "
-                "Mend its permissions, or choose another with --data-dir or HEADWATER_DATA_DIR."
+                f"The data directory {self.path} cannot be written. Mend its permissions, choose another "
+                "with --data-dir or HEADWATER_DATA_DIR, or keep the store elsewhere with HEADWATER_STORE_URL."
             )
 
 
 def _platform_directory() -> Path:
-    """XDG base directory, Apple's and Microsoft's guidelines for application data."""
+    """XDG base directory, Apple's and Microsoft's guidelines for application data. Raises ValidationError."""
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "headwater"
+        return _home() / "Library" / "Application Support" / "headwater"
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "headwater"
+        return (Path(local) if local else _home() / "AppData" / "Local") / "headwater"
     xdg = os.environ.get("XDG_DATA_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".local" / "share") / "headwater"
+    return (Path(xdg) if xdg else _home() / ".local" / "share") / "headwater"
+
+
+def _home() -> Path:
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and nothing in the user database
+        home = Path()
+    if not os.environ.get("HOME", "unset") or not home.is_absolute():
+        raise ValidationError(
+            "is not set, and this user has no home directory: name a folder for data sources and keys in it, "
+            "or with --data-dir",
+            path=ENVIRONMENT_VARIABLE,
+        )
+    return home

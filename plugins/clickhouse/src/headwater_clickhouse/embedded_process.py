@@ -34,8 +34,11 @@ def engine_path(url: str) -> str:
         raise ValidationError("the embedded engine's path takes no ?options; use customSettings", path="url")
     if place in {"", MEMORY}:
         return MEMORY
-    # chdb compares paths as text: one spelling per folder.
-    return str(Path(place).expanduser().resolve())
+    try:
+        folder = Path(place).expanduser()
+    except RuntimeError:
+        raise ValidationError("~ is nowhere, for this user has no home directory", path="url") from None
+    return str(folder.resolve())  # chdb compares paths as text: one spelling per folder
 
 
 class _Process:

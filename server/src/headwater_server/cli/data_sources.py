@@ -26,7 +26,7 @@ add_to(ds)
 
 @ds.command()
 @click.argument("name")
-@click.option("--type", "type_", required=True, metavar="PLUGIN", help="Id or alias of the plugin; see `plugin list`.")
+@click.option("--type", "type_", required=True, metavar="PLUGIN", help="A plugin's id, or an alias.")
 @click.option("--url", default="", help="Where the data source is, without credentials.")
 @click.option("--user", default="")
 @click.option("--database", default="")

@@ -17,11 +17,16 @@ T = TypeVar("T")
 
 @frozen
 class Location:
-    """`host` is the URL of a remote host; empty for the data directory."""
+    """`host` is the URL of a remote host; empty for the data directory, which `data_dir` may name."""
 
-    directory: DataDirectory
+    data_dir: str | None
     host: str = ""
     token_file: str = ""
+
+    @property
+    def directory(self) -> DataDirectory:
+        """Looked for only by commands that need it. Raises ValidationError."""
+        return DataDirectory.named(self.data_dir)
 
 
 class LocalOnlyError(click.ClickException):

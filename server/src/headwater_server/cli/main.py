@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from headwater_server.data_directory import ENVIRONMENT_VARIABLE, DataDirectory
+from headwater_server.data_directory import ENVIRONMENT_VARIABLE
 
 from .lazy import LazyCommand, LazyGroup
 from .location import Location
@@ -38,7 +37,7 @@ COMMANDS = {
 )
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(file_okay=False),
     help=f"Where data sources and keys are kept.  [env: {ENVIRONMENT_VARIABLE}]",
 )
 @click.option(
@@ -51,14 +50,13 @@ COMMANDS = {
 @click.option("--token-file", metavar="FILE", default="", help="Read the token from FILE; - is stdin.")
 @click.version_option(package_name="headwater-server", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, data_dir: Path | None, host: str, token_file: str) -> None:
+def main(context: click.Context, data_dir: str | None, host: str, token_file: str) -> None:
     """Query data sources, and get Arrow.
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 the query failed, 2 usage,
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
-    directory = DataDirectory(data_dir) if data_dir is not None else DataDirectory.default()
-    context.obj = Location(directory, host, token_file)
+    context.obj = Location(data_dir, host, token_file)
 
 
 def run() -> NoReturn:
