@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -12,10 +14,12 @@ from headwater.errors import (
     DownstreamTimeoutError,
     ErrorSource,
     HeadwaterError,
+    HostExhaustedError,
     PluginRequestFailedError,
     QueryRequestError,
     ValidationError,
     describe,
+    exhausted,
 )
 
 ALL = [
@@ -102,6 +106,33 @@ def test_foreign_exceptions_are_described_without_their_text(
 def test_our_own_errors_are_described_by_themselves() -> None:
     error = ValidationError("no")
     assert describe(error) is error
+
+
+def _raised_from(cause: Exception) -> Exception:
+    try:
+        raise RuntimeError("secret") from cause
+    except RuntimeError as error:
+        return error
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+@pytest.mark.parametrize(
+    "wrap", [lambda error: error, _raised_from, lambda error: ValueError("secret", error)]
+)
+def test_what_this_machine_has_none_left_of_is_the_hosts_fault(
+    wrap: Callable[[Exception], Exception], code: int
+) -> None:
+    error = wrap(OSError(code, "secret"))
+    described = describe(error)
+    assert type(described) is HostExhaustedError
+    assert (described.source, described.status, described.retryable) == (ErrorSource.HOST, 503, True)
+    assert str(described).startswith("The host has no ")
+    assert described.__cause__ is error
+
+
+def test_other_failures_of_the_system_are_not() -> None:
+    assert exhausted(OSError(errno.ECONNRESET, "reset")) is None
+    assert exhausted(_raised_from(KeyError("x"))) is None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ HeadwaterError
 ├── EncryptionKeyError                  500  host        a key is missing, wrong, badly protected or in use
 ├── StoreError                          500  host        the data-source store failed
 │   └── StoreLockedError                503  host        retryable
+├── HostExhaustedError                  503  host        retryable
 ├── ValidationError                     400  caller      malformed input; `path` names the field
 ├── QueryError                          400  caller      the query is wrong
 │   ├── QueryRequestError                           the request around the queries is wrong
@@ -39,6 +40,8 @@ stays reachable as `__cause__`. Message ids and statuses follow Grafana's plugin
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Self
 
@@ -196,6 +199,14 @@ class StoreLockedError(StoreError):
     retryable = True
 
 
+class HostExhaustedError(HeadwaterError):
+    """The machine or the process of the host has none left of something that the call needs."""
+
+    message_id = "host.exhausted"
+    status = 503
+    retryable = True
+
+
 class ValidationError(HeadwaterError):
     """Malformed input. `path` is the dotted place of the fault, such as `jsonData.maxOpenConns`."""
 
@@ -301,13 +312,16 @@ class DownstreamProtocolError(DownstreamError):
 def describe(error: BaseException) -> HeadwaterError:
     """`error` itself if it is ours, else one of ours that keeps it as its cause.
 
-    Broken connections and timeouts are the data source's fault, everything else counts as a bug.
+    Broken connections and timeouts are the data source's fault, and what this machine has none left of is
+    the host's. Everything else counts as a bug.
 
     The text of a foreign exception may hold anything (a DSN, a password), so it is not repeated.
     """
     if isinstance(error, HeadwaterError):
         return error
     described: HeadwaterError
+    if (missing := exhausted(error)) is not None:
+        return missing
     if isinstance(error, TimeoutError):
         described = DownstreamTimeoutError("The data source did not answer in time.")
     elif isinstance(error, ConnectionError):
@@ -318,3 +332,34 @@ def describe(error: BaseException) -> HeadwaterError:
         )
     described.__cause__ = error
     return described
+
+
+def exhausted(error: BaseException) -> HostExhaustedError | None:
+    """What this machine has none left of, if `error` came from that: no fault of the data source."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _EXHAUSTED:
+            described = HostExhaustedError(f"The host has {_EXHAUSTED[cause.errno]}.")
+            described.__cause__ = error
+            return described
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error`, what it was raised from or while handling, and the exceptions that it carries as arguments."""
+    pending, seen = [error], set[int]()
+    while pending:
+        cause = pending.pop()
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        others = (cause.__cause__, cause.__context__, *cause.args)
+        pending += [other for other in others if isinstance(other, BaseException)]
+
+
+_EXHAUSTED = {
+    errno.EMFILE: "no file descriptors left; raise the limit of its process (ulimit -n)",
+    errno.ENFILE: "no file descriptors left; raise the limit of its machine (fs.file-max)",
+    errno.ENOBUFS: "no memory left for connections",
+    errno.ENOMEM: "no memory left",
+}

@@ -17,6 +17,7 @@ from headwater.errors import (
     DownstreamTimeoutError,
     ErrorSource,
     HeadwaterError,
+    HostExhaustedError,
     QueryError,
 )
 from headwater.sdk import CallContext
@@ -29,7 +30,7 @@ from servers.mysql_checks import DataSourceFactory, eventually, query
 from servers.mysql_fake import black_hole, cutting_proxy, fake_mysql
 from servers.mysql_family import DatabaseServer
 from servers.mysql_wire import OK, eof, err, result_set, wire
-from servers.process import free_port
+from servers.process import free_port, no_file_descriptors_left
 
 ENDLESS = (
     "SELECT a.COLUMN_NAME, b.COLUMN_TYPE FROM information_schema.COLUMNS a, information_schema.COLUMNS b"
@@ -68,6 +69,19 @@ def test_a_refused_port_is_a_connection_error(
     )
     assert "failed to connect to server - connection refused" in str(error)
     assert error.retryable
+
+
+def test_running_out_of_file_descriptors_is_the_hosts_fault(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server)
+    with no_file_descriptors_left():
+        error = fails(
+            lambda: query(data_source, "SELECT 1", context), HostExhaustedError, source=ErrorSource.HOST
+        )
+    assert "no file descriptors left" in str(error)
+    assert error.retryable
+    assert query(data_source, "SELECT 1 AS a", context).read_all().to_pylist() == [{"a": 1}]
 
 
 def test_a_server_that_says_nothing_is_a_timeout(

@@ -19,6 +19,7 @@ from headwater.errors import (
     DownstreamServerError,
     DownstreamTimeoutError,
     ErrorSource,
+    HostExhaustedError,
     LimitExceededError,
     QueryCanceledError,
     ValidationError,
@@ -26,6 +27,7 @@ from headwater.errors import (
 from headwater.models import DataSourceInstanceSettings
 from headwater.sdk.http import HttpClient, HttpClientSettings
 from headwater.secrets import Secret
+from servers.process import no_file_descriptors_left
 from servers.scripted_http import Request, Script, answer, raw, serve
 
 
@@ -57,6 +59,14 @@ def test_path_parameters_form_and_headers_arrive() -> None:
     assert request.body == b"query=a+b"
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.headers["user-agent"] == "test/1"
+
+
+def test_running_out_of_file_descriptors_is_the_hosts_fault() -> None:
+    with serve(answer(b"ok")) as server, client(server.url) as http:
+        with no_file_descriptors_left(), pytest.raises(HostExhaustedError, match="ulimit -n"):
+            http.request("GET", "x")
+        with http.request("GET", "x") as response:
+            assert response.read() == b"ok"
 
 
 def test_connections_are_kept_and_used_again() -> None:

@@ -19,6 +19,7 @@ from headwater.errors import (
     HeadwaterError,
     QueryError,
     describe,
+    exhausted,
 )
 from headwater_mysql.error_texts import shown_text
 from headwater_mysql.protocol.packets import MalformedPacketError, ServerError
@@ -105,6 +106,8 @@ def from_failure(error: Exception) -> HeadwaterError:
 
 def from_connecting(error: Exception, seconds: float) -> HeadwaterError:
     """What a failed attempt to connect means. `seconds`: how long it was allowed to take."""
+    if (missing := exhausted(error)) is not None:
+        return missing
     match error:
         case HeadwaterError():
             return error

@@ -14,6 +14,7 @@ from headwater.errors import (
     DownstreamTimeoutError,
     HeadwaterError,
     ValidationError,
+    exhausted,
 )
 
 TRANSPORT_ERRORS = (u.HTTPError, OSError, http.client.HTTPException)
@@ -26,6 +27,8 @@ def translate(error: Exception, origin: str, context: CallContext | None) -> Hea
     """
     if context is not None and (ended := context.cancel_reason) is not None:
         return ended
+    if (missing := exhausted(error)) is not None:
+        return missing
     match error:
         case u.NameResolutionError():
             return DownstreamConnectionError(f"The name of {origin} cannot be resolved.")
