@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from headwater import Headwater
 from headwater.errors import QueryError
+from headwater_clickhouse.types.scalars import zone_for_arrow
 from servers.clickhouse import Ask
 
 UTC = dt.UTC
 ENUM = pa.dictionary(pa.int8(), pa.string())
 LOW_CARDINALITY = pa.dictionary(pa.int32(), pa.string())
 IDENTITY = uuid.UUID("61f0c404-5cb3-11e7-907b-a6006ad3dba0")
+CALENDAR = pa.month_day_nano_interval()
 BERLIN = pa.timestamp("s", "Europe/Berlin")
 INT128_MIN, UINT128_MAX = -(2**127), 2**128 - 1
 INT256_MIN, UINT256_MAX = -(2**255), 2**256 - 1
@@ -94,7 +98,51 @@ CASES: dict[str, tuple[str, pa.DataType, Any]] = {
         [moment(1), None],
     ),
     "Variant": ("CAST(toIPv4('1.2.3.4'), 'Variant(IPv4, String)')", None, "1.2.3.4"),
+    "Variant of text, an array or a map": (
+        "['x'::Variant(String, Array(UInt8), Map(String, UInt8)), [1], map('a', 1), NULL]",
+        None,
+        ["x", [1], [("a", 1)], None],
+    ),
+    "Variant of a tuple": (
+        "('1.1.1.1', 'x')::Tuple(a IPv4, b Enum8('x' = 1))::Variant(String, Tuple(a IPv4, b Enum8('x' = 1)))",
+        None,
+        {"a": "1.1.1.1", "b": "x"},
+    ),
+    "Dynamic": ("CAST('null', 'Dynamic')", pa.json_(pa.string()), '"null"'),
+    "Dynamic without a value": ("CAST(NULL, 'Dynamic')", pa.json_(pa.string()), None),
+    "Dynamic without a value, nested": (
+        "(CAST(NULL, 'Dynamic'), [CAST(NULL, 'Dynamic')], map('k', CAST(NULL, 'Dynamic')))",
+        None,
+        {"1": None, "2": [None], "3": [("k", None)]},
+    ),
+    "path that a JSON lacks": ("CAST('{}', 'JSON').a.b", pa.json_(pa.string()), None),
+    "Time": ("'23:59:59'::Time", pa.duration("s"), dt.timedelta(hours=24, seconds=-1)),
+    "Time64": ("'001:02:03.5'::Time64(3)", pa.duration("ms"), dt.timedelta(seconds=3723.5)),
+    "Time64 in microseconds": ("'000:00:00.000001'::Time64(6)", pa.duration("us"), dt.timedelta(0, 0, 1)),
+    "Array(Time)": ("['00:00:01'::Time, NULL]", None, [dt.timedelta(seconds=1), None]),
+    "IntervalMillisecond": ("toIntervalMillisecond(5)", pa.duration("ms"), dt.timedelta(0, 0, 5000)),
+    "IntervalMinute": ("INTERVAL -5 MINUTE", pa.duration("s"), dt.timedelta(minutes=-5)),
+    "IntervalHour": ("INTERVAL 2 HOUR", pa.duration("s"), dt.timedelta(hours=2)),
+    "IntervalDay": ("INTERVAL 3 DAY", CALENDAR, pa.MonthDayNano([0, 3, 0])),
+    "IntervalWeek": ("INTERVAL 2 WEEK", CALENDAR, pa.MonthDayNano([0, 14, 0])),
+    "IntervalMonth": ("toIntervalMonth(-2)", CALENDAR, pa.MonthDayNano([-2, 0, 0])),
+    "IntervalQuarter": ("toIntervalQuarter(2)", CALENDAR, pa.MonthDayNano([6, 0, 0])),
+    "IntervalYear": ("toIntervalYear(2)", CALENDAR, pa.MonthDayNano([24, 0, 0])),
+    "Nullable interval": ("if(materialize(1), NULL, toIntervalYear(2))", CALENDAR, None),
+    "sum of intervals": (
+        "INTERVAL 1 DAY + INTERVAL 1 HOUR",
+        None,
+        {"1": pa.MonthDayNano([0, 1, 0]), "2": dt.timedelta(hours=1)},
+    ),
     "Point": ("(1., 2.)::Point", None, {"1": 1.0, "2": 2.0}),
+    "Geometry": ("(1.5, 2.5)::Point::Geometry", None, {"1": 1.5, "2": 2.5}),
+    "Geometry in a tuple": (
+        "(toDateTime(1), [(1., 2.)]::Ring::Geometry)",
+        None,
+        {"1": moment(1), "2": [{"1": 1.0, "2": 2.0}]},
+    ),
+    "empty tuple": ("tuple()", pa.struct([]), {}),
+    "nested empty tuples": ("([tuple(), tuple()], tuple(tuple()))", None, {"1": [{}, {}], "2": {"1": {}}}),
     "empty array": ("[]", None, []),
 }
 SETTINGS = "SETTINGS allow_experimental_variant_type = 1, allow_suspicious_low_cardinality_types = 1"
@@ -108,6 +156,86 @@ def test_a_type_arrives_as_what_it_is(ask: Ask, case: str) -> None:
         assert table.schema.field("v").type == wanted
     assert table.column("v").to_pylist() == [value]
     table.validate(full=True)
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("'25:00:00'::Time", 90_000),
+        ("'-00:00:01'::Time", -1),
+        ("'24:00:00'::Time64(3)", 86_400),
+        ("'-999:59:59'::Time64(6)", -3_599_999),
+    ],
+)
+def test_times_go_below_zero_and_past_a_day(
+    host: Headwater, add: Callable[..., str], time: str, seconds: int
+) -> None:
+    # The embedded engine is newer, and refuses to write such times.
+    table = host.query(add(), f"SELECT {time} AS v").table
+    assert table.column("v").to_pylist() == [dt.timedelta(seconds=seconds)]
+
+
+def test_rows_of_empty_tuples_are_counted(ask: Ask) -> None:
+    assert ask("SELECT tuple() AS t FROM numbers(3)").num_rows == 3
+    assert ask("SELECT number, tuple() AS t FROM numbers(2)").to_pylist() == [
+        {"number": 0, "t": {}},
+        {"number": 1, "t": {}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone"),
+    [
+        ("toDateTime(0, 'Fixed/UTC+05:30:00')", "+05:30"),
+        ("toDateTime64(0, 3, 'Fixed/UTC-03:00:00')", "-03:00"),
+        ("[toDateTime64(0, 3, 'Fixed/UTC-03:00:00')][1]", "-03:00"),
+    ],
+)
+def test_a_fixed_zone_has_the_name_that_arrow_knows(ask: Ask, expression: str, zone: str) -> None:
+    table = ask(f"SELECT {expression} AS v")
+    assert table.schema.field("v").type.tz == zone
+    assert table.column("v").to_pylist() == [moment(0)]
+
+
+def test_an_offset_with_seconds_is_told_in_utc() -> None:
+    assert zone_for_arrow("Fixed/UTC-05:30:15") == "UTC"
+
+
+def test_a_zone_within_a_variant_is_kept(ask: Ask) -> None:
+    table = ask("SELECT toDateTime(0, 'Asia/Tokyo')::Variant(DateTime('Asia/Tokyo'), String) AS v")
+    assert table.schema.field("v").type.field(0).type.tz == "Asia/Tokyo"
+    assert table.column("v").to_pylist() == [moment(0)]
+
+
+def test_only_what_may_lack_a_value_is_nullable(ask: Ask) -> None:
+    schema = ask("SELECT CAST('{\"a\":1}', 'JSON') AS j, j.a AS a, [j.a] AS l").schema
+    assert [field.nullable for field in schema] == [False, True, False]
+    assert schema.field("l").type.value_field.nullable
+
+
+def test_statements_that_cannot_be_described_have_their_types(ask: Ask) -> None:
+    shown = ask("SHOW FUNCTIONS LIKE 'quantileTDigest'")
+    assert shown.column("origin").to_pylist() == ["System"]
+    processes = ask("SHOW PROCESSLIST")
+    assert processes.schema.field("address").type == pa.string()
+
+
+def test_integers_of_256_bits_are_points_of_a_series(ask: Ask) -> None:
+    rows = (
+        "SELECT toDateTime(number * 60, 'UTC') AS time, toUInt256(number) AS v, number AS w, "
+        f"toInt256('{INT256_MIN}') AS x, [toUInt256(1)] AS factor FROM numbers(3) ORDER BY time"
+    )
+    table = ask({"rawSql": rows, "format": "time_series"})
+    assert [field.type for field in table.schema][1:] == [pa.float64(), pa.uint64(), pa.float64()]
+    assert table.column(1).to_pylist() == [0.0, 1.0, 2.0]
+    assert table.column(3).to_pylist() == [float(INT256_MIN)] * 3
+
+
+def test_counts_of_days_and_months_are_points_of_a_series(ask: Ask) -> None:
+    rows = (
+        "SELECT toDateTime(number, 'UTC') AS time, toIntervalDay(number) AS v FROM numbers(3) ORDER BY time"
+    )
+    assert ask({"rawSql": rows, "format": "time_series"}).column("v").to_pylist() == [0, 1, 2]
 
 
 NULLABLE = [

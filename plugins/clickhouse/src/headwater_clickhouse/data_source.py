@@ -15,7 +15,7 @@ from headwater.models import CheckHealthResult
 from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
 
 from .catalog import Catalog
-from .dialect import can_be_described, prepare_statement
+from .dialect import can_be_described, can_be_repeated, prepare_statement
 from .embedded import EmbeddedEngine
 from .embedded_process import engine_path
 from .engine import ArrowResult, Engine, Statement
@@ -94,12 +94,21 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         self, result: ArrowResult, statement: Statement, query: ClickHouseQuery, context: CallContext
     ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         def describe() -> list[str]:
-            if not can_be_described(statement.sql):
-                return []
-            described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
-            return [row["type"] for row in self.engine.rows(described, context)]
+            if can_be_described(statement.sql):
+                described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
+                return [row["type"] for row in self.engine.rows(described, context)]
+            if can_be_repeated(statement.sql):
+                return self.engine.column_types(Statement(statement.sql, statement.parameters), context)
+            return []
 
-        return mend_types(result, describe, time_zone=query.time_zone, binary_columns=query.binary_columns)
+        return mend_types(
+            result,
+            describe,
+            time_zone=query.time_zone,
+            binary_columns=query.binary_columns,
+            intervals="interval" in statement.sql.lower(),
+            drawn=query.result_format in {Format.TIME_SERIES, Format.MULTI},
+        )
 
     @resource("databases")
     def databases(self, request: ResourceRequest, context: CallContext) -> Any:

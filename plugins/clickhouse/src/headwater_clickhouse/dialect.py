@@ -11,7 +11,8 @@ from headwater.sdk.sql import Dialect, SpanKind, scan
 DIALECT = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True)
 
 _SELECTS = frozenset({"SELECT", "WITH", "FROM"})
-_READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}
+_SHOWS = frozenset({"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"})
+_READS = _SELECTS | _SHOWS | {"CHECK"}
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
 _ESCAPES = {
     "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0",
@@ -53,8 +54,18 @@ def prepare_statement(sql: str, *, allow_writes: bool) -> str:
 
 def can_be_described(sql: str) -> bool:
     """Whether `DESCRIBE (sql)` tells the types of a prepared statement's columns."""
+    return _first_word(sql) in _SELECTS
+
+
+def can_be_repeated(sql: str) -> bool:
+    """Whether a prepared statement that cannot be described is cheap, and changes nothing."""
+    return _first_word(sql) in _SHOWS
+
+
+def _first_word(sql: str) -> str:
+    """The verb of a statement, in capitals; empty if it has none."""
     words, _ = _top_level_words(sql)
-    return bool(words) and words[0].upper() in _SELECTS
+    return words[0].upper() if words else ""
 
 
 def _top_level_words(sql: str) -> tuple[list[str], int]:

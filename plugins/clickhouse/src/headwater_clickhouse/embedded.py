@@ -15,7 +15,7 @@ from headwater.errors import QueryError
 from .cancellation import QueryCanceller
 from .dialect import quote_name, quote_text
 from .embedded_process import connect, disconnect, refuse_in_forked_child
-from .engine import Statement
+from .engine import TYPED_FORMAT, Statement, read_types
 from .errors import server_error
 
 _IDLE_CONNECTIONS = 4
@@ -61,15 +61,11 @@ class EmbeddedEngine:
             raise
 
     def rows(self, statement: Statement, context: CallContext) -> list[dict[str, Any]]:
-        connection = self._borrow()
-        try:
-            connection.begin(statement.query_id, context)
-            with context.on_cancel(lambda: self.kill(statement.query_id)):
-                context.check()
-                text = connection.text(statement, "JSONEachRow")
-        finally:
-            self._give_back(connection)
+        text = self._text(statement, context, "JSONEachRow")
         return [json.loads(line) for line in text.splitlines()]
+
+    def column_types(self, statement: Statement, context: CallContext) -> list[str]:
+        return read_types(self._text(statement, context, TYPED_FORMAT).encode())
 
     def health_details(self) -> dict[str, str]:
         return {"path": self._path}
@@ -84,6 +80,16 @@ class EmbeddedEngine:
             connection.close()
         if control is not None:
             control.close()
+
+    def _text(self, statement: Statement, context: CallContext, output_format: str) -> str:
+        connection = self._borrow()
+        try:
+            connection.begin(statement.query_id, context)
+            with context.on_cancel(lambda: self.kill(statement.query_id)):
+                context.check()
+                return connection.text(statement, output_format)
+        finally:
+            self._give_back(connection)
 
     def _borrow(self) -> _Connection:
         refuse_in_forked_child()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -10,6 +11,21 @@ import pyarrow as pa
 from attrs import field, frozen
 
 from headwater.calls import CallContext
+from headwater.errors import DownstreamProtocolError
+
+#: A text format that begins with a line of names and a line of types.
+TYPED_FORMAT = "JSONCompactEachRowWithNamesAndTypes"
+
+
+def read_types(text: bytes) -> list[str]:
+    """The types of a result in `TYPED_FORMAT`. Raises DownstreamProtocolError if they are not there."""
+    try:
+        types: list[str] = json.loads(text.split(b"\n", 2)[1])
+    except (ValueError, IndexError) as error:
+        raise DownstreamProtocolError(
+            "The server does not tell the types of the answer's columns."
+        ) from error
+    return types
 
 
 def _new_id() -> str:
@@ -58,6 +74,9 @@ class Engine(Protocol):
 
     def rows(self, statement: Statement, context: CallContext) -> list[dict[str, Any]]:
         """The whole of a small result, as JSON values by column name."""
+
+    def column_types(self, statement: Statement, context: CallContext) -> list[str]:
+        """The declared types of a result's columns, in order. Runs the statement."""
 
     def health_details(self) -> dict[str, str]:
         """What an administrator should know of a working connection."""

@@ -28,7 +28,7 @@ from . import __version__
 from .arrow_body import ArrowBody, read_batches, truncated
 from .cancellation import QueryCanceller
 from .dialect import quote_text
-from .engine import Statement
+from .engine import TYPED_FORMAT, Statement, read_types
 from .errors import ClickHouseError, server_error
 from .health import is_too_old, too_old
 from .negotiation import NegotiatedSettings
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _UNKNOWN_FORMAT = 73
 _IPC_MARK = b"\xff\xff\xff\xff"
 _KILL_SECONDS = 2.0
+#: Names and types of a result's columns.
+_HEAD_BYTES = 16 << 20
 #: A small result is not worth a thread.
 _BATCHES_IN_TURN = 2
 _BATCHES_AHEAD = 2
@@ -101,6 +103,18 @@ class RemoteEngine:
             return [json.loads(line) for line in body.splitlines() if line]
         except ValueError as error:
             raise _not_clickhouse(self._client.settings.origin) from error
+
+    def column_types(self, statement: Statement, context: CallContext) -> list[str]:
+        with (
+            context.on_cancel(lambda: self.kill(statement.query_id)),
+            self._send(statement, context, TYPED_FORMAT) as response,
+        ):
+            head = bytearray()
+            for chunk in response.stream_chunks(limit=_HEAD_BYTES):
+                head += chunk
+                if head.count(b"\n") >= 2:
+                    break
+        return read_types(bytes(head))
 
     def health_details(self) -> dict[str, str]:
         details = {}

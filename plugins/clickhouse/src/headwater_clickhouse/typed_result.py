@@ -10,8 +10,16 @@ import pyarrow as pa
 from headwater.errors import DownstreamProtocolError, HeadwaterError, QueryError
 
 from .engine import ArrowResult
-from .types import DeclaredType, Repair, needs_declared_type, parse_type, plan_repair
-from .types.repair import Column, Convert
+from .types import (
+    Column,
+    DeclaredType,
+    Repair,
+    mended_field,
+    needs_declared_type,
+    parse_type,
+    plan_repair,
+)
+from .types.repair import Convert
 
 
 def mend_types(
@@ -20,17 +28,20 @@ def mend_types(
     *,
     time_zone: str = "",
     binary_columns: tuple[str, ...] = (),
+    intervals: bool = False,
+    drawn: bool = False,
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The mended schema and batches of `result`.
 
     `describe` gives the columns' declared types in order, or nothing for a statement that cannot be
     described. It costs a round trip, so it is only asked when the Arrow types leave a doubt. `time_zone` is
-    for columns that name none; default: the engine's. Reads the first batch, which decides whether a
-    String column is text.
+    for columns that name none; default: the engine's. `intervals`: whether an int64 may be an interval.
+    `drawn`: the columns become series, so that their numbers must be some. Reads the first batch, which
+    decides whether a String column is text.
     """
     arrow = result.schema
-    doubtful = [needs_declared_type(field.type) for field in arrow]
-    described = describe() if any(doubtful) else []
+    is_doubtful = any(needs_declared_type(field.type, intervals=intervals) for field in arrow)
+    described = describe() if is_doubtful else []
     declared: list[DeclaredType | None] = [parse_type(text) for text in described] or [None] * len(arrow)
     if len(declared) != len(arrow):
         raise DownstreamProtocolError(
@@ -41,13 +52,14 @@ def mend_types(
     repairs: list[Repair] = []
     try:
         for index, field in enumerate(arrow):
-            column = Column(field.name, time_zone or result.time_zone, field.name in binary_columns)
+            column = Column(
+                field.name, time_zone or result.time_zone, binary=field.name in binary_columns, drawn=drawn
+            )
             sample = None if first is None else first.column(index)
-            known = declared[index] if doubtful[index] else None
-            repairs.append(plan_repair(field.type, known, column, sample))
+            repairs.append(plan_repair(field.type, declared[index], column, sample))
     except pa.ArrowInvalid as error:
         raise DownstreamProtocolError(f"The answer of ClickHouse is damaged: {error}") from error
-    schema = pa.schema([field.with_type(repair.type) for field, repair in zip(arrow, repairs, strict=True)])
+    schema = pa.schema([mended_field(field, repair) for field, repair in zip(arrow, repairs, strict=True)])
     return schema, _mend(schema, repairs, itertools.chain([] if first is None else [first], batches))
 
 

@@ -11,17 +11,23 @@ from attrs import frozen
 
 from headwater.errors import DownstreamProtocolError, QueryError
 
-from .declared import DeclaredType, parse_type
+from .declared import DeclaredType
 from .scalars import (
     bfloat_to_float,
+    count_to_calendar,
+    count_to_duration,
     enum_to_dictionary,
     ipv4_to_text,
     ipv6_to_text,
     is_text,
+    json_nulls,
     long_to_decimal,
+    long_to_float,
     long_to_text,
     seconds_to_timestamp,
+    time_to_duration,
     without_padding,
+    zone_for_arrow,
 )
 
 
@@ -71,6 +77,16 @@ class PaddedText:
 
     def apply(self, array: pa.Array) -> pa.Array:
         return without_padding(array)
+
+
+@frozen
+class NullableJson:
+    """A Dynamic. The server says that it is never null, and writes its nulls as JSON."""
+
+    type: pa.DataType
+
+    def apply(self, array: pa.Array) -> pa.Array:
+        return json_nulls(array)
 
 
 @frozen
@@ -136,23 +152,37 @@ class OfDictionary:
 
 @frozen
 class Column:
-    """What a plan needs to know of a column besides its types."""
+    """What a plan needs to know of a column besides its types.
+
+    `binary`: its text stays bytes. `drawn`: its numbers become points of a series, also those that only
+    text or a calendar interval says exactly.
+    """
 
     name: str
     time_zone: str
     binary: bool
+    drawn: bool = False
 
 
-def needs_declared_type(arrow: pa.DataType) -> bool:
-    """Whether ClickHouse sends several of its types as `arrow`, so that only DESCRIBE can tell."""
+def needs_declared_type(arrow: pa.DataType, *, intervals: bool = False) -> bool:
+    """Whether ClickHouse sends several of its types as `arrow`, so that only DESCRIBE can tell.
+
+    `intervals`: whether the result may hold some, which come as int64.
+    """
     if pa.types.is_dictionary(arrow):
         return needs_declared_type(arrow.value_type)
-    if pa.types.is_map(arrow):
-        return needs_declared_type(arrow.key_type) or needs_declared_type(arrow.item_type)
-    if pa.types.is_union(arrow) or pa.types.is_struct(arrow) or pa.types.is_list(arrow):
-        return any(needs_declared_type(arrow.field(index).type) for index in range(arrow.num_fields))
+    if (
+        pa.types.is_map(arrow)
+        or pa.types.is_union(arrow)
+        or pa.types.is_struct(arrow)
+        or pa.types.is_list(arrow)
+    ):
+        children = (arrow.field(index).type for index in range(arrow.num_fields))
+        return any(needs_declared_type(child, intervals=intervals) for child in children)
     return bool(
         pa.types.is_uint32(arrow)
+        or (intervals and pa.types.is_int64(arrow))
+        or _is_json(arrow)
         or pa.types.is_int8(arrow)
         or pa.types.is_int16(arrow)
         or pa.types.is_binary(arrow)
@@ -163,7 +193,7 @@ def needs_declared_type(arrow: pa.DataType) -> bool:
 def plan_repair(
     arrow: pa.DataType, declared: DeclaredType | None, column: Column, sample: pa.Array | None
 ) -> Repair:
-    """The repair of one column; `declared` is None where `needs_declared_type` is false.
+    """The repair of one column; `declared` is None where nothing told it.
 
     `sample` are the first values: String and FixedString become text if these are UTF-8, else stay bytes.
     Raises QueryError for AggregateFunction, whose Arrow form is a pointer of the server's memory.
@@ -178,9 +208,20 @@ def plan_repair(
         return _plan_nested(arrow, bare, column, sample)
     if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return _plan_text(pa.binary(), column, sample, padded=False)
+    if pa.types.is_time(arrow):
+        duration = pa.duration(arrow.unit)
+        return Convert(duration, lambda array: time_to_duration(array, duration))
+    if pa.types.is_timestamp(arrow) and (zone := zone_for_arrow(arrow.tz or "")) != (arrow.tz or ""):
+        zoned = pa.timestamp(arrow.unit, zone)
+        return Convert(zoned, lambda array: array.cast(zoned))
     if bare is None:
         return Unchanged(arrow)
     return _plan_scalar(arrow, bare, column, sample)
+
+
+def mended_field(field: pa.Field, repair: Repair) -> pa.Field:
+    """`field` after its repair."""
+    return field.with_type(repair.type).with_nullable(field.nullable or isinstance(repair, NullableJson))
 
 
 def _plan_scalar(
@@ -189,9 +230,8 @@ def _plan_scalar(
     match declared.name:
         case "DateTime" if pa.types.is_uint32(arrow):
             zone = str(declared.literals[0]) if declared.literals else column.time_zone
-            return Convert(
-                wanted := pa.timestamp("s", zone), lambda array: seconds_to_timestamp(array, wanted)
-            )
+            wanted = pa.timestamp("s", zone_for_arrow(zone))
+            return Convert(wanted, lambda array: seconds_to_timestamp(array, wanted))
         case "Enum8" | "Enum16" if pa.types.is_integer(arrow):
             return Convert(*enum_to_dictionary(declared.members))
         case "IPv4" if pa.types.is_uint32(arrow):
@@ -203,7 +243,24 @@ def _plan_scalar(
             return Convert(pa.decimal256(39, 0), lambda array: long_to_decimal(array, signed=signed))
         case "Int256" | "UInt256" if pa.types.is_fixed_size_binary(arrow):
             signed = declared.name == "Int256"
+            if column.drawn:
+                return Convert(pa.float64(), lambda array: long_to_float(array, signed=signed))
             return Convert(pa.string(), lambda array: long_to_text(array, signed=signed))
+        case "IntervalMinute" | "IntervalHour" if pa.types.is_int64(arrow):
+            seconds = {"IntervalMinute": 60, "IntervalHour": 3600}[declared.name]
+            return Convert(pa.duration("s"), lambda array: count_to_duration(array, seconds))
+        case "IntervalDay" | "IntervalWeek" if pa.types.is_int64(arrow) and not column.drawn:
+            days = {"IntervalDay": 1, "IntervalWeek": 7}[declared.name]
+            return Convert(pa.month_day_nano_interval(), lambda array: count_to_calendar(array, days=days))
+        case "IntervalMonth" | "IntervalQuarter" | "IntervalYear" if (
+            pa.types.is_int64(arrow) and not column.drawn
+        ):
+            months = {"IntervalMonth": 1, "IntervalQuarter": 3, "IntervalYear": 12}[declared.name]
+            return Convert(
+                pa.month_day_nano_interval(), lambda array: count_to_calendar(array, months=months)
+            )
+        case "Dynamic" if _is_json(arrow):
+            return NullableJson(arrow)
         case "BFloat16":
             return Convert(pa.float32(), bfloat_to_float)
         case "FixedString" if pa.types.is_fixed_size_binary(arrow):
@@ -237,36 +294,39 @@ def _plan_nested(
         if isinstance(repair, Convert) and pa.types.is_dictionary(repair.type):
             return Convert(repair.type, lambda array: repair.apply(array.dictionary_decode()))
         return OfDictionary(pa.dictionary(arrow.index_type, repair.type, arrow.ordered), repair)
+    if arrow.num_fields == 0:
+        return Unchanged(arrow)  # an empty tuple
+    if declared is not None and not declared.arguments:
+        declared = None  # a name for something nested, such as Geometry
+    # Nested values are shown, not drawn.
+    column = attrs.evolve(column, drawn=False)
     if pa.types.is_list(arrow):
         values = None if sample is None else sample.values
         if declared is not None and declared.name == "Nested":
             declared = DeclaredType("Array", (DeclaredType("Tuple", declared.arguments, declared.names),))
         item = child(0, arrow.value_type, values)
-        return OfList(pa.list_(arrow.value_field.with_type(item.type)), item)
+        return OfList(pa.list_(mended_field(arrow.value_field, item)), item)
     if pa.types.is_map(arrow):
         key = child(0, arrow.key_type, None if sample is None else sample.keys)
         item = child(1, arrow.item_type, None if sample is None else sample.items)
-        wanted = pa.map_(arrow.key_field.with_type(key.type), arrow.item_field.with_type(item.type))
+        wanted = pa.map_(arrow.key_field.with_type(key.type), mended_field(arrow.item_field, item))
         return OfMap(wanted, key, item)
     fields = [arrow.field(index) for index in range(arrow.num_fields)]
     parts = [None if sample is None else sample.field(index) for index in range(arrow.num_fields)]
+    # A union's alternatives are in the order of the declared ones; NULL is one more, which nothing declares.
+    elements = tuple(
+        Unchanged(field.type) if pa.types.is_null(field.type) else child(index, field.type, part)
+        for index, (field, part) in enumerate(zip(fields, parts, strict=True))
+    )
+    mended = [mended_field(field, repair) for field, repair in zip(fields, elements, strict=True)]
     if pa.types.is_union(arrow):
-        alternatives = tuple(
-            _plan_alternative(field, column, part) for field, part in zip(fields, parts, strict=True)
-        )
-        wanted = pa.dense_union(
-            [pa.field(field.name, repair.type) for field, repair in zip(fields, alternatives, strict=True)],
-            list(arrow.type_codes),
-        )
-        return OfUnion(wanted, alternatives)
-    elements = tuple(child(index, field.type, parts[index]) for index, field in enumerate(fields))
-    wanted = pa.struct([field.with_type(part.type) for field, part in zip(fields, elements, strict=True)])
-    return OfStruct(wanted, elements)
+        names = [pa.field(field.name, field.type) for field in mended]
+        return OfUnion(pa.dense_union(names, list(arrow.type_codes)), elements)
+    return OfStruct(pa.struct(mended), elements)
 
 
-def _plan_alternative(field: pa.Field, column: Column, sample: pa.Array | None) -> Repair:
-    declared = None if pa.types.is_null(field.type) else parse_type(field.name)
-    return plan_repair(field.type, declared, column, sample)
+def _is_json(arrow: pa.DataType) -> bool:
+    return getattr(arrow, "extension_name", "") == "arrow.json"
 
 
 def _mismatch(column: Column, arrow: pa.DataType) -> DownstreamProtocolError:

@@ -3,16 +3,63 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_FIXED_ZONE = re.compile(r"Fixed/UTC([+-]\d\d:\d\d):00")
+
 
 def seconds_to_timestamp(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Unix seconds, uint32, as timestamps."""
     return array.cast(pa.int64()).cast(wanted)
+
+
+def time_to_duration(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Times, which Arrow confines to a day, as durations: ClickHouse's span -1000 to 1000 hours."""
+    if pa.types.is_time32(array.type):
+        return array.view(pa.int32()).cast(pa.int64()).view(wanted)
+    return array.view(pa.int64()).view(wanted)
+
+
+def count_to_duration(array: pa.Array, seconds: int) -> pa.Array:
+    """Counts of a fixed length, such as minutes. Raises ArrowInvalid past 64 bits of seconds."""
+    return pc.multiply_checked(array, seconds).view(pa.duration("s"))
+
+
+def count_to_calendar(array: pa.Array, *, months: int = 0, days: int = 0) -> pa.Array:
+    """Counts of months or days as Arrow's calendar intervals. Raises ArrowInvalid past its 32 bits."""
+    intervals = np.zeros(len(array), [("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+    filled = array.fill_null(0) if array.null_count else array
+    intervals["months" if months else "days"] = pc.multiply_checked(filled, months or days).cast(pa.int32())
+    buffers = [_validity(array), pa.py_buffer(intervals.tobytes())]
+    return pa.Array.from_buffers(pa.month_day_nano_interval(), len(array), buffers)
+
+
+def zone_for_arrow(name: str) -> str:
+    """A zone's name as Arrow's readers know it: `Fixed/UTC+05:30:00` is ClickHouse's own for `+05:30`.
+
+    An offset with seconds has no name elsewhere: its instants are labelled with UTC.
+    """
+    if not name.startswith("Fixed/UTC"):
+        return name
+    offset = _FIXED_ZONE.fullmatch(name)
+    return offset[1] if offset else "UTC"
+
+
+def json_nulls(array: pa.Array) -> pa.Array:
+    """JSON values without the text `null`, which ClickHouse writes for a NULL of Dynamic.
+
+    Raises ArrowInvalid for an array that is damaged.
+    """
+    array.storage.validate(full=True)
+    is_null = pc.equal(array.storage, "null")
+    if not pc.any(is_null).as_py():
+        return array
+    return pa.ExtensionArray.from_storage(array.type, pc.if_else(is_null, None, array.storage))
 
 
 def enum_to_dictionary(
@@ -67,6 +114,11 @@ def long_to_decimal(array: pa.Array, *, signed: bool) -> pa.Array:
 def long_to_text(array: pa.Array, *, signed: bool) -> pa.Array:
     """Little-endian 256-bit integers in decimal digits: no Arrow type holds all of them."""
     return _map_distinct(array, lambda raw: str(int.from_bytes(raw, "little", signed=signed)))
+
+
+def long_to_float(array: pa.Array, *, signed: bool) -> pa.Array:
+    """Little-endian 256-bit integers as the nearest float64."""
+    return long_to_text(array, signed=signed).cast(pa.float64())
 
 
 def bfloat_to_float(array: pa.Array) -> pa.Array:
