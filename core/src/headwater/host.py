@@ -6,9 +6,9 @@ import os
 import uuid
 import warnings
 import weakref
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from attrs import evolve
 
@@ -42,6 +42,7 @@ from .models import (
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    PluginContext,
     PluginInfo,
     QueryChunk,
     QueryDataResponse,
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
+
+R = TypeVar("R")
 
 
 class Headwater:
@@ -324,9 +327,11 @@ class Headwater:
         except SecretUnavailableError as error:
             return CheckHealthResult.failed(str(error))
         with self._call(context, timeout) as call:
-            future = self._runner.start(self._client.check_health, CheckHealthRequest(plugin_context), call)
+            request = CheckHealthRequest(plugin_context)
             try:
-                return self._runner.wait(future, call, plugin_context)
+                return self._call_plugin(
+                    lambda: self._client.check_health(request, call), call, plugin_context
+                )
             except DeadlineExceededError as error:
                 return CheckHealthResult.failed(str(error))
 
@@ -357,8 +362,7 @@ class Headwater:
             body=body,
         )
         with self._call(context, self.limits.timeout) as call:
-            future = self._runner.start(self._whole_answer, request, call)
-            return self._runner.wait(future, call, plugin_context)
+            return self._call_plugin(lambda: self._whole_answer(request, call), call, plugin_context)
 
     # --- plugins and life cycle --------------------------------------------------------------------
 
@@ -446,6 +450,10 @@ class Headwater:
         self._check_process()
         options: QueryOptions = {} if context is None else {"context": context}
         return self._runner.watch(context_of(options, self.limits, timeout, self.logger))
+
+    def _call_plugin(self, call: Callable[[], R], context: CallContext, plugin_context: PluginContext) -> R:
+        """What `call` returns, from a worker."""
+        return self._runner.wait(lambda: self._runner.start(call, context, plugin_context), context)
 
     def _check_process(self) -> None:
         """A connection that two processes read and write mixes up their answers: refuse before that."""

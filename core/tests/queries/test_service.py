@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
@@ -295,24 +296,19 @@ def test_many_hanging_calls_leave_a_host_that_answers(make_host: MakeHost, relea
     assert values(host.query_data([ask("good")]).responses["good"]) == [["good"]]
 
 
-def test_an_interrupted_caller_cancels_the_query(
-    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cooperative = Cooperative()
-    host = make_host(a=cooperative)
+def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     ended = threading.Event()
 
-    class Context(CallContext):
-        def on_cancel(self, callback: Callable[[], object]) -> Any:
-            if threading.current_thread() is threading.main_thread():
-                cooperative.entered.wait(PATIENCE)
-                super().on_cancel(ended.set)
-                raise KeyboardInterrupt  # as Ctrl-C while the caller waits
-            return super().on_cancel(callback)
+    class Interrupting(Echo):
+        def answer(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+            with context.on_cancel(ended.set):
+                _thread.interrupt_main()  # Ctrl-C while the caller waits
+                ended.wait(PATIENCE)
+            return super().answer(request, context)
 
-    context = Context()
+    host = make_host(a=Interrupting())
     with pytest.raises(KeyboardInterrupt):
-        host.query_service.query_data([ask("a")], context)
+        host.query_service.query_data([ask("a")], CallContext())
     assert ended.wait(PATIENCE)
 
 

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from headwater.errors import DeadlineExceededError
+from headwater.errors import DeadlineExceededError, HeadwaterError, QueryCanceledError
 
 from .context import run_in_thread
+from .deadlines import shared_watchdog
 
 if TYPE_CHECKING:
     from headwater.models import PluginContext
 
-    from .context import CallContext
+    from .context import CallContext, CancelRegistration
+    from .deadlines import Alarm
     from .worker_pool import Workers
 
 __all__ = ["CallRunner"]
 
-_SOON = 0.005  # seconds; answers that come sooner need no watch for the end of their call
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -31,7 +33,8 @@ class CallRunner:
     """Runs calls in worker threads. Thread-safe.
 
     When a call is over, by deadline or cancellation, the plugin has `grace` seconds to come back; then its
-    worker is abandoned, the data source's instance replaced, and `abandoned` counted.
+    worker is abandoned, the data source's instance replaced, and `abandoned` counted. Nobody waits for that
+    but the caller: timers end the call's future.
     """
 
     def __init__(
@@ -57,39 +60,47 @@ class CallRunner:
         for context in contexts:
             context.cancel_in(run_in_thread, reason)
 
-    def start(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Run `call` in a worker, with the context variables of this thread."""
-        task: Callable[[], R] = partial(call, *args, **kwargs)
+    def submit(self, task: Callable[[], Any]) -> Future[Any]:
+        """Run `task` in a worker, with the context variables of this thread."""
         return self._workers.submit(contextvars.copy_context().run, task)
 
-    def wait(self, future: Future[R], context: CallContext, plugin_context: PluginContext) -> R:
-        """The future's result; once the call is over, for `grace` more seconds.
+    def start(
+        self,
+        call: Callable[[], R],
+        context: CallContext,
+        plugin_context: PluginContext,
+        on_end: Callable[[Future[R]], object] | None = None,
+        *,
+        here: bool = False,
+    ) -> Future[R]:
+        """Run a call into a plugin: in a worker, or `here`, in this thread, which is a worker's.
 
-        Raises what the future raises; DeadlineExceededError, or QueryCanceledError if the caller cancelled,
-        after abandoning the worker, or if none had begun with the call. An interrupted
-        thread (Ctrl-C) cancels the call.
+        The future ends with the call, or with DeadlineExceededError, or QueryCanceledError if the caller
+        cancelled: `grace` seconds after the end of the call, or at once if no worker had begun with it.
+        `on_end` is called with it in whatever thread ends it.
         """
+        started = _Call(call, context, self._grace, partial(self._abandon, context, plugin_context))
+        if on_end is not None:
+            started.future.add_done_callback(on_end)
+        if here:
+            started.watch()
+            started.run()
+        else:
+            started.watch(self.submit(started.run))
+        return started.future
+
+    def wait(self, start: Callable[[], Future[R]], context: CallContext) -> R:
+        """The result of what `start` starts. An interrupted thread (Ctrl-C) cancels the call."""
         try:
-            if not _done(future, _SOON):
-                self._wait_for_end(future, context)
+            return start().result()
+        except Exception:
+            raise
         except BaseException:
             context.cancel_in(run_in_thread)
             raise
-        if not future.done():
-            self._abandon(context, plugin_context)
-        return future.result()
 
-    def _wait_for_end(self, future: Future[Any], context: CallContext) -> None:
-        """Until the future is done, or `grace` seconds after the call is over."""
-        woken = threading.Event()
-        future.add_done_callback(lambda _: woken.set())
-        with context.on_cancel(woken.set):
-            woken.wait()
-        if future.cancel():  # no worker was free
-            context.check()
-        _done(future, self._grace)
-
-    def _abandon(self, context: CallContext, plugin_context: PluginContext) -> None:
+    def _abandon(self, context: CallContext, plugin_context: PluginContext) -> HeadwaterError:
+        """Give a worker up that hangs in the data source of `plugin_context`; why its call ended."""
         with self._lock:
             self.abandoned += 1
         self._discard_instance(plugin_context)
@@ -100,19 +111,78 @@ class CallRunner:
         )
         ended = context.cancel_reason
         if ended is not None and not isinstance(ended, DeadlineExceededError):
-            raise ended.fresh()
-        raise DeadlineExceededError(
+            return ended.fresh()
+        return DeadlineExceededError(
             f"Plugin {plugin_context.plugin_id!r} did not return within {self._grace:g} s after the end of "
             "the call; its data source will be rebuilt."
         )
 
 
-def _done(future: Future[Any], seconds: float) -> bool:
-    """Whether the future is done within `seconds`."""
-    try:
-        future.exception(timeout=seconds)
-    except TimeoutError:
-        return future.done()
-    except CancelledError:
-        return True
-    return True
+class _Call(Generic[R]):
+    """One call into a plugin, whose future ends even if the plugin never comes back."""
+
+    def __init__(
+        self,
+        call: Callable[[], R],
+        context: CallContext,
+        grace: float,
+        abandon: Callable[[], HeadwaterError],
+    ) -> None:
+        self.future: Future[R] = Future()
+        self.future.set_running_or_notify_cancel()
+        self._call: Callable[[], R] | None = call
+        self._context = context
+        self._grace = grace
+        self._abandon = abandon
+        self._task: Future[Any] | None = None
+        self._registration: CancelRegistration | None = None
+        self._alarm: Alarm | None = None
+
+    def run(self) -> None:
+        """In a worker."""
+        call, self._call = self._call, None
+        assert call is not None
+        try:
+            result = call()
+        except BaseException as error:
+            self._fail(error)
+        else:
+            self._forget()
+            with suppress(InvalidStateError):  # it has been given up
+                self.future.set_result(result)
+
+    def watch(self, task: Future[Any] | None = None) -> None:
+        """Follow the end of the call's context. `task` is the worker's, which may not have begun yet."""
+        self._task = task
+        if not self.future.done():
+            self._registration = self._context.on_cancel(self._over)
+            if self.future.done():
+                self._registration.remove()
+
+    def _over(self) -> None:
+        if self._task is not None and self._task.cancel():  # no worker was free
+            self._fail(_reason(self._context))
+            return
+        self._alarm = shared_watchdog().schedule(time.monotonic() + self._grace, self._give_up)
+        if self.future.done():
+            self._alarm.cancel()
+
+    def _give_up(self) -> None:
+        if not self.future.done():
+            self._fail(self._abandon())
+
+    def _fail(self, error: BaseException) -> None:
+        self._forget()
+        with suppress(InvalidStateError):  # it came back at the very moment it was given up, or too late
+            self.future.set_exception(error)
+
+    def _forget(self) -> None:
+        if self._registration is not None:
+            self._registration.remove()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
+def _reason(context: CallContext) -> HeadwaterError:
+    reason = context.cancel_reason
+    return reason.fresh() if reason is not None else QueryCanceledError("The query was cancelled.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -36,6 +39,34 @@ class _Group:
         return dict.fromkeys((query.ref_id for query in self.queries), DataResponse.from_error(error))
 
 
+class _Answer:
+    """The outcomes of one request as they come; `future` ends with the last of `count`."""
+
+    def __init__(self, ref_ids: Sequence[str], responses: Mapping[str, DataResponse], count: int) -> None:
+        self._ref_ids = ref_ids
+        self._responses = dict(responses)
+        self._lock = threading.Lock()  # guards the number of outcomes that are missing
+        self._missing = count
+        self.future: Future[QueryDataResponse] = Future()
+        self.future.set_running_or_notify_cancel()
+
+    def add(self, responses: Mapping[str, DataResponse]) -> None:
+        with self._lock:
+            self._responses |= responses
+            self._missing -= 1
+            complete = self._missing == 0
+        if complete and not self.future.done():
+            found = self._responses
+            self.future.set_result(
+                QueryDataResponse({each: found[each] for each in self._ref_ids if each in found})
+            )
+
+    def fail(self, error: BaseException) -> None:
+        """End with what is no outcome of a query, such as an interrupt."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
 class QueryService:
     """Resolves data sources, groups queries by them, runs the groups side by side, isolates failures."""
 
@@ -66,13 +97,27 @@ class QueryService:
 
         Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
         """
+        return self._runner.wait(lambda: self.start(queries, context, user), context)
+
+    def start(
+        self,
+        queries: Sequence[MetricQuery],
+        context: CallContext,
+        user: User | None = None,
+        *,
+        here: bool = False,
+    ) -> Future[QueryDataResponse]:
+        """Start what `query_data` waits for. Raises as it does.
+
+        Each data source is called in a worker of its own; `here`, the last of them in this thread, which is a
+        worker's.
+        """
         groups, responses = self._resolve(queries, context)
+        answer = _Answer([each.query.ref_id for each in queries], responses, len(groups))
         limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
-        outcomes = [self._start(group, context, user, limiter) for group in groups]
-        for outcome in outcomes:
-            responses |= outcome()
-        order = [each.query.ref_id for each in queries]
-        return QueryDataResponse({ref_id: responses[ref_id] for ref_id in order if ref_id in responses})
+        for index, group in enumerate(groups, 1):
+            self._start(group, context, user, limiter, answer, here=here and index == len(groups))
+        return answer.future
 
     def query_chunked_data(
         self, queries: Sequence[MetricQuery], context: CallContext, user: User | None = None
@@ -119,14 +164,21 @@ class QueryService:
         return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
 
     def _start(
-        self, group: _Group, context: CallContext, user: User | None, limiter: CallLimiter | None
-    ) -> Callable[[], Mapping[str, DataResponse]]:
-        """Start the group's call; the result waits for its outcome, failures included."""
+        self,
+        group: _Group,
+        context: CallContext,
+        user: User | None,
+        limiter: CallLimiter | None,
+        answer: _Answer,
+        *,
+        here: bool,
+    ) -> None:
+        """Start the group's call, whose outcome goes to `answer`, failures included."""
         try:
             request = self._request(group, context, user)
         except Exception as error:
-            failed = group.failed(error)
-            return lambda: failed
+            answer.add(group.failed(error))
+            return
 
         def run() -> QueryDataResponse:
             if limiter is None:
@@ -134,15 +186,16 @@ class QueryService:
             with limiter.slot(context, self._concurrent_groups):
                 return self._client.query_data(request, context)
 
-        future = self._runner.start(run)
+        def ended(outcome: Future[QueryDataResponse]) -> None:
+            error = outcome.exception()
+            if error is None:
+                answer.add(outcome.result().responses)
+            elif isinstance(error, Exception):
+                answer.add(group.failed(error))
+            else:
+                answer.fail(error)
 
-        def outcome() -> Mapping[str, DataResponse]:
-            try:
-                return self._runner.wait(future, context, request.plugin_context).responses
-            except Exception as error:
-                return group.failed(error)
-
-        return outcome
+        self._runner.start(run, context, request.plugin_context, ended, here=here)
 
     def _request(self, group: _Group, context: CallContext, user: User | None) -> QueryDataRequest:
         plugin_context = self._contexts.get_with_data_source(group.data_source, user)
