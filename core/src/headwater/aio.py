@@ -14,6 +14,7 @@ from .calls.context import CallContext
 from .calls.worker_pool import WorkerPool
 from .host import Headwater
 from .models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryDataResponse, User
+from .queries.answers import only_frame, warn_if_cut
 from .queries.options import QueryOptions
 
 if TYPE_CHECKING:
@@ -87,19 +88,17 @@ class AsyncHeadwater:
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> Frame:
         """See `Headwater.query`."""
-        with self._own_context(options.get("context")) as context:
-            options["context"] = context
-            return await self._run(context, lambda: self.headwater.query(data_source, query, **options))
+        frames = await self._frames(data_source, query, options)
+        warn_if_cut(frames, options, self.headwater.limits)
+        return only_frame(frames)
 
     async def query_frames(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> list[Frame]:
         """See `Headwater.query_frames`."""
-        with self._own_context(options.get("context")) as context:
-            options["context"] = context
-            return await self._run(
-                context, lambda: self.headwater.query_frames(data_source, query, **options)
-            )
+        frames = await self._frames(data_source, query, options)
+        warn_if_cut(frames, options, self.headwater.limits)
+        return frames
 
     def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
@@ -143,7 +142,9 @@ class AsyncHeadwater:
     ) -> QueryDataResponse:
         """See `Headwater.query_data`."""
         with self._own_context(context) as call:
-            return await self._run(call, lambda: self.headwater.query_data(request, call, user=user))
+            return await self._ended(
+                self.headwater.start_query_data(request, call, user=user, then=lambda answer: answer), call
+            )
 
     def query_chunked_data(
         self,
@@ -212,6 +213,13 @@ class AsyncHeadwater:
     ) -> None:
         await self.close()
 
+    async def _frames(
+        self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions
+    ) -> list[Frame]:
+        with self._own_context(options.get("context")) as context:
+            own: QueryOptions = {**options, "context": context}
+            return await self._ended(self.headwater.start_query_frames(data_source, query, **own), context)
+
     def _own_context(self, given: CallContext | None) -> CallContext:
         """A context of the call's own, so that a cancelled task ends this call and no other."""
         return CallContext() if given is None else given.child()
@@ -251,10 +259,16 @@ class AsyncHeadwater:
         """
         future = self._workers.submit(contextvars.copy_context().run, call)
         try:
-            return await asyncio.wrap_future(future)
+            return await self._ended(future, context)
         except asyncio.CancelledError:
             if unclaimed is not None:
                 future.add_done_callback(lambda done: _free(done, unclaimed))
+            raise
+
+    async def _ended(self, future: Future[R], context: CallContext) -> R:
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
             context.cancel_in(self._workers.submit)
             raise
 

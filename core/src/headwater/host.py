@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-import warnings
 import weakref
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from attrs import evolve
 
-from .calls.context import DEFAULT_LIMITS, CallContext, QueryLimits
+from .calls.context import CallContext, QueryLimits
 from .calls.exit import close_at_exit
 from .calls.runner import CallRunner
 from .calls.worker_pool import WorkerPool, Workers
@@ -29,11 +29,9 @@ from .datasources import (
 )
 from .errors import (
     DeadlineExceededError,
-    FrameError,
     LimitExceededError,
     PluginUnavailableError,
     SecretUnavailableError,
-    TruncatedResultWarning,
     ValidationError,
 )
 from .logs import get_logger
@@ -55,6 +53,7 @@ from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
 from .plugins.registry import Registry, not_registered, registry_of
+from .queries.answers import frames_of, only_frame, warn_if_cut
 from .queries.chunks import stream_of
 from .queries.options import QueryOptions, check_options, context_of, data_query_of
 from .queries.request import DataSourceRef, MetricQuery, parse_metric_request
@@ -225,35 +224,30 @@ class Headwater:
         FrameError if the answer has several frames (see `query_frames`).
         """
         frames = self._collect(data_source, query, options)
-        if len(frames) > 1:
-            raise FrameError(f"The answer has {len(frames)} frames; use query_frames.")
-        if not frames:
-            from .frames import Frame
-
-            return Frame.from_pydict({})
-        return frames[0]
+        warn_if_cut(frames, options, self.limits)
+        return only_frame(frames)
 
     def query_frames(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> list[Frame]:
         """Like `query`, for answers of any number of frames."""
-        return self._collect(data_source, query, options)
+        frames = self._collect(data_source, query, options)
+        warn_if_cut(frames, options, self.limits)
+        return frames
+
+    def start_query_frames(
+        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
+    ) -> Future[list[Frame]]:
+        """Like `query_frames`, for an event loop; see `start_query_data`. Warns of nothing."""
+        context = self._query_context(options, self.limits.timeout)
+        return self._start(lambda: [self._asked(data_source, query, options)], context, None, frames_of)
 
     def _collect(
         self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions
     ) -> list[Frame]:
-        """The frames of an answer; called by the public methods directly, whose caller a warning is for."""
-        asked, context = self._prepare(data_source, query, self.limits.timeout, options)
-        with context:
-            response = self.query_service.query_data([asked], context).responses.get(asked.query.ref_id)
-        if response is None:
-            return []
-        if response.error is not None:
-            raise response.error
-        frames = list(response.frames)
-        if context.limits == DEFAULT_LIMITS and "max_rows" not in options and "max_bytes" not in options:
-            _warn_if_cut(frames, DEFAULT_LIMITS.max_rows)
-        return frames
+        with self._query_context(options, self.limits.timeout) as context:
+            asked = self._asked(data_source, query, options)
+            return frames_of(self.query_service.query_data([asked], context))
 
     def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
@@ -263,7 +257,8 @@ class Headwater:
         Options as for `query`; row and byte limits do not apply, and there is no deadline unless
         `timeout` sets one. Close the stream, or read it to its end. Returns once the schema is known.
         """
-        asked, context = self._prepare(data_source, query, None, options)
+        context = self._query_context(options, None)
+        asked = self._asked(data_source, query, options)
         chunks = self._kept(self.query_service.query_chunked_data([asked], context))
         stream = stream_of(chunks, context)
         self._streams.add(stream)
@@ -276,8 +271,8 @@ class Headwater:
 
         Close the generator to end the query. An error is a chunk, too: its `error` is set.
         """
-        asked, context = self._prepare(data_source, query, None, options)
-        with context:
+        with self._query_context(options, None) as context:
+            asked = self._asked(data_source, query, options)
             yield from self.query_service.query_chunked_data([asked], context)
 
     def query_data(
@@ -293,6 +288,22 @@ class Headwater:
         """
         with self._call(context, self.limits.timeout) as call:
             return self.query_service.query_data(_metric_queries(request, call), call, user)
+
+    def start_query_data(
+        self,
+        request: Mapping[str, Any] | Sequence[MetricQuery],
+        context: CallContext | None = None,
+        *,
+        user: User | None = None,
+        then: Callable[[QueryDataResponse], R],
+    ) -> Future[R]:
+        """Like `query_data`, for an event loop: returns at once.
+
+        The future ends with what `then` makes of the answer, in the worker that brought it. Cancel the
+        context to end it early.
+        """
+        call = self._call(context, self.limits.timeout)
+        return self._start(lambda: _metric_queries(request, call), call, user, then)
 
     def query_chunked_data(
         self,
@@ -418,20 +429,16 @@ class Headwater:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _prepare(
-        self,
-        data_source: str,
-        query: str | Mapping[str, Any],
-        default_timeout: float | None,
-        options: QueryOptions,
-    ) -> tuple[MetricQuery, CallContext]:
+    def _query_context(self, options: QueryOptions, default_timeout: float | None) -> CallContext:
         check_options(options)
+        return self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
+
+    def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
         stored = self.data_source(data_source)
         json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
         if isinstance(query, Mapping) and (plugin := self.registry.plugin(stored.type)) is not None:
             check_query(plugin.info, query)
-        asked = MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
-        return asked, self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
+        return MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
 
     def _check_settings(self, command: AddDataSource | UpdateDataSource) -> None:
         """Refuses settings and secrets that the plugin does not take; there may be no plugin yet."""
@@ -450,6 +457,40 @@ class Headwater:
         self._check_process()
         options: QueryOptions = {} if context is None else {"context": context}
         return self._runner.watch(context_of(options, self.limits, timeout, self.logger))
+
+    def _start(
+        self,
+        prepare: Callable[[], Sequence[MetricQuery]],
+        context: CallContext,
+        user: User | None,
+        then: Callable[[QueryDataResponse], R],
+    ) -> Future[R]:
+        """Everything in one worker, `prepare` too, because the store may block; a request of several data
+        sources takes one more for each of the others."""
+        outcome: Future[R] = Future()
+        outcome.set_running_or_notify_cancel()
+
+        def begin() -> None:
+            try:
+                answer = self.query_service.start(prepare(), context, user, here=True)
+            except BaseException as error:
+                context.close()
+                outcome.set_exception(error)
+                return
+            answer.add_done_callback(end)
+
+        def end(answer: Future[QueryDataResponse]) -> None:
+            try:
+                result = then(answer.result())
+            except BaseException as error:
+                context.close()
+                outcome.set_exception(error)
+            else:
+                context.close()
+                outcome.set_result(result)
+
+        self._runner.submit(begin)
+        return outcome
 
     def _call_plugin(self, call: Callable[[], R], context: CallContext, plugin_context: PluginContext) -> R:
         """What `call` returns, from a worker."""
@@ -495,19 +536,6 @@ class Headwater:
         if not key:
             raise ValidationError(f"plugin {stored.type!r} takes query objects, not text", path="query")
         return {key: text}
-
-
-def _warn_if_cut(frames: Sequence[Frame], max_rows: int | None) -> None:
-    """Warn the caller of the caller's caller of a cut by the default limits, not by a data source's own."""
-    rows = sum(frame.num_rows for frame in frames)
-    notices = [notice.text for frame in frames if frame.truncated for notice in frame.notices]
-    if any("byte limit" in text for text in notices) or (notices and max_rows and rows >= max_rows):
-        warnings.warn(
-            f"The answer was cut at {rows:,} rows by a default limit; give max_rows=None and max_bytes=None, "
-            "or read it with stream().",
-            TruncatedResultWarning,
-            stacklevel=4,
-        )
 
 
 def _key_sources(given: Sequence[KeySource] | None, *, kept: bool) -> Sequence[KeySource]:

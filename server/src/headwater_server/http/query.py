@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,13 +41,11 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))
     reservation = await call.stack.enter_async_context(host.memory.reserve(context.remaining()))
 
-    def run() -> tuple[QueryDataResponse, int, bytes | None]:
-        answer = host.headwater.query_data(queries, context, user=call.principal.user)
-        size = sum(frame.table.nbytes for each in answer.responses.values() for frame in each.frames)
-        return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
-
     async with host.start_limiter.slot():
-        answer, size, body = await host.run(run)
+        started = host.headwater.start_query_data(
+            queries, context, user=call.principal.user, then=_encoded_if_small
+        )
+        answer, size, body = await asyncio.wrap_future(started)
     reservation.resize(size)
     _count_rows(call, answer)
     status = _status(answer, call.host.options.multi_status)
@@ -55,6 +54,12 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     from headwater.frames import iter_response
 
     return ChunkedResponse(iter_response(answer), host=host, context=context, media_type=JSON, status=status)
+
+
+def _encoded_if_small(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes | None]:
+    """The answer, its bytes, and its JSON if that is short: made in the worker that brought the rows."""
+    size = sum(frame.nbytes for each in answer.responses.values() for frame in each.frames)
+    return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
 
 async def _read(call: Call) -> Sequence[MetricQuery]:
