@@ -9,7 +9,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-__all__ = ["get_logger"]
+__all__ = ["get_logger", "hears_debug"]
 
 
 def get_logger(name: str = "headwater", *, over: Any = None, **bound: Any) -> Any:
@@ -34,6 +34,23 @@ def get_logger(name: str = "headwater", *, over: Any = None, **bound: Any) -> An
         processors=[structlog.stdlib.filter_by_level, _as_record],
         wrapper_class=structlog.stdlib.BoundLogger,
     ).bind(**bound)
+
+
+def hears_debug(over: Any = None) -> bool:
+    """Whether a line at debug level goes anywhere, asked before it is made; True where nobody can tell.
+
+    `over` is as for `get_logger`.
+    """
+    import structlog
+
+    if over is None:
+        if not structlog.is_configured():
+            return logging.getLogger("headwater").isEnabledFor(logging.DEBUG)
+        # The levels of structlog's own filtering loggers are those of their class.
+        ask = getattr(structlog.get_config()["wrapper_class"], "is_enabled_for", None)
+        return ask is None or bool(ask(None, logging.DEBUG))
+    ask = getattr(over, "isEnabledFor", None) or getattr(over, "is_enabled_for", None)
+    return ask is None or bool(ask(logging.DEBUG))
 
 
 def _as_record(

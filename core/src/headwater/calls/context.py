@@ -7,9 +7,9 @@ with `on_cancel` (send KILL QUERY, close a socket) and another thread runs it.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType, TracebackType
@@ -18,6 +18,7 @@ from typing import Any, Self
 from attrs import evolve, frozen
 
 from headwater.errors import DeadlineExceededError, HeadwaterError, QueryCanceledError, describe
+from headwater.logs import get_logger, hears_debug
 
 from .deadlines import Alarm, shared_watchdog
 
@@ -95,7 +96,7 @@ class CallContext:
         on_progress: Callable[[Progress], object] | None = None,
         skip_cache: bool = False,
     ) -> None:
-        self.request_id: str = request_id or uuid.uuid4().hex
+        self.request_id: str = request_id or os.urandom(16).hex()
         self.headers: Mapping[str, str] = MappingProxyType(dict(headers or {}))
         self.limits: QueryLimits = limits or DEFAULT_LIMITS
         unbounded = timeout is None or timeout == math.inf
@@ -111,11 +112,14 @@ class CallContext:
         self._parent_registration: CancelRegistration | None = None
 
     @property
+    def hears_debug(self) -> bool:
+        """Whether `logger` writes lines at debug level, as far as can be told."""
+        return hears_debug(self._logger)
+
+    @property
     def logger(self) -> Any:
         """A structlog logger that carries the request id."""
         if self._bound_logger is None:
-            from headwater.logs import get_logger
-
             self._bound_logger = get_logger(over=self._logger, request_id=self.request_id)
         return self._bound_logger
 

@@ -15,7 +15,14 @@ from .errors import FrameError
 from .field_config import FieldConfig
 from .limits import value_bytes
 from .meta import LIMITED_TO, FrameMeta, Notice
-from .schema import describe_field, describe_metadata, field_config, field_labels, read_schema
+from .schema import (
+    REF_ID,
+    describe_field,
+    describe_metadata,
+    field_config,
+    field_labels,
+    read_schema,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +71,14 @@ class Frame:
     def __attrs_post_init__(self) -> None:
         metadata = describe_metadata(self.table.schema.metadata, self.name, self.ref_id, self.meta)
         object.__setattr__(self, "table", self.table.replace_schema_metadata(metadata))
+
+    @classmethod
+    def _described(cls, table: pa.Table, name: str, ref_id: str, meta: FrameMeta | None) -> Self:
+        """A frame of a table whose metadata says all of it already."""
+        frame = cls.__new__(cls)
+        for key, value in (("table", table), ("name", name), ("ref_id", ref_id), ("meta", meta)):
+            object.__setattr__(frame, key, value)
+        return frame
 
     @classmethod
     def from_table(
@@ -119,14 +134,7 @@ class Frame:
                     f"field 0 is len {len(columns[0])} but field {index} is len {len(column)}"
                 )
         schema = pa.schema(
-            [
-                describe_field(
-                    pa.field(field.name, column.type, nullable=field.nullable),
-                    field.labels or None,
-                    field.config,
-                )
-                for field, column in zip(fields, columns, strict=True)
-            ]
+            [_described_field(field, column.type) for field, column in zip(fields, columns, strict=True)]
         )
         return cls.from_table(pa.Table.from_arrays(columns, schema=schema), **described)
 
@@ -218,9 +226,15 @@ class Frame:
         schema = pa.schema(fields, metadata=self.schema.metadata)
         return self.with_(table=pa.Table.from_arrays(self.table.columns, schema=schema))
 
+    def with_ref_id(self, ref_id: str) -> Self:
+        """A copy with another ref id: what every answer of a query gets, so meta is not written anew."""
+        metadata = {**(self.table.schema.metadata or {}), REF_ID: ref_id.encode()}
+        table = self.table.replace_schema_metadata(metadata)
+        return self._described(table, self.name, ref_id, self.meta)
+
     def slice(self, offset: int, length: int | None = None) -> Self:
         """Rows from `offset` on, without copying."""
-        return self.with_(table=self.table.slice(offset, length))
+        return self._described(self.table.slice(offset, length), self.name, self.ref_id, self.meta)
 
     def to_pandas(self, **options: Any) -> pd.DataFrame:
         """The rows as a pandas DataFrame; `options` are those of `pyarrow.Table.to_pandas`."""
@@ -305,6 +319,13 @@ def _column(field: Field) -> pa.ChunkedArray:
     elif field.type is not None and values.type != field.type:
         values = values.cast(field.type)
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def _described_field(field: Field, type_: pa.DataType) -> pa.Field:
+    arrow = pa.field(field.name, type_, nullable=field.nullable)
+    return (
+        describe_field(arrow, field.labels or None, field.config) if field.labels or field.config else arrow
+    )
 
 
 def _same_values(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> bool:

@@ -190,7 +190,7 @@ def _outcome(plugin: Plugin, ref_id: str, response: object) -> DataResponse:
         if not hasattr(frame, "ref_id"):
             return DataResponse.from_error(_wrong_answer(plugin, "query_data", frame))
     if not all(frame.ref_id for frame in frames):
-        frames = tuple(frame if frame.ref_id else frame.with_(ref_id=ref_id) for frame in frames)
+        frames = tuple(frame if frame.ref_id else frame.with_ref_id(ref_id) for frame in frames)
     if response.error is None:
         return response if frames == response.frames else evolve(response, frames=frames)
     error = describe(response.error)
@@ -201,7 +201,7 @@ def _outcome(plugin: Plugin, ref_id: str, response: object) -> DataResponse:
 def _complete(chunk: QueryChunk) -> QueryChunk:
     frame = chunk.frame
     if frame is not None and not frame.ref_id:
-        chunk = evolve(chunk, frame=frame.with_(ref_id=chunk.ref_id))
+        chunk = evolve(chunk, frame=frame.with_ref_id(chunk.ref_id))
     return chunk if chunk.error is None else evolve(chunk, error=describe(chunk.error))
 
 

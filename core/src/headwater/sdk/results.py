@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["chunks_of", "frames_of"]
 
+_SMALL_PART = 10_000
+
 
 def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Frame, ...] | None:
     """All frames of `result`, together within `context.limits`; None if the query was skipped."""
@@ -68,13 +70,20 @@ def _within(limits: QueryLimits, frames: Iterable[Frame]) -> Iterator[Frame]:
 
     rows, size = limits.max_rows, limits.max_bytes
     for frame in frames:
-        taken = 0 if size is None else frame.nbytes
+        taken = 0 if size is None else _bytes_of(frame, size)
         if (rows is not None and frame.num_rows > rows) or (size is not None and taken > size):
             yield FrameStream.from_frame(frame).collect(rows, size)
             return
         yield frame
         rows = None if rows is None else rows - frame.num_rows
         size = None if size is None else size - taken
+
+
+def _bytes_of(frame: Frame, size: int) -> int:
+    """Bytes of the values, or, of a frame that is small beside `size`, of the buffers that they lie in: as
+    much or somewhat more, and known at once."""
+    buffers = int(frame.table.get_total_buffer_size())
+    return buffers if buffers < size // _SMALL_PART else frame.nbytes
 
 
 def _frames(result: Any) -> Generator[Frame, None, None]:
@@ -107,4 +116,4 @@ def _wrong_type(value: object) -> PluginRequestFailedError:
 
 
 def _named(frame: Frame, query: DataQuery) -> Frame:
-    return frame if frame.ref_id else frame.with_(ref_id=query.ref_id)
+    return frame if frame.ref_id else frame.with_ref_id(query.ref_id)

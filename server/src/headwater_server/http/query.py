@@ -58,7 +58,9 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
 
 def _encoded_if_small(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes | None]:
     """The answer, its bytes, and its JSON if that is short: made in the worker that brought the rows."""
-    size = sum(frame.nbytes for each in answer.responses.values() for frame in each.frames)
+    size = sum(
+        frame.table.get_total_buffer_size() for each in answer.responses.values() for frame in each.frames
+    )
     return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
 

@@ -83,6 +83,8 @@ class _Line:
             self._write(None if self.error is None else describe(self.error))
 
     def _write(self, error: HeadwaterError | None) -> None:
+        if error is None and not self._context.hears_debug:
+            return
         settings = self._request.plugin_context.data_source_instance_settings
         fields = {
             "endpoint": self._endpoint,
