@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import signal
 import ssl
 import subprocess
-import sys
-import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from headwater_server.serving import ListenOptions, UnsafeListenError
 from headwater_server.serving.logs import JsonLines
 from servers.certificates import make_certificates
 from servers.http_host import eventually
-from servers.process import free_port
-
-COMMAND = [sys.executable, "-c", "from headwater_server.cli.main import run; run()"]
+from servers.serve_process import COMMAND, ServeProcess, admin_token
 
 
 @pytest.fixture
@@ -39,53 +32,9 @@ def headwater(directory: Path, *arguments: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-class Process:
-    """A running `headwater serve`; `log` is what it wrote so far."""
-
-    def __init__(self, directory: Path, *arguments: str) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        directory.mkdir(parents=True, exist_ok=True)
-        self._log = directory / "serve.log"
-        command = [*COMMAND, "--data-dir", str(directory), "serve", "--port", str(self.port), *arguments]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdout=log, env={**os.environ})
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx2.Response:
-        """Ask as the admin, as somebody else, or with an empty `token` as nobody."""
-        chosen = admin_token(self) if token is None else token
-        headers = {"Authorization": f"Bearer {chosen}"} if chosen else {}
-        headers |= options.pop("headers", {})
-        return httpx2.request(
-            method, self.url + path, headers=headers, trust_env=False, timeout=60, **options
-        )
-
-    def wait_ready(self, **options: Any) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log
-            try:
-                httpx2.get(f"{self.url}/healthz", trust_env=False, **options)
-            except httpx2.TransportError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError(self.log)
-
-    def stop(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-
-def start(directory: Path, drain_seconds: str = "30") -> Iterator[Process]:
+def start(directory: Path, drain_seconds: str = "30") -> Iterator[ServeProcess]:
     audit = str(directory / "audit.jsonl")
-    process = Process(directory, "--audit-log", audit, "--drain-timeout", drain_seconds)
+    process = ServeProcess(directory, "--audit-log", audit, "--drain-timeout", drain_seconds)
     try:
         process.wait_ready()
         body = {"name": "Demo", "type": "testdata", "uid": "demo"}
@@ -98,38 +47,32 @@ def start(directory: Path, drain_seconds: str = "30") -> Iterator[Process]:
 
 
 @pytest.fixture
-def serving(directory: Path) -> Iterator[Process]:
+def serving(directory: Path) -> Iterator[ServeProcess]:
     yield from start(directory)
 
 
 @pytest.fixture
-def impatient(directory: Path) -> Iterator[Process]:
+def impatient(directory: Path) -> Iterator[ServeProcess]:
     yield from start(directory, "0.5")
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
     """A host that the tests leave running, and so can share."""
     yield from start(tmp_path_factory.mktemp("lasting") / "data")
 
 
-def admin_token(process: Process) -> str:
-    found = re.search(r"hwsa_\S+", process.log)
-    assert found is not None, process.log
-    return found[0]
-
-
-def test_the_first_start_prints_an_admin_token_once(directory: Path, serving: Process) -> None:
+def test_the_first_start_prints_an_admin_token_once(directory: Path, serving: ServeProcess) -> None:
     listed = serving.call("GET", "/api/datasources")
     assert [each["name"] for each in listed.json()] == ["Demo"]
     assert serving.stop() == 0
-    again = Process(directory)
+    again = ServeProcess(directory)
     again.wait_ready()
     assert again.stop() == 0
     assert "hwsa_" not in again.log
 
 
-def test_sigterm_lets_a_running_request_finish_and_then_ends_well(serving: Process) -> None:
+def test_sigterm_lets_a_running_request_finish_and_then_ends_well(serving: ServeProcess) -> None:
     with ThreadPoolExecutor() as threads:
         running = threads.submit(serving.call, "POST", "/api/ds/query", json=slow(2000))
         assert eventually(lambda: in_flight(serving) == 2)
@@ -141,7 +84,7 @@ def test_sigterm_lets_a_running_request_finish_and_then_ends_well(serving: Proce
     assert json.loads(audited[-1])["outcome"] == "ok"
 
 
-def test_sigterm_cancels_what_takes_longer_than_the_drain(impatient: Process) -> None:
+def test_sigterm_cancels_what_takes_longer_than_the_drain(impatient: ServeProcess) -> None:
     with ThreadPoolExecutor() as threads:
         running = threads.submit(impatient.call, "POST", "/api/ds/query", json=slow(120_000))
         assert eventually(lambda: in_flight(impatient) == 2)
@@ -156,18 +99,18 @@ def slow(milliseconds: int) -> dict[str, object]:
     return {"from": "now-1h", "to": "now", "queries": [query]}
 
 
-def in_flight(process: Process) -> float:
+def in_flight(process: ServeProcess) -> float:
     """Requests being answered, the one that asks included."""
     found = re.search(r"^grafana_http_request_in_flight (\S+)$", process.call("GET", "/metrics").text, re.M)
     return float(found[1]) if found else 0.0
 
 
-def audited(process: Process, request_id: str) -> list[dict[str, object]]:
+def audited(process: ServeProcess, request_id: str) -> list[dict[str, object]]:
     records = map(json.loads, (process.directory / "audit.jsonl").read_text().splitlines())
     return [record for record in records if record["request_id"] == request_id]
 
 
-def test_the_audit_log_says_who_did_what(lasting: Process) -> None:
+def test_the_audit_log_says_who_did_what(lasting: ServeProcess) -> None:
     lasting.call("POST", "/api/ds/query", json=slow(10), headers={"X-Request-Id": "audited-query"})
     lasting.call("GET", "/api/datasources", token="", headers={"X-Request-Id": "audited-refusal"})
     assert eventually(lambda: audited(lasting, "audited-refusal"))
@@ -183,7 +126,7 @@ def test_the_audit_log_says_who_did_what(lasting: Process) -> None:
     assert (lasting.directory / "audit.jsonl").stat().st_mode & 0o077 == 0
 
 
-def test_the_log_is_json_with_request_ids_and_without_tokens(lasting: Process) -> None:
+def test_the_log_is_json_with_request_ids_and_without_tokens(lasting: ServeProcess) -> None:
     lasting.call("GET", "/api/datasources", headers={"X-Request-Id": "logged"})
     assert eventually(lambda: '"logged"' in lasting.log)
     lines = [json.loads(line) for line in lasting.log.splitlines() if line.startswith("{")]
@@ -193,7 +136,7 @@ def test_the_log_is_json_with_request_ids_and_without_tokens(lasting: Process) -
     assert not [line for line in lines if admin_token(lasting) in json.dumps(line)]
 
 
-def test_a_token_that_the_command_line_revokes_is_refused_by_a_running_host(lasting: Process) -> None:
+def test_a_token_that_the_command_line_revokes_is_refused_by_a_running_host(lasting: ServeProcess) -> None:
     made = headwater(lasting.directory, "token", "create", "ci", "--role", "editor", "--expires", "1h")
     token = made.stdout.strip()
     assert lasting.call("GET", "/api/datasources", token=token).status_code == 200
@@ -250,7 +193,7 @@ def test_beyond_loopback_plain_http_is_refused(directory: Path) -> None:
 
 def test_tls_is_served_with_the_given_certificate(directory: Path, tmp_path: Path) -> None:
     certificates = make_certificates(tmp_path / "tls")
-    process = Process(
+    process = ServeProcess(
         directory, "--tls-cert", str(certificates.server), "--tls-key", str(certificates.server_key)
     )
     process.url = process.url.replace("http:", "https:")
@@ -285,7 +228,7 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     [("prometheus", "http://127.0.0.1:{port}"), ("mysql", "127.0.0.1:{port}")],
 )
 def test_denied_addresses_are_not_connected_to(directory: Path, kind: str, url: str) -> None:
-    host = Process(directory, "--deny-addresses", "10.0.0.0/8,127.0.0.0/8")
+    host = ServeProcess(directory, "--deny-addresses", "10.0.0.0/8,127.0.0.0/8")
     try:
         host.wait_ready()
         made = {"name": "db", "uid": "db", "type": kind, "url": url.format(port=host.port), "user": "reader"}
@@ -300,7 +243,7 @@ def test_denied_addresses_are_not_connected_to(directory: Path, kind: str, url: 
 
 
 def test_with_the_json_format_every_line_of_stderr_is_json(directory: Path) -> None:
-    process = Process(directory, "--log-format", "json")
+    process = ServeProcess(directory, "--log-format", "json")
     try:
         process.wait_ready()
         process.call("GET", "/api/datasources")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from headwater_server.serving import ListenOptions
     from headwater_server.serving.logs import LogFormat
 
+_MOST_WORKERS = 256
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -112,6 +115,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="The address that users see, with the path under which a proxy has it.",
 )
 @click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
+@click.option(
+    "--workers",
+    default="1",
+    show_default=True,
+    metavar="NUMBER|auto",
+    callback=lambda _context, _option, value: _count(value),
+    help="Processes that answer; `auto`: one for each core. Limits for callers hold in each of them.",
+)
 @pass_directory
 def serve(directory: DataDirectory, /, **options: Any) -> None:
     """Serve the HTTP API, with Grafana's paths.
@@ -120,7 +131,13 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     requests may finish, and queries that take longer are cancelled at their data sources. While the active
     encryption key is missing or wrong the host does not become ready, and answers 503.
     """
-    from headwater_server.serving import ListenOptions, UnsafeListenError, serve as run
+    from headwater_server.serving import (
+        ListenOptions,
+        UnsafeListenError,
+        WorkersFailedError,
+        serve as run,
+        serve_workers,
+    )
 
     listen = ListenOptions(
         host=options["host"],
@@ -138,8 +155,35 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
         raise click.UsageError(str(error)) from None
     sockets = _bind(listen)
     options["address_policy"] = _address_policy(options)
+    if options["workers"] == 1:
+        with _open(directory, listen, options) as app:
+            run(app, listen, sockets)
+        return
+    with _host(directory, options) as headwater:  # what a first start makes is made once
+        _authenticator(headwater, listen, options)
+    work = partial(_work, directory, listen, {**options, "provisioning": (), "announced": True})
+    try:
+        serve_workers(work, options["workers"], listen, sockets)
+    except WorkersFailedError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _work(
+    directory: DataDirectory, listen: ListenOptions, options: dict[str, Any], channel: socket.socket
+) -> None:
+    """What a worker process does."""
+    from headwater_server.serving.worker_server import serve_connections
+
     with _open(directory, listen, options) as app:
-        run(app, listen, sockets)
+        serve_connections(app, listen, channel)
+
+
+def _count(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
+        raise click.BadParameter(f"give a number from 1 to {_MOST_WORKERS}, or auto")
+    return int(text)
 
 
 def _write_json_only(form: LogFormat | None) -> LogFormat | None:
@@ -195,25 +239,34 @@ def _bind(listen: ListenOptions) -> list[socket.socket]:
 
 
 @contextmanager
+def _host(
+    directory: DataDirectory, options: dict[str, Any], middlewares: Sequence[object] = ()
+) -> Iterator[Headwater]:
+    """The host on the directory's store, provisioned; its lines go where the options say."""
+    from headwater_server.serving.logs import write_host_logs
+
+    with open_headwater(
+        directory, middlewares, degraded=True, address_policy=options["address_policy"]
+    ) as headwater:
+        form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
+        write_host_logs(headwater.data_sources.redactor, form=form, level=options["log_level"])
+        _provision(headwater, options["provisioning"])
+        yield headwater
+
+
+@contextmanager
 def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, Any]) -> Iterator[HeadwaterApp]:
     """The app on the directory's store, with everything closed at the end."""
     from headwater_server.http import HttpOptions, create_app
     from headwater_server.metrics import HostMetrics
-    from headwater_server.serving.logs import write_host_logs
     from headwater_server.tracing import middlewares_if_installed
 
     metrics = HostMetrics()
     middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
     with (
-        open_headwater(
-            directory, middlewares, degraded=True, address_policy=options["address_policy"]
-        ) as headwater,
+        _host(directory, options, middlewares) as headwater,
         closing(_audit(options["audit_log"])) as audit,
     ):
-        redactor = headwater.data_sources.redactor
-        form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
-        write_host_logs(redactor, form=form, level=options["log_level"])
-        _provision(headwater, options["provisioning"])
         app = create_app(
             headwater,
             authenticator=_authenticator(headwater, listen, options),
@@ -258,7 +311,8 @@ def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[st
     made = first_admin_token(tokens)
     redactor = headwater.data_sources.redactor
     where = f"unix:{listen.unix_socket}" if listen.unix_socket else listen.url
-    click.echo(f"Headwater serves {where}", err=True)
+    if "announced" not in options:
+        click.echo(f"Headwater serves {where}", err=True)
     if made is not None:
         token = redactor.watch(made).reveal()
         click.echo(f"Admin token, shown only now: {token}", err=True)

@@ -41,7 +41,7 @@ class RequestMiddleware:
             return
         headers = dict(scope["headers"])
         record = scope["headwater.record"] = RequestRecord(_request_id(headers), _address(scope))
-        answer = _Answer(record, send)
+        answer = _Answer(record, send, self._host)
         in_flight = self._host.metrics.http_in_flight
         in_flight.inc()
         try:
@@ -112,9 +112,10 @@ def _without_trailing_slash(scope: Scope) -> Scope:
 class _Answer:
     """`send` with the headers of every answer, and a count of what went out."""
 
-    def __init__(self, record: RequestRecord, send: Send) -> None:
+    def __init__(self, record: RequestRecord, send: Send, host: Host) -> None:
         self._record = record
         self._send = send
+        self._host = host
         self.started = False
 
     async def send(self, message: Message) -> None:
@@ -122,6 +123,8 @@ class _Answer:
             self.started = True
             self._record.status = message["status"]
             _add_headers(message, self._record.request_id)
+            if self._host.draining:
+                message["headers"].append((b"connection", b"close"))
         elif message["type"] == "http.response.body":
             self._record.bytes += len(message.get("body", b""))
         await self._send(message)

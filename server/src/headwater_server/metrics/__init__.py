@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .host_metrics import HostMetrics
 from .plugin_requests import PluginMetricsMiddleware
+from .workers import METRICS_FOLDER
 
-__all__ = ["HostMetrics", "PluginMetricsMiddleware"]
+__all__ = ["METRICS_FOLDER", "HostMetrics", "PluginMetricsMiddleware"]

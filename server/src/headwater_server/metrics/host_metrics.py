@@ -6,6 +6,9 @@ that dashboards expect, and for OpenMetrics when the scraper asks for it. It has
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -15,11 +18,13 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from headwater.secrets import SecretState
 from headwater_server import __version__
 
 from .plugin_requests import SECONDS, PluginMetricsMiddleware
+from .workers import METRICS_FOLDER, WorkerProcesses
 
 
 class HostMetrics:
@@ -27,8 +32,10 @@ class HostMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        self._folder = os.environ.get(METRICS_FOLDER)
+        if self._folder is None:
+            ProcessCollector(registry=registry)
         self.http_duration = Histogram(
             "grafana_http_request_duration_seconds",
             "Time to answer an HTTP request, to the last byte.",
@@ -37,7 +44,10 @@ class HostMetrics:
             registry=registry,
         )
         self.http_in_flight = Gauge(
-            "grafana_http_request_in_flight", "HTTP requests being answered.", registry=registry
+            "grafana_http_request_in_flight",
+            "HTTP requests being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
         )
         self.failed_logins = Counter(
             "headwater_failed_logins", "Requests with credentials that are not good.", registry=registry
@@ -54,13 +64,30 @@ class HostMetrics:
         self.result_bytes = Gauge(
             "headwater_result_memory_bytes",
             "Memory set aside for results that are being made or sent.",
+            multiprocess_mode="livesum",
             registry=registry,
         )
-        build = Gauge("headwater_build_info", "1, with the version.", ("version",), registry=registry)
+        build = Gauge(
+            "headwater_build_info",
+            "1, with the version.",
+            ("version",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         build.labels(__version__).set(1)
         self.plugin_middleware = PluginMetricsMiddleware(registry)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The text for a scraper that sent this Accept header, and its content type."""
         encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        return encode(self._joined()), content_type
+
+    def _joined(self) -> CollectorRegistry:
+        """The metrics of this process; of a worker, those of all workers together."""
+        if self._folder is None:
+            return self.registry
+        joined = CollectorRegistry()
+        MultiProcessCollector(joined, path=self._folder)  # type: ignore[no-untyped-call]
+        PlatformCollector(registry=joined)
+        joined.register(WorkerProcesses(Path(self._folder)))
+        return joined

@@ -4,5 +4,13 @@ from __future__ import annotations
 
 from .listen import ListenOptions, UnsafeListenError
 from .server import HeadwaterServer, serve
+from .workers import WorkersFailedError, serve_workers
 
-__all__ = ["HeadwaterServer", "ListenOptions", "UnsafeListenError", "serve"]
+__all__ = [
+    "HeadwaterServer",
+    "ListenOptions",
+    "UnsafeListenError",
+    "WorkersFailedError",
+    "serve",
+    "serve_workers",
+]

@@ -75,6 +75,22 @@ class ListenOptions:
             raise
         return [bound]
 
+    def bind_unix(self) -> socket.socket:
+        """The Unix socket, in place of one that nobody listens on any more. Raises OSError."""
+        path = self.unix_socket
+        if path is None:
+            raise ValueError("no Unix socket was asked for")
+        if path.is_socket():
+            path.unlink()
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            bound.bind(str(path))
+            path.chmod(0o666)  # who may do what is for tokens to say, as on a port
+        except BaseException:
+            bound.close()
+            raise
+        return bound
+
     @property
     def is_private(self) -> bool:
         """Whether nobody on the network can listen in."""

@@ -1,0 +1,240 @@
+"""`headwater serve --workers`: several processes on one address, none of whose ends loses a request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from servers.certificates import make_certificates
+from servers.http_host import eventually
+from servers.serve_process import COMMAND, ServeProcess, admin_token
+
+QUERY = {
+    "from": "1700000000000",
+    "to": "1700003600000",
+    "queries": [{"refId": "A", "datasource": {"uid": "demo"}, "scenario": "random_walk"}],
+}
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[ServeProcess]:
+    yield from start(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    """Workers that the tests leave going, and so can share."""
+    yield from start(tmp_path_factory.mktemp("lasting") / "data")
+
+
+def start(directory: Path) -> Iterator[ServeProcess]:
+    process = ServeProcess(directory, "--workers", "2", "--drain-timeout", "5")
+    try:
+        process.wait_ready()
+        added = process.call(
+            "POST", "/api/datasources", json={"name": "Demo", "type": "testdata", "uid": "demo"}
+        )
+        assert added.status_code == 200, added.text
+        assert eventually(lambda: len(children(process.process.pid)) == 2, 20)
+        yield process
+    finally:
+        left = children(process.process.pid)
+        process.process.kill()
+        process.process.wait()
+        for pid in left:
+            assert eventually(lambda pid=pid: not alive(pid), 10), "a worker outlives its parent"
+
+
+def children(pid: int) -> set[int]:
+    """The worker processes of `pid`; not the helper that multiprocessing keeps for shared objects."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in listed if b"spawn_main" in _command(int(child))}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Callers:
+    """Threads that ask one query after the other, on connections that stay open and on new ones."""
+
+    def __init__(self, process: ServeProcess, count: int = 6) -> None:
+        self._process = process
+        self._token = admin_token(process)
+        self._stop = threading.Event()
+        self.answered = 0
+        self.failures: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number % 2 == 0,)) for number in range(count)
+        ]
+
+    def __enter__(self) -> Callers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, keep_open: bool) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        while not self._stop.is_set():
+            with httpx2.Client(base_url=self._process.url, headers=headers, trust_env=False) as client:
+                for _ in range(50 if keep_open else 1):
+                    if self._stop.is_set():
+                        return
+                    try:
+                        answer = client.post("/api/ds/query", json=QUERY, timeout=30)
+                    except httpx2.TransportError as error:
+                        self.failures.append(repr(error))
+                        break
+                    if answer.status_code != 200:
+                        self.failures.append(answer.text)
+                    self.answered += 1
+
+
+def test_workers_share_the_requests_and_their_metrics_are_joined(lasting: ServeProcess) -> None:
+    before = queries_answered(lasting)
+    worked = {pid: ticks(pid) for pid in children(lasting.process.pid)}
+    for _ in range(40):
+        assert lasting.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    assert queries_answered(lasting) == before + 40
+    assert all(ticks(pid) > so_far for pid, so_far in worked.items())
+    text = httpx2.get(f"{lasting.url}/metrics", trust_env=False).text
+    (resident,) = [line for line in text.splitlines() if line.startswith("process_resident_memory_bytes ")]
+    assert float(resident.split()[1]) > 100e6, "of two processes"
+    assert "headwater_build_info" in text
+
+
+def queries_answered(process: ServeProcess) -> int:
+    """What the metrics say, whichever worker is asked."""
+    name = "grafana_http_request_duration_seconds_count"
+    text = httpx2.get(f"{process.url}/metrics", trust_env=False).text
+    lines = [line for line in text.splitlines() if line.startswith(name) and "/api/ds/query" in line]
+    return sum(int(float(line.split()[-1])) for line in lines)
+
+
+def ticks(pid: int) -> int:
+    """Time that the process has worked, in clock ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_replacing_the_workers_loses_no_request(lasting: ServeProcess) -> None:
+    before = children(lasting.process.pid)
+    with Callers(lasting) as callers:
+        assert eventually(lambda: callers.answered > 20, 20)
+        lasting.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: not before & children(lasting.process.pid), 60), lasting.log
+        asked = callers.answered
+        assert eventually(lambda: callers.answered > asked + 20, 20)
+    assert callers.failures == []
+    assert len(children(lasting.process.pid)) == 2
+
+
+def test_a_worker_that_is_killed_is_replaced(lasting: ServeProcess) -> None:
+    before = children(lasting.process.pid)
+    killed = min(before)
+    os.kill(killed, signal.SIGKILL)
+    assert eventually(lambda: len(children(lasting.process.pid) - {killed}) == 2, 20)
+    for _ in range(10):
+        assert lasting.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    assert "A worker ended by itself and is replaced." in lasting.log
+    text = httpx2.get(f"{lasting.url}/metrics", trust_env=False).text
+    assert "grafana_http_request_in_flight 1.0" in text, "what the dead one was doing counts no more"
+
+
+def test_a_change_reaches_every_worker(serving: ServeProcess) -> None:
+    for _ in range(4):  # every worker has the data source in its cache
+        assert serving.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    assert serving.call("DELETE", "/api/datasources/uid/demo").status_code == 200
+    time.sleep(1.5)  # the interval in which other hosts look at the store's revision
+    for _ in range(4):
+        assert serving.call("POST", "/api/ds/query", json=QUERY).status_code == 404
+
+
+def test_a_signal_ends_all_of_them_well(serving: ServeProcess) -> None:
+    workers = children(serving.process.pid)
+    serving.process.send_signal(signal.SIGTERM)
+    assert serving.process.wait(30) == 0, serving.log
+    assert not any(alive(pid) for pid in workers)
+    assert "Traceback" not in serving.log
+
+
+def test_workers_end_when_their_parent_is_gone(serving: ServeProcess) -> None:
+    workers = children(serving.process.pid)
+    serving.process.kill()
+    for pid in workers:
+        assert eventually(lambda pid=pid: not alive(pid), 10)
+
+
+def test_workers_that_cannot_start_end_the_host(tmp_path: Path) -> None:
+    process = ServeProcess(tmp_path / "data", "--workers", "2")
+    try:
+        process.wait_ready()
+        (tmp_path / "data" / "headwater.db").write_bytes(b"no database")
+        for pid in children(process.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        assert process.process.wait(60) != 0
+        assert "The workers end before they are ready" in process.log
+    finally:
+        process.process.kill()
+        process.process.wait()
+
+
+def test_workers_speak_tls_and_listen_on_unix_sockets(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    tls = ServeProcess(
+        tmp_path / "tls", "--workers", "2",
+        "--tls-cert", str(certificates.server), "--tls-key", str(certificates.server_key),
+    )  # fmt: skip
+    path = tmp_path / "socket"
+    unix = ServeProcess(tmp_path / "unix", "--workers", "2", "--unix-socket", str(path))
+    try:
+        url = tls.url.replace("http:", "https:")
+        assert eventually(lambda: answers(url, ssl.create_default_context(cafile=certificates.authority)), 60)
+        transport = httpx2.HTTPTransport(uds=str(path))
+        with httpx2.Client(transport=transport, base_url="http://local", trust_env=False) as client:
+            assert eventually(lambda: path.exists() and client.get("/healthz").text == "Ok", 30), unix.log
+        assert unix.stop() == 0
+        assert not path.exists()
+    finally:
+        for process in (tls, unix):
+            process.process.kill()
+            process.process.wait()
+
+
+def answers(url: str, context: ssl.SSLContext) -> bool:
+    try:
+        return httpx2.get(f"{url}/healthz", verify=context, trust_env=False).text == "Ok"
+    except httpx2.TransportError:
+        return False
+
+
+def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    command = [*COMMAND, "--data-dir", str(tmp_path / "data"), "serve", "--workers", "many"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "give a number from 1 to 256, or auto" in ended.stderr
+    assert not (tmp_path / "data").exists()
