@@ -41,7 +41,8 @@ PUBLIC = {
         "User",
     },
     "headwater.calls": {
-        "CallContext", "CancelRegistration", "Progress", "QueryLimits", "WorkerPool", "Workers",
+        "CallContext", "CallerThread", "CancelRegistration", "Progress", "QueryLimits", "WorkerPool",
+        "Workers", "result_of",
     },
     "headwater.datasources": {
         "AddDataSource", "AddOptions", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",

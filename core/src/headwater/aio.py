@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from .calls.context import CallContext
+from .calls.event_loop import result_of
 from .calls.worker_pool import WorkerPool
 from .host import Headwater
 from .models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryDataResponse, User
@@ -267,7 +268,7 @@ class AsyncHeadwater:
 
     async def _ended(self, future: Future[R], context: CallContext) -> R:
         try:
-            return await asyncio.wrap_future(future)
+            return await result_of(future)
         except asyncio.CancelledError:
             context.cancel_in(self._workers.submit)
             raise

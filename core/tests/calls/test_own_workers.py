@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from headwater import CallContext, Frame, Headwater, InMemoryRegistry, hookimpl
+from headwater.calls import CallerThread
 from headwater.errors import DeadlineExceededError, QueryCanceledError
 from headwater.models import DataResponse, QueryDataRequest, QueryDataResponse
 
@@ -103,3 +104,14 @@ def test_a_call_that_finds_no_free_thread_ends_at_its_deadline_and_never_begins(
 def test_the_executor_stays_the_embedders_to_shut_down(host: Headwater, executor: ThreadPoolExecutor) -> None:
     host.close()
     assert executor.submit(int).result(PATIENCE) == 0
+
+
+def test_calls_may_run_in_the_callers_own_thread(plugin: Waiting) -> None:
+    here = [{"thread": threading.current_thread().name}]
+    with Headwater(registry=InMemoryRegistry(), workers=CallerThread()) as host:
+        host.add_plugin("waiting", plugin)
+        host.add_data_source("x", type="waiting")
+        assert host.query("x", {}).to_pylist() == here
+        with pytest.raises(DeadlineExceededError):
+            host.query("x", {"wait": True}, timeout=0.05)
+        assert host.query("x", {}).to_pylist() == here

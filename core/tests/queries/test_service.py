@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import contextvars
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -302,7 +302,7 @@ def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     class Interrupting(Echo):
         def answer(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
             with context.on_cancel(ended.set):
-                _thread.interrupt_main()  # Ctrl-C while the caller waits
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # Ctrl-C
                 ended.wait(PATIENCE)
             return super().answer(request, context)
 

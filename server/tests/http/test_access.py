@@ -12,7 +12,6 @@ from _pytest.mark import ParameterSet
 
 from headwater import Headwater
 from headwater.calls import CallContext
-from headwater.models import QueryDataResponse
 from headwater_server.auth import Role
 from headwater_server.http import create_app
 from headwater_server.http.operations import Operation
@@ -218,13 +217,13 @@ def test_a_plugin_never_sees_the_callers_credentials(
     """What is in a call's context is what a plugin may forward to its data source."""
     seen: list[dict[str, str]] = []
     headwater = host.app.host.headwater
-    query_data = headwater.query_data
+    start_query_data = headwater.start_query_data
 
-    def spy(request: Any, context: CallContext, **more: Any) -> QueryDataResponse:
+    def spy(request: Any, context: CallContext, **more: Any) -> Any:
         seen.append(dict(context.headers))
-        return query_data(request, context, **more)
+        return start_query_data(request, context, **more)
 
-    monkeypatch.setattr(headwater, "query_data", spy)
+    monkeypatch.setattr(headwater, "start_query_data", spy)
     with host.client() as client:
         client.post("/api/ds/query", json=query_of(WALK), headers={"Cookie": "session=1", "X-Panel-Id": "7"})
     assert seen[0]["x-panel-id"] == "7"

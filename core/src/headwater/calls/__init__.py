@@ -13,11 +13,13 @@ if TYPE_CHECKING:
         Progress as Progress,
         QueryLimits as QueryLimits,
     )
-    from .worker_pool import WorkerPool as WorkerPool, Workers as Workers
+    from .event_loop import result_of as result_of
+    from .worker_pool import CallerThread as CallerThread, WorkerPool as WorkerPool, Workers as Workers
 
 _MODULES = {
     "context": ("CallContext", "CancelRegistration", "Progress", "QueryLimits"),
-    "worker_pool": ("WorkerPool", "Workers"),
+    "event_loop": ("result_of",),
+    "worker_pool": ("CallerThread", "WorkerPool", "Workers"),
 }  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]

@@ -157,7 +157,7 @@ class _Call(Generic[R]):
         if not self.future.done():
             self._registration = self._context.on_cancel(self._over)
             if self.future.done():
-                self._registration.remove()
+                self._forget()
 
     def _over(self) -> None:
         if self._task is not None and self._task.cancel():  # no worker was free
@@ -165,7 +165,7 @@ class _Call(Generic[R]):
             return
         self._alarm = shared_watchdog().schedule(time.monotonic() + self._grace, self._give_up)
         if self.future.done():
-            self._alarm.cancel()
+            self._forget()
 
     def _give_up(self) -> None:
         if not self.future.done():
@@ -177,10 +177,13 @@ class _Call(Generic[R]):
             self.future.set_exception(error)
 
     def _forget(self) -> None:
-        if self._registration is not None:
-            self._registration.remove()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        """Leave nothing that refers back here: the result must not wait for the garbage collector."""
+        registration, self._registration = self._registration, None
+        alarm, self._alarm = self._alarm, None
+        if registration is not None:
+            registration.remove()
+        if alarm is not None:
+            alarm.cancel()
 
 
 def _reason(context: CallContext) -> HeadwaterError:

@@ -1,6 +1,6 @@
 """`WorkerPool`: daemon threads that are reused, and that can be abandoned when a driver hangs.
 
-`Workers` is what a host needs of it, or of an executor of your own.
+`Workers` is what a host needs of it, or of an executor of your own; `CallerThread` is none at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import ParamSpec, Protocol, TypeAlias, TypeVar
 
-__all__ = ["WorkerPool", "Workers"]
+__all__ = ["CallerThread", "WorkerPool", "Workers"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +30,21 @@ class Workers(Protocol):
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """As `concurrent.futures.Executor.submit`."""
         ...
+
+
+class CallerThread:
+    """Runs each task in the thread that submits it: `Headwater(workers=CallerThread())`.
+
+    A query costs no hand-over between threads. In return a plugin that hangs holds its caller, past its
+    deadline too, and the data sources of one request are asked one after the other.
+    """
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run `function` at once. The future has ended, with what it raised if it failed."""
+        future: Future[R] = Future()
+        future.set_running_or_notify_cancel()
+        _run_into(future, function, *args, **kwargs)
+        return future
 
 
 class WorkerPool:
@@ -54,14 +69,8 @@ class WorkerPool:
         future: Future[R] = Future()
 
         def task() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            if future.set_running_or_notify_cancel():
+                _run_into(future, function, *args, **kwargs)
 
         self._start(task)
         return future
@@ -123,6 +132,15 @@ class WorkerPool:
                     self._idle.remove(inbox)
                     return None
             return inbox.get()  # a task was put in just before the time ran out
+
+
+def _run_into(future: Future[R], function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 _pools: weakref.WeakSet[WorkerPool] = weakref.WeakSet()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from headwater import Headwater
-from headwater.calls import CallContext, WorkerPool
+from headwater.calls import CallContext, WorkerPool, result_of
 from headwater_server.audit import AuditLog
 from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
@@ -55,7 +54,7 @@ class Host:
 
     async def run(self, function: Callable[[], R]) -> R:
         """What `function` returns, from a worker thread."""
-        return await asyncio.wrap_future(self.workers.submit(contextvars.copy_context().run, function))
+        return await result_of(self.workers.submit(contextvars.copy_context().run, function))
 
     async def store_is_healthy(self) -> bool:
         """Whether the store answers; asked at most every five seconds."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
+from headwater.calls import result_of
 from headwater.errors import FrameError, HeadwaterError
 from headwater.frames import ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater.models import DataResponse, QueryDataResponse
@@ -45,7 +45,7 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
         started = host.headwater.start_query_data(
             queries, context, user=call.principal.user, then=_encoded_if_small
         )
-        answer, size, body = await asyncio.wrap_future(started)
+        answer, size, body = await result_of(started)
     reservation.resize(size)
     _count_rows(call, answer)
     status = _status(answer, call.host.options.multi_status)
