@@ -36,6 +36,7 @@ def mariadb() -> Iterator[DatabaseServer]:
                 "INSERT INTO orders VALUES (9007199254740993, '2024-01-01 00:10:00', ''), "
                 "(2, '2024-01-01 00:20:00', NULL), (10, '2024-01-01 00:30:00', 'late')"
             )
+            cursor.execute("CREATE TABLE readings (order_id BIGINT, level INT, `my note` TEXT)")
         yield server
 
 

@@ -58,16 +58,78 @@ def test_enter_is_a_new_line_until_a_suggestion_was_moved_to(
     assert written(page) == f"{first}\n{second.rsplit(' ', 1)[0] + ' ' if ' ' in second else ''}{chosen}"
 
 
+def expect_suggested(page: Page, names: list[str]) -> None:
+    """Asks for suggestions; `names` must be the first ones."""
+    page.keyboard.press("Control+Space")
+    labels = page.locator(".cm-tooltip-autocomplete .cm-completionLabel")
+    for at, name in enumerate(names):
+        expect(labels.nth(at)).to_have_text(name)
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after", "first"),
+    [
+        ("orders", "SELECT * FROM rea", "", ["readings"]),
+        ("orders", "SELECT * FROM readings WHERE lev", "", ["level"]),
+        ("orders", "SELECT lev", " FROM readings", ["level"]),
+        ("orders", "SELECT o.", " FROM readings r JOIN orders o ON r.order_id = o.id", ["created", "id"]),
+        ("orders", "SELECT * FROM orders o LEFT JOIN readings r ON r.ord", "", ["order_id"]),
+        ("orders", "SELECT * FROM orders, readings WHERE $__timeFilter(cre", ")", ["created"]),
+        ("orders", "SELECT x FROM (SELECT lev", " FROM readings) AS x", ["level"]),
+        ("orders", "SELECT `my", " FROM readings", ["`my note`"]),
+        ("orders", "SELECT 1; SELECT max(lev", ") FROM readings", ["level"]),
+        ("lake", "SELECT * FROM system.one WHERE du", "", ["dummy"]),
+        ("lake", "SELECT n.num", " FROM system.numbers AS n", ["number"]),
+        ("lake", "SELECT num", " FROM system.numbers GROUP BY number", ["number"]),
+        ("lake", "SELECT * FROM system.numbers_", "", ["numbers_mt"]),
+        ("metrics", "sum by (jo", ") (requests)", ["job"]),
+        ("metrics", "requests{jo", "}", ["job"]),
+    ],
+)  # fmt: skip
+def test_names_that_fit_come_before_any_keyword(
+    page: Page, visit: Callable[..., None], source: str, before: str, after: str, first: list[str]
+) -> None:
+    visit(source, query=before + after)
+    page.locator(".editor").click()
+    page.keyboard.press("Control+Home")
+    for _ in before:
+        page.keyboard.press("ArrowRight")
+    expect_suggested(page, first)
+
+
+def test_a_name_that_needs_quotes_gets_them(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT * FROM readings WHERE my")
+    page.locator(".editor").click()
+    page.keyboard.press("Control+End")
+    expect_suggested(page, ["my note"])
+    page.wait_for_timeout(HUMAN * 2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert written(page) == "SELECT * FROM readings WHERE `my note`"
+
+
+@pytest.mark.parametrize("text", ["SELECT 'lev", "SELECT 1 -- lev", "SELECT /* lev", "SELECT 1 AS lev"])
+def test_strings_comments_and_new_names_have_no_suggestions(
+    page: Page, visit: Callable[..., None], text: str
+) -> None:
+    visit("orders", query=text)
+    page.locator(".editor").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("e", delay=HUMAN)
+    page.wait_for_timeout(HUMAN * 5)
+    expect(page.locator(".cm-tooltip-autocomplete")).to_have_count(0)
+
+
 @pytest.mark.parametrize("run", ["Control+Enter", "Run"])
 def test_suggestions_close_when_the_query_runs(page: Page, visit: Callable[..., None], run: str) -> None:
     visit("orders")
-    type_anew(page, "SELECT 1 AS n")
+    type_anew(page, "SELECT 1 AS n FROM orders WHERE 1 OR no")
     expect(page.locator(".cm-tooltip-autocomplete")).to_be_visible()
     if run == "Run":
         page.get_by_role("button", name="Run", exact=True).click()
     else:
         page.keyboard.press(run)
-    expect(page.locator("p.status")).to_contain_text("1 row in")
+    expect(page.locator("p.status")).to_contain_text(" in ")
     expect(page.locator(".cm-tooltip-autocomplete")).to_have_count(0)
 
 

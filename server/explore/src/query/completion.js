@@ -1,31 +1,95 @@
 // Names for completion, out of the data source's resources.
+import { keywordCompletionSource } from "@codemirror/lang-sql";
 import { resource } from "../api.js";
+import { placeAt, quoted, written } from "./sql_place.js";
 
-const MOST_TABLES = 200;
+// Tables and columns, each asked for once and when it is needed.
+export class SqlNames {
+  #uid;
+  #asked = new Map();
 
-// {table: [columns]} as the SQL mode wants it; the columns of a table come when there are few tables.
-export async function sqlSchema(uid, signal) {
-  const tables = records(await resource(uid, "tables", {}, signal));
-  const schema = Object.fromEntries(tables.map((table) => [table.name, []]));
-  if (tables.length <= MOST_TABLES) {
-    await inTurns(tables, 6, async (table) => {
-      const columns = records(await resource(uid, "columns", { table: table.name, database: table.database ?? "" }, signal));
-      schema[table.name] = columns.map((column) => ({ label: column.name, detail: column.type, type: "property" }));
-    });
+  constructor(uid) {
+    this.#uid = uid;
   }
-  return schema;
+
+  tables(database = "") {
+    return this.#ask("tables", database ? { database } : {});
+  }
+
+  // The columns of a table that exists: of names that are still being typed nobody is asked.
+  async columns({ name, database }) {
+    const table = find(await this.tables(database), name);
+    return table ? this.#ask("columns", { table: table.name, database: database || (table.database ?? "") }) : [];
+  }
+
+  #ask(path, params) {
+    const key = `${path}?${new URLSearchParams(params)}`;
+    if (!this.#asked.has(key)) {
+      const answer = resource(this.#uid, path, params).then(records);
+      this.#asked.set(key, answer.catch(() => (this.#asked.delete(key), [])));
+    }
+    return this.#asked.get(key);
+  }
+}
+
+// Completes tables where a table is due, columns of the statement's tables where a column is, both before any
+// keyword. `quote` is the dialect's quote around names.
+export function sqlNameCompletion(names, quote) {
+  return async (context) => {
+    const place = placeAt(context.state.doc.toString(), context.pos);
+    if (!place || !["table", "column"].includes(place.kind)) return null;
+    if (!place.typed && !place.qualifiers.length && !context.explicit) return null;
+    const options = place.kind === "table" ? await tableOptions(names, place) : await columnOptions(names, place);
+    const [open] = place.typed;
+    const isQuoted = open === '"' || open === "`";
+    const as = (name) => (isQuoted ? { label: quoted(name, open) } : { label: name, apply: written(name, quote) });
+    return {
+      from: place.from,
+      options: options.map(({ name, ...option }) => ({ ...option, ...as(name) })),
+      validFor: isQuoted ? undefined : /^[\p{L}\p{N}_$]*$/u,
+    };
+  };
+}
+
+export function sqlKeywordCompletion(dialect) {
+  const complete = keywordCompletionSource(dialect, true);
+  return (context) => (placeAt(context.state.doc.toString(), context.pos)?.kind === "alias" ? null : complete(context));
+}
+
+async function tableOptions(names, { qualifiers }) {
+  const tables = await names.tables(qualifiers[0]);
+  return tables.map(({ name, kind = "" }) => ({ name, detail: kind, type: "class", boost: 90 }));
+}
+
+async function columnOptions(names, { qualifiers, tables }) {
+  const [qualifier] = qualifiers.slice(-1);
+  if (!qualifier) {
+    const own = await Promise.all(tables.map((table) => columnsOf(names, table, tables.length > 1)));
+    const called = tables.map(({ name, alias }) => ({ name: alias || name, type: "class", boost: 80 }));
+    return distinct([...own.flat(), ...called]);
+  }
+  const named = qualifiers.length > 1 ? { database: qualifiers.at(-2), name: qualifier } : null;
+  const meant = tables.find(({ name, alias }) => same(alias || name, qualifier));
+  const columns = await columnsOf(names, named ?? meant ?? { name: qualifier });
+  return columns.length || named || meant ? columns : tableOptions(names, { qualifiers });
+}
+
+async function columnsOf(names, table, several = false) {
+  const columns = await names.columns(table);
+  return columns.map(({ name, type = "" }) => ({ name, detail: several ? `${type} ${table.alias || table.name}` : type, type: "property", boost: 90 }));
+}
+
+const same = (a, b) => a.toLowerCase() === b.toLowerCase();
+const find = (tables, name) => tables.find((each) => each.name === name) ?? tables.find((each) => same(each.name, name));
+
+function distinct(options) {
+  const seen = new Set();
+  return options.filter(({ name }) => !seen.has(name) && seen.add(name));
 }
 
 export function records(body) {
   const found = Array.isArray(body) ? body : body?.data ?? [];
   return found.map((each) => (typeof each === "object" ? each : { name: String(each) }));
-}
-
-async function inTurns(items, count, work) {
-  const queue = [...items];
-  await Promise.all(Array.from({ length: count }, async () => {
-    for (let item = queue.shift(); item; item = queue.shift()) await work(item);
-  }));
 }
 
 // What the PromQL mode asks of a server, answered by the plugin's resources.

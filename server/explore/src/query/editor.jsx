@@ -1,13 +1,13 @@
 import { autocompletion, closeCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, insertNewline } from "@codemirror/commands";
-import { MySQL, PostgreSQL, sql } from "@codemirror/lang-sql";
-import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
-import { Compartment, EditorState, Prec } from "@codemirror/state";
+import { MySQL, PostgreSQL } from "@codemirror/lang-sql";
+import { HighlightStyle, LanguageSupport, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
 import { useEffect, useRef } from "preact/hooks";
-import { PrometheusMetadata, sqlSchema } from "./completion.js";
+import { PrometheusMetadata, SqlNames, sqlKeywordCompletion, sqlNameCompletion } from "./completion.js";
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.keyword, color: "var(--keyword)" },
@@ -43,8 +43,6 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
 
   useEffect(() => {
     const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open" });
-    const language = new Compartment();
-    const abort = new AbortController();
     view.current = new EditorView({
       root,
       parent: root,
@@ -53,24 +51,17 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
         extensions: [
           Prec.highest(keymap.of([{ key: "Mod-Enter", run: (editor) => (closeCompletion(editor), latest.current.onRun(), true) }])),
           keymap.of([{ key: "Enter", run: insertNewline }, ...defaultKeymap.filter(({ key }) => key !== "Escape"), ...historyKeymap]),
-          history(), lineNumbers(), bracketMatching(), autocompletion({ selectOnOpen: false }),
+          history(), lineNumbers(), bracketMatching(), autocompletion({ selectOnOpen: false, updateSyncTime: 500 }),
           syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
           EditorView.domEventHandlers({ beforeinput: replaceSelection }),
           EditorView.contentAttributes.of({ "aria-label": label }),
           placeholder(hint(plugin)),
-          language.of(languageOf(plugin, uid, null)),
+          languageOf(plugin, uid),
           EditorView.updateListener.of((update) => update.docChanged && latest.current.onChange(update.state.doc.toString())),
         ],
       }),
     });
-    if (/sql/.test(plugin.queryLanguage)) {
-      sqlSchema(uid, abort.signal).then(
-        (schema) => view.current?.dispatch({ effects: language.reconfigure(languageOf(plugin, uid, schema)) }),
-        () => {},
-      );
-    }
     return () => {
-      abort.abort();
       view.current.destroy();
       view.current = null;
     };
@@ -95,13 +86,14 @@ function replaceSelection(event, view) {
   return true;
 }
 
-function languageOf(plugin, uid, schema) {
+function languageOf(plugin, uid) {
   // No linter: it takes $__rate_interval and its like for mistakes.
   if (plugin.queryLanguage === "promql") return new PromQLExtension().activateLinter(false).setComplete({ remote: new PrometheusMetadata(uid) }).asExtension();
   if (!/sql/.test(plugin.queryLanguage)) return [];
-  const dialect = plugin.queryLanguage === "mysql" ? MySQL : PostgreSQL;
-  const support = sql({ dialect, schema: schema ?? {}, upperCaseKeywords: true });
-  return [support, dialect.language.data.of({ autocomplete: macroCompletion(plugin.macros ?? []) })];
+  const isMySQL = plugin.queryLanguage === "mysql";
+  const dialect = isMySQL ? MySQL : PostgreSQL;
+  const sources = [macroCompletion(plugin.macros ?? []), sqlNameCompletion(new SqlNames(uid), isMySQL ? "`" : '"'), sqlKeywordCompletion(dialect)];
+  return new LanguageSupport(dialect.language, sources.map((autocomplete) => dialect.language.data.of({ autocomplete })));
 }
 
 function macroCompletion(macros) {
