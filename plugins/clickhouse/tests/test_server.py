@@ -18,6 +18,7 @@ from headwater.errors import (
     ValidationError,
 )
 from servers.clickhouse import ADMIN, ADMIN_PASSWORD, READER, READER_PASSWORD, ClickHouseServer
+from servers.nginx import start_nginx
 from servers.scripted_http import Request, raw, serve
 
 AddSource = Callable[..., str]
@@ -215,6 +216,32 @@ def test_one_failing_partition_fails_the_read(host: Headwater, add: AddSource) -
         host.query(add(), query, max_rows=None, max_bytes=None)
 
 
+def test_parameters_pass_a_proxy_that_bounds_urls(host: Headwater, server: ClickHouseServer) -> None:
+    values = [i / 7 for i in range(5000)]
+    query = {
+        "rawSql": "SELECT length({v:Array(Float64)}) AS n, {t:String} AS t",
+        "params": {"v": values, "t": "ü\r\n-"},
+    }
+    with start_nginx({"/": server.url}) as url:
+        host.add_data_source(name="behind nginx", type="clickhouse", url=url)
+        assert host.query("behind nginx", query).table.to_pylist() == [{"n": 5000, "t": "ü\r\n-"}]
+
+
+def test_a_long_statement_has_parameters_too(host: Headwater, add: AddSource) -> None:
+    text = "x" * 200_000
+    query = {"rawSql": f"SELECT length('{text}') AS n, {{v:String}} AS v", "params": {"v": "y"}}
+    assert host.query(add(), query).table.to_pylist() == [{"n": 200_000, "v": "y"}]
+
+
+def test_a_parameter_that_is_too_long_is_named_with_the_limit(host: Headwater, add: AddSource) -> None:
+    longest = {"rawSql": "SELECT length({v:String}) AS n", "params": {"v": "ü" * 65_536}}
+    assert host.query(add(), longest).table.column("n").to_pylist() == [131_072]
+    with pytest.raises(
+        ValidationError, match=r"params\.v.*has 9,000,000 bytes.*at most 131,072.*http_max_field"
+    ):
+        host.query(add(), {**longest, "params": {"short": 1, "v": "x" * 9_000_000}})
+
+
 OK_ANSWER = raw(b"HTTP/1.1 200 OK\r\nX-ClickHouse-Summary: {}\r\nContent-Length: 0\r\n\r\n", close=False)
 
 
@@ -224,6 +251,15 @@ def request_of(host: Headwater, context: CallContext | None = None, **fields: An
         host.add_data_source(**{"name": "seen", "type": "clickhouse", "url": scripted.url, **fields})
         host.query("seen", "SELECT 1", context=context or CallContext())
         return scripted.requests[0]
+
+
+def test_parameters_are_not_part_of_the_address(host: Headwater) -> None:
+    with serve(OK_ANSWER) as scripted:
+        host.add_data_source(name="seen", type="clickhouse", url=scripted.url)
+        host.query("seen", {"rawSql": "SELECT {v:String}", "params": {"v": "s3cret"}})
+        (request,) = scripted.requests
+    assert "s3cret" not in request.target
+    assert b"s3cret" in request.body
 
 
 def test_custom_headers_are_sent_and_secure_ones_stay_secret(host: Headwater) -> None:

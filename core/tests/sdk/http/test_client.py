@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import gzip
 import socket
 import threading
@@ -59,6 +60,20 @@ def test_path_parameters_form_and_headers_arrive() -> None:
     assert request.body == b"query=a+b"
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.headers["user-agent"] == "test/1"
+
+
+def test_parts_arrive_as_a_form_of_several_parts() -> None:
+    with (
+        serve(answer(b"ok")) as server,
+        client(server.url) as http,
+        http.request("POST", "q", parts={"query": "ü\r\n", "x": ""}) as response,
+    ):
+        assert response.read() == b"ok"
+    (request,) = server.requests
+    kind = request.headers["content-type"]
+    message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+    arrived = [(part["content-disposition"], part.get_payload(decode=True)) for part in message.walk()][1:]
+    assert arrived == [('form-data; name="query"', "ü\r\n".encode()), ('form-data; name="x"', b"")]
 
 
 def test_running_out_of_file_descriptors_is_the_hosts_fault() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import math
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 _UNKNOWN_FORMAT = 73
 _IPC_MARK = b"\xff\xff\xff\xff"
 _KILL_SECONDS = 2.0
+#: How large a field of a form may be, unless the server says otherwise.
+_FIELD_BYTES = 128 * 1024
+_FIELD_LIMIT = "http_max_field_value_size"
 #: Names and types of a result's columns.
 _HEAD_BYTES = 16 << 20
 #: A small result is not worth a thread.
@@ -140,6 +144,7 @@ class RemoteEngine:
 
     def _send(self, statement: Statement, context: CallContext, output_format: str) -> HttpResponse:
         """The successful answer, its body not read. Raises typed errors for all others."""
+        self._check_lengths(statement, context)
         while True:
             settings = self.negotiated.with_extra(self._extra_settings(context))
             response = self._post(statement, settings, context, output_format)
@@ -160,17 +165,37 @@ class RemoteEngine:
         params = {"query_id": statement.query_id, "default_format": output_format, **settings}
         if self._database:
             params["database"] = self._database
-        params |= {f"param_{name}": value for name, value in statement.parameters.items()}
+        parameters = {f"param_{name}": value for name, value in statement.parameters.items()}
+        body = statement.sql.encode()
+        in_form = bool(parameters) and len(body) <= _FIELD_BYTES
+        if not in_form:
+            params |= parameters
         return self._client.request(
             "POST",
             params=params,
-            body=statement.sql.encode(),
+            body=None if in_form else body,
+            parts={"query": statement.sql, **parameters} if in_form else None,
             headers={**self._forwarded(context), **self._auth(context)},
             context=context,
             idempotent=not self._settings.allow_writes,
             timeout=max(self._settings.query_timeout, self._settings.timeout),
             on_header=lambda name, value: _report_progress(name, value, context),
         )
+
+    def _check_lengths(self, statement: Statement, context: CallContext) -> None:
+        """Refuse a parameter that the server would: past the usual limit, it is asked for the real one."""
+        sizes = {name: len(value.encode()) for name, value in statement.parameters.items()}
+        name, size = max(sizes.items(), key=lambda item: item[1], default=("", 0))
+        if size <= _FIELD_BYTES:
+            return
+        with contextlib.suppress(QueryError):  # servers without such a setting
+            (row,) = self.rows(Statement(f"SELECT getSetting('{_FIELD_LIMIT}') AS bytes"), context)
+            if size > int(row["bytes"]):
+                raise ValidationError(
+                    f"has {size:,} bytes; the server takes at most {int(row['bytes']):,} in one value (its "
+                    f"setting {_FIELD_LIMIT}, in the default profile). Split it, or read it from a table",
+                    path=f"params.{name}",
+                )
 
     def _extra_settings(self, context: CallContext) -> dict[str, str]:
         """Settings that depend on the call: the server gives up when nobody waits any more."""

@@ -51,6 +51,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         form: Params | None = None,
+        parts: Mapping[str, str] | None = None,
         context: CallContext | None = None,
         idempotent: bool | None = None,
         timeout: float | None = None,
@@ -59,7 +60,8 @@ class HttpClient:
     ) -> HttpResponse:
         """Send one request; return as soon as status and headers are there.
 
-        `path` is relative to the base URL and passes `split_path`. `form` becomes an url-encoded body.
+        `path` is relative to the base URL and passes `split_path`. `form` becomes an url-encoded body,
+        `parts` a body of `multipart/form-data`.
         `idempotent` says that sending twice does no harm (default: by method). `timeout` (seconds of
         silence) and `max_bytes` (decoded) default to the settings. `on_header(name, value)` sees the header
         lines while they arrive; those it returns true for are left out of the response.
@@ -70,6 +72,9 @@ class HttpClient:
         if form is not None:
             body = _encode(form).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        if parts is not None:
+            body, kind = urllib3.encode_multipart_formdata(dict(parts))
+            headers = {"Content-Type": kind, **(headers or {})}
         url = self._url(path, params)
         if idempotent is None:
             idempotent = method in _IDEMPOTENT_METHODS
