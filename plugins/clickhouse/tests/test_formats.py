@@ -126,3 +126,38 @@ def test_ad_hoc_filters_filter(host: Headwater, frames: Frames, server: ClickHou
         adHocFilters=[{"key": "m['k']", "operator": "=", "value": "it's"}],
     )
     assert frame.table.column("a").to_pylist() == [2]
+
+
+TOTALS = "SELECT number % 2 AS k, count() AS v FROM numbers(5) GROUP BY k WITH TOTALS"
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        (TOTALS, ["WITH TOTALS"]),
+        (f"SELECT * FROM ({TOTALS.replace(' TOTALS', '/**/totals')})", ["WITH TOTALS"]),
+        ("SELECT 1 AS k SETTINGS extremes = 1", ["extremes"]),
+        (f"{TOTALS} SETTINGS extremes = 1", ["WITH TOTALS", "extremes"]),
+        ("SELECT 'WITH TOTALS', ' SETTINGS extremes = 1' -- WITH TOTALS", []),
+        ("SELECT 1 SETTINGS extremes = 0", []),
+    ],
+)
+def test_what_the_answer_leaves_out_is_told(frames: Frames, sql: str, told: list[str]) -> None:
+    (frame,) = frames(sql)
+    assert len(frame.notices) == len(told)
+    for notice, word in zip(frame.notices, told, strict=True):
+        assert word in notice.text
+
+
+@pytest.mark.parametrize("name", ["time_series", "multi"])
+def test_series_tell_it_too(frames: Frames, name: str) -> None:
+    series = "SELECT toDateTime(number) AS t, count() AS v FROM numbers(5) GROUP BY t WITH TOTALS ORDER BY t"
+    (frame,) = frames(series, format=name)
+    assert frame.num_rows == 5
+    assert "WITH TOTALS" in frame.notices[0].text
+
+
+def test_extremes_of_the_data_sources_settings_are_told(host: Headwater, server: ClickHouseServer) -> None:
+    custom = {"customSettings": [{"setting": "extremes", "value": "1"}]}
+    host.add_data_source(name="ch", type="clickhouse", url=server.url, json_data=custom)
+    assert "extremes" in host.query("ch", "SELECT 1").notices[0].text

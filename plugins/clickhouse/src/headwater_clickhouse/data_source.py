@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from headwater.calls import CallContext
 from headwater.errors import ValidationError
-from headwater.frames import FrameMeta, FrameStream, Visualisation
+from headwater.frames import FrameMeta, FrameStream, Notice, Visualisation
 from headwater.models import CheckHealthResult
 from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
 
 from .catalog import Catalog
-from .dialect import can_be_described, can_be_repeated, prepare_statement
+from .dialect import asks_for_extremes, asks_for_totals, can_be_described, can_be_repeated, prepare_statement
 from .embedded import EmbeddedEngine
 from .embedded_process import engine_path
 from .engine import ArrowResult, Engine, Statement
@@ -26,6 +26,14 @@ from .partitions import NOTICE, read_partitioned
 from .query_model import ClickHouseQuery, Format
 from .settings import ClickHouseSettings, is_embedded
 from .typed_result import mend_types
+
+_TOTALS_LEFT_OUT = Notice.warning(
+    "The totals of WITH TOTALS are not in the result: Arrow has no place for them. "
+    "WITH ROLLUP returns them as rows."
+)
+_EXTREMES_LEFT_OUT = Notice.warning(
+    "The extremes are not in the result: Arrow has no place for them. Ask for min(…) and max(…) instead."
+)
 
 
 class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
@@ -81,7 +89,17 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         )
         if query.partitions > 1:
             stream.add_notice(NOTICE)
+        for notice in self._left_out(statement.sql):
+            stream.add_notice(notice)
         return stream.limited(self.settings.row_limit) if self.settings.enable_row_limit else stream
+
+    def _left_out(self, sql: str) -> Iterator[Notice]:
+        """What ClickHouse would send besides the rows, for which its Arrow streams have no place."""
+        if asks_for_totals(sql):
+            yield _TOTALS_LEFT_OUT
+        custom = {item.setting: item.value for item in self.settings.custom_settings}
+        if asks_for_extremes(sql) or custom.get("extremes", "0") not in {"0", "false"}:
+            yield _EXTREMES_LEFT_OUT
 
     def _start(self, statement: Statement, query: ClickHouseQuery, context: CallContext) -> ArrowResult:
         if query.partitions == 1:

@@ -14,6 +14,8 @@ _SELECTS = frozenset({"SELECT", "WITH", "FROM"})
 _SHOWS = frozenset({"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"})
 _READS = _SELECTS | _SHOWS | {"CHECK"}
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
+_TOTALS = re.compile(r"\bWITH\s+TOTALS\b", re.IGNORECASE)
+_EXTREMES = re.compile(r"\bextremes\s*=(?!\s*0\b)", re.IGNORECASE)
 _ESCAPES = {
     "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0",
 }  # fmt: skip
@@ -60,6 +62,23 @@ def can_be_described(sql: str) -> bool:
 def can_be_repeated(sql: str) -> bool:
     """Whether a prepared statement that cannot be described is cheap, and changes nothing."""
     return _first_word(sql) in _SHOWS
+
+
+def asks_for_totals(sql: str) -> bool:
+    """Whether a statement, or a query within it, has WITH TOTALS."""
+    return _TOTALS.search(_without_quotes(sql)) is not None
+
+
+def asks_for_extremes(sql: str) -> bool:
+    """Whether a statement sets `extremes`."""
+    bare = _without_quotes(sql)
+    match = _EXTREMES.search(bare)
+    return match is not None and "SETTINGS" in bare[: match.start()].upper()
+
+
+def _without_quotes(sql: str) -> str:
+    spans = scan(sql, DIALECT)
+    return "".join(sql[span.start : span.end] if span.kind is SpanKind.CODE else " " for span in spans)
 
 
 def _first_word(sql: str) -> str:
