@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -44,3 +45,32 @@ def test_every_command_explains_itself(name: str) -> None:
 
 def test_the_version_is_the_distributions(headwater: Headwater) -> None:
     assert headwater("--version").stdout == "headwater 0.1.0\n"
+
+
+def test_a_query_does_not_wait_for_pandas(tmp_path: Path) -> None:
+    """pyarrow imports it for its first array wherever it is installed."""
+    pytest.importorskip("pandas")
+    code = (
+        "import sys; from headwater_server.cli.main import main\n"
+        f"run = lambda *words: main(['--data-dir', {str(tmp_path)!r}, *words], standalone_mode=False)\n"
+        "run('ds', 'add', 'demo', '--type', 'testdata'); run('query', 'demo', 'random_walk')\n"
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize(
+    "then",
+    ["import pandas as pd; print(pa.array(pd.Series(['a', None])).null_count)",
+     "print(pa.array(pa.table({'a': ['x', None]}).to_pandas()['a']).null_count)"],
+)  # fmt: skip
+def test_pandas_is_there_for_whoever_asks_for_it(then: str) -> None:
+    """A series with a missing text is an error for a pyarrow that knows no pandas."""
+    pytest.importorskip("pandas")
+    code = (
+        "from headwater_server.arrow_start import start_arrow_without_pandas as start\n"
+        f"start(); import pyarrow as pa; {then}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"

@@ -257,10 +257,12 @@ def _host(
 @contextmanager
 def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, Any]) -> Iterator[HeadwaterApp]:
     """The app on the directory's store, with everything closed at the end."""
+    from headwater_server.arrow_start import start_arrow_without_pandas
     from headwater_server.http import HttpOptions, create_app
     from headwater_server.metrics import HostMetrics
     from headwater_server.tracing import middlewares_if_installed
 
+    start_arrow_without_pandas()
     metrics = HostMetrics()
     middlewares = (metrics.plugin_middleware, *middlewares_if_installed())
     with (
