@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import groupby
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from headwater import Headwater
@@ -23,9 +22,8 @@ from headwater_server.metrics import HostMetrics
 from .endpoint import Endpoint
 from .errors import plain_error
 from .host import Host
-from .middleware import RequestMiddleware
+from .middleware import RequestMiddleware, path_here
 from .openapi import describe
-from .operations import Operation
 from .options import HttpOptions
 from .responses import json_response
 from .routes import operations
@@ -67,23 +65,33 @@ class HeadwaterApp:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self._app = Starlette(
-            routes=_routes(host),
-            middleware=[Middleware(RequestMiddleware, host=host)],
-            exception_handlers={HTTPException: _outside_of_handlers},
-            lifespan=self._lifespan,
-        )
-        self._app.router.redirect_slashes = False
+        endpoints = _endpoints(host)
+        self._fixed = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
+        self._router = Router(_routes(endpoints, host), redirect_slashes=False, lifespan=self._lifespan)
+        self._others = ExceptionMiddleware(self._router, {HTTPException: _outside_of_handlers})
+        self._requests = RequestMiddleware(self._answer, host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(_below(self.host.options.prefix, scope), receive, send)
+        if scope["type"] == "http":
+            await self._requests(_below(self.host.options.prefix, scope), receive, send)
+        else:
+            await self._router(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Most requests are for a path without parameters, for which there is nothing to search."""
+        endpoint = self._fixed.get(path_here(scope))
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+        else:
+            scope["app"] = self
+            await self._others(scope, receive, send)
 
     def close(self) -> None:
         """End running queries and the app's threads."""
         self.host.close()
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _app: object) -> AsyncIterator[None]:
         async def note_last_used() -> None:
             while True:
                 await asyncio.sleep(_LAST_USED_SECONDS)
@@ -105,7 +113,16 @@ def _below(prefix: str, scope: Scope) -> Scope:
     return {**scope, "root_path": root + prefix}
 
 
-def _routes(host: Host) -> list[BaseRoute]:
+def _endpoints(host: Host) -> dict[str, Endpoint]:
+    """One for each path, in the order of the table."""
+    table = operations(protect_metrics=host.options.protect_metrics)
+    return {
+        path: Endpoint(host, path, list(group))
+        for path, group in groupby(table, key=lambda operation: operation.path)
+    }
+
+
+def _routes(endpoints: Mapping[str, Endpoint], host: Host) -> list[BaseRoute]:
     table = operations(protect_metrics=host.options.protect_metrics)
     document = json_response(describe(table)).body
 
@@ -114,17 +131,9 @@ def _routes(host: Host) -> list[BaseRoute]:
         return Response(document, media_type="application/json")
 
     return [
-        *_grouped(host, table),
+        *(Route(path, endpoint) for path, endpoint in endpoints.items()),
         Route("/api/openapi.json", openapi, methods=["GET"]),
         *page_routes(),
-    ]
-
-
-def _grouped(host: Host, table: list[Operation]) -> list[BaseRoute]:
-    """One route for each path, in the order of the table."""
-    return [
-        Route(path, Endpoint(host, path, list(group)))
-        for path, group in groupby(table, key=lambda operation: operation.path)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -19,6 +20,8 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater_server.auth import Action, PermissionDeniedError, Principal
+
+from .disconnect import DISCONNECTS, Disconnects
 
 if TYPE_CHECKING:
     from .host import Host
@@ -52,10 +55,16 @@ class Call:
     def path_params(self) -> Mapping[str, str]:
         return self.request.path_params
 
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The caller's headers, names in lower case; of one that repeats, the first."""
+        raw: list[tuple[bytes, bytes]] = self.request.scope["headers"]
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(raw)}
+
     @property
     def headers_for_plugins(self) -> dict[str, str]:
         """The caller's headers less those between it and this host: a plugin never sees our token."""
-        return {name: value for name, value in self.request.headers.items() if name not in _OWN_HEADERS}
+        return {name: value for name, value in self.headers.items() if name not in _OWN_HEADERS}
 
     def require(self, action: Action, uid: str = "") -> None:
         """Raises PermissionDeniedError unless the caller may do `action` on this data source, or on all."""
@@ -67,9 +76,9 @@ class Call:
     async def body(self) -> bytes:
         """The whole body. Raises BodyError with 408, 413 or 415; PluginRequestCanceledError, which is 499."""
         options = self.host.options
-        if self.request.headers.get("content-encoding", "identity") != "identity":
+        if self.headers.get("content-encoding", "identity") != "identity":
             raise BodyError("A request body must not be compressed.", status=415)
-        declared = self.request.headers.get("content-length", "0")
+        declared = self.headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > options.max_body_bytes:
             raise _too_large(options.max_body_bytes)
         body = bytearray()
@@ -87,7 +96,7 @@ class Call:
 
     async def json(self, type_: type[T]) -> T:
         """The body as a `type_`. Raises BodyError, ValidationError."""
-        media_type = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise BodyError("The request body must be application/json.", status=415)
         body = await self.body()
@@ -115,10 +124,15 @@ class Call:
             headers=self.headers_for_plugins,
             limits=limits,
             on_progress=on_progress,
-            skip_cache=self.request.headers.get("x-grafana-nocache") == "true",
+            skip_cache=self.headers.get("x-grafana-nocache") == "true",
         )
-        watcher = asyncio.create_task(self._cancel_when_gone(context))
+
+        def cancel() -> None:
+            # In a worker: a callback may block, such as one that opens a connection for KILL QUERY.
+            host.workers.submit(context.cancel, "The client went away.")
+
         host.running.add(context)
+        stop_watching = self._watch(cancel)
         try:
             yield context
         except BaseException as error:
@@ -131,13 +145,20 @@ class Call:
             context.close()
         finally:
             host.running.discard(context)
-            watcher.cancel()
+            stop_watching()
 
-    async def _cancel_when_gone(self, context: CallContext) -> None:
+    def _watch(self, gone: Callable[[], object]) -> Callable[[], object]:
+        """Have `gone` called when the client goes away, until the result is called."""
+        disconnects: Disconnects | None = self.request.scope.get(DISCONNECTS)
+        if disconnects is None:
+            return asyncio.create_task(self._wait_until(gone)).cancel
+        disconnects.add(gone)
+        return partial(disconnects.discard, gone)
+
+    async def _wait_until(self, gone: Callable[[], object]) -> None:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
-        # In a worker: a callback may block, such as one that opens a connection for KILL QUERY.
-        self.host.workers.submit(context.cancel, "The client went away.")
+        gone()
 
 
 def _was_cancelled(context: CallContext) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from headwater import Headwater
 from headwater.calls import CallContext, WorkerPool, result_of
-from headwater_server.audit import AuditLog
+from headwater_server.audit import AuditLog, NoAuditLog
 from headwater_server.auth import Authenticator, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
@@ -39,6 +39,7 @@ class Host:
         self.authenticator = authenticator
         self.limiter = limiter
         self.audit = audit
+        self.is_audited: bool = not isinstance(audit, NoAuditLog)
         self.metrics = metrics
         self.workers = WorkerPool("headwater-http")
         self.garbage_collection = GarbageCollection(self.workers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -36,9 +36,6 @@ class RequestMiddleware:
         self._logger = get_logger("headwater.http", over=host.headwater.logger)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         headers = dict(scope["headers"])
         record = scope["headwater.record"] = RequestRecord(_request_id(headers), _address(scope))
         answer = _Answer(record, send, self._host)
@@ -65,7 +62,7 @@ class RequestMiddleware:
 
     def _may_call(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         allowed = self._host.options.allowed_hosts
-        if not allowed or _path_here(scope) in _PROBES:  # probes ask by address
+        if not allowed or path_here(scope) in _PROBES:  # probes ask by address
             return True
         name = headers.get(b"host", b"").decode("latin-1").lower()
         return re.sub(r":\d+$", "", name) in allowed
@@ -78,8 +75,9 @@ class RequestMiddleware:
         )
         if record.cancelled or record.status >= 400:
             host.garbage_collection.collect_soon()
-        for event in record.audit_events():
-            host.audit.write(event)
+        if host.is_audited:
+            for event in record.audit_events():
+                host.audit.write(event)
         log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info
         log(
             "Request answered.",
@@ -95,7 +93,7 @@ class RequestMiddleware:
         )
 
 
-def _path_here(scope: Scope) -> str:
+def path_here(scope: Scope) -> str:
     """The path below where the app is mounted."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
@@ -104,7 +102,7 @@ def _path_here(scope: Scope) -> str:
 def _without_trailing_slash(scope: Scope) -> Scope:
     """Grafana takes one slash behind any path of its API."""
     path = scope["path"]
-    if _path_here(scope).startswith("/api/") and path.endswith("/"):
+    if path_here(scope).startswith("/api/") and path.endswith("/"):
         return {**scope, "path": path[:-1]}
     return scope
 
@@ -140,7 +138,7 @@ def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _address(scope: Scope) -> str:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from headwater_server.http.disconnect import DISCONNECTS, Disconnects
+
 _ANSWER = (
     "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n"
     "connection: close\r\n\r\n{text}"
@@ -24,6 +26,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _alarm: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._disconnects = Disconnects()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect_head()
@@ -39,6 +45,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[DISCONNECTS] = self._disconnects  # type: ignore[typeddict-unknown-key]
         self._in_head = True
 
     def on_headers_complete(self) -> None:
@@ -53,6 +60,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._disconnects.fire()
         super().connection_lost(exc)
         # uvicorn leaves its timer running if the client reset the connection, and with it all of the request.
         self._unset_keepalive_if_required()
