@@ -1,13 +1,8 @@
-"""The HTTP host beside a bare Starlette route, and its answers beside the codec's own speed.
-
-The host runs in a process of its own. For small queries the figure that compares is the server's CPU time
-for a request: requests a second also tell how fast this script's client is.
-"""
+"""Large answers of the HTTP host beside the codec's own speed. The host runs in a process of its own."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import random
@@ -25,7 +20,6 @@ from typing import Any
 from attrs import frozen
 from timing import print_table
 
-SMALL = {"scenario": "random_walk", "seriesCount": 2, "maxDataPoints": 100}
 LARGE = {"scenario": "streaming_rows", "rows": 1_000_000, "batchRows": 65_536}
 """In batches of the size that ClickHouse, too, sends."""
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
@@ -70,54 +64,11 @@ class Served:
 
 
 def main() -> None:
-    with served("host") as host, served("bare") as bare, served("in-process") as in_process:
-        small_queries({"bare route": bare, "bare route, query in process": in_process, "host": host})
-    with served("host") as host:
+    with served() as host:
         large_answers(host)
         health_meanwhile(host)
-    with served("host") as host:
+    with served() as host:
         many_large_answers(host)
-
-
-def small_queries(servers: dict[str, Served], rounds: int = 7) -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in servers}
-    rates: dict[str, list[float]] = {name: [] for name in servers}
-    contenders = list(servers.items())
-    for _ in range(rounds):
-        random.shuffle(contenders)
-        for name, server in contenders:
-            before = server.cpu_seconds()
-            count, elapsed = asyncio.run(hammer(server, server.request(SMALL)))
-            seconds[name].append((server.cpu_seconds() - before) / count)
-            rates[name].append(count / elapsed)
-    print_table("2 x 100 values: server CPU time a request", seconds, unit="µs")
-    for name, figures in rates.items():
-        print(f"  {name}: {statistics.median(figures):,.0f} requests/s with this client")
-
-
-async def hammer(
-    server: Served, request: bytes, connections: int = 16, lasting: float = 1.5
-) -> tuple[int, float]:
-    """Requests answered, and the seconds they took, over connections that stay open."""
-    end = time.perf_counter() + lasting
-
-    async def one() -> int:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        count = 0
-        while time.perf_counter() < end:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if b" 200 " not in head[:16]:
-                raise RuntimeError(head.decode())
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.split(b":")[1]))
-            count += 1
-        writer.close()
-        return count
-
-    started = time.perf_counter()
-    counts = await asyncio.gather(*(one() for _ in range(connections)))
-    return sum(counts), time.perf_counter() - started
 
 
 def large_answers(host: Served, rounds: int = 5) -> None:
@@ -218,8 +169,8 @@ def receive(server: Served, request: bytes) -> int:
 
 
 @contextmanager
-def served(what: str) -> Iterator[Served]:
-    command = [sys.executable, __file__, "--serve", what]
+def served() -> Iterator[Served]:
+    command = [sys.executable, __file__, "--serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     try:
@@ -257,46 +208,10 @@ def serve_host() -> None:
         HeadwaterServer(app, ListenOptions()).run(sockets=[listening])
 
 
-def serve_bare(*, in_process: bool) -> None:
-    """The least that answers the same: parse the body, encode 2 x 100 values that are there already.
-
-    With `in_process` they come from the query, run where the request is: no thread, no caller, no limits.
-    """
-    import orjson
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
-
-    from headwater import Headwater
-    from headwater.frames import encode_response
-
-    headwater = Headwater()
-    headwater.add_data_source(type="testdata", name="demo", uid="demo")
-    asked = {"refId": "A", "datasource": {"uid": "demo"}, "intervalMs": 36_000, **SMALL}
-    body = {"from": "1700000000000", "to": "1700003564000", "queries": [asked]}
-    answer = orjson.loads(encode_response(headwater.query_data(body)))
-
-    async def query(request: Request) -> Response:
-        sent = orjson.loads(await request.body())
-        if in_process:
-            return Response(encode_response(headwater.query_data(sent)), media_type=JSON)
-        return Response(orjson.dumps(answer), media_type=JSON)
-
-    app = Starlette(routes=[Route("/api/ds/query", query, methods=["POST"])])
-    listening = socket.create_server(("127.0.0.1", 0))
-    print(listening.getsockname()[1], "none", flush=True)
-    uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None)).run(sockets=[listening])
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", choices=["host", "bare", "in-process"])
-    match parser.parse_args().serve:
-        case "host":
-            serve_host()
-        case "bare" | "in-process" as which:
-            serve_bare(in_process=which == "in-process")
-        case _:
-            main()
+    parser.add_argument("--serve", action="store_true")
+    if parser.parse_args().serve:
+        serve_host()
+    else:
+        main()
