@@ -104,13 +104,17 @@ export async function* queryLines(request, signal) {
   const decoder = new TextDecoder();
   let rest = "";
   let bytes = 0;
-  for (;;) {
-    const { value, done } = await reader.read();
-    bytes += value?.length ?? 0;
-    const lines = (rest + decoder.decode(value, { stream: !done })).split("\n");
-    rest = done ? "" : lines.pop();
-    yield { lines: lines.filter(Boolean).map(parseExactly), bytes, requestId };
-    if (done) return;
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      bytes += value?.length ?? 0;
+      const lines = (rest + decoder.decode(value, { stream: !done })).split("\n");
+      rest = done ? "" : lines.pop();
+      yield { lines: lines.filter(Boolean).map(parseExactly), bytes, requestId };
+      if (done) return;
+    }
+  } finally {
+    reader.cancel().catch(() => {});  // who wants no more ends the query
   }
 }
 

@@ -18,6 +18,7 @@ export function Explore({ hidden, sources, onManage }) {
   const [queries, setQueries] = useState(readQueries);
   const [version, setVersion] = useState(0);
   const [range, setRange] = useState(readRange);
+  const [zoomed, setZoomed] = useState(() => readState().zoomed === "true");
   const [failure, setFailure] = useState("");
   const [wanted, setWanted] = useState(0);
   const active = useRef(0);
@@ -26,7 +27,7 @@ export function Explore({ hidden, sources, onManage }) {
   const source = sources.find((each) => each.uid === uid);
   const plugin = loaded && loaded.type === source?.type ? loaded.plugin : null;
   const request = plugin && source && requestFor(source, plugin, queries, range);
-  const state = { source: uid, from: range.from, to: range.to, ...queriesState(queries) };
+  const state = { source: uid, from: range.from, to: range.to, zoomed: zoomed ? "true" : "", ...queriesState(queries) };
 
   useEffect(() => {
     if (!source) return;
@@ -38,7 +39,7 @@ export function Explore({ hidden, sources, onManage }) {
   }, [source?.type]);
   useEffect(() => {
     if (!hidden && !wanted) writeState(state);
-  }, [uid, queries, range]);
+  }, [uid, queries, range, zoomed]);
 
   function start() {
     if (!request) return;
@@ -71,7 +72,7 @@ export function Explore({ hidden, sources, onManage }) {
       const { page, source: wantedUid = "", ...rest } = readState();
       const isPage = page && page !== "explore";
       if (isPage || (isShown({ ...rest, source: wantedUid }) && isRun() === latest.current.hasRun)) return;
-      show(wantedUid, readQueries(), readRange(), isRun());
+      show(wantedUid, readQueries(), readRange(), isRun(), rest.zoomed === "true");
     };
     addEventListener("popstate", follow);
     return () => removeEventListener("popstate", follow);
@@ -80,25 +81,32 @@ export function Explore({ hidden, sources, onManage }) {
   const isShown = (linked) => Object.entries(latest.current.state).every(([key, value]) => (linked[key] ?? "") === value);
 
   // Nothing of what was there before stays: neither text nor rows nor errors.
-  function show(nextUid, nextQueries, nextRange, andRun) {
+  function show(nextUid, nextQueries, nextRange, andRun, isZoomed = false) {
     reset();
     setChosen(nextUid);
     setQueries(nextQueries);
     setRange(nextRange);
+    setZoomed(isZoomed);
     setVersion((count) => count + 1);
     setWanted(andRun ? 1 : 0);
   }
   function choose(next) {
-    pushQueries({ source: next, query: "", options: "", more: "" });
+    pushQueries({ source: next, zoomed: "", query: "", options: "", more: "" });
     show(next, readQueries(), range, false);
   }
   function recall(entry, andRun) {
     const recalled = [{ refId: "A", text: entry.text, extra: entry.extra ?? {} }];
-    if (!andRun) pushQueries({ source: entry.uid, ...entry.range, ...queriesState(recalled) });
+    if (!andRun) pushQueries({ source: entry.uid, ...entry.range, zoomed: "", ...queriesState(recalled) });
     show(entry.uid, recalled, entry.range, andRun);
   }
+  function changeRange(next) {
+    setRange(next);
+    setZoomed(false);
+  }
+  // The plot keeps to the range, also where the query takes no notice of it.
   function zoom(next) {
     setRange(next);
+    setZoomed(true);
     setWanted(1);
   }
 
@@ -139,7 +147,7 @@ export function Explore({ hidden, sources, onManage }) {
       </aside>
       <section aria-label="Queries and results">
         <div class="toolbar">
-          <TimeRange value={range} onChange={setRange} onRefresh={start} running={answer.status === "running"} />
+          <TimeRange value={range} onChange={changeRange} onRefresh={start} running={answer.status === "running"} />
           {answer.status === "running"
             ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
             : <button class="primary" disabled={!request} onClick={start} title="Ctrl+Enter">Run</button>}
@@ -157,7 +165,7 @@ export function Explore({ hidden, sources, onManage }) {
         {plugin && queries.length < MOST_QUERIES && (
           <button class="quiet add" onClick={() => setQueries([...queries, { refId: refId(queries.length), text: "", extra: {} }])}>+ Add query</button>
         )}
-        <Results key={uid} answer={answer} request={request} plugin={plugin} range={range} onZoom={zoom} />
+        <Results key={uid} answer={answer} request={request} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
       </section>
     </main>
   );

@@ -4,7 +4,8 @@ export const MAX_ROWS = 200_000;
 
 const ENTITIES = { NaN: NaN, Inf: Infinity, NegInf: -Infinity };
 
-// Collects lines; `rows` counts all that arrived, of which at most MAX_ROWS a frame are kept.
+// Collects lines; of each query at most MAX_ROWS rows are kept. `isFull` once no more is worth receiving: what
+// one query leaves may still be another's, so several have as much together.
 export class Collector {
   frames = [];
   errors = [];
@@ -12,6 +13,17 @@ export class Collector {
   progress = null;
   truncated = false;
   #byId = new Map();
+  #kept = new Map();
+  #received = 0;
+  #most;
+
+  constructor(queries) {
+    this.#most = MAX_ROWS * queries;
+  }
+
+  get isFull() {
+    return this.#received > this.#most;
+  }
 
   add(line) {
     if (line.progress) this.progress = line.progress;
@@ -29,11 +41,12 @@ export class Collector {
 
   #append(frame, data) {
     const count = data?.values?.[0]?.length ?? 0;
-    this.rows += count;
-    const room = MAX_ROWS - frame.length;
-    if (count > room) this.truncated = true;
-    if (room <= 0) return;
-    const kept = Math.min(count, room);
+    const before = this.#kept.get(frame.refId) ?? 0;
+    const kept = Math.min(count, MAX_ROWS - before);
+    this.#received += count;
+    this.#kept.set(frame.refId, before + kept);
+    this.rows += kept;
+    if (kept < count) this.truncated = true;
     frame.fields.forEach((field, column) => {
       const values = data.values[column];
       for (const [name, indices] of Object.entries(data.entities?.[column] ?? {})) {
@@ -61,6 +74,16 @@ function newFrame(schema, refId) {
     nanos: new Map(),
   }));
   return { refId, name: schema.name ?? "", meta: schema.meta ?? null, fields, length: 0 };
+}
+
+const WORDS = {
+  "time.Time": "time", "json.RawMessage": "JSON", string: "text", bool: "true or false", enum: "choice", float32: "number", float64: "number", label: "label",
+};
+
+// What a column holds, in words that people know, and exactly.
+export function typeNames({ kind, nullable }) {
+  const exact = kind.replace("time.Time", "timestamp").replace("json.RawMessage", "json");
+  return { word: WORDS[kind] ?? (/^u?int\d+$/.test(kind) ? "whole number" : kind), exact: `${exact}, ${nullable ? "may be null" : "never null"}` };
 }
 
 export function notices(frames) {

@@ -14,7 +14,7 @@ export function useRun() {
   async function run(request) {
     running.current?.abort();
     const abort = (running.current = new AbortController());
-    const collector = new Collector();
+    const collector = new Collector(request.queries.length);
     const started = performance.now();
     let bytes = 0;
     let requestId = "";
@@ -28,13 +28,14 @@ export function useRun() {
       for await (const received of queryLines(request, abort.signal)) {
         ({ bytes, requestId } = received);
         received.lines.forEach((line) => collector.add(line));
+        if (collector.isFull) break;
         if (performance.now() - drawn > REDRAW_MS) {
           setAnswer(state("running"));
           drawn = performance.now();
           await new Promise((resolve) => setTimeout(resolve));
         }
       }
-      if (abort === running.current) setAnswer(state(collector.errors.length ? "failed" : "done"));
+      if (abort === running.current) setAnswer(state(collector.errors.length ? "failed" : collector.isFull ? "stopped" : "done"));
     } catch (error) {
       if (abort !== running.current) return;
       requestId ||= error.requestId ?? "";

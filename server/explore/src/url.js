@@ -67,7 +67,7 @@ export function isRun() {
   return history.state?.ran === asked(read());
 }
 
-const ASKED = ["source", "from", "to", "query", "options", "more"];
+const ASKED = ["source", "from", "to", "zoomed", "query", "options", "more"];
 
 function asked(params) {
   return String(new URLSearchParams(ASKED.map((key) => [key, params.get(key) ?? ""])));

@@ -32,6 +32,12 @@ export function time(milliseconds, zone, nanos = 0) {
   return digits.replace(/\.?0+$/, (zeros) => (zeros.startsWith(".") || /\.\d*$/.test(digits) ? "" : zeros));
 }
 
+// A time as RFC 3339 has it, in UTC.
+export function rfc3339(milliseconds, nanos = 0) {
+  const text = new Date(milliseconds).toISOString();
+  return nanos ? `${text.slice(0, -1)}${String(nanos).padStart(6, "0")}Z` : text;
+}
+
 const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 
 export function number(value, unit = "") {

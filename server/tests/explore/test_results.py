@@ -38,7 +38,10 @@ def test_a_large_answer_scrolls_with_few_rows_in_the_document(page: Page, visit:
 def test_values_are_exact_and_null_is_not_the_empty_text(page: Page, visit: Callable[..., None]) -> None:
     visit("orders", query="SELECT id, note FROM orders ORDER BY id DESC")
     page.keyboard.press("Control+Enter")
-    expect(header(page, "id")).to_contain_text("int64")
+    expect(header(page, "id")).to_contain_text("whole number")
+    expect(header(page, "id").get_by_role("button")).to_have_attribute(
+        "title", re.compile("int64, may be null")
+    )
     assert column(page, "id") == ["9007199254740993", "10", "2"]
     assert column(page, "note") == ["(empty)", "late", "null"]
     assert page.locator("td.null").count() == 1
@@ -114,14 +117,50 @@ def test_a_drag_over_the_plot_zooms(page: Page, visit: Callable[..., None]) -> N
     visit("metrics", query="requests", **HOUR)
     page.keyboard.press("Control+Enter")
     page.get_by_role("tab", name="Plot").click()
-    box = page.locator(".plot .u-over").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60, steps=4)
-    page.mouse.up()
+    drag(page, 0.25, 0.5)
     expect(page.get_by_label("From", exact=True)).to_have_value(re.compile("T00:1[45]:"))
     expect(page.get_by_label("To", exact=True)).to_have_value(re.compile("T00:(29|30):"))
+
+
+def drag(page: Page, start: float, end: float) -> None:
+    """Over the plot, from and to parts of its width."""
+    box = page.locator(".plot .u-over").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * start, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, box["y"] + 60, steps=4)
+    page.mouse.up()
+
+
+def times_in_sight(page: Page) -> list[str]:
+    """The first and the last time of the plot, as its tooltip tells them."""
+    box = page.locator(".plot .u-over").bounding_box()
+    assert box
+    found = []
+    for x in (box["x"] + 1, box["x"] + box["width"] - 1):
+        page.mouse.move(x, box["y"] + 40)
+        found.append(page.locator(".tooltip strong").inner_text())
+    return found
+
+
+def test_a_zoom_shows_its_range_though_the_query_takes_no_notice_of_it(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    minutes = "toDateTime('2024-01-01 00:00:00', 'UTC') + number * 60"
+    visit("lake", query=f"SELECT {minutes} AS time, number AS n FROM numbers(61)")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Plot").click()
+    assert times_in_sight(page) == ["2024-01-01 00:00:00", "2024-01-01 01:00:00"]
+    drag(page, 0.25, 0.5)
+    expect(page.get_by_label("From", exact=True)).to_have_value(re.compile("T00:1[45]:"))
+    page.get_by_role("tab", name="Plot").click()
+    first, last = times_in_sight(page)
+    assert "2024-01-01 00:14:00" <= first <= "2024-01-01 00:16:00"
+    assert "2024-01-01 00:29:00" <= last <= "2024-01-01 00:31:00"
+    page.go_back()
+    expect(page.get_by_label("From", exact=True)).to_have_value("now-1h")
+    page.get_by_role("tab", name="Plot").click()
+    assert times_in_sight(page) == ["2024-01-01 00:00:00", "2024-01-01 01:00:00"]
 
 
 def test_many_series_are_cut_with_a_notice(page: Page, visit: Callable[..., None]) -> None:
@@ -160,6 +199,55 @@ def test_rows_are_saved_as_csv_parquet_and_arrow(
     assert table.to_pylist()[0] == {"id": 2, "note": None}
     assert table["id"].to_pylist() == [2, 10, 9007199254740993]
     assert pa.ipc.open_stream(files["Arrow"]).read_all()["id"].to_pylist() == [2, 10, 9007199254740993]
+
+
+def test_times_in_csv_carry_their_zone(page: Page, visit: Callable[..., None], tmp_path: Path) -> None:
+    visit("lake", query="SELECT toDateTime64('2024-01-01 00:10:00.123456789', 9, 'UTC') AS a, NULL AS b")
+    page.keyboard.press("Control+Enter")
+    page.get_by_label("Time zone").select_option("browser")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    download.value.save_as(tmp_path / "times.csv")
+    assert (tmp_path / "times.csv").read_text().splitlines() == ["a,b", "2024-01-01T00:10:00.123456789Z,"]
+
+
+def test_an_endless_answer_is_received_up_to_what_the_page_holds(
+    page: Page, ask: Callable[..., None]
+) -> None:
+    ask("endless", wait=False)
+    expect(page.locator("p.status")).to_contain_text("Stopped after 200,000 rows", timeout=60_000)
+    expect(page.get_by_role("note")).to_contain_text("Parquet or Arrow")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    assert page.locator(".table").get_attribute("aria-rowcount") == "200001"
+
+
+def test_the_rest_of_a_cut_answer_is_downloaded(
+    page: Page, visit: Callable[..., None], tmp_path: Path
+) -> None:
+    visit("demo", query="streaming_rows", options=json.dumps({"rows": 300_000}))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("Stopped after 200,000 rows", timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Parquet", exact=True).click()
+    download.value.save_as(tmp_path / "all.parquet")
+    assert pa.parquet.read_metadata(tmp_path / "all.parquet").num_rows == 300_000
+
+
+def test_a_tab_of_no_use_says_why(page: Page, visit: Callable[..., None]) -> None:
+    visit("orders", query="SELECT id, note FROM orders")
+    page.keyboard.press("Control+Enter")
+    plot = page.get_by_role("tab", name="Plot")
+    expect(plot).to_have_attribute("title", re.compile("needs a column of times"))
+    plot.click(force=True)
+    expect(page.get_by_text("A plot needs a column of times and one of numbers")).to_be_visible()
+    expect(page.get_by_role("tab", name="Table")).to_have_attribute("aria-selected", "true")
+
+
+def test_types_are_words(page: Page, ask: Callable[..., None]) -> None:
+    ask("all_types")
+    names = ("bool", "int64", "float64", "timestamp_us", "string", "json")
+    shown = [header(page, name).first.locator("small").inner_text() for name in names]
+    assert shown == ["true or false", "whole number", "number", "time UTC", "text", "JSON"]
 
 
 def test_an_answer_without_rows_says_so(page: Page, visit: Callable[..., None]) -> None:

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { queryFile } from "../api.js";
 import { title } from "../frames.js";
-import { shown } from "../values.js";
+import { rfc3339, shown } from "../values.js";
 
 const FILES = {
   Parquet: ["application/vnd.apache.parquet", "parquet"],
@@ -36,8 +36,14 @@ export function Downloads({ table, request, refId }) {
 
 function csv(table) {
   const lines = [table.fields.map((field) => quote(title(field))).join(",")];
-  for (let row = 0; row < table.length; row++) lines.push(table.fields.map((field) => quote(shown(field, row))).join(","));
+  for (let row = 0; row < table.length; row++) lines.push(table.fields.map((field) => quote(cell(field, row))).join(","));
   return lines.join("\r\n") + "\r\n";
+}
+
+// Times carry their zone: a file is read elsewhere.
+function cell(field, row) {
+  const value = field.values[row];
+  return field.type === "time" && value !== null && value !== undefined ? rfc3339(value, field.nanos.get(row)) : shown(field, row);
 }
 
 // Null is an empty field, an empty text is quoted.

@@ -5,8 +5,9 @@ import { number, time } from "../values.js";
 const HEIGHT = 340;
 const TOOLTIP_LINES = 12;
 
-// Time series as lines; nulls and NaN are gaps. Dragging over a span zooms into it.
-export function Plot({ series, total, zone, onZoom }) {
+// Time series as lines; nulls and NaN are gaps. Dragging over a span zooms into it; `span`, in seconds, is the
+// one that is zoomed into, else everything is in sight.
+export function Plot({ series, total, zone, span, onZoom }) {
   const box = useRef(null);
   const plot = useRef(null);
   const [hidden, setHidden] = useState(new Set());
@@ -21,7 +22,7 @@ export function Plot({ series, total, zone, onZoom }) {
   }, []);
   useEffect(() => {
     const element = box.current;
-    plot.current = draw(element, series, hidden, zone, setHover, onZoom);
+    plot.current = draw(element, series, hidden, zone, span, setHover, onZoom);
     const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
     return () => {
@@ -29,7 +30,7 @@ export function Plot({ series, total, zone, onZoom }) {
       plot.current.destroy();
       plot.current = null;
     };
-  }, [series, zone, theme]);
+  }, [series, zone, span, theme]);
   useEffect(() => series.forEach((_, index) => plot.current?.setSeries(index + 1, { show: !hidden.has(index) })), [hidden]);
 
   // A click isolates a series, another brings all back; with Ctrl or Shift it hides or shows that one.
@@ -81,7 +82,7 @@ function colour(index) {
   return `hsl(${(190 + index * 137.5) % 360} 65% ${document.documentElement.dataset.theme === "dark" ? 64 : 40}%)`;
 }
 
-function draw(box, series, hidden, zone, onHover, onZoom) {
+function draw(box, series, hidden, zone, span, onHover, onZoom) {
   const style = getComputedStyle(document.documentElement);
   const paint = (name) => style.getPropertyValue(name).trim();
   const line = { stroke: paint("--line"), width: 1 };
@@ -97,7 +98,7 @@ function draw(box, series, hidden, zone, onHover, onZoom) {
     width: box.clientWidth,
     height: HEIGHT,
     tzDate: zone === "utc" ? (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : undefined,
-    scales: { x: { time: true } },
+    scales: { x: { time: true, ...(span && { range: span }) } },
     axes: [{ ...axis, values: TIMES }, { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => number(tick, unit)) }],
     series: [{}, ...lines],
     legend: { show: false },

@@ -9,7 +9,9 @@ import { Status } from "./status.jsx";
 import { Table } from "./table.jsx";
 import { Tabs } from "./tabs.jsx";
 
-export function Results({ answer, request, plugin, range, onZoom }) {
+const UNPLOTTABLE = "A plot needs a column of times and one of numbers; this answer has not both.";
+
+export function Results({ answer, request, plugin, range, isZoomed, onZoom }) {
   const [chosen, setChosen] = useState("");
   const [refId, setRefId] = useState("A");
   const [zone, setZone] = useState(readZone);
@@ -21,15 +23,16 @@ export function Results({ answer, request, plugin, range, onZoom }) {
   const usual = isTimeSeries(answer.frames) ? "plot" : "table";
   const view = chosen === "plot" && !plottable ? "table" : chosen || usual;
   const plotted = useMemo(() => (view === "plot" ? asSeries(answer.frames) : null), [answer.frames, view]);
+  const span = useMemo(() => (isZoomed ? [range.from, range.to].map((end) => Date.parse(end) / 1000) : null), [isZoomed, range]);
   useEffect(() => keepZone(zone), [zone]);
 
   if (answer.status === "idle") return <Welcome plugin={plugin} />;
-  const tabs = [["table", "Table"], ["plot", "Plot", !plottable], ["query", "Query"]];
+  const tabs = [["table", "Table"], ["plot", "Plot", plottable ? "" : UNPLOTTABLE], ["query", "Query"]];
   return (
     <div class="results">
       <Status answer={answer} />
       <Failures errors={answer.errors} requestId={answer.requestId} />
-      {answer.truncated && <p class="notice">Only the first {MAX_ROWS.toLocaleString("en")} rows are shown. Parquet and Arrow downloads hold all.</p>}
+      {answer.truncated && <Truncated />}
       {notices(answer.frames).map((notice, index) => <p key={index} class={`notice ${notice.severity ?? ""}`}>{notice.text}</p>)}
       {answer.frames.length > 0 && (
         <>
@@ -48,12 +51,22 @@ export function Results({ answer, request, plugin, range, onZoom }) {
           </div>
           <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
             {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
-            {view === "plot" && <Plot {...plotted} zone={zone} onZoom={onZoom} />}
+            {view === "plot" && <Plot {...plotted} zone={zone} span={span} onZoom={onZoom} />}
             {view === "query" && <Inspector answer={answer} request={request} />}
           </div>
         </>
       )}
     </div>
+  );
+}
+
+// The page holds what it shows in the browser's memory.
+function Truncated() {
+  return (
+    <p class="notice" role="note">
+      The page stopped receiving at {MAX_ROWS.toLocaleString("en")} rows. To get the rest, download Parquet or Arrow, which hold all rows,
+      or run what <b>Copy as</b> gives: the CLI with <code>-o parquet</code>, or Python.
+    </p>
   );
 }
 

@@ -32,7 +32,7 @@ function working({ started, rows, bytes, progress }) {
 
 function ended({ status, rows, bytes, ms }) {
   const counted = `${plural(rows, "row")} in ${seconds(ms)}${bytes > 100_000 ? ` · ${byteCount(bytes)}` : ""}`;
-  return { done: counted, cancelled: `Cancelled after ${counted}`, failed: `Failed after ${counted}` }[status];
+  return { done: counted, cancelled: `Cancelled after ${counted}`, stopped: `Stopped after ${counted}`, failed: `Failed after ${counted}` }[status];
 }
 
 const seconds = (ms) => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { title } from "../frames.js";
+import { title, typeNames } from "../frames.js";
 import { shown, sortedRows } from "../values.js";
 
 const ROW = 26;
@@ -68,11 +68,12 @@ export function Table({ frame, zone }) {
             <th role="columnheader" class="number" aria-colindex={1}>#</th>
             {frame.fields.map((field, column) => {
               const direction = sort.column === column ? sort.direction : "none";
+              const { word, exact } = typeNames(field);
               return (
                 <th key={column} role="columnheader" class={field.type} aria-colindex={column + 2} aria-sort={direction}>
-                  <button onClick={() => sortBy(column)} title={`${title(field)}: sort`}>
+                  <button onClick={() => sortBy(column)} title={`${title(field)}: ${exact}. Click sorts.`}>
                     <span>{title(field)}{{ ascending: " ↑", descending: " ↓", none: "" }[direction]}</span>
-                    <small>{field.kind}{field.nullable ? "?" : ""}{field.type === "time" ? ` ${zone === "utc" ? "UTC" : "local"}` : ""}{field.config.unit ? ` ${field.config.unit}` : ""}</small>
+                    <small>{word}{field.type === "time" ? ` ${zone === "utc" ? "UTC" : "local"}` : ""}{field.config.unit ? ` ${field.config.unit}` : ""}</small>
                   </button>
                   <Grip width={width(column)} onChange={(next) => setWidths((old) => ({ ...old, [column]: next }))} />
                 </th>
@@ -120,7 +121,7 @@ function Grip({ width, onChange }) {
 
 // By the first rows, so that columns keep their width while one scrolls.
 function usualWidth(field, zone) {
-  let most = Math.max(title(field).length + 3, field.kind.length + 5);
+  let most = Math.max(title(field).length + 3, typeNames(field).word.length + 5);
   for (let row = 0; row < Math.min(field.values.length, 100); row++) most = Math.max(most, shown(field, row, zone)?.length ?? 4);
   return Math.min(380, Math.max(72, Math.round(most * 7.9 + 24)));
 }
