@@ -264,6 +264,16 @@ def test_a_proxys_own_error_page_is_shown(host: Headwater) -> None:
 
 
 @pytest.mark.parametrize(
+    "progress", ["[" * 60_000, '{"read_rows": Infinity, "read_bytes": 1}', "[]", '{"read_rows": "x"}', "\xff"]
+)
+def test_progress_that_makes_no_sense_is_passed_over(host: Headwater, progress: str) -> None:
+    with serve(answer(b"no", status="500 Oops", headers={"X-ClickHouse-Progress": progress})) as scripted:
+        host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
+        with pytest.raises(DownstreamServerError, match="status code 500: no"):
+            host.query("scripted", "SELECT 1")
+
+
+@pytest.mark.parametrize(
     ("status", "body", "said"),
     [
         ("401 Unauthorized", b"no org id", r"\(status 401\): no org id$"),

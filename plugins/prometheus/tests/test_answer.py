@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+import headwater_prometheus.answer
+import headwater_prometheus.samples
 from headwater.errors import DownstreamProtocolError, LimitExceededError
 from headwater_prometheus.answer import (
     AnswerReader,
@@ -19,6 +21,7 @@ from headwater_prometheus.answer import (
     collect,
     decode_answer,
 )
+from headwater_prometheus.api import read_document
 
 LABELS = st.dictionaries(st.text(), st.text(), max_size=4)
 SAMPLES = st.lists(st.tuples(st.integers(0, 10**10), st.floats(allow_nan=False)), max_size=5)
@@ -215,7 +218,49 @@ def test_the_row_limit_counts_histograms() -> None:
     assert (head.counts, len(head.histograms), head.num_rows) == ([1, 1], 1, 3)
 
 
-def test_an_answer_that_cannot_be_cut_is_bounded() -> None:
+def test_an_answer_that_cannot_be_cut_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headwater_prometheus.answer, "MAX_WHOLE_BYTES", 5000)
     body = document(matrix([({"n": "1"}, [(1, 1.0)] * 1000)]), (", ", ": "))
     with pytest.raises(LimitExceededError, match="5000 bytes"):
-        list(AnswerReader([body], piece_bytes=100, max_buffer=5000).blocks())
+        list(AnswerReader([body], piece_bytes=100).blocks())
+
+
+def test_the_samples_of_one_series_may_take_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headwater_prometheus.answer, "MAX_WHOLE_BYTES", 5000)
+    monkeypatch.setattr(headwater_prometheus.answer, "MAX_SERIES_BYTES", 50_000)
+    monkeypatch.setattr(headwater_prometheus.samples, "_PART_BYTES", 1000)
+    samples = [(number, float(number)) for number in range(2000)]
+    block, _, _ = read(document(matrix([({"n": "1"}, samples)])), chunk=300)
+    assert (block.counts, block.times[-1], block.values.tolist()) == (
+        [2000], 1_999_000, [value for _, value in samples],
+    )  # fmt: skip
+    with pytest.raises(LimitExceededError, match="50000 bytes"):
+        read(document(matrix([({"n": "1"}, samples * 2)])), chunk=300)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":' * 100_000,
+        b'{"status":"success","data":{"resultType":"matrix","result":' + b"[" * 100_000,
+        b'{"status":"success","data":{"resultType":"matrix","result":[],"stats":%b1%b}}'
+        % (b"[" * 100_000, b"]" * 100_000),
+    ],
+)
+def test_nesting_that_is_too_deep_is_the_servers_fault(text: bytes) -> None:
+    with pytest.raises(DownstreamProtocolError):
+        list(AnswerReader([text]).blocks())
+    with pytest.raises(DownstreamProtocolError):
+        read_document(text, list[str])
+
+
+def test_warnings_infos_and_statistics_are_bounded() -> None:
+    many: dict[str, Any] = {"warnings": ["w " * 2000] * 3, "infos": [str(number) for number in range(1000)]}
+    _, tail = decode_answer(document([], **many))
+    assert [len(text) <= 1024 and text.endswith("w…") for text in tail.warnings] == [True] * 3
+    assert (len(tail.infos), tail.infos[0], tail.infos[-1]) == (101, "0", "and 900 more infos")
+    _, tail = decode_answer(document([], warnings=["w" * 1_000_000], stats={"s": "x" * 1_000_000}))
+    assert tail.stats is None
+    assert [text.split(" are left out")[0] for text in tail.warnings] == [
+        "The server's warnings", "The server's statistics",
+    ]  # fmt: skip

@@ -6,13 +6,14 @@ import json
 import math
 import struct
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from headwater.errors import DownstreamProtocolError
-from headwater_prometheus import samples
-from headwater_prometheus.samples import count_samples, decode_samples
+from headwater_prometheus import samples as samples_module
+from headwater_prometheus.samples import count_samples, cut_samples, decode_samples
 
 TIMES = st.integers(-(10**12), 10**13).map(lambda ms: ms / 1000)
 VALUES = st.floats(width=64)
@@ -38,7 +39,7 @@ def bits(value: float) -> bytes:
 @pytest.fixture(params=["numpy", "csv"])
 def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both routes take any size; the size only chooses the faster one."""
-    monkeypatch.setattr(samples, "_SMALL", 2**60 if request.param == "numpy" else 0)
+    monkeypatch.setattr(samples_module, "_SMALL", 2**60 if request.param == "numpy" else 0)
     return str(request.param)
 
 
@@ -46,7 +47,7 @@ def route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 @given(series=st.lists(st.lists(st.tuples(TIMES, VALUES))))
 def test_every_float_survives_bit_by_bit(limit: int, series: list[list[tuple[float, float]]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "_SMALL", limit)
+        patch.setattr(samples_module, "_SMALL", limit)
         times, values = decode_samples([text_of(pairs) for pairs in series])
     expected = [pair for pairs in series for pair in pairs]
     assert times.tolist() == [round(time * 1000) for time, _ in expected]
@@ -98,5 +99,25 @@ def test_a_time_that_no_column_holds_is_a_protocol_error(route: str, time: str) 
 
 
 def test_samples_are_counted_without_being_read() -> None:
-    assert count_samples(b'[[1,"2"],[3,"4"]]') == 2
-    assert count_samples(b"[]") == 0
+    assert count_samples([b'[[1,"2"],[3,"4"]]']) == 2
+    assert count_samples([b"[]"]) == 0
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 10**6), st.floats(allow_nan=False, allow_infinity=False))),
+    size=st.integers(40, 200),
+)
+def test_parts_hold_the_samples_of_the_whole(pairs: list[tuple[int, float]], size: int) -> None:
+    text = "[" + ",".join(f'[{time},"{value}"]' for time, value in pairs) + "]"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples_module, "_PART_BYTES", size)
+        parts = cut_samples(msgspec.Raw(text.encode()))
+        times, values = decode_samples(parts)
+    assert count_samples(parts) == len(pairs)
+    assert list(zip((times // 1000).tolist(), values.tolist(), strict=True)) == pairs
+
+
+def test_a_pair_that_is_longer_than_a_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples_module, "_PART_BYTES", 100)
+    with pytest.raises(DownstreamProtocolError, match="not a time and a number"):
+        cut_samples(msgspec.Raw(b'[[1,"%b"]]' % (b"1" * 200)))

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from headwater.errors import (
     QueryCanceledError,
     QueryError,
 )
+from headwater.models import HealthStatus
 from servers.certificates import make_certificates
 from servers.prometheus import V2, V3, start_prometheus
 from servers.prometheus_samples import HOUR, START, Live, SourceMaker, openmetrics
@@ -241,6 +243,49 @@ def test_a_gigantic_answer_is_cut_off_by_the_limit_it_names(make_source: SourceM
             make_source(server.url, json_data={"responseLimit": 1_000_000}).query("up")
         with pytest.raises(LimitExceededError, match="byte limit"):
             make_source(server.url).query("up", max_rows=None, max_bytes=1_000_000)
+
+
+HEAD = b'{"status":"success","data":{"resultType":"matrix","result":['
+MEBIBYTE = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("head", "block"),
+    [
+        (HEAD + b'{"metric":{"a":"', b"A"),
+        (HEAD, b" "),
+        (HEAD + b'{"metric":{},"values":[', b'[1,"1"],'),
+        (HEAD + b'{"metric":{}}', b',{"metric":{}}'),
+        (HEAD + b"{}", b",{}"),
+        (b'{"status":"success","warnings":["a"', b',"a"'),
+        (b'{"status":"error","errorType":"bad_data","error":"', b"A "),
+    ],
+    ids=["label", "spaces", "samples", "series", "objects", "warnings", "error"],
+)
+@pytest.mark.parametrize("layout", ["long", "multi", "health"])
+def test_a_bomb_ends_typed_and_the_source_goes_on(
+    make_source: SourceMaker, layout: str, head: bytes, block: bytes
+) -> None:
+    bomb = answer(
+        _compressed(head, block * (MEBIBYTE // len(block)), 400), headers={"Content-Encoding": "gzip"}
+    )
+    scripts = [bomb, answer(matrix(b'{"metric":{},"values":[[1,"2"]]}'))]
+    with serve(lambda request, connection: scripts[0](request, connection)) as server:
+        source = make_source(server.url)
+        if layout == "health":
+            assert source.host.check_health("source", timeout=2).status is HealthStatus.ERROR
+        else:
+            with pytest.raises((LimitExceededError, DeadlineExceededError)) as failed:
+                source.frames({"expr": "up", "layout": layout}, timeout=2)
+            assert "did not return" not in str(failed.value)
+        scripts[:1] = []
+        assert source.query("up").num_rows == 1
+
+
+def _compressed(head: bytes, block: bytes, times: int) -> bytes:
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    pieces = [compressor.compress(head), *(compressor.compress(block) for _ in range(times))]
+    return b"".join([*pieces, compressor.flush()])
 
 
 def test_failing_exemplars_leave_the_query_standing(make_source: SourceMaker) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from headwater.calls.context import CallContext, QueryLimits
-from headwater.errors import PluginRequestFailedError
+from headwater.calls.context import CallContext
+from headwater.errors import LimitExceededError, PluginRequestFailedError
 from headwater.models import DataQuery, QueryChunk
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["chunks_of", "frames_of"]
 
 _SMALL_PART = 10_000
+_MOST_FRAMES = 100_000
+"""Of a collected answer. A frame takes some kilobytes before it holds a row."""
 
 
 def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Frame, ...] | None:
@@ -33,7 +35,7 @@ def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Fram
         context.check()
         return (_named(frame, query),)
     with closing(_frames(result)) as frames:
-        return tuple(_within(limits, (_named(frame, query) for frame in frames)))
+        return tuple(_within(context, (_named(frame, query) for frame in frames)))
 
 
 def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
@@ -45,6 +47,7 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
     if not isinstance(result, FrameStream):
         with closing(_frames(result)) as frames:
             for index, frame in enumerate(frames):
+                context.check()
                 yield QueryChunk(query.ref_id, str(index), _named(frame, query))
         return
 
@@ -64,12 +67,20 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
         yield rows()
 
 
-def _within(limits: QueryLimits, frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The first `frames`, as many as the limits allow together; the last of them may be cut, and says so."""
+def _within(context: CallContext, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The first `frames`, as many as the limits allow together; the last of them may be cut, and says so.
+
+    Raises LimitExceededError for more frames than memory should hold, and the call's own error if it is over.
+    """
     from headwater.frames import FrameStream
 
-    rows, size = limits.max_rows, limits.max_bytes
-    for frame in frames:
+    rows, size = context.limits.max_rows, context.limits.max_bytes
+    for count, frame in enumerate(frames):
+        context.check()
+        if count == _MOST_FRAMES:
+            raise LimitExceededError(
+                f"The answer has more than {_MOST_FRAMES:,} frames. Ask for fewer series, or for one frame."
+            )
         taken = 0 if size is None else _bytes_of(frame, size)
         if (rows is not None and frame.num_rows > rows) or (size is not None and taken > size):
             yield FrameStream.from_frame(frame).collect(rows, size)

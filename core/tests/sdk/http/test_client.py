@@ -283,6 +283,36 @@ def test_a_forwarded_header_is_sent_as_it_came_or_refused_by_name() -> None:
     assert [text.encode("latin-1").decode() for text in sent] == ["Bearer pässword", "Bearer 日本"]
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("status", ["101 Switching Protocols", "103 Early Hints", "199 Whatever"])
+def test_the_request_after_an_interim_answer_gets_its_own(status: str) -> None:
+    def script(request: Request, connection: socket.socket) -> None:
+        if request.target == "/first":
+            raw(f"HTTP/1.1 {status}\r\nLink: </x>\r\n\r\n".encode(), close=False)(request, connection)
+        answer(request.target.encode())(request, connection)
+
+    with serve(script) as server, client(server.url) as http:
+        if status.startswith("101"):
+            with pytest.raises(DownstreamProtocolError, match="another protocol"):
+                http.request("POST", "first")
+        else:
+            assert http.request("POST", "first").read() == b"/first"
+        assert http.request("POST", "second").read() == b"/second"
+    assert [request.target for request in server.requests] == ["/first", "/second"]
+
+
+def test_a_bomb_ends_at_the_deadline_though_nothing_waits_for_the_server() -> None:
+    bomb = answer(gzip.compress(b"\0" * 200_000_000, 1), headers={"Content-Encoding": "gzip"})
+    with serve(bomb) as server, client(server.url) as http, CallContext() as context:
+        response = http.request("GET", context=context)
+        next(chunks := response.stream_chunks())
+        context.cancel()
+        with pytest.raises(QueryCanceledError):
+            list(chunks)
+
+
 def test_a_circle_of_redirects_ends() -> None:
     moved = answer(status="308 Permanent Redirect", headers={"Location": "/again"})
     with (
@@ -320,7 +350,23 @@ def test_a_larger_answer_than_allowed_is_cut_off_after_decoding() -> None:
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
             DownstreamProtocolError,
         ),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", DownstreamConnectionError),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", DownstreamProtocolError),
+        (CHUNKED + b"-5\r\nhello\r\n", DownstreamProtocolError),
+        (CHUNKED + b"-1\r\nhello\r\n", DownstreamProtocolError),
+        (CHUNKED + b"zz\r\nhello\r\n", DownstreamProtocolError),
+        (CHUNKED + b"5" * 100_000, DownstreamProtocolError),
+        (CHUNKED + b"5;" + b"x" * 100_000, DownstreamProtocolError),
+        (CHUNKED + b"0\r\n" + b"a" * 100_000, DownstreamProtocolError),
+        (CHUNKED + b"0\r\n" + b"a: b\r\n" * 20_000, DownstreamProtocolError),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 20_000, DownstreamProtocolError),
+        (b"HTTP/1.1 200 OK\r\na: " + b"b" * 100_000, DownstreamProtocolError),
+        (b"HTTP/1.1 200 " + b"b" * 100_000, DownstreamProtocolError),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+            DownstreamProtocolError,
+        ),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", DownstreamProtocolError),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n", DownstreamProtocolError),
     ],
 )
 def test_a_broken_answer_is_a_downstream_error(data: bytes, error: type[Exception]) -> None:

@@ -47,6 +47,7 @@ _FIELD_BYTES = 128 * 1024
 _FIELD_LIMIT = "http_max_field_value_size"
 #: Names and types of a result's columns.
 _HEAD_BYTES = 16 << 20
+_MOST_ROWS_BYTES = 64 * 1024 * 1024
 #: A small result is not worth a thread.
 _BATCHES_IN_TURN = 2
 _BATCHES_AHEAD = 2
@@ -102,10 +103,10 @@ class RemoteEngine:
             context.on_cancel(lambda: self.kill(statement.query_id)),
             self._send(statement, context, "JSONEachRow") as response,
         ):
-            body = response.read()
+            body = response.read(limit=_MOST_ROWS_BYTES)
         try:
             return [json.loads(line) for line in body.splitlines() if line]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _not_clickhouse(self._client.settings.origin) from error
 
     def column_types(self, statement: Statement, context: CallContext) -> list[str]:
@@ -140,7 +141,7 @@ class RemoteEngine:
                 "POST", body=sql.encode(), headers=self._auth(None), context=context, idempotent=True
             ) as response,
         ):
-            return bool(response.read()) or response.status >= 300
+            return bool(response.read(limit=_MOST_ROWS_BYTES)) or response.status >= 300
 
     def _send(self, statement: Statement, context: CallContext, output_format: str) -> HttpResponse:
         """The successful answer, its body not read. Raises typed errors for all others."""
@@ -349,7 +350,7 @@ def _report_progress(name: str, value: str, context: CallContext) -> bool:
             bytes=int(progress["read_bytes"]),
             total_rows=int(progress.get("total_rows_to_read", 0)),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     return True
 

@@ -4,7 +4,9 @@ The document is `{"status": …, "data": {"resultType": …, "result": [series, 
 two series of a compact answer stands `,{"metric":`, and nowhere else: inside a JSON string its quotes would
 be escaped. So the text can be cut there, each piece decoded by itself, and the first bytes together with the
 last piece are a small document that carries everything else. An answer of another form (indented, keys in
-another order) is read whole, within `max_buffer` bytes.
+another order) is read whole.
+
+Nothing is kept that is not bounded: pieces, what is read whole, a single series, what surrounds the series.
 """
 
 from __future__ import annotations
@@ -18,15 +20,32 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from headwater.errors import DownstreamProtocolError, LimitExceededError
+from headwater.sdk.http import excerpt
 
-from .samples import Float64Array, Int64Array, count_samples, decode_number, decode_samples, millisecond
+from .samples import (
+    Float64Array,
+    Int64Array,
+    count_samples,
+    cut_samples,
+    decode_number,
+    decode_samples,
+    millisecond,
+)
 
 PIECE_BYTES = 4 * 1024 * 1024
-MAX_BUFFER = 256 * 1024 * 1024
+MAX_SERIES_BYTES = 96 * 1024 * 1024
+"""Of the text of one series: five million samples."""
+MAX_WHOLE_BYTES = 16 * 1024 * 1024
+"""Of an answer, or a rest of one, that is decoded at once, which takes many times the memory of its text."""
+_MAX_REPORT_BYTES = 256 * 1024
+"""Of the warnings, the infos, and the statistics."""
+_MAX_REPORTS = 100
 
 _FIRST_SERIES = b'"result":[{"metric":'
 _NEXT_SERIES = b',{"metric":'
+_VALUES = b'"values":['
 _HEAD_BYTES = 64 * 1024
+_LABEL_BYTES = 1024 * 1024
 
 Labels: TypeAlias = dict[str, str]
 
@@ -43,17 +62,17 @@ class Histogram(msgspec.Struct):
 
 
 class _Series(msgspec.Struct):
-    metric: Labels = {}
+    metric: Labels
     values: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    histograms: list[tuple[float, Histogram]] = []
+    histograms: list[tuple[float, Histogram]] | None = None
     histogram: tuple[float, Histogram] | None = None
 
 
 class _Data(msgspec.Struct, rename="camel"):
     result_type: str = ""
     result: msgspec.Raw = msgspec.Raw(b"[]")
-    stats: Any = None
+    stats: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Document(msgspec.Struct, rename="camel"):
@@ -61,15 +80,20 @@ class _Document(msgspec.Struct, rename="camel"):
     data: _Data | None = None
     error_type: str = ""
     error: str = ""
-    warnings: list[str] = []
-    infos: list[str] = []
-    stats: Any = None
+    warnings: msgspec.Raw = msgspec.Raw(b"[]")
+    infos: msgspec.Raw = msgspec.Raw(b"[]")
+    stats: msgspec.Raw = msgspec.Raw(b"null")
     is_partial: bool = False
 
 
-_decode_document = msgspec.json.Decoder(_Document).decode
-_decode_series = msgspec.json.Decoder(list[_Series]).decode
-_decode_scalar = msgspec.json.Decoder(tuple[float, str]).decode
+_documents = msgspec.json.Decoder(_Document)
+_series = msgspec.json.Decoder(list[_Series])
+_scalars = msgspec.json.Decoder(tuple[float, str])
+_texts = msgspec.json.Decoder(list[str] | None)
+_anything = msgspec.json.Decoder()
+
+#: What decoding a text that is not what it should be raises; nesting that is too deep is a RecursionError.
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @frozen
@@ -148,16 +172,14 @@ class AnswerReader:
     """Reads one answer from pieces of its body. Iterate `blocks` to the end, then ask for `tail`.
 
     Raises DownstreamProtocolError for anything that is not an answer of the query API, and
-    LimitExceededError when a single piece outgrows `max_buffer` bytes.
+    LimitExceededError when a part that has to be held at once outgrows `MAX_WHOLE_BYTES`, or a series of
+    samples `MAX_SERIES_BYTES`.
     """
 
-    def __init__(
-        self, chunks: Iterable[bytes], *, piece_bytes: int | None = None, max_buffer: int | None = None
-    ) -> None:
+    def __init__(self, chunks: Iterable[bytes], *, piece_bytes: int | None = None) -> None:
         self._chunks = chunks
         self._piece_bytes = piece_bytes or PIECE_BYTES
-        self._max_buffer = max_buffer or MAX_BUFFER
-        self._rest = b""
+        self._rest = bytearray()
         self.tail = AnswerTail("")
 
     def blocks(self) -> Iterator[SeriesBlock]:
@@ -179,8 +201,9 @@ class AnswerReader:
 
     def _pieces(self) -> Iterator[bytes]:
         """Whole series, comma between them. What is left with the head forms a document: `_rest`."""
-        buffer = bytearray()
+        buffer = self._rest
         head = b""
+        searched = 0
         for chunk in self._chunks:
             buffer += chunk
             if len(buffer) < self._piece_bytes:
@@ -188,38 +211,37 @@ class AnswerReader:
             if not head:
                 head = _head_of(buffer)
                 del buffer[: len(head)]
-            if head and (piece := _cut(buffer)):
+            if head and (piece := _cut(buffer, searched)):
                 yield piece
-            elif len(buffer) > self._max_buffer:
-                raise LimitExceededError(
-                    f"The answer cannot be read in pieces, and is larger than {self._max_buffer} bytes."
-                )
-        self._rest = head + buffer
+            _refuse_excess(buffer)
+            searched = len(buffer)
+        _refuse_excess(buffer, ended=True)
+        buffer[:0] = head
 
 
 def decode_answer(document: bytes | bytearray) -> tuple[SeriesBlock, AnswerTail]:
     """A whole document. Raises ServerReportError if it reports one, DownstreamProtocolError if it is none."""
     try:
-        parsed = _decode_document(document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        parsed = _documents.decode(document)
+    except DECODE_ERRORS as error:
         raise _not_an_answer(document, error) from error
     if parsed.status == "error":
         raise ServerReportError(parsed.error_type, parsed.error)
     if parsed.status != "success" or parsed.data is None:
         raise DownstreamProtocolError('The answer is JSON, but has no "status" and "data" of the query API.')
     data = parsed.data
-    warnings = parsed.warnings
+    warnings = _reports(parsed.warnings, "warnings")
     if parsed.is_partial:
-        warnings = [*warnings, "The server says that this answer is partial."]
+        warnings.append("The server says that this answer is partial.")
     scalar = _scalar(data) if data.result_type in {"scalar", "string"} else None
     series = msgspec.Raw(b"[]") if bytes(data.result) == b"null" else data.result
     block = decode_block(series) if scalar is None else SeriesBlock.empty()
-    stats = data.stats if data.stats is not None else parsed.stats
+    stats = _stats(data.stats, warnings) or _stats(parsed.stats, warnings)
     tail = AnswerTail(
         data.result_type or ("vector" if block.is_vector else "matrix"),
         scalar,
         tuple(warnings),
-        tuple(parsed.infos),
+        tuple(_reports(parsed.infos, "infos")),
         stats,
     )
     return block, tail
@@ -249,8 +271,8 @@ class _SplitSeries:
 
 def _split_series(series: bytes | msgspec.Raw) -> _SplitSeries:
     try:
-        parsed = _decode_series(series)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        parsed = _series.decode(series)
+    except DECODE_ERRORS as error:
         raise DownstreamProtocolError(f"The answer holds a malformed series: {error}.") from error
     texts: list[bytes] = []
     counts: list[int] = []
@@ -258,15 +280,15 @@ def _split_series(series: bytes | msgspec.Raw) -> _SplitSeries:
     for index, one in enumerate(parsed):
         count = 0
         if one.values is not msgspec.UNSET:
-            text = bytes(one.values)
-            count = count_samples(text)
-            texts.append(text)
+            parts = cut_samples(one.values)
+            count = count_samples(parts)
+            texts += parts
         elif one.value is not msgspec.UNSET:
             count = 1
             texts.append(bytes(one.value))
         counts.append(count)
         if one.histograms or one.histogram is not None:
-            samples = one.histograms if one.histogram is None else [*one.histograms, one.histogram]
+            samples = [*(one.histograms or ()), *((one.histogram,) if one.histogram is not None else ())]
             histograms += [HistogramSample(index, millisecond(time), each) for time, each in samples]
     is_vector = any(one.value is not msgspec.UNSET or one.histogram is not None for one in parsed)
     return _SplitSeries([one.metric for one in parsed], counts, texts, histograms, is_vector)
@@ -322,9 +344,10 @@ def _head_of(buffer: bytearray) -> bytes:
     return bytes(buffer[: start + len(b'"result":[')]) if start >= 0 else b""
 
 
-def _cut(buffer: bytearray) -> bytes:
-    """Take all series but the last, which may be incomplete, out of `buffer`."""
-    end = buffer.rfind(_NEXT_SERIES)
+def _cut(buffer: bytearray, searched: int) -> bytes:
+    """Take all series but the last, which may be incomplete, out of `buffer`, where none ends before
+    `searched`."""
+    end = buffer.rfind(_NEXT_SERIES, max(0, searched - len(_NEXT_SERIES)))
     if end < 0:
         return b""
     piece = bytes(memoryview(buffer)[:end])
@@ -332,10 +355,48 @@ def _cut(buffer: bytearray) -> bytes:
     return piece
 
 
+def _refuse_excess(buffer: bytearray, *, ended: bool = False) -> None:
+    """Only the samples of one series may take more than `MAX_WHOLE_BYTES`: they are decoded part by part."""
+    if len(buffer) <= MAX_WHOLE_BYTES:
+        return
+    is_series = buffer.find(_VALUES, 0, _LABEL_BYTES) > 0 and not (ended and buffer.count(b'"metric"') > 1)
+    limit = MAX_SERIES_BYTES if is_series else MAX_WHOLE_BYTES
+    if len(buffer) > limit:
+        raise LimitExceededError(
+            f"A part of the answer that has to be read at once is larger than {limit} bytes. "
+            "Use a larger step, a shorter range or an aggregation."
+        )
+
+
+def _reports(raw: msgspec.Raw, name: str) -> list[str]:
+    """Warnings or infos; of very many or very long ones their number or beginning."""
+    text = memoryview(raw)
+    if len(text) > _MAX_REPORT_BYTES:
+        return [f"The server's {name} are left out: they take {len(text)} bytes."]
+    try:
+        reports = _texts.decode(text) or []
+    except DECODE_ERRORS as error:
+        raise DownstreamProtocolError(f"The answer holds malformed {name}.") from error
+    shown = [excerpt(each) for each in reports[:_MAX_REPORTS]]
+    more = len(reports) - len(shown)
+    return [*shown, f"and {more} more {name}"] if more else shown
+
+
+def _stats(raw: msgspec.Raw, warnings: list[str]) -> Any:
+    text = memoryview(raw)
+    if len(text) > _MAX_REPORT_BYTES:
+        warnings.append(f"The server's statistics are left out: they take {len(text)} bytes.")
+        return None
+    try:
+        return _anything.decode(text)
+    except DECODE_ERRORS as error:
+        raise DownstreamProtocolError("The answer holds malformed statistics.") from error
+
+
 def _scalar(data: _Data) -> tuple[int, str]:
     try:
-        seconds, text = _decode_scalar(data.result)
-    except msgspec.DecodeError as error:
+        seconds, text = _scalars.decode(data.result)
+    except DECODE_ERRORS as error:
         raise DownstreamProtocolError(f"The answer holds a malformed {data.result_type}.") from error
     if data.result_type == "scalar":
         decode_number(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,7 +19,7 @@ from headwater.errors import (
 )
 from headwater.sdk.http import HttpClient, HttpResponse, excerpt
 
-from .answer import AnswerReader, ServerReportError, decode_answer
+from .answer import DECODE_ERRORS, MAX_WHOLE_BYTES, AnswerReader, ServerReportError, decode_answer
 from .settings import PrometheusSettings
 
 Params = list[tuple[str, str]]
@@ -61,7 +61,7 @@ class PrometheusApi:
         """The body of any other endpoint. Raises the server's error."""
         with self.send(path, params, context, method=method) as response:
             _raise_for_failure(response)
-            return response.read(limit=context.limits.max_bytes)
+            return response.read(limit=MAX_WHOLE_BYTES)
 
     def send(
         self, path: str, params: Params, context: CallContext, *, method: str | None = None
@@ -133,16 +133,21 @@ def read_document(body: bytes, data_type: type[Any]) -> Any:
     Raises DownstreamProtocolError, or the error that the document reports.
     """
     try:
-        parsed: Mapping[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DownstreamProtocolError("The answer is not JSON; is the data source's URL right?") from error
-    if parsed.get("status") == "error":
-        report = ServerReportError(str(parsed.get("errorType", "")), str(parsed.get("error", "")))
-        raise error_of(report, 200)
-    try:
-        return msgspec.convert(parsed.get("data") or data_type(), data_type)
+        parsed = msgspec.json.decode(body, type=_Envelope)
+        if parsed.status == "error":
+            raise error_of(ServerReportError(parsed.error_type, parsed.error), 200)
+        return msgspec.json.decode(parsed.data, type=data_type | None) or data_type()
     except msgspec.ValidationError as error:
         raise DownstreamProtocolError(f"The answer has an unexpected form: {error}.") from error
+    except DECODE_ERRORS as error:
+        raise DownstreamProtocolError("The answer is not JSON; is the data source's URL right?") from error
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    status: str = ""
+    error_type: str = ""
+    error: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def _raise_for_failure(response: HttpResponse) -> None:

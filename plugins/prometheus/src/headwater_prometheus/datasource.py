@@ -37,6 +37,8 @@ from .resources import ResourceRoutes
 from .settings import PrometheusSettings
 from .steps import Plan, plan
 
+_SERIES_BYTES = 256
+
 
 class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, PrometheusQuery]):
     """One server. Opens its first connection with the first query."""
@@ -148,7 +150,7 @@ def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[Se
     for block in blocks:
         rows += block.num_rows
         labels.update(*block.metrics)
-        size += block.times.nbytes + block.values.nbytes
+        size += block.times.nbytes + block.values.nbytes + _label_bytes(block)
         context.report_progress(rows=rows, bytes=size)
         if limit is not None and size + 4 * len(labels) * rows > limit:
             raise LimitExceededError(
@@ -156,6 +158,12 @@ def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[Se
                 "Use a larger step, a shorter range or an aggregation."
             )
         yield block
+
+
+def _label_bytes(block: SeriesBlock) -> int:
+    """What the labels take as Python holds them, about."""
+    texts = chain.from_iterable(metric.values() for metric in block.metrics)
+    return _SERIES_BYTES * len(block.metrics) + sum(map(len, texts))
 
 
 def _laid_out(block: SeriesBlock, display: Display, layout: Layout, max_bytes: int | None) -> Frame:

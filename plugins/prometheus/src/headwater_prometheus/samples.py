@@ -7,9 +7,10 @@ set-up costs more than it saves, so numpy reads those. Both are exact: NaN, ±In
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,6 +23,7 @@ from .arrays import to_float64
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 
+_PART_BYTES = 8 * 1024 * 1024
 _SMALL = 90_000  # bytes; where the two routes cross, measured
 _NOISE = b'"+ \t\r\n'
 _TO_LINES = bytes.maketrans(b"[", b"\n")
@@ -39,16 +41,38 @@ _CONVERT = csv.ConvertOptions(
 def decode_samples(texts: Sequence[bytes]) -> tuple[Int64Array, Float64Array]:
     """Times (milliseconds since the epoch) and values of all `texts`, in order.
 
-    Each text is a JSON array `[time, "value"]`, or an array of such. Raises DownstreamProtocolError for
-    anything else.
+    Each text is a JSON array `[time, "value"]`, an array of such, or a part of one that `cut_samples` made.
+    Raises DownstreamProtocolError for anything else.
     """
-    joined = b",".join([text for text in texts if b'"' in text])  # `[]` would be an empty line
-    if not joined:
+    decoded = [_decode(b",".join(group)) for group in _groups(texts)]
+    if len(decoded) == 1:
+        return decoded[0]
+    if not decoded:
         return np.empty(0, np.int64), np.empty(0, np.float64)
+    times, values = zip(*decoded, strict=True)
+    return np.concatenate(times), np.concatenate(values)
+
+
+def _groups(texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Texts that are decoded together. Decoding takes several times the memory of the text."""
+    group: list[bytes] = []
+    size = 0
+    for text in texts:
+        if b'"' in text:  # `[]` would be an empty line
+            group.append(text)
+            size += len(text)
+        if size >= _PART_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _decode(joined: bytes) -> tuple[Int64Array, Float64Array]:
     try:
         seconds, values = _by_numpy(joined) if len(joined) < _SMALL else _by_csv(joined)
     except (ValueError, DeprecationWarning, pa.ArrowInvalid) as error:
-        raise DownstreamProtocolError("The answer holds a sample that is not a time and a number.") from error
+        raise _no_sample() from error
     return milliseconds(seconds), values
 
 
@@ -66,13 +90,36 @@ def millisecond(seconds: float) -> int:
     return round(seconds * 1000)
 
 
+def _no_sample() -> DownstreamProtocolError:
+    return DownstreamProtocolError("The answer holds a sample that is not a time and a number.")
+
+
 def _out_of_range() -> DownstreamProtocolError:
     return DownstreamProtocolError("The answer holds a time that is out of range.")
 
 
-def count_samples(text: bytes) -> int:
-    """How many samples an array of `[time, "value"]` pairs holds."""
-    return text.count(b"[") - 1
+def cut_samples(array: msgspec.Raw) -> list[bytes]:
+    """The text of an array of pairs, in parts of about 8 MiB that end after a pair.
+
+    Raises DownstreamProtocolError for a pair that is longer.
+    """
+    text = memoryview(array)
+    parts: list[bytes] = []
+    start = 0
+    while start < len(text):
+        part = bytes(text[start : start + _PART_BYTES])
+        if start + len(part) < len(text):
+            part = part[: part.rfind(b"],") + 1]
+        if not part:
+            raise _no_sample()
+        parts.append(part)
+        start += len(part) + 1  # the comma
+    return parts
+
+
+def count_samples(parts: Sequence[bytes]) -> int:
+    """How many samples an array of `[time, "value"]` pairs holds that was cut into `parts`."""
+    return sum(part.count(b"[") for part in parts) - 1
 
 
 def decode_number(text: str) -> float:

@@ -1,4 +1,5 @@
-"""Connections whose blocking calls another thread can end.
+"""Connections whose blocking calls another thread can end, and whose answers are bounded in what surrounds
+the body.
 
 urllib3 gives no handle on a connection until the response headers are there, which is too late to cancel a
 query the server is still computing. The connections below report their socket to the call that uses them.
@@ -27,6 +28,8 @@ _active = threading.local()
 HeaderListener = Callable[[str, str], bool]
 """Called with name and value of each header line as it arrives; true keeps the line out of the response."""
 
+
+_MOST_LINE_BYTES = 64 * 1024
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 seconds."""
@@ -104,20 +107,56 @@ class _HeaderTap:
         self._file.close()
 
 
+class FramingError(http.client.HTTPException):
+    """The chunks of a body break HTTP's rules, or take more room for themselves than any server needs."""
+
+
+class _BoundedFraming:
+    """A response's file while its body is read: what stands between chunks is short, no length negative."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._line_bytes = 0
+        """Since the last piece of the body: of a chunk's head, or of all trailers together."""
+
+    def readline(self, limit: int = -1) -> bytes:
+        room = _MOST_LINE_BYTES + 1 - self._line_bytes
+        line: bytes = self._file.readline(min(limit, room) if limit >= 0 else room)
+        self._line_bytes += len(line)
+        if self._line_bytes > _MOST_LINE_BYTES:
+            raise FramingError("more than a chunk's head or trailers take")
+        return line
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size < 0:
+            raise FramingError("a chunk of negative size")
+        self._line_bytes = 0
+        data: bytes = self._file.read(size)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _ObservableResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         canceller: SocketCanceller | None = getattr(_active, "canceller", None)
-        if canceller is None or canceller.on_header is None:
-            super().begin()
-            return
         file = self.fp
-        tap: Any = _HeaderTap(file, canceller.on_header)
-        self.fp = tap
+        if canceller is not None and canceller.on_header is not None:
+            tap: Any = _HeaderTap(file, canceller.on_header)
+            self.fp = tap
         try:
             super().begin()
         finally:
-            if self.fp is tap:
-                self.fp = file
+            if self.fp is not None:  # an answer without a body has let go of it
+                bounded: Any = _BoundedFraming(file)
+                self.fp = bounded
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Interim answers beside 100 (102, 103) are passed over as 100 is; the one they announce follows."""
+        read: Any = super()._read_status  # type: ignore[misc]
+        version, status, reason = read()
+        return version, http.client.CONTINUE if 101 < status < 200 else status, reason
 
 
 class CancellableHTTPConnection(HTTPConnection):

@@ -22,6 +22,7 @@ from .failures import TRANSPORT_ERRORS, translate
 from .response import HttpResponse
 from .settings import HttpClientSettings, reveal, utf8_header
 from .tls import ssl_context
+from .words import excerpt
 
 Params = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
 
@@ -83,6 +84,11 @@ class HttpClient:
         for _ in range(_MAX_REDIRECTS + 1):
             exchange = _Exchange(self._manager, self.settings, context, timeout, bound, on_header=on_header)
             response = exchange.send(method, url, body, all_headers, idempotent=idempotent)
+            if response.status == 101:
+                response.close()
+                raise DownstreamProtocolError(
+                    f"{self.settings.origin} answers in another protocol (status 101)."
+                )
             location = response.headers.get("location")
             if response.status not in {301, 302, 303, 307, 308} or not location:
                 return response
@@ -135,9 +141,10 @@ class HttpClient:
         )
         keeps_method = status in {307, 308} or method in {"GET", "HEAD"}
         if not same_origin or not target.path.startswith("/") or not keeps_method:
+            host = target.netloc.rpartition("@")[2] or origin.netloc
+            address = excerpt(f"{target.scheme or origin.scheme}://{host}{target.path}")
             raise DownstreamProtocolError(
-                f"{self.settings.origin} redirects to {target.scheme or origin.scheme}://"
-                f"{target.netloc.rpartition('@')[2] or origin.netloc}{target.path}, which is not followed. "
+                f"{self.settings.origin} redirects to {address}, which is not followed. "
                 "Set the final address as the URL of the data source."
             )
         query = target.query or origin.query

@@ -29,6 +29,8 @@ def translate(error: Exception, origin: str, context: CallContext | None) -> Hea
         return ended
     if (missing := exhausted(error)) is not None:
         return missing
+    if any(map(_breaks_http, _causes(error))):
+        return DownstreamProtocolError(f"{origin} does not answer in HTTP.")
     match error:
         case u.NameResolutionError():
             return DownstreamConnectionError(f"The name of {origin} cannot be resolved.")
@@ -51,22 +53,36 @@ def translate(error: Exception, origin: str, context: CallContext | None) -> Hea
             return ValidationError("this is not a URL", path="url")
         case u.ProtocolError() | http.client.IncompleteRead() | ConnectionError():
             return DownstreamConnectionError(f"{origin} broke off before its answer was complete.")
-        case http.client.HTTPException():
-            return DownstreamProtocolError(f"{origin} does not answer in HTTP.")
         case _:
             return DownstreamConnectionError(f"The connection to {origin} failed.")
 
 
+def _breaks_http(cause: BaseException) -> bool:
+    """Not so an answer that ends too early."""
+    if isinstance(cause, u.InvalidChunkLength | u.InvalidHeader):
+        return True
+    ended = isinstance(cause, ConnectionError | http.client.IncompleteRead)
+    return isinstance(cause, http.client.HTTPException) and not ended
+
+
 def _tls_reason(error: BaseException) -> str:
     """OpenSSL's short reason, such as `certificate verify failed: self-signed certificate`."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"certificate verify failed: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return cause.reason.replace("_", " ").lower()
+    return "handshake failed"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """`error` and those it was raised from, or with, as urllib3 has them in its arguments."""
+    found: list[BaseException] = []
     pending: list[BaseException] = [error]
     while pending:
         current = pending.pop()
-        if isinstance(current, ssl.SSLCertVerificationError):
-            return f"certificate verify failed: {current.verify_message}"
-        if isinstance(current, ssl.SSLError) and current.reason:
-            return current.reason.replace("_", " ").lower()
-        pending.extend(arg for arg in current.args if isinstance(arg, BaseException))
-        if current.__cause__ is not None:
-            pending.append(current.__cause__)
-    return "handshake failed"
+        if current not in found:
+            found.append(current)
+            pending += [arg for arg in current.args if isinstance(arg, BaseException)]
+            pending += [cause for cause in (current.__cause__,) if cause is not None]
+    return found

@@ -72,6 +72,9 @@ class HttpResponse:
         bound = self._max_bytes if limit is None else limit
         try:
             for chunk in self._response.stream(size, decode_content=True):
+                if self._context is not None:
+                    # A few bytes may decode to any number: no wait for the socket comes between the pieces.
+                    self._context.check()
                 self.bytes_read += len(chunk)
                 if bound is not None and self.bytes_read > bound:
                     raise LimitExceededError(
