@@ -22,6 +22,7 @@ from headwater.errors import (
     QueryCanceledError,
     ValidationError,
 )
+from headwater.frames import FrameMeta, Notice
 from headwater.models import CheckHealthResult, DataQuery, HealthStatus
 from headwater.queries import DataSourceRef, MetricQuery
 from headwater.sdk import DataSource, DataSourcePlugin, Query, ResourceRequest, field, resource, secret
@@ -97,6 +98,21 @@ class Source(DataSource[Settings, Ask]):
                 yield pa.record_batch([pa.array([number] * 10)], schema=schema)
 
         return FrameStream(schema, batches(), on_close=self.stream_closed.set)
+
+    def noted_stream(self, query: Ask, context: CallContext) -> FrameStream:
+        """Says early that it samples, and late what came up on the way."""
+        rows = iter([pa.record_batch({"n": [1, 2]}), pa.record_batch({"n": [3]})])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield next(rows)
+            stream.add_notice(Notice.warning("one shard is missing"))
+            yield next(rows)
+            stream.add_notice(Notice.warning("the last row is incomplete"))
+
+        stream = FrameStream(
+            pa.schema({"n": pa.int64()}), batches(), meta=FrameMeta(notices=(Notice.info("sampled"),))
+        )
+        return stream
 
     def empty_stream(self, query: Ask, context: CallContext) -> FrameStream:
         return FrameStream(pa.schema({"n": pa.int64()}), iter(()))
@@ -209,6 +225,14 @@ def test_a_stream_passes_in_pieces_and_closes_early(host: Headwater) -> None:
 
 def test_an_empty_stream_still_has_its_schema(host: Headwater) -> None:
     assert host.stream("p", "empty_stream").read_all().table.column_names == ["n"]
+
+
+def test_notices_that_come_up_on_the_way_arrive_once(host: Headwater) -> None:
+    frame = host.stream("p", "noted_stream").read_all()
+    assert frame.table["n"].to_pylist() == [1, 2, 3]
+    expected = ["sampled", "one shard is missing", "the last row is incomplete"]
+    assert [notice.text for notice in frame.notices] == expected
+    assert [notice.text for notice in host.query("p", "noted_stream").notices] == expected
 
 
 def test_one_outcome_for_each_query(host: Headwater) -> None:

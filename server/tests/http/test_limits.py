@@ -125,7 +125,9 @@ def test_a_head_that_drips_in_is_408_however_often_a_byte_comes(make_host: MakeH
 def test_a_connection_that_says_nothing_is_closed(make_host: MakeHost) -> None:
     host = make_host(listen={"header_timeout": 0.2})
     with host.connect() as connection:
-        assert b" 408 " in connection.recv(65536)
+        answer = connection.recv(65536)
+        assert b" 408 " in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["messageId"] == "request.headTimeout"
         assert connection.recv(1) == b""
 
 
@@ -145,11 +147,52 @@ def test_a_slow_answer_is_not_taken_for_a_slow_head(make_host: MakeHost) -> None
     assert answer.status_code == 200
 
 
-def test_a_head_that_is_too_large_is_431(make_host: MakeHost) -> None:
-    host = make_host(listen={"max_header_bytes": 2000})
+def head(size: int, *, long_address: bool = False) -> bytes:
+    """A request's head of `size` bytes."""
+    start, middle, end = (
+        b"GET /healthz?",
+        b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Large: ",
+        b"\r\n\r\n",
+    )
+    filler = b"z" * (size - len(start + middle + end))
+    return start + filler + middle + end if long_address else start + middle + filler + end
+
+
+def answer_to(host: RunningHost, sent: bytes) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer, read to its end; the body is empty if it is no JSON."""
     with host.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Large: " + b"z" * 10_000)
-        assert b" 431 " in connection.recv(65536)
+        connection.sendall(sent)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    start, _, body = answer.partition(b"\r\n\r\n")
+    is_json = b"content-type: application/json" in start
+    return int(start.split()[1]), json.loads(body) if is_json else {}
+
+
+@pytest.mark.parametrize("long_address", [False, True])
+def test_a_head_may_have_as_many_bytes_as_is_documented(host: RunningHost, long_address: bool) -> None:
+    assert answer_to(host, head(65_536, long_address=long_address)) == (200, {})
+    status, body = answer_to(host, head(65_537, long_address=long_address))
+    assert status == body["statusCode"] == (414 if long_address else 431)
+    assert ("address is too long" if long_address else "headers are too large") in body["message"]
+    assert "65,536 bytes" in body["message"]
+
+
+@pytest.mark.parametrize("long_address", [False, True])
+def test_a_client_that_still_sends_reads_why_it_is_refused(host: RunningHost, long_address: bool) -> None:
+    status, body = answer_to(host, head(1_000_000, long_address=long_address))
+    assert (status, body["messageId"]) == (
+        (414, "request.addressTooLong") if long_address else (431, "request.headersTooLarge")
+    )
+
+
+def test_a_body_does_not_count_as_head(host: RunningHost) -> None:
+    with host.client() as client:
+        answer = client.post(
+            "/api/ds/query", json={**query_of({"scenario": "no_data"}), "more": "z" * 200_000}
+        )
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("sent", [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00"])

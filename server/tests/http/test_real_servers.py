@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import random
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from headwater import Headwater
+from headwater.frames import decode_chunks, decode_stream
 from headwater_server.http import create_app
 from servers.clickhouse import ClickHouseServer, start_clickhouse
 from servers.http_host import ListedAudit, RunningHost, admin_authenticator, eventually, run_host
@@ -120,6 +124,33 @@ def test_a_client_that_leaves_kills_its_query_at_mariadb(
     assert eventually(lambda: mariadb.rows(find))
     connection.close()
     assert eventually(lambda: not mariadb.rows(find))
+
+
+def test_a_notice_that_comes_after_the_rows_arrives_in_every_form(
+    host: RunningHost, clickhouse: ClickHouseServer
+) -> None:
+    limit = {"enableRowLimit": True, "rowLimit": 100_000}
+    add(host, type="clickhouse", uid="limited", url=clickhouse.url, jsonData=limit)
+    body = ask("limited", rawSql="SELECT number FROM numbers(1000000)", format=1)
+
+    def content(accept: str) -> bytes:
+        with host.client() as client:
+            return client.post("/api/ds/query", json=body, headers={"Accept": accept}).content
+
+    stream = decode_stream(content("application/vnd.apache.arrow.stream"))
+    assert not stream.meta or not stream.meta.notices, "it is a late one"
+    frame = stream.read_all()
+    assert (frame.num_rows, frame.truncated) == (100_000, True)
+    [notice] = frame.notices
+    assert "limited to 100000" in notice.text
+
+    last = list(decode_chunks(content("text/jsonl").splitlines()))[-1]
+    assert last.frame_id == "0-notices"
+    assert last.frame is not None
+    assert last.frame.notices == (notice,)
+
+    parquet = pa.parquet.read_metadata(io.BytesIO(content("application/vnd.apache.parquet")))
+    assert json.loads(parquet.metadata[b"meta"])["notices"][0]["text"] == notice.text
 
 
 def test_clickhouse_answers_and_is_well(host: RunningHost, clickhouse: ClickHouseServer) -> None:

@@ -11,8 +11,6 @@ from headwater.errors import LimitExceededError, PluginRequestFailedError
 from headwater.models import DataQuery, QueryChunk
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from headwater.frames import Frame
 
 __all__ = ["chunks_of", "frames_of"]
@@ -40,7 +38,8 @@ def frames_of(result: Any, query: DataQuery, context: CallContext) -> tuple[Fram
 
 def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[QueryChunk]:
     """`result` piece by piece: a stream's batches as rows of one frame, each further frame as its own."""
-    from headwater.frames import Frame, FrameStream
+    from headwater.frames import FrameStream
+    from headwater.frames.codecs.grafana_json.chunks import rows_and_notices
 
     if result is None:
         return
@@ -51,20 +50,12 @@ def chunks_of(result: Any, query: DataQuery, context: CallContext) -> Iterator[Q
                 yield QueryChunk(query.ref_id, str(index), _named(frame, query))
         return
 
-    def rows(*batches: pa.RecordBatch) -> QueryChunk:
-        frame = Frame.from_batches(
-            result.schema, batches, name=result.name, ref_id=query.ref_id, meta=result.meta
-        )
-        return QueryChunk(query.ref_id, "0", frame)
-
-    empty = True
     with result, context.on_cancel(result.cancel):
-        for batch in result:
-            empty = False
-            yield rows(batch)
+        for chunk in rows_and_notices(result, query.ref_id):
+            if chunk.frame is not None and not chunk.frame.num_rows:
+                context.check()  # what a cancelled stream ends with is no answer
+            yield chunk
     context.check()
-    if empty:
-        yield rows()
 
 
 def _within(context: CallContext, frames: Iterable[Frame]) -> Iterator[Frame]:

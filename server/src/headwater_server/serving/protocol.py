@@ -1,18 +1,22 @@
-"""uvicorn's HTTP protocol, which waits for ever for the end of a request's head, with bounds for it."""
+"""uvicorn's HTTP protocol, which waits for ever for the end of a request's head, with bounds for it, and with
+refusals in the form of the API's errors."""
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, ClassVar
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from headwater_server.http.disconnect import DISCONNECTS, Disconnects
 
-_ANSWER = (
-    "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n"
-    "connection: close\r\n\r\n{text}"
+_HEAD = (
+    "HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+    "content-length: {length}\r\nconnection: close\r\n\r\n"
 )
+_LINGER_SECONDS = 2.0
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -24,6 +28,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _in_head = True
     _head_bytes = 0
+    _refused = False
     _alarm: asyncio.TimerHandle | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -35,13 +40,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._alarm is None:
-                self._expect_head()
-        super().data_received(data)
-        if self._in_head and self._head_bytes > self.max_header_bytes:
-            self._refuse("431 Request Header Fields Too Large", "The request's head is too large.")
+        """Parses no more of a head than it may have: what came at once may be larger than that."""
+        if self._in_head and self._alarm is None and not self._refused:
+            self._expect_head()
+        while data and self._in_head and not self._refused:
+            room = self.max_header_bytes - self._head_bytes
+            if room <= 0:
+                self._refuse_head()
+                return
+            part, data = data[:room], data[room:]
+            self._head_bytes += len(part)
+            super().data_received(part)
+        if data and not self._refused:
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -58,6 +69,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
 
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST, "request.malformed", msg)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         self._disconnects.fire()
@@ -67,7 +81,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._alarm = self.loop.call_later(
-            self.header_timeout, self._refuse, "408 Request Timeout", "The request's head took too long."
+            self.header_timeout,
+            self._refuse,
+            HTTPStatus.REQUEST_TIMEOUT,
+            "request.headTimeout",
+            f"The request's head took longer than {self.header_timeout:g} seconds.",
         )
 
     def _stop_waiting(self) -> None:
@@ -75,14 +93,37 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._alarm.cancel()
             self._alarm = None
 
-    def _refuse(self, status: str, text: str) -> None:
+    def _refuse_head(self) -> None:
+        bound = f"a request's head, its address included, may have {self.max_header_bytes:,} bytes"
+        if len(self.url) > self.max_header_bytes // 2:
+            text = f"The request's address is too long: {bound}. Send what is long in a body."
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "request.addressTooLong", text)
+        else:
+            text = f"The request's headers are too large: {bound}."
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request.headersTooLarge", text)
+
+    def _refuse(self, status: HTTPStatus, message_id: str, text: str) -> None:
         self._stop_waiting()
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
-            self.transport.write(_ANSWER.format(status=status, length=len(text), text=text).encode())
-        self.transport.close()
+        idle = cycle is None or cycle.response_complete
+        own_body = status is HTTPStatus.BAD_REQUEST and cycle is not None and not cycle.response_started
+        if idle or own_body:  # else another answer is on its way: nothing fits behind it
+            body = {"statusCode": status.value, "messageId": message_id, "message": text, "traceID": ""}
+            encoded = orjson.dumps(body)
+            self.transport.write(_HEAD.format(status=status, length=len(encoded)).encode() + encoded)
+        if idle:
+            self._close_once_read()
+        else:
+            self.transport.close()
+
+    def _close_once_read(self) -> None:
+        """Not at once: a client that still sends would be reset before it has read the answer."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 def bounded(header_timeout: float, max_header_bytes: int) -> type[Any]:

@@ -52,19 +52,25 @@ def stream_chunks(
 
 
 def _chunks(stream: FrameStream, ref_id: str, frame_id: str) -> Iterator[QueryChunk]:
-    started = False
-    first_notices = stream.meta.notices if stream.meta is not None else ()
     try:
-        for batch in stream:
-            started = True
-            table = pa.Table.from_batches([batch], stream.schema)
-            yield QueryChunk(ref_id, frame_id, Frame(table, stream.name, ref_id, stream.meta))
+        yield from rows_and_notices(stream, ref_id, frame_id)
     except HeadwaterError as error:
         yield QueryChunk(ref_id, frame_id, error=error)
-        return
     except Exception as error:
         yield QueryChunk(ref_id, frame_id, error=describe(error))
-        return
+
+
+def rows_and_notices(stream: FrameStream, ref_id: str, frame_id: str = "0") -> Iterator[QueryChunk]:
+    """As `stream_chunks`, but closes nothing and raises whatever the stream's producer raises."""
+    started = False
+    first_notices = stream.meta.notices if stream.meta is not None else ()
+
+    for batch in stream:
+        started = True
+        table = pa.Table.from_batches([batch], stream.schema)
+        # Notices that have come meanwhile are sent once, at the end.
+        meta = stream.meta and stream.meta.with_(notices=first_notices)
+        yield QueryChunk(ref_id, frame_id, Frame(table, stream.name, ref_id, meta))
     if not started:
         empty = Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
         yield QueryChunk(ref_id, frame_id, empty)
