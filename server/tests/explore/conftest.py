@@ -20,6 +20,8 @@ from servers.process import ServerProcess, accepts_connections, free_port
 from servers.prometheus import PrometheusServer, start_prometheus
 from servers.prometheus_samples import openmetrics
 
+expect.set_options(timeout=20_000)  # how long what must come may take on a busy machine
+
 
 @pytest.fixture(scope="session")
 def prometheus() -> Iterator[PrometheusServer]:

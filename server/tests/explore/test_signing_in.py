@@ -102,6 +102,9 @@ def test_the_sign_in_outlives_reloads_and_ends_with_the_tab(
 ) -> None:
     page.reload()
     expect(page.locator(".editor .cm-editor")).to_be_visible()
+    page.goto("about:blank")
+    page.go_back()
+    expect(page.locator(".editor .cm-editor")).to_be_visible()
     assert "token" not in page.url
     assert "hwsa_" not in page.evaluate("JSON.stringify([localStorage, document.cookie, history.state])")
     other = page.context.new_page()

@@ -56,22 +56,27 @@ export function sqlKeywordCompletion(dialect) {
   return (context) => (placeAt(context.state.doc.toString(), context.pos)?.kind === "alias" ? null : complete(context));
 }
 
-async function tableOptions(names, { qualifiers }) {
+async function tableOptions(names, { qualifiers, named }) {
   const tables = await names.tables(qualifiers[0]);
-  return tables.map(({ name, kind = "" }) => ({ name, detail: kind, type: "class", boost: 90 }));
+  const own = qualifiers.length ? [] : named.map((name) => ({ name, type: "class", boost: 95 }));
+  return [...own, ...tables.map(({ name, kind = "" }) => ({ name, detail: kind, type: "class", boost: 90 }))];
 }
 
-async function columnOptions(names, { qualifiers, tables }) {
+async function columnOptions(names, { qualifiers, tables, named, results }) {
   const [qualifier] = qualifiers.slice(-1);
   if (!qualifier) {
     const own = await Promise.all(tables.map((table) => columnsOf(names, table, tables.length > 1)));
     const called = tables.map(({ name, alias }) => ({ name: alias || name, type: "class", boost: 80 }));
-    return distinct([...own.flat(), ...called]);
+    const made = results.map((name) => ({ name, type: "variable", boost: 70 }));
+    return distinct([...own.flat(), ...called, ...made]);
   }
-  const named = qualifiers.length > 1 ? { database: qualifiers.at(-2), name: qualifier } : null;
+  const exact = qualifiers.length > 1 ? { database: qualifiers.at(-2), name: qualifier } : null;
   const meant = tables.find(({ name, alias }) => same(alias || name, qualifier));
-  const columns = await columnsOf(names, named ?? meant ?? { name: qualifier });
-  return columns.length || named || meant ? columns : tableOptions(names, { qualifiers });
+  const columns = await columnsOf(names, exact ?? meant ?? { name: qualifier });
+  if (columns.length || exact) return columns;
+  // Of a subquery or a common table expression is known what the statement calls its columns.
+  if (!meant && ![...named, ...results].some((each) => same(each, qualifier))) return tableOptions(names, { qualifiers });
+  return results.filter((each) => !same(each, qualifier)).map((name) => ({ name, type: "variable", boost: 90 }));
 }
 
 async function columnsOf(names, table, several = false) {

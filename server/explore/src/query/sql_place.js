@@ -19,8 +19,10 @@ const NO_ALIAS = new Set([
   ...BEFORE_TABLES, ...BEFORE_COLUMNS, ...ENDS, ..."AS FINAL LEFT RIGHT INNER CROSS FULL OUTER NATURAL GROUP ORDER UNION EXCEPT INTERSECT SAMPLE ARRAY GLOBAL ANY ALL ASOF SEMI ANTI WINDOW FOR USE FORCE IGNORE PARTITION STRAIGHT_JOIN".split(" "),
 ]);
 
-// {kind: "table", "column", "alias" or "", typed, from, qualifiers, tables: [{database, name, alias}]}, or null in
-// a comment, a string or an endless text. `typed` is the word before the cursor, `qualifiers` are the names and dots before it.
+// {kind: "table", "column", "alias" or "", typed, from, qualifiers, tables: [{database, name, alias}],
+// named, results}, or null in
+// a comment, a string or an endless text. `typed` is the word before the cursor, `qualifiers` are the names and dots before it,
+// `named` the statement's own tables (WITH), `results` what it calls by AS.
 export function placeAt(text, position) {
   if (text.length > LONGEST) return null;
   let all = tokens(text);
@@ -40,7 +42,7 @@ export function placeAt(text, position) {
     before.pop();
     qualifiers.unshift(bare(before.pop().text));
   }
-  return { kind: kindAfter(before), typed: text.slice(from, position), from, qualifiers, tables: tablesOf(statement) };
+  return { kind: kindAfter(before), typed: text.slice(from, position), from, qualifiers, tables: tablesOf(statement), ...namesOf(statement) };
 }
 
 // A name as it has to be written: quoted where it is no plain word.
@@ -99,6 +101,18 @@ function tablesOf(statement) {
     at -= 1;
   }
   return found;
+}
+
+// `name AS (SELECT …)` names a table, `… AS name` a column of a result.
+function namesOf(statement) {
+  const [named, results] = [[], []];
+  statement.forEach((token, at) => {
+    if (upper(token) !== "AS") return;
+    const [before, after] = [statement[at - 1], statement[at + 1]];
+    if (after?.text === "(" && before?.kind === "name") named.push(bare(before.text));
+    else if (after?.kind === "name") results.push(bare(after.text));
+  });
+  return { named, results };
 }
 
 // Reads `database.name AS alias`; returns where it goes on. What is in parentheses is read when its turn comes.

@@ -111,12 +111,19 @@ function draw(box, series, hidden, zone, span, onHover, onZoom) {
       }],
       setSelect: [(plot) => {
         if (plot.select.width < 4) return;
-        const [from, to] = [plot.select.left, plot.select.left + plot.select.width].map((left) => new Date(plot.posToVal(left, "x") * 1000).toISOString());
+        const zoomed = ends([plot.select.left, plot.select.left + plot.select.width].map((left) => plot.posToVal(left, "x") * 1000));
         plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-        onZoom({ from, to });
+        onZoom(zoomed);
       }],
     },
   }, data, box);
+}
+
+// In whole seconds, unless the span is that small.
+function ends([from, to]) {
+  if (to - from < 10_000) return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+  const text = (milliseconds) => new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");
+  return { from: text(Math.floor(from / 1000) * 1000), to: text(Math.ceil(to / 1000) * 1000) };
 }
 
 // Axis labels by the distance of ticks: [seconds, label, …, label when the year, day or hour turns].
