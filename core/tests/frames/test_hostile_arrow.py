@@ -84,11 +84,11 @@ def test_rows_without_bytes_are_counted() -> None:
 
 
 def test_a_declared_body_is_not_reserved_before_it_comes() -> None:
-    head, body_length = STREAM[: STREAM.index(b"\xff\xff\xff\xff", 8)], struct.pack("<q", 2**40)
+    head, arrow_body_length = STREAM[: STREAM.index(b"\xff\xff\xff\xff", 8)], struct.pack("<q", 2**40)
     batch = bytearray(STREAM[len(head) :])
     real = struct.pack("<q", pa.ipc.read_message(pa.BufferReader(bytes(batch))).body.size)
     place = batch.index(real)
-    batch[place : place + 8] = body_length
+    batch[place : place + 8] = arrow_body_length
     with pytest.raises(FrameTooLargeError, match="declares 1099511627776 bytes"):
         decode_stream(head + bytes(batch)).collect()
 

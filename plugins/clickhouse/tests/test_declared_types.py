@@ -57,7 +57,20 @@ def test_wrappers_are_seen_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Array(", "Array(UInt8))", "Nullable(UInt8) x", "(", "'a'", "A" + "(B" * 99]
+    "text",
+    [
+        "",
+        "Enum8('a' = 1.5)",
+        "Enum8('a' = 40000)",
+        "JSON(" + "'\\\\'" * 99_999,
+        "JSON(" + " " * 99_999 + "#",
+        "Array(",
+        "Array(UInt8))",
+        "Nullable(UInt8) x",
+        "(",
+        "'a'",
+        "A" + "(B" * 99,
+    ],
 )
 def test_what_is_no_type_name_is_refused(text: str) -> None:
     with pytest.raises(DownstreamProtocolError):

@@ -41,6 +41,31 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
+    ("statement", "left_behind"),
+    [
+        ("SET max_block_size = 77", "getSetting('max_block_size') = 77"),
+        ("USE system", "currentDatabase() = 'system'"),
+        ("CREATE TEMPORARY TABLE passing (a Int8)", "count() > 0 FROM system.tables WHERE is_temporary"),
+    ],
+)
+def test_a_statement_leaves_nothing_to_the_next_query(
+    host: Headwater, statement: str, left_behind: str
+) -> None:
+    host.add_data_source(name="ch", type="clickhouse", url="chdb://", json_data={"allowWrites": True})
+    host.query("ch", statement)
+    assert host.query("ch", f"SELECT {left_behind}").table.column(0).to_pylist() == [0]
+
+
+def test_tables_in_memory_stay_while_connections_go(host: Headwater) -> None:
+    host.add_data_source(name="ch", type="clickhouse", url="chdb://", json_data={"allowWrites": True})
+    host.query("ch", "CREATE TABLE kept (a Int8) ENGINE = Memory")
+    host.query("ch", "INSERT INTO kept VALUES (7)")
+    with pytest.raises(QueryError):
+        host.query("ch", "SELECT throwIf(a = 7) FROM kept")
+    assert host.query("ch", "SELECT a FROM kept").table.column("a").to_pylist() == [7]
+
+
+@pytest.mark.parametrize(
     ("url", "path"),
     [
         ("chdb://", MEMORY),

@@ -91,3 +91,12 @@ def test_only_passing_faults_are_worth_a_retry() -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(str(server_error("Code: 62. DB::Exception: " + "x" * 100_000))) < 3000
+
+
+@pytest.mark.parametrize(
+    "repeated", [" ", "If you use ClickHouse Cloud,", " (AB)", "Code: 1. ", "(version (", "(version ()"]
+)
+def test_a_text_of_any_repetition_is_read_once(repeated: str) -> None:
+    # As much as is read of an error's body; patterns that look back and forth would take minutes.
+    text = "Code: 60. DB::Exception: boom" + repeated * (65_536 // len(repeated)) + "x"
+    assert len(str(server_error(text))) < 3_000

@@ -155,6 +155,91 @@ def test_hundreds_of_progress_lines_do_not_disturb(host: Headwater) -> None:
     assert (seen[-1].rows, seen[-1].total_rows) == (999, 1000)
 
 
+def test_a_change_of_protocols_spoils_no_other_query(host: Headwater) -> None:
+    switch = raw(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", close=False
+    )
+    good = raw(chunked(b"".join(stream_parts()), terminated=True))
+    scripts = iter([switch, good])
+    with serve(lambda request, connection: next(scripts)(request, connection)) as scripted:
+        host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
+        with pytest.raises(DownstreamProtocolError, match="status 101"):
+            host.query("scripted", "SELECT n, s")
+        assert host.query("scripted", "SELECT n, s").num_rows == 30
+
+
+MESSAGES_BEFORE = pytest.mark.parametrize("before", [0, 1, 2], ids=["schema", "first batch", "second batch"])
+
+
+@MESSAGES_BEFORE
+def test_metadata_without_measure_is_not_kept(host: Headwater, before: int) -> None:
+    sent = 0
+
+    def pour(request: Request, connection: socket.socket) -> None:
+        nonlocal sent
+        declared = b"\xff\xff\xff\xff" + (1_900 << 20).to_bytes(4, "little")
+        connection.sendall(HEAD.encode() + b"\r\n" + b"".join(stream_parts()[:before]) + declared)
+        for _ in range(1_900):
+            connection.sendall(bytes(1 << 20))
+            sent += 1
+
+    with serve(pour) as scripted:
+        host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
+        with pytest.raises(DownstreamProtocolError, match="impossible length"):
+            host.query("scripted", "SELECT n, s")
+    assert sent < 64
+
+
+def test_a_block_without_measure_is_refused_before_it_is_read(host: Headwater) -> None:
+    schema, batch, *_ = stream_parts()
+    body = len(batch) - 8 - int.from_bytes(batch[4:8], "little")
+    huge = batch.replace(body.to_bytes(8, "little"), (1 << 40).to_bytes(8, "little"))
+    with pytest.raises(LimitExceededError, match=r"declares 1099511627776 bytes.*max_block_size"):
+        query_scripted(host, chunked(schema + huge, terminated=True))
+
+
+def test_a_compressed_block_without_measure_is_not_unpacked(host: Headwater) -> None:
+    schema = pa.schema([pa.field("n", pa.int64())])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_batch(pa.record_batch([[0] * 100_000], schema=schema))
+    body = (
+        sink.getvalue().to_pybytes().replace((800_000).to_bytes(8, "little"), (1 << 40).to_bytes(8, "little"))
+    )
+    with pytest.raises(LimitExceededError, match="declares more than"):
+        query_scripted(host, chunked(body, terminated=True))
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        b"[" * 100_000,
+        b"[]\n",
+        b'{"no": "type"}\n',
+        b'{"type": 7}\n',
+        b"{\"type\": \"Enum8('a' = 1, 'b' = 3)\"}\n",
+        b"{\"type\": \"Enum8('a' = 1, 'b' = 2)\"}\n",
+        b'{"type": "Enum8(\'a\' = 1.5)"}\n',
+        b"{\"type\": \"Enum8('a' = 1, 'b' = 99999999999)\"}\n",
+    ],
+)
+def test_types_that_make_no_sense_are_the_servers_fault(host: Headwater, described: bytes) -> None:
+    schema = pa.schema([pa.field("e", pa.int8())])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(pa.record_batch([pa.array([1, 5], pa.int8())], schema=schema))
+    arrow = chunked(sink.getvalue().to_pybytes(), terminated=True)
+
+    def script(request: Request, connection: socket.socket) -> None:
+        is_description = "JSONEachRow" in request.target
+        (answer(described) if is_description else raw(arrow, close=False))(request, connection)
+
+    with serve(script) as scripted:
+        host.add_data_source(name="scripted", type="clickhouse", url=scripted.url)
+        with pytest.raises(DownstreamProtocolError):
+            host.query("scripted", "SELECT e")
+
+
 def failure(host: Headwater, name: str, sql: str, **options: Any) -> HeadwaterError:
     """The error of a query that streams, as its reader sees it."""
     with pytest.raises(HeadwaterError) as caught, host.stream(name, sql, **options) as stream:

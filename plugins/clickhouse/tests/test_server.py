@@ -45,6 +45,21 @@ def test_queries_run_read_only_unless_writes_are_allowed(
     assert server.command("EXISTS made") == "1\n"
 
 
+@pytest.mark.parametrize(
+    ("statement", "left_behind"),
+    [
+        ("SET max_block_size = 77", "getSetting('max_block_size') = 77"),
+        ("USE system", "currentDatabase() = 'system'"),
+    ],
+)
+def test_a_statement_leaves_nothing_to_the_next_query(
+    host: Headwater, add: AddSource, statement: str, left_behind: str
+) -> None:
+    name = add(json_data={"allowWrites": True})
+    host.query(name, statement)
+    assert value(host, name, left_behind) == 0
+
+
 def test_a_user_who_may_set_nothing_can_still_query(host: Headwater, add: AddSource) -> None:
     name = add(**AS_READER)
     query = {

@@ -311,6 +311,18 @@ def test_the_clients_time_zone_counts_for_columns_without_one(ask: Ask) -> None:
     assert [field.type.tz for field in schema] == ["Europe/Madrid", "Asia/Tokyo"]
 
 
+@pytest.mark.parametrize(
+    "column", [r"1 AS `\xff`", r"now() AS `\xff`", r"(now(), 2)::Tuple(`\xff` DateTime, b Int8) AS t"]
+)
+def test_a_name_that_is_no_text_is_told(ask: Ask, column: str) -> None:
+    with pytest.raises(QueryError, match="name in the result is not UTF-8"):
+        ask(f"SELECT {column}")
+
+
+def test_line_separators_are_part_of_a_name(ask: Ask) -> None:
+    assert ask("SELECT now() AS `a\u2028b\x85c`").column_names == ["a\u2028b\x85c"]
+
+
 def test_columns_of_one_name_keep_their_own_types(ask: Ask) -> None:
     table = ask("SELECT a, a FROM (SELECT now() AS a)")
     assert [str(field.type) for field in table.schema] == ["timestamp[s, tz=Etc/UTC]"] * 2

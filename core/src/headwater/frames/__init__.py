@@ -18,6 +18,11 @@ if TYPE_CHECKING:
         encode_grafana_file as encode_grafana_file,
         encode_stream as encode_stream,
     )
+    from .codecs.arrow_validation import (
+        MAX_METADATA_BYTES as MAX_METADATA_BYTES,
+        arrow_body_length as arrow_body_length,
+        check_arrow_message as check_arrow_message,
+    )
     from .codecs.grafana_json.chunks import (
         JSON_LINES_MEDIA_TYPE as JSON_LINES_MEDIA_TYPE,
         decode_chunks as decode_chunks,
@@ -118,6 +123,7 @@ _MODULES = {
     "stream": ("FrameStream",),
     "codecs.arrow": ("ARROW_MEDIA_TYPE", "ChunkBuffer", "decode_grafana_file", "decode_stream",
         "encode_grafana_file", "encode_stream"),
+    "codecs.arrow_validation": ("MAX_METADATA_BYTES", "arrow_body_length", "check_arrow_message"),
     "codecs.grafana_json.encode": ("FrameInclude", "encode_frame", "iter_frame"),
     "codecs.grafana_json.chunks": ("JSON_LINES_MEDIA_TYPE", "decode_chunks", "encode_chunks",
         "stream_chunks"),

@@ -1,7 +1,8 @@
 """Read an HTTP body as an Arrow stream, and never mistake its end.
 
 pyarrow takes a body that is cut between two messages for a whole one, and an exception text for nonsense. So
-what it read last is kept, and looked at when it stops.
+what it read last is kept, and looked at when it stops. It also makes room for whatever a message declares, so
+each is looked at before it goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from headwater.errors import DownstreamProtocolError, HeadwaterError
+from headwater.errors import DownstreamProtocolError, HeadwaterError, LimitExceededError
+from headwater.frames import (
+    MAX_METADATA_BYTES,
+    FrameDecodeError,
+    FrameTooLargeError,
+    arrow_body_length,
+    check_arrow_message,
+)
 
 from .errors import server_error
 
@@ -22,8 +30,12 @@ if TYPE_CHECKING:
     from headwater.sdk.http import HttpResponse
 
 _CHUNK = 1 << 20
-#: Room is made in advance for reads up to this size; a damaged stream may ask for anything.
-_LARGEST = 64 << 20
+_CONTINUATION = b"\xff\xff\xff\xff"
+#: A block of ClickHouse has some MiB.
+_BLOCK_BYTES = 512 << 20
+_BLOCK_ROWS = 1 << 31
+#: How far behind a message that makes no sense the server's explanation is looked for.
+_SEARCHED = 1 << 20
 #: ClickHouse cuts exception texts at 16 KiB.
 _TAIL = 32 * 1024
 _FRAME = b"\r\n__exception__\r\n"
@@ -46,6 +58,10 @@ class ArrowBody(io.RawIOBase):
         self._over = False
         self._failure: HeadwaterError | None = None
         self._short = False
+        #: Bytes until the next message begins, and what this one tells of its body.
+        self._ahead = 0
+        self._metadata = b""
+        self._has_body = False
         self.empty = True
         #: Whether Arrow's end of the stream has been read.
         self.ended = False
@@ -56,12 +72,49 @@ class ArrowBody(io.RawIOBase):
     def read(self, size: int | None = -1) -> memoryview:
         """`size` bytes, fewer only at the end."""
         wanted = 1 << 62 if size is None or size < 0 else size
-        taken = self._assemble(wanted) if _CHUNK <= wanted <= _LARGEST else self._take(wanted)
+        try:
+            if self._ahead == 0:
+                self._announce()
+            taken = self._take_ahead(wanted)
+        except FrameDecodeError as error:
+            self._failure, self._short, self._ahead = _refused(error), True, 0
+            return memoryview(b"")  # the end, as far as pyarrow can see
         if len(taken) < wanted:
             self._short = True
         self.empty = self.empty and not taken
-        self._remember(taken)
         return taken
+
+    def _take_ahead(self, size: int) -> memoryview:
+        """As `_take`, within the message. Its body is taken at once, and checked."""
+        allowed = min(size, self._ahead)
+        taken = self._assemble(allowed) if allowed >= _CHUNK else self._take(allowed)
+        self._ahead -= len(taken)
+        self._remember(taken)
+        if self._ahead == 0 and self._metadata:
+            body = taken if self._has_body else memoryview(b"")
+            check_arrow_message(memoryview(self._metadata), body, _BLOCK_BYTES, _BLOCK_ROWS)
+        return taken
+
+    def _announce(self) -> None:
+        """Look at the message that begins here. Where none does, nothing is allowed to be read."""
+        self._metadata = b""
+        self._fill(8)
+        prefix = bytes(self._rest[:8])
+        if len(prefix) < 8 or not prefix.startswith(_CONTINUATION):
+            return
+        length = int.from_bytes(prefix[4:], "little", signed=True)
+        if not 0 <= length <= MAX_METADATA_BYTES:
+            raise FrameDecodeError("a message declares an impossible length")
+        self._ahead = 8 + length
+        self._fill(self._ahead)
+        metadata = bytes(self._rest[8 : self._ahead])
+        if length and len(metadata) == length:
+            self._metadata = metadata
+            body = arrow_body_length(memoryview(metadata))
+            if body > _BLOCK_BYTES:
+                raise FrameTooLargeError(f"a block declares {body} bytes; the limit is {_BLOCK_BYTES}")
+            self._has_body = body > 0
+            self._ahead += body
 
     def starts_with(self, mark: bytes) -> bool:
         """Whether the bytes to be read next are `mark`."""
@@ -76,12 +129,14 @@ class ArrowBody(io.RawIOBase):
     def problem(self) -> HeadwaterError | None:
         """What went wrong, after pyarrow has stopped; None for a stream that came to its regular end.
 
-        Reads what is left of the body. A failure of the connection is told once.
+        Reads what is left of the body, within reason. A failure of the connection is told once.
         """
         ended_early = self._short
         self._remember(self._rest)
-        for chunk in self._pieces():
+        searched = len(self._rest)
+        while searched <= _SEARCHED and (chunk := next(self._pieces(), None)) is not None:
             self._remember(memoryview(chunk))
+            searched += len(chunk)
         self._rest = memoryview(b"")
         if text := self._exception_text():
             return server_error(text)
@@ -152,6 +207,14 @@ class ArrowBody(io.RawIOBase):
                 self._over = True
                 return
             yield chunk
+
+
+def _refused(error: FrameDecodeError) -> HeadwaterError:
+    if isinstance(error, FrameTooLargeError):
+        return LimitExceededError(
+            f"A block of the answer is too large: {error}. Select less per row, or set max_block_size."
+        )
+    return DownstreamProtocolError(f"The answer of ClickHouse is damaged: {error}.")
 
 
 def truncated() -> DownstreamProtocolError:

@@ -114,7 +114,7 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         def describe() -> list[str]:
             if can_be_described(statement.sql):
                 described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
-                return [row["type"] for row in self.engine.rows(described, context)]
+                return [str(row.get("type", "")) for row in self.engine.rows(described, context)]
             if can_be_repeated(statement.sql):
                 return self.engine.column_types(Statement(statement.sql, statement.parameters), context)
             return []

@@ -54,6 +54,11 @@ def prepare_statement(sql: str, *, allow_writes: bool) -> str:
     return sql[:end].rstrip()
 
 
+def is_read(sql: str) -> bool:
+    """Whether a prepared statement only reads, and so leaves nothing in its session."""
+    return _first_word(sql) in _READS
+
+
 def can_be_described(sql: str) -> bool:
     """Whether `DESCRIBE (sql)` tells the types of a prepared statement's columns."""
     return _first_word(sql) in _SELECTS

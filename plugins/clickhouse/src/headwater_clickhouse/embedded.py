@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
@@ -13,9 +12,9 @@ from headwater.calls import CallContext
 from headwater.errors import QueryError
 
 from .cancellation import QueryCanceller
-from .dialect import quote_name, quote_text
+from .dialect import is_read, quote_name, quote_text
 from .embedded_process import connect, disconnect, refuse_in_forked_child
-from .engine import TYPED_FORMAT, Statement, read_types
+from .engine import TYPED_FORMAT, Statement, read_rows, read_types
 from .errors import server_error
 
 _IDLE_CONNECTIONS = 4
@@ -53,6 +52,7 @@ class EmbeddedEngine:
         connection = self._borrow()
         try:
             connection.begin(statement.query_id, context)
+            connection.spoilt = not is_read(statement.sql)
             with context.on_cancel(lambda: self.kill(statement.query_id)):
                 context.check()
                 return EmbeddedResult(self, connection, statement, context)
@@ -61,11 +61,10 @@ class EmbeddedEngine:
             raise
 
     def rows(self, statement: Statement, context: CallContext) -> list[dict[str, Any]]:
-        text = self._text(statement, context, "JSONEachRow")
-        return [json.loads(line) for line in text.splitlines()]
+        return read_rows(self._whole(statement, context, "JSONEachRow"))
 
     def column_types(self, statement: Statement, context: CallContext) -> list[str]:
-        return read_types(self._text(statement, context, TYPED_FORMAT).encode())
+        return read_types(self._whole(statement, context, TYPED_FORMAT))
 
     def health_details(self) -> dict[str, str]:
         return {"path": self._path}
@@ -81,19 +80,20 @@ class EmbeddedEngine:
         if control is not None:
             control.close()
 
-    def _text(self, statement: Statement, context: CallContext, output_format: str) -> str:
+    def _whole(self, statement: Statement, context: CallContext, output_format: str) -> bytes:
         connection = self._borrow()
         try:
             connection.begin(statement.query_id, context)
             with context.on_cancel(lambda: self.kill(statement.query_id)):
                 context.check()
-                return connection.text(statement, output_format)
+                return connection.whole(statement, output_format)
         finally:
             self._give_back(connection)
 
     def _borrow(self) -> _Connection:
         refuse_in_forked_child()
         with self._lock:
+            self._hold_engine()
             if self._idle:
                 return self._idle.pop()
         connection = _Connection(connect(self._path))
@@ -122,13 +122,17 @@ class EmbeddedEngine:
         with self._lock:
             if self._closed:
                 return True
-            if self._control is None:
-                self._control = _Connection(connect(self._path))
             # Not SYNC: the query ends when its reader asks for the next block, which may be never.
-            killed = self._control.command(
+            killed = self._hold_engine().command(
                 f"KILL QUERY WHERE Settings['log_comment'] = {quote_text(query_id)} ASYNC"
             )
         return bool(killed)
+
+    def _hold_engine(self) -> _Connection:
+        """The connection that stays open: with its last one the engine ends, and what it has in memory."""
+        if self._control is None:
+            self._control = _Connection(connect(self._path))
+        return self._control
 
 
 class EmbeddedResult:
@@ -179,7 +183,7 @@ class _Connection:
         self.time_zone = ""
         self.read_only = False
         self._is_read_only = False
-        #: A connection whose query failed may answer its next statement with left-over output.
+        #: Not to be used again: a failed query may leave output behind, SET and USE what they set.
         self.spoilt = False
 
     def begin(self, query_id: str, context: CallContext) -> None:
@@ -201,10 +205,7 @@ class _Connection:
         self._connection.set_progress_callback(None)
 
     def command(self, sql: str) -> str:
-        return self.text(Statement(sql), "TabSeparated")
-
-    def text(self, statement: Statement, output_format: str) -> str:
-        return self._whole(statement, output_format).decode()
+        return self.whole(Statement(sql), "TabSeparated").decode()
 
     def stream(self, statement: Statement) -> Generator[pa.Table, None, None]:
         """Tables of one schema, at least one. Close the generator to end the query early."""
@@ -215,7 +216,7 @@ class _Connection:
             if "Streaming query is not supported" not in str(error):
                 raise server_error(str(error)) from error
             # SHOW, DESCRIBE, EXPLAIN and the like: small, so they come in one piece.
-            yield _read_block(self._whole(statement, "ArrowStream"))
+            yield _read_block(self.whole(statement, "ArrowStream"))
             return
         finished = False
         try:
@@ -239,7 +240,7 @@ class _Connection:
     def close(self) -> None:
         disconnect(self._connection)
 
-    def _whole(self, statement: Statement, output_format: str) -> bytes:
+    def whole(self, statement: Statement, output_format: str) -> bytes:
         try:
             result = self._connection.query(statement.sql, output_format, params=dict(statement.parameters))
         except RuntimeError as error:

@@ -17,15 +17,36 @@ from headwater.errors import DownstreamProtocolError
 TYPED_FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 
 
+def read_rows(body: bytes) -> list[dict[str, Any]]:
+    """Rows in ClickHouse's format JSONEachRow. Raises DownstreamProtocolError for anything else."""
+    try:
+        # A name may be bytes that are no text.
+        rows = [json.loads(line) for line in body.decode("utf-8", "replace").split("\n") if line]
+    except (ValueError, RecursionError) as error:
+        raise DownstreamProtocolError("The server does not answer with rows of JSON.") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise DownstreamProtocolError("The server does not answer with rows of JSON.")
+    return rows
+
+
 def read_types(text: bytes) -> list[str]:
     """The types of a result in `TYPED_FORMAT`. Raises DownstreamProtocolError if they are not there."""
     try:
-        types: list[str] = json.loads(text.split(b"\n", 2)[1])
-    except (ValueError, IndexError) as error:
+        types = json.loads(text.split(b"\n", 2)[1].decode("utf-8", "replace"))
+    except (ValueError, IndexError, RecursionError) as error:
         raise DownstreamProtocolError(
             "The server does not tell the types of the answer's columns."
         ) from error
-    return types
+    return [str(each) for each in types]
+
+
+def only_row(rows: list[dict[str, Any]], *columns: str) -> list[str]:
+    """The values of `columns` in an answer of one row. Raises DownstreamProtocolError for another one."""
+    if len(rows) != 1 or any(name not in rows[0] for name in columns):
+        raise DownstreamProtocolError(
+            f"The server does not answer with {', '.join(columns)}, as it was asked to."
+        )
+    return [str(rows[0][name]) for name in columns]
 
 
 def _new_id() -> str:

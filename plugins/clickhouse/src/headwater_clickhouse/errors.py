@@ -69,11 +69,13 @@ class _Codes:
 
 _HEAD = re.compile(r"(?:[\w:]*Exception: )?Code: (\d+)[.,]\s*(?:e\.displayText\(\) = )?")
 _CLASS = re.compile(r"(?:DB|Poco|std)::[\w:]*(?:Exception|Error): ")
-_NAME = re.compile(r"\s*\(([A-Z][A-Z0-9_]+)\)$")
-_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\)[^()]*)*\)")
+_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)")
+# These texts come from outside: no pattern begins anew within the same spaces, or looks on without end.
+_VERSION = re.compile(r"(?<!\s)\s*\(version [^()]*(?:\([^()]*\)[^()]*)*\)")
 #: Frames of the server's stack, the old servers' second copy of the class, and advice for other products.
 _NOISE = re.compile(
-    r",? Stack trace(?: \(when copying| ?:).*|, e\.what\(\) = .*|\s*If you use ClickHouse Cloud,.*?\n\n\.",
+    r",? Stack trace(?: \(when copying| ?:).*|, e\.what\(\) = .*"
+    r"|(?<!\s)\s*If you use ClickHouse Cloud,.{0,2000}?\n\n\.",
     re.DOTALL,
 )
 _LIMIT_TEXT = 2000
@@ -89,9 +91,9 @@ def server_error(text: str) -> HeadwaterError:
     while match := _HEAD.match(message):
         code = int(match[1])
         message = _CLASS.sub("", message[match.end() :], count=1)
-    while match := _NAME.search(message):
+    while message.endswith(")") and (match := _NAME.fullmatch(message, message.rfind("("))):
         name = match[1]
-        message = message[: match.start()].rstrip(". ")
+        message = message[: match.start()].rstrip(". \n")
     message = message.rstrip(". ")
     message += "" if message.endswith(("?", "!")) else "."
     if len(message) > _LIMIT_TEXT:

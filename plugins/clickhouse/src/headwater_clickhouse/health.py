@@ -14,7 +14,7 @@ from headwater.errors import (
 )
 from headwater.models import CheckHealthResult
 
-from .engine import Engine, Statement
+from .engine import Engine, Statement, only_row
 from .errors import ClickHouseError
 
 _VERSION = "SELECT version() AS version"
@@ -27,11 +27,10 @@ def check_health(engine: Engine, context: CallContext) -> CheckHealthResult:
     """OK with version, user and database; or ERROR with one of the categories of `category`."""
     try:
         # Alone and first: the rest is not known to old servers, of which the version tells.
-        (first,) = engine.rows(Statement(_VERSION), context)
-        version = first["version"]
+        (version,) = only_row(engine.rows(Statement(_VERSION), context), "version")
         if is_too_old(version):
             return CheckHealthResult.failed(too_old(version), category="server", version=version)
-        (session,) = engine.rows(Statement(_SESSION), context)
+        user, database, zone = only_row(engine.rows(Statement(_SESSION), context), "user", "database", "tz")
     except HeadwaterError as error:
         context.check()
         return failed(error)
@@ -39,9 +38,9 @@ def check_health(engine: Engine, context: CallContext) -> CheckHealthResult:
         "Data source is working",
         version=version,
         engine=engine.kind,
-        user=session["user"],
-        database=session["database"],
-        timeZone=session["tz"],
+        user=user,
+        database=database,
+        timeZone=zone,
         **engine.health_details(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -14,11 +15,12 @@ from headwater.frames import Notice
 from headwater.sdk import PrefetchQueue
 
 from .dialect import quote_name
-from .engine import ArrowResult, Engine, Statement
+from .engine import ArrowResult, Engine, Statement, only_row
 
 #: Batches that each connection may have ready before the reader takes them.
 _AHEAD = 2
 
+_INTEGER = re.compile(r"-?\d{1,80}")
 NOTICE = Notice.info(
     "Read over several connections: rows arrive in no order, and rows written meanwhile may be seen by some "
     "connections only."
@@ -63,9 +65,9 @@ def read_partitioned(
         f"any(toTypeName({name})) AS type FROM (\n{statement.sql}\n)",
         query_id=f"{statement.query_id}-bounds",
     )
-    (row,) = engine.rows(probe, context)
-    is_integer = row["type"].removeprefix("Nullable(").startswith(("Int", "UInt"))
-    bounds = (int(row["low"]), int(row["high"])) if is_integer and row["low"] else None
+    low, high, type_ = only_row(engine.rows(probe, context), "low", "high", "type")
+    is_integer = type_.removeprefix("Nullable(").startswith(("Int", "UInt"))
+    bounds = (int(low), int(high)) if is_integer and _INTEGER.fullmatch(low) else None
     return PartitionedResult(engine, divide(statement, column, count, bounds), context)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import itertools
 import json
 import math
@@ -29,7 +28,7 @@ from . import __version__
 from .arrow_body import ArrowBody, read_batches, truncated
 from .cancellation import QueryCanceller
 from .dialect import quote_text
-from .engine import TYPED_FORMAT, Statement, read_types
+from .engine import TYPED_FORMAT, Statement, only_row, read_rows, read_types
 from .errors import ClickHouseError, server_error
 from .health import is_too_old, too_old
 from .negotiation import NegotiatedSettings
@@ -45,9 +44,8 @@ _KILL_SECONDS = 2.0
 #: How large a field of a form may be, unless the server says otherwise.
 _FIELD_BYTES = 128 * 1024
 _FIELD_LIMIT = "http_max_field_value_size"
-#: Names and types of a result's columns.
-_HEAD_BYTES = 16 << 20
-_MOST_ROWS_BYTES = 64 * 1024 * 1024
+#: How much a small result may be, such as the names and types of columns.
+_ANSWER_BYTES = 64 << 20
 #: A small result is not worth a thread.
 _BATCHES_IN_TURN = 2
 _BATCHES_AHEAD = 2
@@ -103,10 +101,10 @@ class RemoteEngine:
             context.on_cancel(lambda: self.kill(statement.query_id)),
             self._send(statement, context, "JSONEachRow") as response,
         ):
-            body = response.read(limit=_MOST_ROWS_BYTES)
+            body = response.read(_ANSWER_BYTES)
         try:
-            return [json.loads(line) for line in body.splitlines() if line]
-        except (ValueError, RecursionError) as error:
+            return read_rows(body)
+        except DownstreamProtocolError as error:
             raise _not_clickhouse(self._client.settings.origin) from error
 
     def column_types(self, statement: Statement, context: CallContext) -> list[str]:
@@ -115,7 +113,7 @@ class RemoteEngine:
             self._send(statement, context, TYPED_FORMAT) as response,
         ):
             head = bytearray()
-            for chunk in response.stream_chunks(limit=_HEAD_BYTES):
+            for chunk in response.stream_chunks(limit=_ANSWER_BYTES):
                 head += chunk
                 if head.count(b"\n") >= 2:
                     break
@@ -141,7 +139,7 @@ class RemoteEngine:
                 "POST", body=sql.encode(), headers=self._auth(None), context=context, idempotent=True
             ) as response,
         ):
-            return bool(response.read(limit=_MOST_ROWS_BYTES)) or response.status >= 300
+            return bool(response.read(limit=_ANSWER_BYTES)) or response.status >= 300
 
     def _send(self, statement: Statement, context: CallContext, output_format: str) -> HttpResponse:
         """The successful answer, its body not read. Raises typed errors for all others."""
@@ -189,14 +187,17 @@ class RemoteEngine:
         name, size = max(sizes.items(), key=lambda item: item[1], default=("", 0))
         if size <= _FIELD_BYTES:
             return
-        with contextlib.suppress(QueryError):  # servers without such a setting
-            (row,) = self.rows(Statement(f"SELECT getSetting('{_FIELD_LIMIT}') AS bytes"), context)
-            if size > int(row["bytes"]):
-                raise ValidationError(
-                    f"has {size:,} bytes; the server takes at most {int(row['bytes']):,} in one value (its "
-                    f"setting {_FIELD_LIMIT}, in the default profile). Split it, or read it from a table",
-                    path=f"params.{name}",
-                )
+        question = Statement(f"SELECT toString(getSetting('{_FIELD_LIMIT}')) AS bytes")
+        try:
+            (limit,) = map(int, only_row(self.rows(question, context), "bytes"))
+        except (QueryError, ValueError):
+            return  # a server without such a setting
+        if size > limit:
+            raise ValidationError(
+                f"has {size:,} bytes; the server takes at most {limit:,} in one value (its setting "
+                f"{_FIELD_LIMIT}, in the default profile). Split it, or read it from a table",
+                path=f"params.{name}",
+            )
 
     def _extra_settings(self, context: CallContext) -> dict[str, str]:
         """Settings that depend on the call: the server gives up when nobody waits any more."""
@@ -245,12 +246,12 @@ class RemoteEngine:
 
     def _explain_old_server(self, context: CallContext, error: HeadwaterError) -> HeadwaterError:
         try:
-            (row,) = self.rows(Statement("SELECT version() AS version"), context)
+            (version,) = only_row(self.rows(Statement("SELECT version() AS version"), context), "version")
         except (HeadwaterError, ValueError):
             return error
-        if not is_too_old(row["version"]):
+        if not is_too_old(version):
             return error
-        return DownstreamServerError(too_old(row["version"]), code=_UNKNOWN_FORMAT, name="UNKNOWN_FORMAT")
+        return DownstreamServerError(too_old(version), code=_UNKNOWN_FORMAT, name="UNKNOWN_FORMAT")
 
 
 class RemoteResult:
@@ -351,7 +352,7 @@ def _report_progress(name: str, value: str, context: CallContext) -> bool:
             total_rows=int(progress.get("total_rows_to_read", 0)),
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        pass
+        pass  # a line that is no progress is none of the answer's, either
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -40,6 +40,7 @@ def mend_types(
     decides whether a String column is text.
     """
     arrow = result.schema
+    _check_names(arrow)
     is_doubtful = any(needs_declared_type(field.type, intervals=intervals) for field in arrow)
     described = describe() if is_doubtful else []
     declared: list[DeclaredType | None] = [parse_type(text) for text in described] or [None] * len(arrow)
@@ -56,11 +57,25 @@ def mend_types(
                 field.name, time_zone or result.time_zone, binary=field.name in binary_columns, drawn=drawn
             )
             sample = None if first is None else first.column(index)
+            if sample is not None:
+                sample.validate()
             repairs.append(plan_repair(field.type, declared[index], column, sample))
     except pa.ArrowInvalid as error:
         raise DownstreamProtocolError(f"The answer of ClickHouse is damaged: {error}") from error
     schema = pa.schema([mended_field(field, repair) for field, repair in zip(arrow, repairs, strict=True)])
     return schema, _mend(schema, repairs, itertools.chain([] if first is None else [first], batches))
+
+
+def _check_names(fields: Iterable[pa.Field]) -> None:
+    """Names may be any bytes to ClickHouse. Raises QueryError for one that is no text, nested ones too."""
+    for field in fields:
+        try:
+            _ = field.name
+        except UnicodeDecodeError as error:
+            raise QueryError(
+                "A column's name in the result is not UTF-8 text. Name it with AS in the query."
+            ) from error
+        _check_names(field.type.field(index) for index in range(field.type.num_fields))
 
 
 def _mend(
@@ -75,10 +90,11 @@ def _mend(
 
 
 def _mend_column(repair: Repair, column: pa.Array) -> pa.Array:
-    """Offsets, dictionary indices and UTF-8 are checked: nothing from outside is handed on as it came.
+    """Buffers, offsets, indices and UTF-8 are checked: nothing from outside is handed on as it came.
 
     Raises ArrowInvalid for a damaged column.
     """
+    column.validate()
     mended = repair.apply(column)
     if not isinstance(repair, Convert):
         mended.validate(full=True)

@@ -7,15 +7,14 @@ from typing import IO
 
 from headwater.frames.errors import FrameDecodeError, FrameError, FrameTooLargeError
 
-from .arrow_validation import body_length, check_message
+from .arrow_validation import MAX_METADATA_BYTES, arrow_body_length, check_arrow_message
 
 _CONTINUATION = b"\xff\xff\xff\xff"
-_MAX_METADATA_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 
 
 class CheckedSource(io.RawIOBase):
-    """Reads `file` message by message; what `check_message` refuses is never handed to Arrow.
+    """Reads `file` message by message; what `check_arrow_message` refuses is never handed to Arrow.
 
     Arrow wraps errors of the file it reads; the one raised here stays in `error`.
     """
@@ -62,16 +61,16 @@ class CheckedSource(io.RawIOBase):
         if length == 0:
             self._ended = True
             return prefix
-        if not 0 < length <= _MAX_METADATA_BYTES:
+        if not 0 < length <= MAX_METADATA_BYTES:
             raise FrameDecodeError("an Arrow message declares an impossible length")
         metadata = self._read_exactly(length)
-        size = body_length(memoryview(metadata))
+        size = arrow_body_length(memoryview(metadata))
         if size > self._max_bytes:
             raise FrameTooLargeError(
                 f"an Arrow message declares {size} bytes; the limit is {self._max_bytes}"
             )
         body = self._read_exactly(size)
-        check_message(memoryview(metadata), memoryview(body), self._max_bytes, self._max_rows)
+        check_arrow_message(memoryview(metadata), memoryview(body), self._max_bytes, self._max_rows)
         return prefix + metadata + body
 
     def _read_exactly(self, size: int) -> bytes:

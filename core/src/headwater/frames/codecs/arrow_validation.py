@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from headwater.frames.errors import FrameDecodeError, FrameTooLargeError
 
 MAGIC = b"ARROW1"
+MAX_METADATA_BYTES = 64 * 1024 * 1024
+"""How much a message may tell about its body: more than the schemas of a hundred thousand columns."""
+
 _CONTINUATION = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
 _BLOCK_BYTES, _BUFFER_BYTES = 24, 16
@@ -62,15 +65,18 @@ class _Table:
         return self._at + offset if offset else 0
 
 
-def body_length(metadata: memoryview) -> int:
-    """Bytes of the body that follows a message's metadata."""
+def arrow_body_length(metadata: memoryview) -> int:
+    """Bytes of the body that follows a message's metadata.
+
+    :raises FrameDecodeError: it contradicts itself.
+    """
     length = _Table.root(metadata).scalar(3, "<q")
     if length < 0:
         raise FrameDecodeError("an Arrow message declares a negative length")
     return length
 
 
-def check_message(metadata: memoryview, body: memoryview, max_bytes: int, max_rows: int) -> int:
+def check_arrow_message(metadata: memoryview, body: memoryview, max_bytes: int, max_rows: int) -> int:
     """Bytes that the message's body decodes to.
 
     :raises FrameTooLargeError: it declares more than the limits.
@@ -98,7 +104,7 @@ def check_message(metadata: memoryview, body: memoryview, max_bytes: int, max_ro
 
 
 def check_file(data: memoryview, max_bytes: int, max_rows: int) -> None:
-    """Check every message that the footer of an IPC file names; see `check_message`."""
+    """Check every message that the footer of an IPC file names; see `check_arrow_message`."""
     end = len(data) - len(MAGIC) - 4
     if end < 8 or data[: len(MAGIC)] != MAGIC or data[-len(MAGIC) :] != MAGIC:
         raise FrameDecodeError("not an Arrow IPC file")
@@ -115,7 +121,7 @@ def check_file(data: memoryview, max_bytes: int, max_rows: int) -> None:
             if not 0 <= start < middle <= stop <= end:
                 raise FrameDecodeError("the Arrow file's footer names a block outside of it")
             metadata = _without_prefix(data[start:middle])
-            total += check_message(metadata, data[middle:stop], max_bytes - total, max_rows)
+            total += check_arrow_message(metadata, data[middle:stop], max_bytes - total, max_rows)
 
 
 def _without_prefix(metadata: memoryview) -> memoryview:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
 
 from attrs import frozen
 
 from headwater.errors import DownstreamProtocolError
 
 _TOKEN = re.compile(
-    r"""\s*(?:
+    r"""(?:
         (?P<text>'(?:[^'\\]|\\.|'')*')
       | (?P<quoted>`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*")
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
@@ -19,7 +21,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _UNESCAPE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
+_SPACES = re.compile(r"\s*")
 _MAX_DEPTH = 64
+#: Characters of a type name. An Enum16 may list 65,536 names.
+_MAX_TEXT = 4 << 20
 #: Geo types are names for nested arrays of points.
 _SYNONYMS = {
     "Point": "Tuple(Float64, Float64)",
@@ -57,7 +62,10 @@ class DeclaredType:
 def parse_type(text: str) -> DeclaredType:
     """Raises DownstreamProtocolError for text that is not a type name."""
     parser = _Parser(text)
-    declared = parser.read_type(0)
+    try:
+        declared = parser.read_type(0)
+    except ValueError as error:  # a number that is none
+        raise parser.error() from error
     if parser.peek() is not None:
         raise parser.error()
     return declared
@@ -66,22 +74,22 @@ def parse_type(text: str) -> DeclaredType:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(_tokens(text))
-        self._next = 0
+        self._tokens = _tokens(text[:_MAX_TEXT])
+        self._read: deque[tuple[str, str]] = deque()
 
     def error(self) -> DownstreamProtocolError:
         return DownstreamProtocolError(f"The server names a type that is not understood: {self._text[:200]}")
 
     def peek(self, ahead: int = 0) -> tuple[str, str] | None:
-        index = self._next + ahead
-        return self._tokens[index] if index < len(self._tokens) else None
+        while len(self._read) <= ahead and (token := next(self._tokens, None)) is not None:
+            self._read.append(token)
+        return self._read[ahead] if ahead < len(self._read) else None
 
     def take(self, kind: str | None = None, value: str | None = None) -> str:
         token = self.peek()
         if token is None or (kind and token[0] != kind) or (value and token[1] != value):
             raise self.error()
-        self._next += 1
-        return token[1]
+        return self._read.popleft()[1]
 
     def read_type(self, depth: int) -> DeclaredType:
         if depth > _MAX_DEPTH:
@@ -109,15 +117,16 @@ class _Parser:
         while self.peek() != ("sign", ")"):
             kind, value = self.peek() or ("", "")
             if kind == "text" and self.peek(1) == ("sign", "="):
-                self._next += 2
-                members.append((_unquote(value), int(self.take("number"))))
+                self.take()
+                self.take()
+                members.append((_unquote(value), self._read_member()))
             elif kind == "text":
                 literals.append(_unquote(self.take()))
             elif kind == "number":
                 literals.append(_number(self.take()))
             elif kind == "quoted" or self._is_named():
                 names.append(_unquote(value) if kind == "quoted" else value)
-                self._next += 1
+                self.take()
                 arguments.append(self.read_type(depth + 1))
             else:
                 names.append("")
@@ -127,6 +136,12 @@ class _Parser:
         if name in {"Tuple", "Nested"}:
             return DeclaredType(name, tuple(arguments), tuple(names))
         return DeclaredType(name, tuple(arguments), (), tuple(literals), tuple(members))
+
+    def _read_member(self) -> int:
+        value = int(self.take("number"))
+        if not -(1 << 15) <= value < 1 << 15:
+            raise self.error()
+        return value
 
     def _is_named(self) -> bool:
         """Whether a word is an element's name: a type follows it directly."""
@@ -148,20 +163,26 @@ class _Parser:
             depth += {"(": 1, ")": -1}.get(value, 0)
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    tokens: list[tuple[str, str]] = []
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Kinds and texts, one at a time. A quote that is never closed ends them."""
     position = 0
-    text = text.rstrip()
     while position < len(text):
+        position = _after_spaces(text, position)
         match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
+        if match is not None and match.lastgroup is not None:
+            yield match.lastgroup, match[match.lastgroup]
+            position = match.end()
+        elif position < len(text):
             # Types such as JSON have arguments in a grammar of their own, which is skipped anyway.
-            tokens.append(("other", text[position]))
+            yield "other", text[position]
+            if text[position] in "'\"`":
+                return
             position += 1
-            continue
-        tokens.append((match.lastgroup, match[match.lastgroup]))
-        position = match.end()
-    return tokens
+
+
+def _after_spaces(text: str, position: int) -> int:
+    match = _SPACES.match(text, position)
+    return position if match is None else match.end()
 
 
 def _unquote(quoted: str) -> str:

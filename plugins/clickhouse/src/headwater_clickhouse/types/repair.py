@@ -25,6 +25,7 @@ from .scalars import (
     long_to_float,
     long_to_text,
     seconds_to_timestamp,
+    text_to_bytes,
     time_to_duration,
     without_padding,
     zone_for_arrow,
@@ -232,7 +233,7 @@ def _plan_scalar(
             zone = str(declared.literals[0]) if declared.literals else column.time_zone
             wanted = pa.timestamp("s", zone_for_arrow(zone))
             return Convert(wanted, lambda array: seconds_to_timestamp(array, wanted))
-        case "Enum8" | "Enum16" if pa.types.is_integer(arrow):
+        case "Enum8" | "Enum16" if pa.types.is_integer(arrow) and declared.members:
             return Convert(*enum_to_dictionary(declared.members))
         case "IPv4" if pa.types.is_uint32(arrow):
             return Convert(pa.string(), ipv4_to_text)
@@ -274,7 +275,7 @@ def _plan_text(as_bytes: pa.DataType, column: Column, sample: pa.Array | None, *
         return PaddedText() if padded else Text()
     if padded:
         return Unchanged(as_bytes)
-    return Convert(pa.binary(), lambda array: array.cast(pa.binary()))
+    return Convert(pa.binary(), text_to_bytes)
 
 
 def _plan_nested(
@@ -292,7 +293,7 @@ def _plan_nested(
         values = None if sample is None else sample.dictionary
         repair = plan_repair(arrow.value_type, declared, column, values)
         if isinstance(repair, Convert) and pa.types.is_dictionary(repair.type):
-            return Convert(repair.type, lambda array: repair.apply(array.dictionary_decode()))
+            return Convert(repair.type, lambda array: repair.apply(_decoded(array)))
         return OfDictionary(pa.dictionary(arrow.index_type, repair.type, arrow.ordered), repair)
     if arrow.num_fields == 0:
         return Unchanged(arrow)  # an empty tuple
@@ -323,6 +324,11 @@ def _plan_nested(
         names = [pa.field(field.name, field.type) for field in mended]
         return OfUnion(pa.dense_union(names, list(arrow.type_codes)), elements)
     return OfStruct(pa.struct(mended), elements)
+
+
+def _decoded(array: pa.DictionaryArray) -> pa.Array:
+    array.validate(full=True)
+    return array.dictionary_decode()
 
 
 def _is_json(arrow: pa.DataType) -> bool:

@@ -65,23 +65,32 @@ def json_nulls(array: pa.Array) -> pa.Array:
 def enum_to_dictionary(
     members: Sequence[tuple[str, int]],
 ) -> tuple[pa.DataType, Callable[[pa.Array], pa.Array]]:
-    """The dictionary type of an enum, and the conversion from its values. Names keep the enum's order."""
+    """The dictionary type of an enum, and the conversion from its values. Names keep the enum's order.
+
+    The conversion raises ArrowInvalid for a value that has no name.
+    """
     ordered = sorted(members, key=lambda member: member[1])
     names = _texts([name for name, _ in ordered])
     index_type = pa.int8() if len(ordered) <= 128 else pa.int16()
     lowest, highest = ordered[0][1], ordered[-1][1]
     is_gapless = highest - lowest + 1 == len(ordered)
-    positions = np.zeros(highest - lowest + 1, dtype=index_type.to_pandas_dtype())
+    positions = np.full(highest - lowest + 1, -1, dtype=index_type.to_pandas_dtype())
     positions[[value - lowest for _, value in ordered]] = range(len(ordered))
 
     def convert(array: pa.Array) -> pa.Array:
+        found = pc.min_max(array)
+        if found["min"].is_valid and not lowest <= found["min"].as_py() <= found["max"].as_py() <= highest:
+            raise pa.ArrowInvalid("an enum's value has no name")
         if is_gapless:
             wide = array if lowest == 0 else pc.subtract(array.cast(pa.int32()), lowest)
             indices = wide.cast(index_type)
         else:
             values = np.asarray(array.fill_null(lowest) if array.null_count else array)
             mask = np.asarray(array.is_null()) if array.null_count else None
-            indices = pa.array(positions[values.astype(np.int32) - lowest], index_type, mask=mask)
+            places = positions[values.astype(np.int32) - lowest]
+            if places.size and places.min() < 0:
+                raise pa.ArrowInvalid("an enum's value has no name")
+            indices = pa.array(places, index_type, mask=mask)
         return pa.DictionaryArray.from_arrays(indices, names, safe=False)
 
     return pa.dictionary(index_type, pa.string()), convert
@@ -135,10 +144,16 @@ def without_padding(array: pa.Array) -> pa.Array:
     return pc.ascii_rtrim(array.cast(pa.binary()).cast(pa.string()), characters="\0")
 
 
-def is_text(array: pa.Array) -> bool:
-    """Whether bytes or supposed text are UTF-8. Raises ArrowInvalid for an array that is damaged."""
+def text_to_bytes(array: pa.Array) -> pa.Array:
+    """Supposed text as the bytes that it is. Raises ArrowInvalid for an array that is damaged."""
     raw = array.cast(pa.binary())
     raw.validate(full=True)
+    return raw
+
+
+def is_text(array: pa.Array) -> bool:
+    """Whether bytes or supposed text are UTF-8. Raises ArrowInvalid for an array that is damaged."""
+    raw = text_to_bytes(array)
     try:
         raw.cast(pa.string())
     except pa.ArrowInvalid:
