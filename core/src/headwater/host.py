@@ -49,6 +49,7 @@ from .models import (
 from .plugins.client import PluginClient
 from .plugins.discovery import PluginRecord, discover, load_all
 from .plugins.known_keys import check_query, check_settings
+from .plugins.local_paths import absolute_paths, absolute_url
 from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 __all__ = ["Headwater"]
 
 R = TypeVar("R")
+Command = TypeVar("Command", bound=AddDataSource | UpdateDataSource)
 
 
 class Headwater:
@@ -440,17 +442,22 @@ class Headwater:
             check_query(plugin.info, query)
         return MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
 
-    def _check_settings(self, command: AddDataSource | UpdateDataSource) -> None:
-        """Refuses settings and secrets that the plugin does not take; there may be no plugin yet."""
+    def _check_settings(self, command: Command) -> Command:
+        """`command` with absolute paths. Refuses settings and secrets that the plugin does not take.
+
+        There may be no plugin yet.
+        """
+        command = evolve(command, url=absolute_url(command.url))
         plugin = self.registry.plugin(command.type)
         if plugin is None:
-            return
+            return command
         try:
             info = plugin.info
         except PluginUnavailableError:
-            return
+            return command
         added = {name: secret for name, secret in command.secure_json_data.items() if secret}
         check_settings(info, command.json_data, added, command.api_version)
+        return evolve(command, json_data=absolute_paths(info.settings_schema, command.json_data))
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
         """A context for one call, under the caller's if there is one."""

@@ -50,22 +50,21 @@ def apply_plan(service: DataSourceService, plan: ProvisioningPlan) -> Provisioni
     Deletions come first. A data source is found by its uid, or else by its name. The files are the whole
     truth: secrets that they do not name are removed. Raises DocumentError, before anything is written, for a
     setting that the plugin does not know; StoreError, EncryptionKeyError, DataSourceExistsError."""
-    for each in plan.data_sources:
-        _check(service, each)
+    checked = [_checked(service, each) for each in plan.data_sources]
     deleted = [name for name in plan.deletions if _delete(service, name)]
     if plan.prune:
         deleted += _prune(service, plan)
     outcomes: dict[str, list[str]] = {"added": [], "updated": [], "unchanged": []}
-    for provisioned in plan.data_sources:
+    for provisioned in checked:
         outcomes[_apply_one(service, provisioned)].append(provisioned.command.name)
     return ProvisioningReport(
         deleted=tuple(deleted), **{key: tuple(names) for key, names in outcomes.items()}
     )
 
 
-def _check(service: DataSourceService, provisioned: Provisioned) -> None:
+def _checked(service: DataSourceService, provisioned: Provisioned) -> Provisioned:
     try:
-        service.check(provisioned.command)
+        return attrs.evolve(provisioned, command=service.check(provisioned.command))
     except ValidationError as error:
         raise provisioned.error(error.reason, error.path) from None
 

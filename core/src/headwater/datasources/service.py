@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
@@ -33,6 +33,13 @@ from .store import DataSourceStore
 from .validation import new_uid, validate
 
 _TRIES = 20
+Command = TypeVar("Command", bound=AddDataSource | UpdateDataSource)
+
+
+class Check(Protocol):
+    """Refuses a command, with a ValidationError, or returns it as it is to be saved."""
+
+    def __call__(self, command: Command, /) -> Command: ...
 
 
 def _now() -> datetime:
@@ -43,7 +50,7 @@ class DataSourceService:
     """The one way to change data sources. Every plain secret that passes is made known to `redactor`.
 
     `check` refuses, with a ValidationError, what the fields' own rules let pass: settings that the
-    plugin does not know.
+    plugin does not know. It returns the command as it is to be saved.
     """
 
     def __init__(
@@ -53,7 +60,7 @@ class DataSourceService:
         *,
         redactor: Redactor | None = None,
         clock: Callable[[], datetime] = _now,
-        check: Callable[[AddDataSource | UpdateDataSource], object] | None = None,
+        check: Check | None = None,
     ) -> None:
         self._store = store
         self._cipher = cipher
@@ -71,7 +78,7 @@ class DataSourceService:
         redactor: Redactor | None = None,
         logger: Any = None,
         degraded: bool = False,
-        check: Callable[[AddDataSource | UpdateDataSource], object] | None = None,
+        check: Check | None = None,
     ) -> DataSourceService:
         """A service whose keys come from `sources` in this order; makes the first key where there is none.
 
@@ -102,18 +109,20 @@ class DataSourceService:
         """All data sources by lower-case name. Raises StoreError."""
         return self._store.list()
 
-    def check(self, command: AddDataSource | UpdateDataSource) -> None:
-        """What `add` and `update` check before they write. Raises ValidationError with the field's path."""
+    def check(self, command: Command) -> Command:
+        """What `add` and `update` check before they write, and the command as they write it.
+
+        Raises ValidationError with the field's path.
+        """
         self._watch(command.secure_json_data)
         validate(command)
         if isinstance(command, UpdateDataSource) and not command.name:
             raise ValidationError("a data source needs a name", path="name")
-        if self._check_settings is not None:
-            self._check_settings(command)
+        return command if self._check_settings is None else self._check_settings(command)
 
     def add(self, command: AddDataSource) -> DataSource:
         """Raises ValidationError, DataSourceExistsError, EncryptionKeyError, StoreError."""
-        self.check(command)
+        command = self.check(command)
         for attempt in range(_TRIES):
             uid = command.uid or new_uid()
             now = self._clock()
@@ -141,7 +150,7 @@ class DataSourceService:
         Raises ValidationError, DataSourceNotFoundError, DataSourceReadOnlyError, DataSourceExistsError,
         DataSourceVersionConflictError, EncryptionKeyError, StoreError.
         """
-        self.check(command)
+        command = self.check(command)
 
         def changed(stored: DataSource) -> DataSource:
             if stored.read_only and not force:

@@ -2,6 +2,8 @@
 
 An attribute `max_open_conns` is the JSON key `maxOpenConns`. Defaults are written once, on the class; the
 JSON Schema shown to users is derived from it. JSON `null` means the default, as Grafana's clients use it.
+
+A `pathlib.Path` is text in JSON. In settings, a relative one is made absolute when the data source is saved.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 import attrs
 
 from headwater.errors import ValidationError
+from headwater.plugins.local_paths import PATH_FORMAT
 from headwater.plugins.text_patterns import HEADER_NAME, ONE_LINE, check_text
 from headwater.secrets import Secret
 
@@ -297,6 +301,9 @@ def _convert_scalar(value: Any, wanted: type, path: str, lenient: bool) -> Any:
         number = _as_number(value, wanted, lenient)
         if number is not None:
             return number
+    elif wanted is Path:
+        if isinstance(value, str):
+            return Path(value)
     elif isinstance(value, wanted):
         return value
     elif wanted is str and lenient and isinstance(value, int | float) and not isinstance(value, bool):
@@ -375,6 +382,8 @@ def _type_schema(wanted: Any) -> dict[str, Any]:
         return {"enum": [member.value for member in wanted]}
     if isinstance(wanted, type) and attrs.has(wanted):
         return json_schema(wanted)
+    if wanted is Path:
+        return {"type": "string", "format": PATH_FORMAT}
     names = {str: "string", bool: "boolean", int: "integer", float: "number"}
     return {"type": names[wanted]} if wanted in names else {}
 
@@ -403,5 +412,11 @@ def _kind(value: Any) -> str:
 
 
 def _type_name(wanted: type) -> str:
-    names: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    names: dict[type, str] = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        Path: "text",
+    }
     return names.get(wanted, wanted.__name__)
