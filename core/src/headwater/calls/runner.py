@@ -16,6 +16,7 @@ from headwater.errors import DeadlineExceededError, HeadwaterError, QueryCancele
 
 from .context import run_in_thread
 from .deadlines import shared_watchdog
+from .worker_pool import CallerThread
 
 if TYPE_CHECKING:
     from headwater.models import PluginContext
@@ -41,6 +42,7 @@ class CallRunner:
         self, workers: Workers, discard_instance: Callable[[PluginContext], None], *, grace: float = 5.0
     ) -> None:
         self._workers = workers
+        self.in_callers_thread: bool = isinstance(workers, CallerThread)
         self._discard_instance = discard_instance
         self._grace = grace
         self._lock = threading.Lock()  # guards the two below

@@ -42,8 +42,10 @@ class _Group:
 class _Answer:
     """The outcomes of one request as they come; `future` ends with the last of `count`."""
 
-    def __init__(self, ref_ids: Sequence[str], responses: Mapping[str, DataResponse], count: int) -> None:
-        self._ref_ids = ref_ids
+    def __init__(
+        self, queries: Sequence[MetricQuery], responses: Mapping[str, DataResponse], count: int
+    ) -> None:
+        self._queries = queries
         self._responses = dict(responses)
         self._lock = threading.Lock()  # guards the number of outcomes that are missing
         self._missing = count
@@ -56,15 +58,17 @@ class _Answer:
             self._missing -= 1
             complete = self._missing == 0
         if complete and not self.future.done():
-            found = self._responses
-            self.future.set_result(
-                QueryDataResponse({each: found[each] for each in self._ref_ids if each in found})
-            )
+            self.future.set_result(_in_order(self._queries, self._responses))
 
     def fail(self, error: BaseException) -> None:
         """End with what is no outcome of a query, such as an interrupt."""
         with suppress(InvalidStateError):
             self.future.set_exception(error)
+
+
+def _in_order(queries: Sequence[MetricQuery], found: Mapping[str, DataResponse]) -> QueryDataResponse:
+    ref_ids = [each.query.ref_id for each in queries]
+    return QueryDataResponse({ref_id: found[ref_id] for ref_id in ref_ids if ref_id in found})
 
 
 class QueryService:
@@ -97,7 +101,21 @@ class QueryService:
 
         Raises QueryRequestError, and DataSourceNotFoundError if no data source of the request exists.
         """
+        if self._runner.in_callers_thread:
+            return self._ask_here(queries, context, user)
         return self._runner.wait(lambda: self.start(queries, context, user), context)
+
+    def _ask_here(
+        self, queries: Sequence[MetricQuery], context: CallContext, user: User | None
+    ) -> QueryDataResponse:
+        groups, responses = self._resolve(queries, context)
+        for group in groups:
+            try:
+                answer = self._client.query_data(self._request(group, context, user), context)
+                responses |= answer.responses
+            except Exception as error:
+                responses |= group.failed(error)
+        return _in_order(queries, responses)
 
     def start(
         self,
@@ -113,7 +131,7 @@ class QueryService:
         worker's.
         """
         groups, responses = self._resolve(queries, context)
-        answer = _Answer([each.query.ref_id for each in queries], responses, len(groups))
+        answer = _Answer(queries, responses, len(groups))
         limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
         for index, group in enumerate(groups, 1):
             self._start(group, context, user, limiter, answer, here=here and index == len(groups))
