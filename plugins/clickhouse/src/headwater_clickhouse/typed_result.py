@@ -20,6 +20,7 @@ from .types import (
     plan_repair,
 )
 from .types.repair import Convert
+from .types.validation import check_values
 
 
 def mend_types(
@@ -97,7 +98,7 @@ def _mend_column(repair: Repair, column: pa.Array) -> pa.Array:
     column.validate()
     mended = repair.apply(column)
     if not isinstance(repair, Convert):
-        mended.validate(full=True)
+        check_values(mended)
     return mended
 
 

@@ -15,7 +15,11 @@ _FIXED_ZONE = re.compile(r"Fixed/UTC([+-]\d\d:\d\d):00")
 
 def seconds_to_timestamp(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Unix seconds, uint32, as timestamps."""
-    return array.cast(pa.int64()).cast(wanted)
+    if not len(array):
+        return pa.nulls(0, wanted)
+    # Arrow's own cast takes three times as long.
+    wide = np.frombuffer(array.buffers()[1], np.uint32, len(array), 4 * array.offset).astype(np.int64)
+    return pa.Array.from_buffers(wanted, len(array), [_validity(array), pa.py_buffer(wide)])
 
 
 def time_to_duration(array: pa.Array, wanted: pa.DataType) -> pa.Array:
