@@ -242,11 +242,12 @@ def test_denied_addresses_are_not_connected_to(directory: Path, kind: str, url: 
     assert "does not connect to 127.0.0.1: the host's address policy" in result["error"]
 
 
-def test_with_the_json_format_every_line_of_stderr_is_json(directory: Path) -> None:
-    process = ServeProcess(directory, "--log-format", "json")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_with_the_json_format_every_line_of_stderr_is_json(directory: Path, workers: str) -> None:
+    process = ServeProcess(directory, "--log-format", "json", "--workers", workers)
     try:
         process.wait_ready()
-        process.call("GET", "/api/datasources")
+        process.call("GET", "/api/datasources", token="")
     finally:
         assert process.stop() == 0
     events = [json.loads(line) for line in process.log.splitlines()]

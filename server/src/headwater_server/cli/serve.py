@@ -174,6 +174,7 @@ def _work(
     """What a worker process does."""
     from headwater_server.serving.worker_server import serve_connections
 
+    _write_json_only(options["log_format"])
     with _open(directory, listen, options) as app:
         serve_connections(app, listen, channel)
 
