@@ -67,8 +67,7 @@ def floor(task: Task) -> int:
     from headwater_mysql.protocol.results import parse_prepared
 
     connection = _connection(task, "native")
-    answer = connection._packets()
-    connection._send(b"\x16" + task.sql.encode())
+    answer = connection._packets(connection._send(b"\x16" + task.sql.encode()))
     statement, columns, _ = parse_prepared(next(answer))
     for _ in range(columns):
         next(answer)

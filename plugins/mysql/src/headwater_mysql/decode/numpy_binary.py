@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from headwater_mysql.decode.numpy_rows import (
@@ -17,6 +21,8 @@ from headwater_mysql.decode.numpy_rows import (
 )
 from headwater_mysql.decode.types import ColumnPlan, Kind, ResultPlan
 from headwater_mysql.protocol.packets import MalformedPacketError
+
+Bytes = npt.NDArray[Any]
 
 _FIXED = {
     Kind.INT8: "<i1",
@@ -39,9 +45,10 @@ def decode_binary(rows: RowPackets, plan: ResultPlan) -> tuple[list[pa.Array], i
     rows.check(at)
     if np.any(rows.bytes[rows.starts] != 0):
         raise MalformedPacketError("a row has an unknown header")
+    nulls = [_nulls(rows, byte) for byte in range(bitmap)]
     arrays, zero_dates = [], 0
     for index, column in enumerate(plan.columns):
-        absent = _absent(rows, index + 2)
+        absent = _absent(nulls, index + 2)
         array, at, zeros = _decode_column(rows, column, at, absent)
         rows.check(at)
         arrays.append(array)
@@ -51,9 +58,17 @@ def decode_binary(rows: RowPackets, plan: ResultPlan) -> tuple[list[pa.Array], i
     return arrays, zero_dates
 
 
-def _absent(rows: RowPackets, bit: int) -> Mask | None:
+def _nulls(rows: RowPackets, byte: int) -> Bytes | None:
+    """One byte of each row's bitmap of NULLs; None if no row has any there."""
+    nulls: Bytes = rows.bytes[rows.starts + (1 + byte)]
+    return nulls if nulls.any() else None
+
+
+def _absent(nulls: list[Bytes | None], bit: int) -> Mask | None:
     """Which rows are NULL in the column of this bit; None if there are none."""
-    absent: Mask = rows.bytes[rows.starts + (1 + (bit >> 3))] & (1 << (bit & 7)) != 0
+    if (byte := nulls[bit >> 3]) is None:
+        return None
+    absent: Mask = byte & (1 << (bit & 7)) != 0
     return absent if absent.any() else None
 
 
@@ -82,13 +97,19 @@ def _decode_column(
     return from_strings(rows.strings(start, end, absent), column), end, 0
 
 
+@cache
+def _one_of(allowed: tuple[int, ...]) -> Mask:
+    """Whether each byte is one of `allowed`."""
+    return np.isin(np.arange(256), allowed)
+
+
 def _temporal_lengths(
     rows: RowPackets, at: Positions, absent: Mask | None, allowed: tuple[int, ...]
 ) -> Positions:
     length = rows.bytes[at].astype(np.int64)
     if absent is not None:
         length[absent] = 0
-    if not np.isin(length, allowed).all():
+    if not _one_of(allowed)[length].all():
         raise MalformedPacketError("a date or time has an unknown length")
     rows.check(at + length + (1 if absent is None else ~absent))
     return length

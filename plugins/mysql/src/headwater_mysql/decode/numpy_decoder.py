@@ -91,19 +91,19 @@ class NumpyRowDecoder:
         if not len(heads):
             return 0
         raw = np.frombuffer(data, np.uint8)
-        length = _lengths(raw, heads)
-        ends = heads + _HEADER + length
-        keep = int(np.argmax(bad)) if (bad := self._needs_a_look(raw, heads, length)).any() else len(heads)
-        keep = min(keep, self._room(length))
+        starts = heads + _HEADER
+        ends = starts + _lengths(raw, heads, short=self._short_packets)
+        bad = self._needs_a_look(raw, starts, ends)
+        keep = min(int(np.argmax(bad)) if bad.any() else len(heads), self._room(starts, ends))
         if not keep:
             return 0
-        heads, ends = heads[:keep], ends[:keep]
-        expected = (self._sequence + np.arange(keep)) & 0xFF
-        if np.any(raw[heads + 3] != expected):
+        starts, ends = starts[:keep], ends[:keep]
+        expected = np.arange(self._sequence, self._sequence + keep).astype(np.uint8)
+        if not np.array_equal(raw[starts - 1], expected):
             raise MalformedPacketError("packets arrive out of order")
         self._sequence += keep
         used = int(ends[-1])
-        self._add(data[:used], heads + _HEADER, ends)
+        self._add(data[:used], starts, ends)
         return used
 
     def _find_packets(self, data: bytes) -> Positions:
@@ -128,17 +128,20 @@ class NumpyRowDecoder:
             found.pop()
         return np.array(found, np.int64)
 
-    def _needs_a_look(self, raw: np.ndarray[Any, Any], heads: Positions, length: Positions) -> Any:
+    def _needs_a_look(self, raw: np.ndarray[Any, Any], starts: Positions, ends: Positions) -> Any:
         """Packets that are not certainly whole rows: the last one, parts of a larger one, empty ones."""
-        first = raw[np.minimum(heads + _HEADER, len(raw) - 1)]
+        first = raw.take(starts, mode="clip")
         odd = first != 0 if self._framing.binary else first >= EOF
-        return odd | (length == 0) | (length == MAX_FRAME)
+        odd |= starts == ends
+        return odd if self._short_packets else odd | (ends - starts == MAX_FRAME)
 
-    def _room(self, length: Positions) -> int:
+    def _room(self, starts: Positions, ends: Positions) -> int:
         """How many of the packets fit into the batch; the one that fills it still does."""
-        filled = np.cumsum(length) + self._bytes >= self._framing.batch_bytes
-        by_bytes = int(np.argmax(filled)) + 1 if filled.any() else len(length)
-        return min(by_bytes, self._framing.batch_rows - self._rows)
+        rows, most = self._framing.batch_rows - self._rows, self._framing.batch_bytes - self._bytes
+        if int(ends[-1]) < most:
+            return rows
+        filled = np.cumsum(ends - starts) >= most
+        return min(rows, int(np.argmax(filled)) + 1) if filled.any() else rows
 
     def _one(self, data: memoryview) -> int:
         """Look at the first frame of `data` by itself; the bytes used, 0 if it is not whole."""
@@ -182,9 +185,11 @@ class NumpyRowDecoder:
         self._starts.append(starts + base)
         self._ends.append(ends + base)
         self._rows += len(starts)
-        self._bytes += int((ends - starts).sum())
+        self._bytes += int(ends.sum() - starts.sum())
 
 
-def _lengths(raw: np.ndarray[Any, Any], heads: Positions) -> Positions:
+def _lengths(raw: np.ndarray[Any, Any], heads: Positions, *, short: bool) -> Any:
+    if short:
+        return raw[heads]
     low, middle, high = (raw[heads + place].astype(np.int64) for place in range(3))
     return low | middle << 8 | high << 16
