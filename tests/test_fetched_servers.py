@@ -1,12 +1,14 @@
-"""What a machine without MariaDB and Chromium does: fetch them, unpacked and not installed."""
+"""What a machine without MariaDB, Chromium and nginx does: fetch them, unpacked and not installed."""
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from servers import browser, mariadb
+from servers import browser, mariadb, nginx
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +18,7 @@ def _nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HEADWATER_TEST_CACHE", str(tmp_path))
     monkeypatch.setattr(mariadb, "find_program", lambda *names: None)
     monkeypatch.setattr(browser, "find_program", lambda *names: None)
+    monkeypatch.setattr(nginx, "find_program", lambda *names: None)
 
 
 def test_mariadb_is_fetched_and_answers() -> None:
@@ -29,3 +32,11 @@ def test_chromium_is_fetched_and_shows_a_page() -> None:
         page.set_content("<title>served</title><p>Grüße</p>")
         assert page.title() == "served"
         assert len(page.screenshot()) > 1000
+
+
+def test_nginx_is_fetched_and_passes_requests_on() -> None:
+    with (
+        nginx.start_nginx({"/": "http://127.0.0.1:1/"}) as address,
+        pytest.raises(urllib.error.HTTPError, match="502"),
+    ):
+        urllib.request.urlopen(address, timeout=10)
