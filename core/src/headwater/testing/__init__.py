@@ -9,8 +9,10 @@ from .features import DataSourceConfig, Features, ParameterProbe, Probes, Suppor
 pytest.register_assert_rewrite("headwater.testing.conformance")
 
 from .conformance import DataSourceConformance  # noqa: E402
+from .conformance.mending import ConformanceError  # noqa: E402
 
 __all__ = [
+    "ConformanceError",
     "DataSourceConfig",
     "DataSourceConformance",
     "Fault",

@@ -12,13 +12,16 @@ from typing import Any, ClassVar
 import pytest
 
 from headwater.calls.context import CallContext, QueryLimits
+from headwater.errors import HeadwaterError, PluginUnavailableError
 from headwater.frames import Frame, FrameStream
 from headwater.host import Headwater
 from headwater.models import TimeRange
-from headwater.plugins.discovery import PluginRecord, discover
+from headwater.plugins.discovery import PluginRecord
 from headwater.plugins.plugin import CorePlugin
 from headwater.sdk import DataSource, DataSourcePlugin
 from headwater.testing.features import DataSourceConfig, Features, Probes, Support
+
+from .mending import ConformanceError, record_of
 
 __all__ = ["ConformanceBase"]
 
@@ -53,9 +56,7 @@ class ConformanceBase:
     @pytest.fixture
     def record(self) -> PluginRecord:
         """The installed plugin."""
-        found = [record for record in discover(allow=(), block=()) if record.plugin_id == self.plugin_id]
-        assert found, f"no installed distribution has an entry point {self.plugin_id!r}"
-        return found[0]
+        return record_of(type(self), self.plugin_id)
 
     @pytest.fixture
     def headwater(self, record: PluginRecord) -> Iterator[Headwater]:
@@ -65,7 +66,16 @@ class ConformanceBase:
     @pytest.fixture
     def source(self, headwater: Headwater, config: DataSourceConfig) -> str:
         """The name of the live data source in `headwater`."""
-        return self.add(headwater, config, "live")
+        try:
+            return self.add(headwater, config, "live")
+        except PluginUnavailableError as error:
+            raise ConformanceError.of(
+                type(self), error, "plugin", "it has to load; the exception above says what does not"
+            ) from error
+        except HeadwaterError as error:
+            raise ConformanceError.of(
+                type(self), error, "suite.config", "give what the plugin's settings and secrets take"
+            ) from error
 
     def add(self, headwater: Headwater, config: DataSourceConfig, name: str, **changes: Any) -> str:
         fields = {
@@ -99,7 +109,11 @@ class ConformanceBase:
     def probe(self, name: str) -> Any:
         """The probe with this name; a declared capability without its probe fails."""
         value = getattr(self.probes, name)
-        assert value, f"give probes.{name}, or declare the capability as not supported"
+        if not value:
+            raise ConformanceError.of(
+                type(self), f"There is no probe `{name}`", "suite.probes",
+                f"give {name}=…, or declare the capability as unsupported in features",
+            )  # fmt: skip
         return value
 
     def optional_probe(self, name: str) -> Any:
@@ -117,15 +131,23 @@ class ConformanceBase:
     def stream(self, headwater: Headwater, source: str, query: Mapping[str, Any]) -> FrameStream:
         return headwater.stream(source, query, time_range=self.time_range)
 
+    def answers(self, headwater: Headwater, source: str, when: str) -> None:
+        """`probes.simple` still works."""
+        try:
+            frames = self.ask(headwater, source, self.probes.simple)
+        except HeadwaterError as error:
+            raise AssertionError(f"probes.simple fails {when}: {error!r}") from error
+        assert frames, f"probes.simple gives no frame {when}"
+
     def error_of(
-        self, headwater: Headwater, source: str, query: Mapping[str, Any], **options: Any
+        self, headwater: Headwater, source: str, query: Mapping[str, Any], why: str, **options: Any
     ) -> Exception:
-        """The error that a query ends with; fails if it ends well."""
+        """The error that a query ends with; fails if it ends well, although `why`."""
         try:
             self.ask(headwater, source, query, **options)
         except Exception as error:
             return error
-        pytest.fail("the query was expected to fail")
+        pytest.fail(f"The query succeeded, although {why}")
 
     @contextmanager
     def cancelled_after(self, seconds: float) -> Iterator[CallContext]:

@@ -8,22 +8,30 @@ from headwater.testing.features import DataSourceConfig
 
 from .base import ConformanceBase
 from .lifecycle import dead_address
+from .mending import mend
 
 
 class ErrorChecks(ConformanceBase):
+    @mend(
+        "source.query", "raise QueryError, or a DownstreamError, from what the driver raises for such a query"
+    )
     def test_a_wrong_query_is_not_the_plugins_fault(self, headwater: Headwater, source: str) -> None:
-        error = self.error_of(headwater, source, self.probes.wrong)
-        assert isinstance(error, HeadwaterError)
-        assert error.source in (ErrorSource.CALLER, ErrorSource.DOWNSTREAM), repr(error)
-        assert str(error)
+        error = self.error_of(headwater, source, self.probes.wrong, "probes.wrong is a wrong one")
+        assert isinstance(error, HeadwaterError), f"probes.wrong gave {error!r}"
+        assert error.source in (ErrorSource.CALLER, ErrorSource.DOWNSTREAM), (
+            f"probes.wrong counts as the plugin's fault: {error!r}"
+        )
+        assert str(error), f"The error of probes.wrong has no message: {error!r}"
 
+    @mend("source.query", "raise DownstreamConnectionError(…) from the driver's exception")
     def test_a_refused_connection_is_downstream(self, headwater: Headwater, config: DataSourceConfig) -> None:
         self.need("network")
         source = self.add(headwater, config, "refused", url=dead_address(config.url))
-        error = self.error_of(headwater, source, self.probes.simple)
-        assert isinstance(error, DownstreamError), repr(error)
-        assert error.__cause__ is not None, "the driver's own exception is lost"
+        error = self.error_of(headwater, source, self.probes.simple, "nobody listens at its URL")
+        assert isinstance(error, DownstreamError), f"Where nobody listens a query gave {error!r}"
+        assert error.__cause__ is not None, f"The driver's own exception is not the cause of {error!r}"
 
+    @mend("plugin.query_data", "each ref id has an outcome of its own, as the SDK's query_data does it")
     def test_a_wrong_query_does_not_fail_its_neighbour(self, headwater: Headwater, source: str) -> None:
         uid = headwater.data_source(source).uid
         answer = headwater.query_data(
@@ -36,6 +44,6 @@ class ErrorChecks(ConformanceBase):
                 ],
             }
         ).responses
-        assert answer["A"].error is not None
-        assert answer["B"].error is None
-        assert answer["B"].frames
+        assert answer["A"].error is not None, "probes.wrong ended without an error"
+        assert answer["B"].error is None, f"Beside probes.wrong, probes.simple gave {answer['B'].error!r}"
+        assert answer["B"].frames, "Beside probes.wrong, probes.simple gave no frame"

@@ -10,6 +10,7 @@ from headwater.errors import HeadwaterError
 from headwater.host import Headwater
 
 from .base import ConformanceBase
+from .mending import mend
 
 _ESCAPES = (
     "../secret",
@@ -23,25 +24,33 @@ _ESCAPES = (
 
 
 class ResourceChecks(ConformanceBase):
+    @mend("source", "return what json can hold, or json_response(…), from the method under @resource")
     def test_a_declared_resource_answers_json(self, headwater: Headwater, source: str) -> None:
         self.need("resources")
         answer = headwater.call_resource(source, self.probe("resource"))
-        assert answer.status == 200
-        content_type = next(
-            values for name, values in answer.headers.items() if name.lower() == "content-type"
+        assert answer.status == 200, f"The resource {self.probes.resource!r} answers {answer.status}"
+        headers = {name.lower(): values[0] for name, values in answer.headers.items()}
+        content_type = headers.get("content-type", "")
+        assert content_type.startswith("application/json"), (
+            f"The resource {self.probes.resource!r} has the content type {content_type!r}"
         )
-        assert content_type[0].startswith("application/json")
         json.loads(answer.body)
 
+    @mend("plugin.call_resource", "answer paths that no @resource declares with 404, as the SDK does")
     def test_an_unknown_resource_is_not_found(self, headwater: Headwater, source: str) -> None:
         self.need("resources")
         status = _status(headwater, source, "no/such/resource/for/sure")
-        assert status in (404, 405)
+        assert status in (404, 405), f"A resource that does not exist answers {status}"
 
     @pytest.mark.parametrize("path", _ESCAPES)
+    @mend(
+        "plugin.call_resource",
+        "match whole paths, as the SDK does; for addresses made of them use headwater.sdk.paths.join_path",
+    )
     def test_no_path_escapes_the_declared_routes(self, headwater: Headwater, source: str, path: str) -> None:
         self.need("resources")
-        assert 400 <= _status(headwater, source, path) < 500
+        status = _status(headwater, source, path)
+        assert 400 <= status < 500, f"The resource path {path!r} answers {status}"
 
 
 def _status(headwater: Headwater, source: str, path: str) -> int:

@@ -18,6 +18,7 @@ from headwater.plugins.registry import InMemoryRegistry
 from headwater.testing.features import DataSourceConfig
 
 from .base import ConformanceBase
+from .mending import ConformanceError, mend
 
 _CANARY = "canary-7f3a91c4-never-to-be-seen"
 
@@ -31,6 +32,10 @@ class SecretsChecks(ConformanceBase):
         with Headwater(registry=registry, limits=QueryLimits(timeout=self.deadline)) as host:
             yield host
 
+    @mend(
+        "source",
+        "call reveal() only where the driver takes the secret, and do not show messages that repeat it",
+    )
     def test_a_secret_never_shows_in_health_errors_or_logs(
         self,
         bare_host: Headwater,
@@ -44,9 +49,11 @@ class SecretsChecks(ConformanceBase):
         source = self.add(bare_host, config, "canary", secure_json_data=self._canaries(bare_host, config))
         texts = list(_everything_said(bare_host, source, self))
         captured = capsys.readouterr()
-        for text in [*texts, caplog.text, captured.out, captured.err]:
-            assert _CANARY not in text
+        written = {"a log record": caplog.text, "stdout": captured.out, "stderr": captured.err}
+        for where, text in [*texts, *written.items()]:
+            assert _CANARY not in text, f"A secret is in {where}"
 
+    @mend("source.__init__", "keep Secret objects, and call reveal() where the connection is made")
     def test_a_built_instance_holds_no_secret_in_plain_sight(
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
@@ -60,11 +67,15 @@ class SecretsChecks(ConformanceBase):
                 printed += repr(attrs.asdict(data_source.settings))
         finally:
             data_source.close()
-        assert _CANARY not in printed
+        assert _CANARY not in printed, "The repr of the instance's attributes or settings shows a secret"
 
     def _canaries(self, headwater: Headwater, config: DataSourceConfig) -> dict[str, str]:
         keys = [key for key in headwater.plugin_info(self.plugin_id).secret_keys if not key.endswith("*")]
-        assert keys, "the plugin declares no secret keys; say so in features.secrets"
+        if not keys:
+            raise ConformanceError.of(
+                type(self), "The plugin declares no secret keys", "suite.features",
+                "Features(secrets=Support.UNSUPPORTED), or declare the key with secret() in the settings",
+            )  # fmt: skip
         return {**dict.fromkeys(keys, _CANARY), **self.untouchable_secrets(config)}
 
     def untouchable_secrets(self, config: DataSourceConfig) -> dict[str, str]:
@@ -72,17 +83,17 @@ class SecretsChecks(ConformanceBase):
         return {key: value for key, value in config.secure_json_data.items() if key.startswith("tls")}
 
 
-def _everything_said(headwater: Headwater, source: str, kit: ConformanceBase) -> Iterator[str]:
+def _everything_said(headwater: Headwater, source: str, kit: ConformanceBase) -> Iterator[tuple[str, str]]:
     health = headwater.check_health(source, timeout=kit.deadline)
-    yield health.message + json.dumps(dict(health.details), default=str)
+    yield "the health check", health.message + json.dumps(dict(health.details), default=str)
     for query in (kit.probes.simple, kit.probes.wrong):
         try:
             kit.ask(headwater, source, query)
         except Exception as error:
-            yield str(error)
-            yield repr(error)
+            yield "an error", f"{error} {error!r}"
     if kit.probes.resource:
         try:
-            yield headwater.call_resource(source, kit.probes.resource).body.decode(errors="replace")
+            body = headwater.call_resource(source, kit.probes.resource).body
+            yield f"the resource {kit.probes.resource}", body.decode(errors="replace")
         except HeadwaterError as error:
-            yield str(error)
+            yield f"the error of the resource {kit.probes.resource}", str(error)

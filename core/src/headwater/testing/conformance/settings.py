@@ -9,11 +9,13 @@ from headwater.host import Headwater
 from headwater.testing.features import DataSourceConfig
 
 from .base import ConformanceBase
+from .mending import mend
 
 _UNKNOWN = "noSuchSettingForSure"
 
 
 class SettingsChecks(ConformanceBase):
+    @mend("settings", "declare every key, and drop '*' from other_keys")
     def test_an_unknown_setting_is_refused_by_name(
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
@@ -24,10 +26,13 @@ class SettingsChecks(ConformanceBase):
         except ValidationError as refused:
             error = refused
         else:
-            error = self.error_of(headwater, source, self.probes.simple)
-        assert isinstance(error, ValidationError)
-        assert _UNKNOWN in str(error)
+            error = self.error_of(
+                headwater, source, self.probes.simple, f"the setting {_UNKNOWN!r} is unknown"
+            )
+        assert isinstance(error, ValidationError), f"The unknown setting {_UNKNOWN!r} gave {error!r}"
+        assert _UNKNOWN in str(error), f"The error does not name the unknown setting: {error}"
 
+    @mend("settings", "annotate every setting with the type that the schema declares")
     def test_a_setting_of_the_wrong_type_is_refused_by_name(
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
@@ -37,10 +42,13 @@ class SettingsChecks(ConformanceBase):
                 continue
             json_data = {**config.json_data, key: wrong}
             source = self.add(headwater, config, f"wrong-{key}", json_data=json_data)
-            error = self.error_of(headwater, source, self.probes.simple)
-            assert isinstance(error, ValidationError), f"{key} = {wrong!r} gave {error!r}"
-            assert key in str(error)
+            error = self.error_of(
+                headwater, source, self.probes.simple, f"{key} = {wrong!r} is of no such type"
+            )
+            assert isinstance(error, ValidationError), f"The setting {key} = {wrong!r} gave {error!r}"
+            assert key in str(error), f"The error does not name the setting {key}: {error}"
 
+    @mend("settings", "write each default once, in field(default=…), from which the schema is made")
     def test_the_defaults_of_the_schema_change_nothing(
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
@@ -53,9 +61,8 @@ class SettingsChecks(ConformanceBase):
         }
         plain = self.add(headwater, config, "plain")
         written = self.add(headwater, config, "written", json_data={**config.json_data, **defaults})
-        assert self.ask(headwater, plain, self.probes.simple) == self.ask(
-            headwater, written, self.probes.simple
-        )
+        answers = [self.ask(headwater, each, self.probes.simple) for each in (plain, written)]
+        assert answers[0] == answers[1], f"The answer changes when the defaults {defaults} are written down"
 
 
 def _wrong_value(described: dict[str, Any]) -> Any:

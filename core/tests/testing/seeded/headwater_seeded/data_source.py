@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -88,6 +89,8 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
     def query(self, query: SeededQuery, context: CallContext) -> QueryResult:
         if self.poisoned:
             raise RuntimeError("poisoned")
+        if FAULT == "has_a_warning_driver":
+            warnings.warn("greet() goes with version 3", DeprecationWarning, stacklevel=1)
         self._greet()
         answer = getattr(self, f"_{query.kind}")(query, context)
         assert isinstance(answer, Frame | FrameStream)
