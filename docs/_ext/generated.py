@@ -110,6 +110,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
 def _plugin(info: PluginInfo) -> Iterator[str]:
     yield f"## {info.name or info.id}"
     yield f"{info.description}\n\nType `{info.id}`; capabilities: {', '.join(sorted(info.capabilities))}."
+    if info.connection:
+        yield f"### Connection of {info.id}"
+        yield _table(["Field", "Meaning"], [[f"`{key}`", text] for key, text in info.connection.items()])
     yield f"### Settings of {info.id}"
     secrets = {key: {"type": "string", "writeOnly": True} for key in info.secret_keys}
     yield _properties(

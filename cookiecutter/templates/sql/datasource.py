@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 from headwater.errors import QueryError
-from headwater.frames import FrameStream
+from headwater.frames import FrameMeta, FrameStream
 from headwater.sdk import CallContext, CheckHealthResult, DataSource, ResourceRequest, resource
 
 from .macros import expand
@@ -43,7 +43,9 @@ class {{ cookiecutter.__class }}Source(DataSource[Settings, SqlQuery]):
                 first = cursor.fetchmany(self.settings.fetch_rows)
             schema = _schema(cursor, first)
             batches = self._batches(cursor, schema, first, context)
-            return FrameStream(schema, batches, on_close=ending.pop_all().close)
+            # Explore and Grafana show the SQL that was executed, macros written out.
+            meta = FrameMeta(executed_query_string=sql)
+            return FrameStream(schema, batches, meta=meta, on_close=ending.pop_all().close)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         """REPLACE: connect with your driver. That the database is down is a result, not an exception."""

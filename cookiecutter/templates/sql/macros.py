@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headwater.models import TimeRange
+from headwater.sdk import QueryMacro
 from headwater.sdk.sql import Dialect, MacroCall, MacroEngine
 
 # REPLACE with what quotes and comments look like in your database.
@@ -29,7 +30,14 @@ def _time_to(call: MacroCall, scope: TimeRange) -> str:
     return str(scope.to_s)
 
 
-# REPLACE: add yours. Each returns SQL; times here are unix seconds, as the sample table has them.
-_ENGINE: MacroEngine[TimeRange] = MacroEngine(
-    {"__timeFilter": _time_filter, "__timeFrom": _time_from, "__timeTo": _time_to}, DIALECT
+# What users are told: completion and help in Explore, `headwater plugin info`. {from} and {to} are the ends
+# of the time range in unix seconds.
+MACROS = (
+    QueryMacro("$__timeFilter(column)", "column BETWEEN {from} AND {to}"),
+    QueryMacro("$__timeFrom()", "{from}"),
+    QueryMacro("$__timeTo()", "{to}"),
 )
+
+# REPLACE: add yours, here and above. Each returns SQL; the sample table has times in unix seconds.
+FUNCTIONS = {"__timeFilter": _time_filter, "__timeFrom": _time_from, "__timeTo": _time_to}
+_ENGINE: MacroEngine[TimeRange] = MacroEngine(FUNCTIONS, DIALECT)

@@ -202,7 +202,9 @@ class PluginInfo:
     `query_text_key` names the query's main text (`rawSql`, `expr`), so that hosts can offer
     `query(source, "SELECT 1")`. Schemas are JSON Schema objects; `secret_keys` are the keys of
     `secureJsonData`; `capabilities` are short words such as `cancel`, `stream`, `resources`. `notes` tell
-    operators of this installation, such as which of two decoders it uses.
+    operators of this installation, such as which of two decoders it uses. `connection` says which of the
+    fields that every data source has it uses, by their JSON keys (`url`, `user`, `database`,
+    `basicAuthUser`), and what each means to it: forms show no others. None leaves that open.
     """
 
     id: str
@@ -221,3 +223,4 @@ class PluginInfo:
     macros: tuple[QueryMacro, ...] = ()
     notes: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
+    connection: Mapping[str, str] | None = None

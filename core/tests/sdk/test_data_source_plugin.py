@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -420,6 +420,23 @@ def test_a_plugin_that_lacks_an_attribute_says_which_when_it_is_loaded() -> None
 
     with pytest.raises(TypeError, match=r"^Unfinished lacks settings_type, data_source$"):
         Unfinished()
+
+
+def test_a_plugin_says_which_fields_of_a_data_source_it_uses(make_host: MakeHost) -> None:
+    class Connected(Plugin):
+        connection: ClassVar[Mapping[str, str]] = {"url": "host:port", "basicAuthUser": "for the proxy"}
+
+    host = make_host(silent=Plugin(), connected=Connected())
+    assert host.plugin_info("silent").connection is None
+    assert host.plugin_info("connected").connection == Connected.connection
+
+
+def test_a_plugin_can_say_so_only_of_fields_that_there_are() -> None:
+    class Wrong(Plugin):
+        connection: ClassVar[Mapping[str, str]] = {"adress": "host:port"}
+
+    with pytest.raises(TypeError, match=r"^Wrong.connection names adress; it can name url, user, "):
+        Wrong()
 
 
 def test_a_stopped_plugin_closed_everything_even_what_is_stuck(

@@ -93,6 +93,7 @@ def test_plugins_are_listed_with_their_state_and_a_broken_one_with_its_reason(
 
 def test_plugin_info_names_settings_secrets_and_query_keys(headwater: Headwater) -> None:
     shown = headwater("plugin", "info", "testdata").stdout
+    assert "It connects to nothing" in shown
     assert all(word in shown for word in ("healthError", "apiKey", "seriesCount", "multi | wide | long"))
     assert (
         json.loads(headwater("plugin", "info", "testdata", "--json").stdout)["query_text_key"] == "scenario"

@@ -171,7 +171,9 @@ def test_a_token_that_may_only_query_is_enough_for_a_query(headwater: Run, host:
 def test_plugins_and_schema_are_the_hosts(remote: Run) -> None:
     plugins = json.loads(remote("plugin", "list", "--json").stdout)
     assert "testdata" in [each["id"] for each in plugins if each["state"] == "READY"]
-    assert "scenario" in remote("plugin", "info", "testdata").stdout
+    shown = remote("plugin", "info", "testdata").stdout
+    assert "scenario" in shown
+    assert "It connects to nothing" in shown
     assert "streaming_rows" in remote("schema", "demo").stdout
 
 

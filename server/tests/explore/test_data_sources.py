@@ -104,3 +104,26 @@ def test_a_name_that_is_taken_is_told_at_its_field(
     expect(page.locator("label", has_text="Name *").get_by_role("alert")).to_be_visible()
     assert all("409" in fault for fault in faults)
     faults.clear()
+
+
+def test_the_form_says_what_the_address_of_a_type_is_and_has_only_fields_that_it_uses(page: Page) -> None:
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Type").select_option("testdata")
+    expect(page.get_by_role("textbox", name="Name *")).to_be_visible()
+    for label in ("Address", "User", "Database"):
+        expect(page.get_by_label(label)).to_have_count(0)
+    page.get_by_label("Type").select_option("prometheus")
+    expect(page.get_by_label("Address")).to_be_visible()
+    expect(page.get_by_label("User of basic authentication")).to_be_visible()
+    expect(page.get_by_label("Database")).to_have_count(0)
+    page.get_by_label("Type").select_option("clickhouse")
+    expect(page.locator("label", has_text="Address")).to_contain_text("chdb:// for an engine in this process")
+
+
+def test_an_embedded_engine_is_added_by_what_the_form_says(page: Page) -> None:
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Type").select_option("clickhouse")
+    page.get_by_role("textbox", name="Name *").fill("engine")
+    page.get_by_label("Address").fill("chdb://")
+    page.get_by_role("button", name="Save and test").click()
+    expect(page.locator(".health.OK")).to_contain_text("Data source is working")

@@ -140,6 +140,7 @@ def test_plugins_are_listed_with_what_a_form_needs(client: httpx2.Client) -> Non
     settings = client.get("/api/plugins/testdata/settings").json()
     assert "healthError" in settings["settingsSchema"]["properties"]
     assert settings["secretKeys"] == ["apiKey"]
+    assert settings["connection"] == {}
     assert settings["queryTextKey"] == "scenario"
     missing = client.get("/api/plugins/nothing/settings")
     assert missing.status_code == 404

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
+{% if cookiecutter.kind == "sql" %}
+from .macros import MACROS
+{% endif %}
 {% set query = "SqlQuery" if cookiecutter.kind == "sql" else "LevelQuery" %}
 from .query import {{ query }}
 from .settings import Settings
@@ -17,12 +23,24 @@ class {{ cookiecutter.__class }}Plugin(DataSourcePlugin):
     name = "{{ cookiecutter.title }}"
     version = __version__
     description = "REPLACE: one sentence that tells users what they get."
+    # REPLACE: which of url, user, database and basicAuthUser it uses, and what each means to it.
+{% if cookiecutter.kind == "http" %}
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "where the API is, such as https://api.example.com; without one, the answers come from memory"
+    }
+{% else %}
+    connection: ClassVar[Mapping[str, str]] = {}
+{% endif %}
     settings_type = Settings
     query_type = {{ query }}
 {% if cookiecutter.kind == "sql" %}
     query_text_key = "rawSql"
     query_language = "sql"
-    examples = (QueryExample("All readings", {"rawSql": "SELECT * FROM readings"}),)
+    macros = MACROS
+    examples = (
+        QueryExample("All readings", {"rawSql": "SELECT * FROM readings"}),
+        QueryExample("In the time range", {"rawSql": "SELECT * FROM readings WHERE $__timeFilter(time)"}),
+    )
 {% else %}
     query_text_key = "station"
     examples = (QueryExample("The level at one station", {"station": "north"}),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -48,6 +48,7 @@ __all__ = ["DataSourcePlugin"]
 _QUERIES_SIDE_BY_SIDE = 10
 # Anything else that a query raises is its outcome: SystemExit, and panics of compiled drivers, included.
 _NOT_OF_THE_QUERY = (KeyboardInterrupt, GeneratorExit)
+_CONNECTION = ("url", "user", "database", "basicAuthUser")
 _REQUIRED = ("id", "settings_type", "query_type", "data_source")
 
 
@@ -66,8 +67,10 @@ class DataSourcePlugin:
     ```
 
     `data_source` is a DataSource class, or `module:Class` to import it, and the driver with it, only
-    when a data source is first used. `routes` names those of its resources, such as
-    `api/v1/label/{name}/values`, that a host also serves under its data-source proxy.
+    when a data source is first used. `connection` says which of `url`, `user`, `database` and
+    `basicAuthUser` it uses, and what each means: `{"url": "host:port of the server"}`. `routes` names
+    those of its resources, such as `api/v1/label/{name}/values`, that a host also serves under its
+    data-source proxy.
     """
 
     id: ClassVar[str]
@@ -83,11 +86,17 @@ class DataSourcePlugin:
     examples: ClassVar[tuple[QueryExample, ...]] = ()
     macros: ClassVar[tuple[QueryMacro, ...]] = ()
     routes: ClassVar[tuple[str, ...]] = ()
+    connection: ClassVar[Mapping[str, str] | None] = None
     data_source: ClassVar[type[DataSource[Any, Any]] | str]
 
     def __init__(self) -> None:
         if missing := [name for name in _REQUIRED if not hasattr(self, name)]:
             raise TypeError(f"{type(self).__name__} lacks {', '.join(missing)}")
+        if unknown := [key for key in self.connection or () if key not in _CONNECTION]:
+            raise TypeError(
+                f"{type(self).__name__}.connection names {', '.join(unknown)}; "
+                f"it can name {', '.join(_CONNECTION)}"
+            )
         self._instances = InstanceManager(self._serve, _Limited.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
         self._lock = threading.Lock()  # guards the class that is imported at first use
@@ -113,6 +122,7 @@ class DataSourcePlugin:
             macros=self.macros,
             notes=self.notes(),
             routes=self.routes,
+            connection=self.connection,
         )
 
     @hookimpl

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from headwater.sdk import DataSourcePlugin, QueryExample
 
 from . import __version__
@@ -22,6 +25,13 @@ class ClickHousePlugin(DataSourcePlugin):
     query_type = ClickHouseQuery
     query_text_key = "rawSql"
     query_language = "sql"
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "http://HOST:8123 or https://HOST:8443; chdb:// for an engine in this process, which needs no "
+        "server and reads files with file('…'); chdb:///FOLDER for one that keeps its tables",
+        "user": "the user to log in as",
+        "database": "the default database of queries",
+        "basicAuthUser": "for a proxy that asks for it",
+    }
     capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions"})
     examples = (
         QueryExample("Table", {"rawSql": "SELECT number, number * number AS square FROM numbers(10)"}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
 from headwater_mysql.macro_help import MACROS
@@ -23,6 +25,11 @@ class MySQLPlugin(DataSourcePlugin):
     query_type = MySQLQuery
     query_text_key = "rawSql"
     query_language = "mysql"
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "host, host:port or [ipv6]:port, port 3306 by default; or the path of a Unix socket",
+        "user": "the user to log in as; the password is a secret",
+        "database": "the default database of queries",
+    }
     capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
     examples = (
         QueryExample("Table", {"rawSql": "SELECT table_name, table_rows FROM information_schema.tables"}),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from headwater.sdk import DataSourcePlugin, QueryExample, QueryMacro
 
 from . import __version__
@@ -21,6 +24,10 @@ class PrometheusPlugin(DataSourcePlugin):
     query_type = PrometheusQuery
     query_text_key = "expr"
     query_language = "promql"
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "http://HOST:9090, with the path before /api/v1 where there is one",
+        "basicAuthUser": "the user of basic authentication; basicAuthPassword is a secret",
+    }
     capabilities = frozenset({"cancel", "stream", "resources"})
     examples = (
         QueryExample("Targets over time", {"expr": "up"}),

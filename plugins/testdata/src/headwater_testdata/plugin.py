@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
@@ -23,6 +24,7 @@ class TestDataPlugin(DataSourcePlugin):
     settings_type = ScenarioSettings
     query_type = ScenarioQuery
     query_text_key = "scenario"
+    connection: ClassVar[Mapping[str, str]] = {}
     capabilities = frozenset({"cancel", "stream", "resources"})
     examples = (
         QueryExample(

@@ -3,7 +3,7 @@ import { addSource, health, pluginSettings, readSource, updateSource } from "../
 import { Field } from "./field.jsx";
 import { SecretField } from "./secret_field.jsx";
 
-const TOP_LEVEL = [["url", "Address"], ["user", "User"], ["database", "Database"]];
+const TOP_LEVEL = [["url", "Address"], ["user", "User"], ["database", "Database"], ["basicAuthUser", "User of basic authentication"]];
 const NEW = { name: "", access: "proxy", url: "", user: "", database: "", isDefault: false, jsonData: {}, secureJsonFields: {} };
 
 // A data source's form, made from the plugin's settings schema.
@@ -25,10 +25,13 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
   const set = (changes) => setSource((old) => ({ ...old, ...changes }));
   const properties = Object.entries(plugin.settingsSchema.properties ?? {}).filter(([key]) => !TOP_LEVEL.some(([top]) => top === key));
   const required = new Set(plugin.settingsSchema.required ?? []);
+  // A plugin says which of these it uses; one that does not say gets the usual three.
+  const connection = plugin.connection ?? { url: "", user: "", database: "" };
+  const topLevel = TOP_LEVEL.filter(([key]) => key in connection || source[key] || required.has(key));
   // The place that the host names, such as `jsonData.maxOpenConns`, ends in the field's key.
   const place = failure?.status === 409 ? "name" : failure?.place?.split(".").pop() ?? "";
   const errorAt = (key) => (failure && place === key ? failure.message : "");
-  const placed = [...TOP_LEVEL.map(([key]) => key), "name", ...properties.map(([key]) => key)].includes(place);
+  const placed = [...topLevel.map(([key]) => key), "name", ...properties.map(([key]) => key)].includes(place);
 
   async function save(event) {
     event.preventDefault();
@@ -55,10 +58,10 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
     const { [key]: _, ...rest } = secrets;
     setSecrets(next === undefined ? rest : { ...rest, [key]: next });
   }
-  const text = (key, label, isRequired) => (
+  const text = (key, label, isRequired, about) => (
     <label key={key}>
-      <span>{label}{isRequired && <span class="required" title="required"> *</span>}{errorAt(key) && <small class="error" role="alert">{errorAt(key)}</small>}</span>
-      <input required={isRequired} aria-invalid={errorAt(key) ? true : undefined} value={source[key] ?? ""} onInput={(event) => set({ [key]: event.target.value })} />
+      <span>{label}{isRequired && <span class="required" title="required"> *</span>}{about && <small>{about}</small>}{errorAt(key) && <small class="error" role="alert">{errorAt(key)}</small>}</span>
+      <input required={isRequired} aria-invalid={errorAt(key) ? true : undefined} value={source[key] ?? ""} onInput={(event) => set(typed(key, event.target.value))} />
     </label>
   );
 
@@ -73,7 +76,7 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
           </select>
         </label>
         {text("name", "Name", true)}
-        {TOP_LEVEL.map(([key, label]) => text(key, label, required.has(key)))}
+        {topLevel.map(([key, label]) => text(key, label, required.has(key), connection[key]))}
         <label class="check"><input type="checkbox" checked={source.isDefault} onChange={(event) => set({ isDefault: event.target.checked })} /><span>Default data source</span></label>
         {plugin.secretKeys.length > 0 && <h2>Secrets</h2>}
         <div class="fields">
@@ -94,6 +97,10 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
       </form>
     </main>
   );
+}
+
+function typed(key, value) {
+  return key === "basicAuthUser" ? { [key]: value, basicAuth: value !== "" } : { [key]: value };
 }
 
 // Settings are the plugin's to judge: it names a wrong one when it is tried, as `jsonData.maxOpenConns: …`.

@@ -47,7 +47,7 @@ def list_plugins(location: Location, as_json: bool) -> None:
 @json_option
 @pass_location
 def info(location: Location, plugin_id: str, as_json: bool) -> None:
-    """Show a plugin's settings, secrets, query keys and examples."""
+    """Show what a plugin's URL is, its settings, secrets, query keys, macros and examples."""
     with open_plugins(location) as target:
         described = target.plugin_info(plugin_id)
     if as_json:
@@ -69,12 +69,14 @@ def _print_text(described: PluginInfo) -> None:
     for line in (described.description, _capabilities(described)):
         if line:
             click.echo(line)
+    _print_connection(described.connection)
     _print_keys("Settings (--set KEY=VALUE)", described.settings_schema)
     if described.secret_keys:
         click.echo(f"\nSecrets (--secret KEY): {', '.join(described.secret_keys)}")
     _print_keys("Query keys", described.query_schema)
     if described.query_text_key:
         click.echo(f"\nA query given as text is its {described.query_text_key}.")
+    _print_table("Macros", [{"macro": each.usage, "becomes": each.expansion} for each in described.macros])
     for example in described.examples:
         import orjson
 
@@ -91,7 +93,6 @@ def _print_keys(title: str, schema: Any) -> None:
     }
     if not properties:
         return
-    click.echo(f"\n{title}:")
     required = schema.get("required", ())
     records = [
         {
@@ -102,7 +103,24 @@ def _print_keys(title: str, schema: Any) -> None:
         }
         for key, value in properties.items()
     ]
-    print_records(records, as_json=False, empty="")
+    _print_table(title, records)
+
+
+def _print_connection(connection: Mapping[str, str] | None) -> None:
+    if connection == {}:
+        click.echo("It connects to nothing: there is no URL, user or database to give.")
+    options = {"url", "user", "database"}
+    records = [
+        {"field": f"--{key}" if key in options else key, "meaning": meaning}
+        for key, meaning in (connection or {}).items()
+    ]
+    _print_table("Connection", records)
+
+
+def _print_table(title: str, records: list[dict[str, Any]]) -> None:
+    if records:
+        click.echo(f"\n{title}:")
+        print_records(records, as_json=False, empty="")
 
 
 def _type(schema: Mapping[str, Any]) -> str:

@@ -215,7 +215,11 @@ class PluginBody(Struct, rename="camel", kw_only=True):
 
 
 class PluginSettingsBody(PluginBody, rename="camel", kw_only=True):
-    """With what a form for data sources of this plugin needs; schemas are JSON Schema."""
+    """With what a form for data sources of this plugin needs; schemas are JSON Schema.
+
+    `connection` has the fields beside `jsonData` that the plugin uses, each with what it means to it; null if
+    the plugin does not say.
+    """
 
     settings_schema: dict[str, Any]
     query_schema: dict[str, Any]
@@ -224,6 +228,7 @@ class PluginSettingsBody(PluginBody, rename="camel", kw_only=True):
     secret_keys: list[str]
     examples: list[dict[str, Any]]
     macros: list[dict[str, str]]
+    connection: dict[str, str] | None
     json_data: dict[str, Any] = {}
     secure_json_fields: dict[str, bool] = {}
 

@@ -51,6 +51,7 @@ async def get_settings(call: Call) -> Response:
         secret_keys=list(info.secret_keys),
         examples=[attrs.asdict(example) for example in info.examples],
         macros=[attrs.asdict(macro) for macro in info.macros],
+        connection=None if info.connection is None else dict(info.connection),
     )
     return json_response(body)
 

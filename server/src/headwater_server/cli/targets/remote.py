@@ -118,6 +118,7 @@ class RemoteTarget:
             capabilities=frozenset(body["capabilities"]),
             macros=tuple(QueryMacro(each["usage"], each["expansion"]) for each in body.get("macros", ())),
             examples=tuple(QueryExample(each["title"], each["query"]) for each in body["examples"]),
+            connection=body.get("connection"),
         )
 
     def text_query(self, data_source: str, text: str) -> Record:
