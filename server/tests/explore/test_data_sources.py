@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -21,7 +22,7 @@ def fill_new(page: Page, mariadb: DatabaseServer, name: str, password: str) -> N
     page.get_by_label("Type").select_option("mysql")
     page.get_by_role("textbox", name="Name *").fill(name)
     page.get_by_label("Address").fill(mariadb.address)
-    page.get_by_label("User", exact=True).fill(mariadb.user)
+    page.get_by_label(re.compile("^User")).fill(mariadb.user)
     page.locator("input[type=password]").first.fill(password)
 
 
