@@ -433,9 +433,9 @@ def test_a_plugin_says_which_fields_of_a_data_source_it_uses(make_host: MakeHost
 
 def test_a_plugin_can_say_so_only_of_fields_that_there_are() -> None:
     class Wrong(Plugin):
-        connection: ClassVar[Mapping[str, str]] = {"adress": "host:port"}
+        connection: ClassVar[Mapping[str, str]] = {"address": "host:port"}
 
-    with pytest.raises(TypeError, match=r"^Wrong.connection names adress; it can name url, user, "):
+    with pytest.raises(TypeError, match=r"^Wrong.connection names address; it can name url, user, "):
         Wrong()
 
 
