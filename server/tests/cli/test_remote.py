@@ -159,6 +159,16 @@ def test_the_token_may_come_from_a_file(headwater: Run, host: Host, tmp_path: Pa
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 6)
 
 
+def test_a_token_of_two_lines_is_refused_by_the_name_of_its_file(
+    headwater: Run, host: Host, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{host.token}\nX-Injected: 1\n")
+    done = headwater("--host", host.url, "--token-file", file, "ds", "list")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {file}: holds a line break or another control character\n"
+
+
 def test_a_token_that_may_only_query_is_enough_for_a_query(headwater: Run, host: Host) -> None:
     made = headwater(
         "--data-dir", host.directory, "token", "create", "viewer", "--role", "viewer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from headwater.errors import ValidationError
 
@@ -23,7 +24,11 @@ def check_text(pattern: str, text: str, path: str) -> None:
 
     :raises ValidationError: `text` does not fit.
     """
-    # Python's `$` also stands before a line break at the end.
-    exact = pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern
-    if not re.search(exact, text):
+    if not _compiled(pattern).search(text):
         raise ValidationError(_FAULTS.get(pattern, f"does not fit the pattern {pattern}"), path=path)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # Python's `$` also stands before a line break at the end.
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)

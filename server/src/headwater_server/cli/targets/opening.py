@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import click
 
+from headwater.errors import ValidationError
 from headwater.secrets import Secret
 from headwater_server.cli.inputs import read_text
 from headwater_server.cli.location import Location
@@ -53,7 +54,12 @@ def _open_remote(location: Location) -> Iterator[Target]:
     from .remote import RemoteTarget
 
     token = _token(location)
-    settings = HttpClientSettings(location.host, HttpOptions(bearer_token=token))
+    try:
+        settings = HttpClientSettings(location.host, HttpOptions(bearer_token=token))
+    except ValidationError as error:
+        # The one secret here has another name than a data source's.
+        path = (location.token_file or TOKEN_VARIABLE) if "bearerToken" in error.path else error.path
+        raise ValidationError(error.reason, path=path) from None
     if token is not None and settings.parsed.scheme == "http" and not settings.is_loopback:
         click.echo(f"warning: the token goes to {settings.origin} unencrypted; use https.", err=True)
     with RemoteTarget(settings) as remote:
