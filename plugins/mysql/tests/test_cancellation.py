@@ -82,6 +82,30 @@ def test_many_cancelled_at_once_are_gone_from_the_server_within_a_second(
                 each.result()
 
 
+def test_one_connection_to_spare_is_enough_to_end_many_statements(
+    server: DatabaseServer, open_data_source: DataSourceFactory
+) -> None:
+    server.execute(
+        "DROP USER IF EXISTS frugal", "CREATE USER frugal IDENTIFIED BY 'p' WITH MAX_USER_CONNECTIONS 6",
+        "GRANT SELECT ON *.* TO frugal",
+    )  # fmt: skip
+    data_source = open_data_source(server, user="frugal", password="p")
+
+    def sleep(context: CallContext) -> None:
+        with pytest.raises(QueryCanceledError):
+            query(data_source, "SELECT SLEEP(33)", context).read_all()
+
+    contexts = [CallContext(timeout=60) for _ in range(5)]
+    with ThreadPoolExecutor(10) as threads:
+        sleeping = [threads.submit(sleep, context) for context in contexts]
+        assert eventually(lambda: running(server, "SELECT SLEEP(33)") == 5, 10)
+        for context in contexts:
+            threads.submit(context.cancel)
+        for each in sleeping:
+            each.result()
+    assert eventually(lambda: running(server, "SELECT SLEEP(33)") == 0, 3)
+
+
 def connections_of(server: DatabaseServer) -> int:
     """How many threads the server keeps for others than who asks, busy ones included."""
     others = "FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND USER = 'headwater'"

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from headwater.errors import DownstreamServerError, HeadwaterError
 from headwater_mysql.connection import Connection
+from headwater_mysql.errors import is_out_of_connections
 
 KILL_SECONDS: Final = 5.0
 """How long the control connection may take. The caller does not wait for it."""
 
 _PAUSE_SECONDS = 0.003
+_RETRY_SECONDS = 0.02
 _LONGEST_TURN_SECONDS = 0.1
 
 _NO_SUCH_THREAD = 1094
@@ -58,7 +60,7 @@ class QueryCanceller:
 
     def _kill(self, thread_id: int) -> None:
         try:
-            control = self._connect(KILL_SECONDS)
+            control = self._connected()
             try:
                 with self._in_turn():
                     control.command(f"KILL {thread_id}", KILL_SECONDS)
@@ -72,6 +74,17 @@ class QueryCanceller:
         finally:
             with self._lock:
                 self._running.discard(threading.current_thread())
+
+    def _connected(self) -> Connection:
+        """A control connection, tried for while there is no room for one: each KILL makes some."""
+        deadline = time.monotonic() + KILL_SECONDS
+        while True:
+            try:
+                return self._connect(deadline - time.monotonic())
+            except HeadwaterError as error:
+                if not is_out_of_connections(error) or time.monotonic() + _RETRY_SECONDS >= deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

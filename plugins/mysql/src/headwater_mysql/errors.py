@@ -17,6 +17,7 @@ from headwater.errors import (
     DownstreamTimeoutError,
     ErrorSource,
     HeadwaterError,
+    HostExhaustedError,
     QueryError,
     describe,
     exhausted,
@@ -46,6 +47,13 @@ def from_server(error: ServerError) -> HeadwaterError:
     explained = _explain(error)
     explained.__cause__ = error
     return explained
+
+
+def is_out_of_connections(error: HeadwaterError) -> bool:
+    """Whether the server, its account or this host has no room for one more connection."""
+    if isinstance(error, HostExhaustedError):
+        return True
+    return isinstance(error.__cause__, ServerError) and error.__cause__.code in _CONNECTION_LIMIT
 
 
 def _explain(error: ServerError) -> HeadwaterError:
