@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from headwater import Frame, Headwater
 from headwater.errors import HeadwaterError, ValidationError
+from headwater_clickhouse.formats import merge_attributes
 from servers.clickhouse import ClickHouseServer
 
 Frames = Callable[..., list[Frame]]
@@ -161,3 +163,12 @@ def test_extremes_of_the_data_sources_settings_are_told(host: Headwater, server:
     custom = {"customSettings": [{"setting": "extremes", "value": "1"}]}
     host.add_data_source(name="ch", type="clickhouse", url=server.url, json_data=custom)
     assert "extremes" in host.query("ch", "SELECT 1").notices[0].text
+
+
+def test_attributes_that_are_selected_twice_are_one_column_of_labels() -> None:
+    attributes = pa.array([[("a", "1")]], pa.map_(pa.string(), pa.string()))
+    names = ["Body", "LogAttributes", "Body", "LogAttributes"]
+    table = pa.Table.from_arrays([pa.array(["x"]), attributes, pa.array(["y"]), attributes], names)
+    merged = merge_attributes(Frame(table)).table
+    assert merged.column_names == ["Body", "Body", "labels"]
+    assert merged.column(2).to_pylist() == [[("LogAttributes.a", "1")]]

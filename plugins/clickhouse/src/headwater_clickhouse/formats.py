@@ -90,18 +90,20 @@ def merge_attributes(frame: Frame) -> Frame:
 
     Nested objects are flattened with dots. A frame with a `labels` column stays as it is.
     """
-    names = [name for name in frame.table.column_names if name in _ATTRIBUTES]
-    if not names or "labels" in frame.table.column_names:
+    names = frame.table.column_names
+    merged = [index for index, name in enumerate(names) if name in _ATTRIBUTES]
+    if not merged or "labels" in names:
         return frame
-    columns = [frame.table.column(name).to_pylist() for name in names]
+    columns = [frame.table.column(index).to_pylist() for index in merged]
     rows = []
     for values in zip(*columns, strict=True):
         labels: dict[str, str] = {}
-        for name, value in zip(names, values, strict=True):
-            labels.update(_flatten(name, _as_object(value)))
+        for index, value in zip(merged, values, strict=True):
+            labels.update(_flatten(names[index], _as_object(value)))
         rows.append(list(labels.items()))
     labels_column = pa.array(rows, pa.map_(pa.string(), pa.string()))
-    table = frame.table.drop_columns(names).append_column("labels", labels_column)
+    others = [index for index in range(len(names)) if index not in merged]
+    table = frame.table.select(others).append_column("labels", labels_column)
     return frame.with_(table=table)
 
 
