@@ -38,6 +38,14 @@ def union(values: list[Any]) -> pa.Array:
     return pa.UnionArray.from_dense(kinds, offsets, [numbers, texts])
 
 
+def alternatives(values: pa.Array) -> pa.Array:
+    zeros = [0] * len(values)
+    return pa.UnionArray.from_dense(
+        pa.array(zeros, pa.int8()), pa.array(range(len(values)), pa.int32()), [values]
+    )
+
+
+CALENDAR = pa.month_day_nano_interval()
 CASES: list[tuple[pa.Array, str, list[Any]]] = [
     (pa.array([1, None], pa.int8()), "int8", [1, None]),
     (pa.array([2**64 - 1, None], pa.uint64()), "uint64", [2**64 - 1, None]),
@@ -79,6 +87,19 @@ CASES: list[tuple[pa.Array, str, list[Any]]] = [
     ),
     (pa.array([[(1, "x")]], pa.map_(pa.int64(), pa.string())), "json.RawMessage", [[[1, "x"]]]),
     (union([1, "x"]), "json.RawMessage", [1, "x"]),
+    (
+        alternatives(pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64()))),
+        "json.RawMessage",
+        [{"k": 1}],
+    ),
+    (
+        alternatives(pa.array([[(1, (0, 3, 0))]], pa.map_(pa.int64(), CALENDAR))),
+        "json.RawMessage",
+        [[[1, "P0M3DT0S"]]],
+    ),
+    (pa.array([[(0, 3, 0), None]], pa.list_(CALENDAR)), "json.RawMessage", [["P0M3DT0S", None]]),
+    (pa.array([{"a": (2, 0, 0)}], pa.struct([("a", CALENDAR)])), "json.RawMessage", [{"a": "P2M0DT0S"}]),
+    (pa.array([{}, None], pa.struct([])), "json.RawMessage", [{}, None]),
     (pa.array([b"\xff\x00", None]), "string", ["/wA=", None]),
     (pa.array([b"ab"], pa.binary(2)), "string", ["YWI="]),
     (pa.array([b"ab"], pa.binary_view()), "string", ["YWI="]),

@@ -31,6 +31,25 @@ def test_a_name_that_repeats_gets_a_number_that_is_free(names: list[str], shown:
     assert pq.read_table(io.BytesIO(stored)).column_names == shown
 
 
+CALENDAR = pa.month_day_nano_interval()
+
+
+@pytest.mark.parametrize(
+    ("array", "stored"),
+    [
+        (pa.array([[(0, 3, 0)], None], pa.list_(CALENDAR)), ['["P0M3DT0S"]', None]),
+        (pa.array([{"a": {}}], pa.struct([("a", pa.struct([]))])), ['{"a":{}}']),
+        (pa.array([[("k", (2, 0, 0))]], pa.map_(pa.string(), CALENDAR)), ['{"k":"P2M0DT0S"}']),
+        (pa.array([[1]], pa.list_(pa.int64())), [[1]]),
+    ],
+    ids=["a list of intervals", "an empty struct", "a map of intervals", "a list of numbers"],
+)
+def test_what_parquet_lacks_becomes_text_nested_too(array: pa.Array, stored: list[object]) -> None:
+    batch = pa.record_batch([array], names=["v"])
+    written = b"".join(iter_parquet(FrameStream(batch.schema, iter([batch]))))
+    assert pq.read_table(io.BytesIO(written)).column("v").to_pylist() == stored
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_label_called_like_a_column_is_not_lost(count: int) -> None:
     def chunks() -> Generator[QueryChunk, None, None]:

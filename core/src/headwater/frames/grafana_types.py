@@ -16,7 +16,7 @@ from attrs import frozen
 from .errors import FrameTypeError
 from .field_config import FieldConfig
 from .field_type import ARROW_TYPES, FieldType
-from .nested_json import json_texts
+from .nested_json import iso_interval, json_texts
 from .schema import TS_TYPE, field_config
 
 Convert = Callable[[pa.Array], pa.Array]
@@ -166,14 +166,7 @@ def _uuid_texts(array: pa.Array) -> pa.Array:
 
 
 def _iso_intervals(array: pa.Array) -> pa.Array:
-    def iso(value: tuple[int, int, int]) -> str:
-        months, days, nanoseconds = value
-        seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
-        sign = "-" if nanoseconds < 0 else ""
-        fraction = f".{rest:09d}".rstrip("0") if rest else ""
-        return f"P{months}M{days}DT{sign}{seconds}{fraction}S"
-
-    return _texts(array, iso)
+    return _texts(array, iso_interval)
 
 
 def _texts(array: pa.Array, text: Callable[[Any], str]) -> pa.Array:

@@ -21,7 +21,7 @@ def json_texts(array: pa.Array) -> pa.Array:
     """The JSON text of each value; null for a null.
 
     Maps with text keys become objects, other maps lists of pairs; decimals numbers, float32 values their
-    shortest digits, times ISO 8601, durations seconds, bytes base64.
+    shortest digits, times and calendar intervals ISO 8601, durations seconds, bytes base64.
 
     :raises FrameTypeError: a value holds something that JSON cannot say.
     """
@@ -33,6 +33,15 @@ def json_texts(array: pa.Array) -> pa.Array:
     except ValueError as error:
         raise FrameTypeError(f"a nested value is {error}") from error
     return pa.array(texts, pa.string())
+
+
+def iso_interval(value: pa.MonthDayNano) -> str:
+    """Months, days and nanoseconds as an ISO 8601 duration; each may have a sign of its own."""
+    months, days, nanoseconds = value
+    seconds, rest = divmod(abs(nanoseconds), 1_000_000_000)
+    sign = "-" if nanoseconds < 0 else ""
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"P{months}M{days}DT{sign}{seconds}{fraction}S"
 
 
 def _plain(type_: pa.DataType) -> Plain:
@@ -85,7 +94,15 @@ def _plain_leaf(value: Any) -> Any:
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
-    if isinstance(value, list):  # inside a union, where types are not followed
+    if isinstance(value, pa.MonthDayNano):
+        return iso_interval(value)
+    # Inside a union, types are not followed; only a map has pairs.
+    if isinstance(value, list) and value and all(type(item) is tuple for item in value):
+        pairs = [(_optional(_plain_leaf)(key), _optional(_plain_leaf)(item)) for key, item in value]
+        return (
+            dict(pairs) if all(isinstance(key, str) for key, _ in value) else [list(pair) for pair in pairs]
+        )
+    if isinstance(value, list):
         return [_optional(_plain_leaf)(item) for item in value]
     if isinstance(value, dict):
         return {name: _optional(_plain_leaf)(item) for name, item in value.items()}

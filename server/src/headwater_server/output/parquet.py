@@ -83,9 +83,19 @@ def _storable(field: pa.Field) -> Plain | None:
         return Plain(kind.value_type, pc.run_end_decode)
     if types.is_list_view(kind) or types.is_large_list_view(kind):
         return Plain(pa.large_list(kind.value_field), _as_lists)
+    return None if _is_known(kind) else plain(field)
+
+
+def _is_known(kind: pa.DataType) -> bool:
+    """Whether Parquet has a type for it, and for what is nested in it."""
+    types = pa.types
     if types.is_union(kind) or kind == pa.month_day_nano_interval():
-        return plain(field)
-    return None
+        return False
+    if types.is_dictionary(kind):
+        return _is_known(kind.value_type)
+    if types.is_struct(kind) and kind.num_fields == 0:
+        return False
+    return all(_is_known(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def _as_lists(array: pa.Array) -> pa.Array:
