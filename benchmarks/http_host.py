@@ -22,6 +22,7 @@ from timing import print_table
 
 LARGE = {"scenario": "streaming_rows", "rows": 1_000_000, "batchRows": 65_536}
 """In batches of the size that ClickHouse, too, sends."""
+SMALL = {"scenario": "random_walk", "seriesCount": 2, "maxDataPoints": 100}
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
 
@@ -66,7 +67,7 @@ class Served:
 def main() -> None:
     with served() as host:
         large_answers(host)
-        health_meanwhile(host)
+        small_meanwhile(host)
     with served() as host:
         many_large_answers(host)
 
@@ -118,8 +119,8 @@ def large_answers(host: Served, rounds: int = 5) -> None:
     print(f"  extra memory for a JSON answer: {statistics.median(extra):.0f} MB, the result itself included")
 
 
-def health_meanwhile(host: Served) -> None:
-    """Latency of /healthz while two clients read large answers one after the other."""
+def small_meanwhile(host: Served) -> None:
+    """Latency of /healthz and of a small query while two clients read large answers one after the other."""
     stop = threading.Event()
 
     def read() -> None:
@@ -129,20 +130,26 @@ def health_meanwhile(host: Served) -> None:
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    times = []
+    asked = {
+        "/healthz": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        "a small query": host.request(SMALL),
+    }
+    times: dict[str, list[float]] = {name: [] for name in asked}
     with host.connect() as connection:
         for _ in range(400):
-            started = time.perf_counter()
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-            connection.recv(65536)
-            times.append(time.perf_counter() - started)
+            for name, request in asked.items():
+                started = time.perf_counter()
+                connection.sendall(request)
+                connection.recv(65536)
+                times[name].append(time.perf_counter() - started)
             time.sleep(0.01)
     stop.set()
     for reader in readers:
         reader.join()
-    times.sort()
-    shown = ", ".join(f"{1000 * times[int(len(times) * part)]:.1f}" for part in (0.5, 0.99))
-    print(f"\n/healthz while two large answers stream: median and 99th percentile {shown} ms")
+    for name, found in times.items():
+        found.sort()
+        shown = ", ".join(f"{1000 * found[int(len(found) * part)]:.1f}" for part in (0.5, 0.99))
+        print(f"\n{name} while two large answers stream: median and 99th percentile {shown} ms")
 
 
 def many_large_answers(host: Served, clients: int = 64) -> None:
