@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from headwater.logs import get_logger
+from headwater.logs import get_logger, hears_debug
 
 
 @pytest.fixture
@@ -49,3 +49,36 @@ def test_exceptions_travel_with_the_record(caplog: pytest.LogCaptureFixture) -> 
 def test_an_applications_structlog_gets_the_lines(configured: list[dict[str, Any]]) -> None:
     get_logger("headwater", request_id="r").info("Hello.", rows=5)
     assert configured == [{"event": "Hello.", "request_id": "r", "rows": 5}]
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_whether_debug_lines_go_anywhere_is_known_before_they_are_made(level: int) -> None:
+    own = logging.getLogger(f"headwater.tests.{level}")
+    own.setLevel(level)
+    filtering = structlog.make_filtering_bound_logger(level)
+    heard = level == logging.DEBUG
+    assert hears_debug(own) is heard
+    assert hears_debug(structlog.wrap_logger(own, wrapper_class=structlog.stdlib.BoundLogger).bind()) is heard
+    assert hears_debug(structlog.wrap_logger(own, wrapper_class=filtering).bind()) is heard
+
+
+def test_a_logger_that_cannot_tell_is_given_its_debug_lines() -> None:
+    lines: list[Any] = []
+
+    def keep(*line: Any) -> str:
+        lines.append(line)
+        return ""
+
+    general = structlog.wrap_logger(object(), processors=[keep])
+    assert hears_debug(general)
+    assert hears_debug(general.bind())
+    assert lines == []
+
+
+def test_an_applications_configuration_says_whether_debug_lines_are_heard(
+    configured: list[dict[str, Any]],
+) -> None:
+    del configured
+    assert hears_debug()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    assert not hears_debug()

@@ -479,12 +479,10 @@ class Headwater:
 
         def begin() -> None:
             try:
-                answer = self.query_service.start(prepare(), context, user, here=True)
+                self.query_service.start(prepare(), context, user, end, here=True)
             except BaseException as error:
                 context.close()
                 outcome.set_exception(error)
-                return
-            answer.add_done_callback(end)
 
         def end(answer: Future[QueryDataResponse]) -> None:
             try:

@@ -49,8 +49,9 @@ def hears_debug(over: Any = None) -> bool:
         # The levels of structlog's own filtering loggers are those of their class.
         ask = getattr(structlog.get_config()["wrapper_class"], "is_enabled_for", None)
         return ask is None or bool(ask(None, logging.DEBUG))
-    ask = getattr(over, "isEnabledFor", None) or getattr(over, "is_enabled_for", None)
-    return ask is None or bool(ask(logging.DEBUG))
+    # Asked of the class: structlog's general logger makes a line of any method's name.
+    ask = getattr(type(over), "isEnabledFor", None) or getattr(type(over), "is_enabled_for", None)
+    return ask is None or bool(ask(over, logging.DEBUG))
 
 
 def _as_record(

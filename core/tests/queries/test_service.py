@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import signal
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -310,6 +313,84 @@ def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     with pytest.raises(KeyboardInterrupt):
         host.query_service.query_data([ask("a")], CallContext())
     assert ended.wait(PATIENCE)
+
+
+# --- without a thread that waits ---------------------------------------------------------------------
+
+
+def as_it_is(answer: QueryDataResponse) -> QueryDataResponse:
+    return answer
+
+
+def test_an_answer_is_made_use_of_in_the_worker_that_brought_it(make_host: MakeHost) -> None:
+    echo = Echo()
+    started = make_host(a=echo).start_query_data(
+        [ask("a")], then=lambda answer: (threading.current_thread(), values(answer.responses["a"]))
+    )
+    thread, found = started.result(PATIENCE)
+    assert found == [["a"]]
+    assert [thread] == echo.threads
+
+
+def test_several_data_sources_of_a_started_request_are_asked_side_by_side(make_host: MakeHost) -> None:
+    together = threading.Barrier(3, timeout=PATIENCE)
+
+    class Meeting(Echo):
+        def answer(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+            together.wait()
+            return super().answer(request, context)
+
+    host = make_host(a=Meeting(), b=Meeting(), c=Meeting())
+    answer = host.start_query_data([ask("a"), ask("b"), ask("c")], then=as_it_is).result(PATIENCE)
+    assert [values(answer.responses[uid]) for uid in "abc"] == [[["a"]], [["b"]], [["c"]]]
+
+
+def test_a_plugin_that_hangs_ends_the_started_request_for_its_caller_only(
+    make_host: MakeHost, release: threading.Event
+) -> None:
+    host = make_host(good=Echo(), hanging=Hanging(release), options={"grace": 0.01})
+    asked = [ask("good"), ask("hanging")]
+    answer = host.start_query_data(asked, CallContext(timeout=0.05), then=as_it_is).result(PATIENCE)
+    assert values(answer.responses["good"]) == [["good"]]
+    assert isinstance(answer.responses["hanging"].error, DeadlineExceededError)
+    assert host.query_service.abandoned == 1
+
+
+def test_what_a_started_request_fails_with_is_its_futures(make_host: MakeHost) -> None:
+    host = make_host(a=Echo())
+    with pytest.raises(QueryRequestError, match="No queries found"):
+        host.start_query_data({"from": "now-1h", "to": "now", "queries": []}, then=as_it_is).result(PATIENCE)
+    with pytest.raises(DataSourceNotFoundError):
+        host.start_query_data([ask("b")], then=as_it_is).result(PATIENCE)
+    with pytest.raises(ZeroDivisionError):
+        host.start_query_data([ask("a")], then=lambda _: 1 / 0).result(PATIENCE)
+
+
+def test_cancelling_ends_a_started_request(make_host: MakeHost) -> None:
+    cooperative, context = Cooperative(), CallContext()
+    started = make_host(a=cooperative).start_query_data([ask("a")], context, then=as_it_is)
+    assert cooperative.entered.wait(PATIENCE)
+    context.cancel()
+    assert isinstance(started.result(PATIENCE).responses["a"].error, QueryCanceledError)
+
+
+def test_a_result_is_free_as_soon_as_nobody_has_it(make_host: MakeHost) -> None:
+    """A result of many megabytes must not wait for the garbage collector."""
+    host = make_host(a=Echo())
+    gc.disable()
+    try:
+        ways: list[Callable[[], QueryDataResponse]] = [
+            lambda: host.start_query_data([ask("a")], then=as_it_is).result(PATIENCE),
+            lambda: host.query_data([ask("a")]),
+        ]
+        for asks in ways:
+            seen = weakref.ref(asks().responses["a"].frames[0])
+            end = time.monotonic() + PATIENCE
+            while seen() is not None and time.monotonic() < end:  # the worker may be on its way back
+                time.sleep(0.001)
+            assert seen() is None
+    finally:
+        gc.enable()
 
 
 # --- what travels along ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -122,16 +122,20 @@ class QueryService:
         queries: Sequence[MetricQuery],
         context: CallContext,
         user: User | None = None,
+        on_end: Callable[[Future[QueryDataResponse]], object] | None = None,
         *,
         here: bool = False,
     ) -> Future[QueryDataResponse]:
         """Start what `query_data` waits for. Raises as it does.
 
         Each data source is called in a worker of its own; `here`, the last of them in this thread, which is a
-        worker's.
+        worker's. `on_end` is called with the future in whatever thread ends it, while this one may still hang
+        in a plugin.
         """
         groups, responses = self._resolve(queries, context)
         answer = _Answer(queries, responses, len(groups))
+        if on_end is not None:
+            answer.future.add_done_callback(on_end)
         limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
         for index, group in enumerate(groups, 1):
             self._start(group, context, user, limiter, answer, here=here and index == len(groups))
