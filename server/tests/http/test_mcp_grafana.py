@@ -80,7 +80,7 @@ class McpClient:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[RunningHost]:
-    """Data sources are added over HTTP, with the types that Grafana's own plugins have."""
+    """Data sources are added over HTTP and in Python, with the types that Grafana's own plugins have."""
     authenticator, admin = admin_authenticator()
     with (
         Headwater() as headwater,
@@ -99,6 +99,9 @@ def host() -> Iterator[RunningHost]:
         ):
             answer = client.post("/api/datasources", json={"name": f"The {body['uid']} source", **body})
             assert answer.status_code == 200, answer.text
+        headwater.add_data_source(
+            "Made in Python", uid="python", type="grafana-clickhouse-datasource", url=clickhouse.url
+        )
         yield running
 
 
@@ -115,6 +118,7 @@ def test_it_lists_the_data_sources(mcp: McpClient) -> None:
         "sql": "mysql",
         "olap": "grafana-clickhouse-datasource",
         "prom": "prometheus",
+        "python": "grafana-clickhouse-datasource",
     }
 
 
@@ -125,7 +129,7 @@ def test_it_finds_one_by_uid_and_by_name(mcp: McpClient) -> None:
 
 def test_it_finds_all_of_them_well(mcp: McpClient) -> None:
     checked = mcp("check_datasources_health")
-    assert (checked["checked"], checked["healthy"]) == (3, 3)
+    assert (checked["checked"], checked["healthy"]) == (4, 4)
 
 
 def test_it_queries_promql(mcp: McpClient) -> None:
@@ -143,11 +147,12 @@ def test_it_lists_metrics_and_labels(mcp: McpClient) -> None:
     assert mcp("list_prometheus_label_names", datasourceUid="prom") == []
 
 
-@pytest.mark.parametrize("uid", ["sql", "olap"])
+@pytest.mark.parametrize("uid", ["sql", "olap", "python"])
 def test_it_queries_sql(mcp: McpClient, uid: str) -> None:
     answer = mcp("query_sql", datasourceUid=uid, query="SELECT 7 AS n")
     assert (answer["columns"], answer["rows"]) == (["n"], [{"n": 7}])
 
 
-def test_it_lists_the_tables_of_clickhouse(mcp: McpClient) -> None:
-    assert "tables" in json.dumps(mcp("list_sql_tables", datasourceUid="olap", database="system"))
+@pytest.mark.parametrize("uid", ["olap", "python"])
+def test_it_lists_the_tables_of_clickhouse(mcp: McpClient, uid: str) -> None:
+    assert "tables" in json.dumps(mcp("list_sql_tables", datasourceUid=uid, database="system"))
