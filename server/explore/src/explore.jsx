@@ -60,8 +60,10 @@ export function Explore({ hidden, sources, onManage }) {
   useEffect(() => {
     const onKey = (event) => {
       if (hidden || event.defaultPrevented) return;
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) latest.current.start();
-      else if (event.key === "Escape" && answer.status === "running") cancel();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        commit(document.activeElement);
+        setWanted(1);
+      } else if (event.key === "Escape" && answer.status === "running") cancel();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
@@ -165,10 +167,17 @@ export function Explore({ hidden, sources, onManage }) {
         {plugin && queries.length < MOST_QUERIES && (
           <button class="quiet add" onClick={() => setQueries([...queries, { refId: refId(queries.length), text: "", extra: {} }])}>+ Add query</button>
         )}
-        <Results key={uid} answer={answer} request={request} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
+        <Results key={uid} answer={answer} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
       </section>
     </main>
   );
+}
+
+// A field tells what was typed when it is left.
+function commit(field) {
+  if (!field?.matches("input, select")) return;
+  field.blur();
+  field.focus();
 }
 
 function None({ onManage }) {

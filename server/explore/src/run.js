@@ -3,7 +3,7 @@ import { queryLines } from "./api.js";
 import { Collector } from "./frames.js";
 
 const REDRAW_MS = 200;
-const IDLE = { status: "idle", frames: [], errors: [], rows: 0, bytes: 0, progress: null, started: 0, ms: 0, requestId: "", truncated: false };
+const IDLE = { status: "idle", request: null, frames: [], errors: [], rows: 0, bytes: 0, progress: null, started: 0, ms: 0, requestId: "", truncated: false };
 
 // The state of the newest run: what has arrived so far, redrawn a few times a second.
 export function useRun() {
@@ -20,7 +20,7 @@ export function useRun() {
     let requestId = "";
     const state = (status, errors = collector.errors) => {
       const { frames, rows, progress, truncated } = collector;
-      return { status, frames: [...frames], errors, rows, bytes, progress, truncated, requestId, started, ms: performance.now() - started };
+      return { status, request, frames: [...frames], errors, rows, bytes, progress, truncated, requestId, started, ms: performance.now() - started };
     };
     setAnswer(state("running"));
     let drawn = started;

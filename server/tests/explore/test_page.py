@@ -139,3 +139,20 @@ def test_macros_are_told_and_what_became_of_them(page: Page, visit: Callable[...
     page.keyboard.press("Control+Enter")
     page.get_by_role("tab", name="Query").click()
     expect(page.get_by_role("region", name="Executed query")).to_contain_text("FROM_UNIXTIME(1704067200)")
+
+
+def test_what_is_typed_beside_the_query_counts_when_it_runs_by_key(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    visit("metrics", query="requests", **HOUR)
+    page.get_by_label("From", exact=True).fill("")
+    page.keyboard.type("2024-01-01T00:30:00Z")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("tab", name="Query").click()
+    expect(page.get_by_role("region", name="Request body")).to_contain_text('"from": "2024-01-01T00:30:00Z"')
+    page.get_by_label("Min step").click()
+    page.keyboard.type("10m")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("region", name="Request body")).to_contain_text('"interval": "10m"')
+    expect(page.locator("p.status")).to_contain_text("12 rows in")
+    expect(page.get_by_label("Min step")).to_be_focused()

@@ -254,3 +254,20 @@ def test_an_answer_without_rows_says_so(page: Page, visit: Callable[..., None]) 
     visit("orders", query="SELECT id FROM orders WHERE id = 77")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".empty")).to_contain_text("No rows.")
+
+
+def test_downloads_and_the_request_shown_are_of_what_ran_not_of_what_was_typed_since(
+    page: Page, visit: Callable[..., None], tmp_path: Path
+) -> None:
+    visit("orders", query="SELECT id FROM orders")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("3 rows in")
+    page.locator(".editor").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" LIMIT 1")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Parquet", exact=True).click()
+    download.value.save_as(tmp_path / "rows.parquet")
+    assert pa.parquet.read_metadata(tmp_path / "rows.parquet").num_rows == 3
+    page.get_by_role("tab", name="Query").click()
+    expect(page.get_by_role("region", name="Request body")).not_to_contain_text("LIMIT")

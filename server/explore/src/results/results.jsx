@@ -11,7 +11,7 @@ import { Tabs } from "./tabs.jsx";
 
 const UNPLOTTABLE = "A plot needs a column of times and one of numbers; this answer has not both.";
 
-export function Results({ answer, request, plugin, range, isZoomed, onZoom }) {
+export function Results({ answer, plugin, range, isZoomed, onZoom }) {
   const [chosen, setChosen] = useState("");
   const [refId, setRefId] = useState("A");
   const [zone, setZone] = useState(readZone);
@@ -47,12 +47,12 @@ export function Results({ answer, request, plugin, range, isZoomed, onZoom }) {
               <option value="utc">UTC</option>
               <option value="browser">Local time</option>
             </select>
-            {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={request} refId={shownId} />}
+            {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={answer.request} refId={shownId} />}
           </div>
           <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
             {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
             {view === "plot" && <Plot {...plotted} zone={zone} span={span} onZoom={onZoom} />}
-            {view === "query" && <Inspector answer={answer} request={request} />}
+            {view === "query" && <Inspector answer={answer} request={answer.request} />}
           </div>
         </>
       )}
