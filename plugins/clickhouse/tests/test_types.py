@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from headwater import Headwater
 from headwater.errors import QueryError
 from headwater_clickhouse.types.scalars import zone_for_arrow
 from servers.clickhouse import Ask
@@ -165,14 +163,30 @@ def test_a_type_arrives_as_what_it_is(ask: Ask, case: str) -> None:
         ("'-00:00:01'::Time", -1),
         ("'24:00:00'::Time64(3)", 86_400),
         ("'-999:59:59'::Time64(6)", -3_599_999),
+        ("'999:59:59.5'::Time64(3)", 3_599_999.5),
     ],
 )
-def test_times_go_below_zero_and_past_a_day(
-    host: Headwater, add: Callable[..., str], time: str, seconds: int
-) -> None:
-    # The embedded engine is newer, and refuses to write such times.
-    table = host.query(add(), f"SELECT {time} AS v").table
+def test_times_go_below_zero_and_past_a_day(ask: Ask, time: str, seconds: float) -> None:
+    table = ask(f"SELECT {time} AS v")
     assert table.column("v").to_pylist() == [dt.timedelta(seconds=seconds)]
+
+
+def test_times_past_a_day_leave_the_other_columns_as_they_are(ask: Ask) -> None:
+    rows = (
+        "SELECT number AS n, if(n = 1, NULL, '25:00:00.25'::Time64(2)) AS `a``b`, '-01:00:00'::Time AS t, "
+        "toDateTime(n, 'Asia/Tokyo') AS d, {x:String} AS x FROM numbers(3) ORDER BY n DESC -- all"
+    )
+    table = ask({"rawSql": rows, "params": {"x": "y"}})
+    day = dt.timedelta(hours=25, milliseconds=250)
+    assert table.column("n").to_pylist() == [2, 1, 0]
+    assert table.column("a`b").to_pylist() == [day, None, day]
+    assert [str(field.type) for field in table.schema] == [
+        "uint64",
+        "duration[ms]",
+        "duration[s]",
+        "timestamp[s, tz=Asia/Tokyo]",
+        "string",
+    ]
 
 
 def test_rows_of_empty_tuples_are_counted(ask: Ask) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.calls import CallContext
-from headwater.errors import ValidationError
+from headwater.errors import QueryError, ValidationError
 from headwater.frames import FrameMeta, FrameStream, Notice, Visualisation
 from headwater.models import CheckHealthResult
 from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
@@ -24,6 +24,7 @@ from .macros import expand
 from .parameters import encode_parameters
 from .partitions import NOTICE, read_partitioned
 from .query_model import ClickHouseQuery, Format
+from .refused_times import refuses_times, times_as_numbers
 from .settings import ClickHouseSettings, is_embedded
 from .typed_result import mend_types
 
@@ -72,12 +73,13 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         self.engine.close()
 
     def _stream(self, statement: Statement, query: ClickHouseQuery, context: CallContext) -> FrameStream:
-        result = self._start(statement, query, context)
         try:
-            schema, batches = self._mended(result, statement, query, context)
-        except BaseException:
-            result.close()
-            raise
+            result, schema, batches = self._read(statement, statement, query, context)
+        except QueryError as error:
+            rewritten = self._without_times(statement, context) if refuses_times(error) else None
+            if rewritten is None:
+                raise
+            result, schema, batches = self._read(rewritten, statement, query, context)
         stream = FrameStream(
             schema,
             batches,
@@ -93,6 +95,46 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
             stream.add_notice(notice)
         return stream.limited(self.settings.row_limit) if self.settings.enable_row_limit else stream
 
+    def _read(
+        self, sent: Statement, meant: Statement, query: ClickHouseQuery, context: CallContext
+    ) -> tuple[ArrowResult, pa.Schema, Iterator[pa.RecordBatch]]:
+        """The running query, and what its result becomes; `meant` has the types that count."""
+        result = self._start(sent, query, context)
+        try:
+            schema, batches = mend_types(
+                result,
+                lambda: self._types(meant, context),
+                time_zone=query.time_zone,
+                binary_columns=query.binary_columns,
+                intervals="interval" in meant.sql.lower(),
+                certain=sent is meant,
+                drawn=query.result_format in {Format.TIME_SERIES, Format.MULTI},
+            )
+        except BaseException:
+            result.close()
+            raise
+        return result, schema, batches
+
+    def _types(self, statement: Statement, context: CallContext) -> list[str]:
+        """The declared types of a statement's columns; none if nothing tells them."""
+        if can_be_described(statement.sql):
+            return [type_ for _, type_ in self._describe(statement, context)]
+        if can_be_repeated(statement.sql):
+            return self.engine.column_types(Statement(statement.sql, statement.parameters), context)
+        return []
+
+    def _describe(self, statement: Statement, context: CallContext) -> list[tuple[str, str]]:
+        """Names and types of a SELECT's columns."""
+        described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
+        rows = self.engine.rows(described, context)
+        return [(str(row.get("name", "")), str(row.get("type", ""))) for row in rows]
+
+    def _without_times(self, statement: Statement, context: CallContext) -> Statement | None:
+        if not can_be_described(statement.sql):
+            return None
+        sql = times_as_numbers(statement.sql, self._describe(statement, context))
+        return None if sql is None else Statement(sql, statement.parameters)
+
     def _left_out(self, sql: str) -> Iterator[Notice]:
         """What ClickHouse would send besides the rows, for which its Arrow streams have no place."""
         if asks_for_totals(sql):
@@ -107,26 +149,6 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         if not query.partition_column:
             raise ValidationError("is required for a partitioned read", path="partitionColumn")
         return read_partitioned(self.engine, statement, query.partition_column, query.partitions, context)
-
-    def _mended(
-        self, result: ArrowResult, statement: Statement, query: ClickHouseQuery, context: CallContext
-    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        def describe() -> list[str]:
-            if can_be_described(statement.sql):
-                described = Statement(f"DESCRIBE ({statement.sql}\n)", statement.parameters)
-                return [str(row.get("type", "")) for row in self.engine.rows(described, context)]
-            if can_be_repeated(statement.sql):
-                return self.engine.column_types(Statement(statement.sql, statement.parameters), context)
-            return []
-
-        return mend_types(
-            result,
-            describe,
-            time_zone=query.time_zone,
-            binary_columns=query.binary_columns,
-            intervals="interval" in statement.sql.lower(),
-            drawn=query.result_format in {Format.TIME_SERIES, Format.MULTI},
-        )
 
     @resource("databases")
     def databases(self, request: ResourceRequest, context: CallContext) -> Any:

@@ -30,19 +30,20 @@ def mend_types(
     time_zone: str = "",
     binary_columns: tuple[str, ...] = (),
     intervals: bool = False,
+    certain: bool = True,
     drawn: bool = False,
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The mended schema and batches of `result`.
 
     `describe` gives the columns' declared types in order, or nothing for a statement that cannot be
-    described. It costs a round trip, so it is only asked when the Arrow types leave a doubt. `time_zone` is
-    for columns that name none; default: the engine's. `intervals`: whether an int64 may be an interval.
-    `drawn`: the columns become series, so that their numbers must be some. Reads the first batch, which
-    decides whether a String column is text.
+    described. It costs a round trip, so it is only asked when the Arrow types leave a doubt, or are not
+    `certain`. `time_zone` is for columns that name none; default: the engine's. `intervals`: whether an int64
+    may be an interval. `drawn`: the columns become series, so that their numbers must be some. Reads the
+    first batch, which decides whether a String column is text.
     """
     arrow = result.schema
     _check_names(arrow)
-    is_doubtful = any(needs_declared_type(field.type, intervals=intervals) for field in arrow)
+    is_doubtful = not certain or any(needs_declared_type(field.type, intervals=intervals) for field in arrow)
     described = describe() if is_doubtful else []
     declared: list[DeclaredType | None] = [parse_type(text) for text in described] or [None] * len(arrow)
     if len(declared) != len(arrow):

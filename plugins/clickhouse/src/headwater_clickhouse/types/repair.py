@@ -16,6 +16,7 @@ from .scalars import (
     bfloat_to_float,
     count_to_calendar,
     count_to_duration,
+    decimal_to_duration,
     enum_to_dictionary,
     ipv4_to_text,
     ipv6_to_text,
@@ -30,6 +31,8 @@ from .scalars import (
     without_padding,
     zone_for_arrow,
 )
+
+_UNITS = {0: "s", 3: "ms", 6: "us", 9: "ns"}
 
 
 class Repair(Protocol):
@@ -260,6 +263,11 @@ def _plan_scalar(
             return Convert(
                 pa.month_day_nano_interval(), lambda array: count_to_calendar(array, months=months)
             )
+        case "Time" if pa.types.is_int64(arrow):
+            return Convert(pa.duration("s"), lambda array: count_to_duration(array, 1))
+        case "Time64" if pa.types.is_decimal128(arrow):
+            duration = pa.duration(_UNITS[arrow.scale])
+            return Convert(duration, lambda array: decimal_to_duration(array, duration))
         case "Dynamic" if _is_json(arrow):
             return NullableJson(arrow)
         case "BFloat16":

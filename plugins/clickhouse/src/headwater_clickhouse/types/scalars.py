@@ -29,6 +29,13 @@ def time_to_duration(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return array.view(pa.int64()).view(wanted)
 
 
+def decimal_to_duration(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Decimals of seconds, whose 128 bits hold counts of the duration's unit."""
+    words = np.frombuffer(array.buffers()[1] or b"", np.int64)
+    counts = words[2 * array.offset : 2 * (array.offset + len(array)) : 2].copy()
+    return pa.Array.from_buffers(wanted, len(array), [_validity(array), pa.py_buffer(counts)])
+
+
 def count_to_duration(array: pa.Array, seconds: int) -> pa.Array:
     """Counts of a fixed length, such as minutes. Raises ArrowInvalid past 64 bits of seconds."""
     return pc.multiply_checked(array, seconds).view(pa.duration("s"))
