@@ -15,9 +15,9 @@ from headwater_mysql.errors import is_out_of_connections
 KILL_SECONDS: Final = 5.0
 """How long the control connection may take. The caller does not wait for it."""
 
-_PAUSE_SECONDS = 0.003
 _RETRY_SECONDS = 0.02
-_LONGEST_TURN_SECONDS = 0.1
+_LOOK_AGAIN_SECONDS = 0.002
+_LONGEST_TURN_SECONDS = 0.5
 
 _NO_SUCH_THREAD = 1094
 
@@ -28,9 +28,10 @@ class QueryCanceller:
     The whole server thread is killed and not just its query: the connection is given up anyway, and a
     statement that was sent but not yet begun would survive KILL QUERY.
 
-    KILLs are sent one after the other with a short pause. MariaDB's KILL holds a lock of the thread that it
-    wakes while it tries for the lock which all sleeping threads share; a sleeper that another KILL has just
-    woken holds that one and wants the first. Both wait then, until KILL gives up after two seconds.
+    MariaDB's KILL holds a lock of the thread that it wakes while it tries for the lock which all threads in
+    `SLEEP()` share; a sleeper that another KILL has just woken holds that one and wants the first. Both wait
+    then, until KILL gives up after two seconds. So there a KILL is sent when the thread of the one before has
+    left its sleep.
     """
 
     def __init__(self, connect: Callable[[float], Connection], logger: Any) -> None:
@@ -62,8 +63,10 @@ class QueryCanceller:
         try:
             control = self._connected()
             try:
-                with self._in_turn():
-                    control.command(f"KILL {thread_id}", KILL_SECONDS)
+                with control.within(KILL_SECONDS), self._in_turn():
+                    control.command(f"KILL {thread_id}")
+                    if control.session.is_mariadb:
+                        _await_waking(control, thread_id)
             finally:
                 control.close()
         except DownstreamServerError as error:
@@ -92,7 +95,6 @@ class QueryCanceller:
         mine = self._turn.acquire(timeout=_LONGEST_TURN_SECONDS)
         try:
             yield
-            time.sleep(_PAUSE_SECONDS)
         finally:
             if mine:
                 self._turn.release()
@@ -104,3 +106,14 @@ class QueryCanceller:
                 thread_id=thread_id,
                 exc_info=error,
             )
+
+
+def _await_waking(control: Connection, thread_id: int) -> None:
+    where = f"ID = {thread_id} AND STATE = 'User sleep'"
+    asleep = f"SELECT 1 FROM information_schema.PROCESSLIST WHERE {where}"  # noqa: S608
+    end = time.monotonic() + _LONGEST_TURN_SECONDS
+    while time.monotonic() < end:
+        answer = control.execute(asleep, binary=False)
+        if not sum(batch.num_rows for batch in answer.batches()):
+            return
+        time.sleep(_LOOK_AGAIN_SECONDS)

@@ -61,6 +61,7 @@ class Connection:
         self._limits_statements = True
         self._used = False
         self._renewing = False
+        self._renewal: bytes | None = None  # what renews the session, until the limit of statements changes
         self._closed = threading.Event()
         self.sql_mode: str | None = None
         """The session's `@@sql_mode`; None where the server does not tell."""
@@ -79,8 +80,8 @@ class Connection:
         deadline = time.monotonic() + seconds
         connection = cls.open_bare(target, seconds, decoder, on_socket)
         try:
-            with connection._bounded(deadline - time.monotonic()):
-                connection._simple(bytes((Command.QUERY,)) + connection._set_up().encode())
+            with connection.within(deadline - time.monotonic()):
+                connection.command(connection._set_up())
                 connection._read_sql_mode()
         except BaseException:
             connection.close()
@@ -110,18 +111,26 @@ class Connection:
             explained = from_failure(error)
             raise explained from explained.__cause__
 
-    def command(self, sql: str, seconds: float | None = None) -> None:
-        """Run a statement that returns no rows, in text form, within `seconds`.
-
-        Raises errors of `headwater.errors`.
-        """
-        with self._bounded(seconds):
-            self._simple(bytes((Command.QUERY,)) + sql.encode())
+    def command(self, sql: str) -> None:
+        """Run a statement that returns no rows, in text form. Raises errors of `headwater.errors`."""
+        self._simple(bytes((Command.QUERY,)) + sql.encode())
 
     def ping(self, seconds: float) -> None:
         """Raises errors of `headwater.errors` if the server does not answer within `seconds`."""
-        with self._bounded(seconds):
+        with self.within(seconds):
             self._simple(bytes((Command.PING,)))
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Generator[None, None, None]:
+        """All reads and writes of the block together may take `seconds`."""
+        self._deadline = time.monotonic() + seconds
+        self._socket.settimeout(max(0.01, seconds))
+        try:
+            yield
+        finally:
+            self._deadline = None
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(None)
 
     def renew(self) -> None:
         """Begin to take back all that statements may have left in the session: locks, user variables,
@@ -132,11 +141,10 @@ class Connection:
         if not self._used:
             return
         self._used, self._renewing = False, True
-        self._socket.settimeout(_RENEW_SECONDS)
-        self._send_raw(
-            frames(bytes((Command.RESET_CONNECTION,)))
-            + frames(bytes((Command.QUERY,)) + self._set_up().encode())
-        )
+        if self._renewal is None:
+            set_up = bytes((Command.QUERY,)) + self._set_up().encode()
+            self._renewal = frames(bytes((Command.RESET_CONNECTION,))) + frames(set_up)
+        self._send_raw(self._renewal)
 
     def limit_statements(self, seconds: float | None) -> None:
         """Let the server itself end statements that run for `seconds`; None or 0 for no such limit.
@@ -148,7 +156,7 @@ class Connection:
             return
         try:
             self.command(f"SET SESSION {self._statement_limit(whole)}")
-            self._statement_seconds = whole
+            self._statement_seconds, self._renewal = whole, None
         except DownstreamServerError as error:
             if error.code != _UNKNOWN_VARIABLE:
                 raise
@@ -193,7 +201,7 @@ class Connection:
 
     def _finish_renewing(self) -> None:
         buffer = PacketBuffer()
-        with self._bounded(_RENEW_SECONDS):
+        with self.within(_RENEW_SECONDS):
             for _ in ("reset", "set up"):
                 buffer.restart(1)
                 packet = self._next_packet(buffer)
@@ -318,19 +326,6 @@ class Connection:
             if (left := self._deadline - time.monotonic()) <= 0:
                 raise TimeoutError
             self._socket.settimeout(left)
-
-    @contextlib.contextmanager
-    def _bounded(self, seconds: float | None) -> Generator[None, None, None]:
-        """All reads and writes together may take `seconds`; None for any time."""
-        if seconds is not None:
-            self._deadline = time.monotonic() + seconds
-            self._socket.settimeout(max(0.01, seconds))
-        try:
-            yield
-        finally:
-            self._deadline = None
-            with contextlib.suppress(OSError):
-                self._socket.settimeout(None)
 
 
 class Result:
