@@ -10,6 +10,7 @@ import click
 
 from headwater_server.data_directory import DataDirectory
 
+from .completion import complete_data_sources
 from .inputs import parse_assignment, read_secret
 from .location import pass_directory
 from .workspace import open_headwater
@@ -26,7 +27,7 @@ _key_option = click.option(
 
 
 @click.command()
-@click.argument("data_source")
+@click.argument("data_source", shell_complete=complete_data_sources)
 @click.option("--name", help="A new name.")
 @click.option("--url")
 @click.option("--user")
@@ -67,7 +68,7 @@ def edit(
 
 
 @click.command()
-@click.argument("data_sources", nargs=-1)
+@click.argument("data_sources", nargs=-1, shell_complete=complete_data_sources)
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A file; stdout otherwise."
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .completion import complete_data_sources, complete_plugins
 from .data_source_files import add_to
 from .failures import CONNECTION, OK
 from .inputs import parse_assignment, read_secret
@@ -26,7 +27,14 @@ add_to(ds)
 
 @ds.command()
 @click.argument("name")
-@click.option("--type", "type_", required=True, metavar="PLUGIN", help="A plugin's id, or an alias.")
+@click.option(
+    "--type",
+    "type_",
+    required=True,
+    metavar="PLUGIN",
+    shell_complete=complete_plugins,
+    help="A plugin's id, or an alias.",
+)
 @click.option("--url", default="", help="Where the data source is, without credentials.")
 @click.option("--user", default="")
 @click.option("--database", default="")
@@ -78,7 +86,7 @@ def list_data_sources(location: Location, as_json: bool) -> None:
 
 
 @ds.command()
-@click.argument("data_source")
+@click.argument("data_source", shell_complete=complete_data_sources)
 @json_option
 @pass_location
 def show(location: Location, data_source: str, as_json: bool) -> None:
@@ -95,7 +103,7 @@ def show(location: Location, data_source: str, as_json: bool) -> None:
 
 
 @ds.command()
-@click.argument("data_source")
+@click.argument("data_source", shell_complete=complete_data_sources)
 @click.option("--timeout", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds.")
 @pass_location
 @click.pass_context
@@ -113,7 +121,7 @@ def test(context: click.Context, location: Location, data_source: str, timeout: 
 
 
 @ds.command()
-@click.argument("data_source")
+@click.argument("data_source", shell_complete=complete_data_sources)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_location
 def rm(location: Location, data_source: str, yes: bool) -> None:

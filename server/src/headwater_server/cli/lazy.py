@@ -5,9 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 @frozen
@@ -35,6 +39,14 @@ class LazyGroup(click.Group):
         lazy = self._lazy[name]
         command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands by their summaries; asking each would import all."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.list_commands(context) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self._lazy[name].summary) for name in names]
+        return commands + click.Command.shell_complete(self, context, incomplete)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict
 
+from .completion import complete_plugins
 from .location import Location, pass_location
 from .new_plugin import new
 from .tables import print_records
@@ -43,7 +44,7 @@ def list_plugins(location: Location, as_json: bool) -> None:
 
 
 @plugin.command()
-@click.argument("plugin_id")
+@click.argument("plugin_id", shell_complete=complete_plugins)
 @json_option
 @pass_location
 def info(location: Location, plugin_id: str, as_json: bool) -> None:

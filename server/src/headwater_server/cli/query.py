@@ -14,6 +14,7 @@ from attrs import frozen
 
 from headwater_server.output import BINARY_FORMATS, FORMATS, FORMATS_BY_SUFFIX, writer
 
+from .completion import complete_data_sources, complete_files
 from .failures import READER_GONE
 from .inputs import parse_assignment, read_text
 from .location import Location, pass_location
@@ -48,9 +49,15 @@ class QueryOptions:
 
 
 @click.command()
-@click.argument("data_source")
+@click.argument("data_source", shell_complete=complete_data_sources)
 @click.argument("text", required=False)
-@click.option("-f", "--file", metavar="FILE", help="Read the query from FILE; - is stdin.")
+@click.option(
+    "-f",
+    "--file",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Read the query from FILE; - is stdin.",
+)
 @click.option(
     "--from", "from_", metavar="TIME", help="Start: now-6h, ISO 8601, or epoch milliseconds.  [now-1h]"
 )

@@ -8,6 +8,7 @@ import click
 
 from headwater.errors import MethodNotImplementedError, QueryError
 
+from .completion import complete_data_sources, complete_tables
 from .location import Location, pass_location
 from .plugins import json_option
 from .tables import print_records
@@ -20,19 +21,20 @@ _LABELS = "api/v1/labels"
 
 
 @click.command()
-@click.argument("data_source")
-@click.argument("table", required=False)
+@click.argument("data_source", shell_complete=complete_data_sources)
+@click.argument("table", required=False, shell_complete=complete_tables)
 @click.option("--database", default="", help="Default: the data source's own.")
 @json_option
 @pass_location
 def schema(location: Location, data_source: str, table: str | None, database: str, as_json: bool) -> None:
     """Show a data source's tables, or a table's columns. Of metrics: their names, or one's labels."""
     with open_target(location) as target:
-        records = _records(target, data_source, table, database)
+        records = records_of(target, data_source, table, database)
     print_records(_narrow(records), as_json=as_json, empty="Nothing found.")
 
 
-def _records(target: Target, data_source: str, table: str | None, database: str) -> list[dict[str, Any]]:
+def records_of(target: Target, data_source: str, table: str | None, database: str) -> list[dict[str, Any]]:
+    """Tables, or with a table its columns; of metrics their names, or the labels of one."""
     try:
         if table is None:
             return _ask(target, data_source, "tables", {"database": database})

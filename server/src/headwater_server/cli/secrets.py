@@ -8,6 +8,7 @@ import click
 
 from headwater_server.data_directory import DataDirectory
 
+from .completion import complete_data_sources
 from .failures import SECRET
 from .key_ring import open_keys
 from .location import pass_directory
@@ -83,7 +84,7 @@ def rewrap(context: click.Context, directory: DataDirectory, batch: int) -> None
 
 
 @secrets.command()
-@click.argument("data_source", required=False)
+@click.argument("data_source", required=False, shell_complete=complete_data_sources)
 @click.option("--all", "every", is_flag=True, help="Every data source that has secrets.")
 @pass_directory
 def rotate(directory: DataDirectory, data_source: str | None, every: bool) -> None:

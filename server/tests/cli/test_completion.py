@@ -1,0 +1,78 @@
+"""Completion in shells: what is offered, and that pressing a key changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def offered(headwater: Run) -> Callable[[str], list[str]]:
+    """`offered("query de")`: what bash is told to offer for that line."""
+
+    def ask(line: str) -> list[str]:
+        words = f"headwater {line}"
+        done = headwater(
+            _HEADWATER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
+        )
+        assert done.stderr == ""
+        return [each.partition(",")[2] for each in done.stdout.split()]
+
+    return ask
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("que", ["query"]),
+        ("query d", ["demo"]),
+        ("query D", ["demo"]),
+        ("ds show ", ["demo"]),
+        ("schema demo random", ["random_walk"]),
+        ("plugin info test", ["testdata"]),
+        ("ds add new --type pro", ["prometheus"]),
+        ("query --tim", ["--timeout", "--timing"]),
+        ("query x", []),
+        ("schema nothing r", []),
+    ],
+)
+def test_what_there_is_to_complete(offered: Callable[[str], list[str]], line: str, found: list[str]) -> None:
+    assert offered(line) == found
+
+
+def test_completing_makes_no_data_directory(offered: Callable[[str], list[str]], data_dir: Path) -> None:
+    assert offered("query d") == []
+    assert not data_dir.exists()
+
+
+def test_a_host_that_is_down_offers_nothing(offered: Callable[[str], list[str]]) -> None:
+    assert offered("--host http://127.0.0.1:9 query d") == []
+
+
+@pytest.mark.usefixtures("demo")
+def test_bash_completes_by_the_script_that_it_loads(headwater: Run, data_dir: Path) -> None:
+    """The function that the script defines is called as bash calls it."""
+    script = headwater("completion", "bash").stdout
+    [function] = re.findall(r"^(\w+_completion)\(\)", script, re.MULTILINE)
+    asking = f'COMP_WORDS=(headwater query d); COMP_CWORD=2; {function} headwater; echo "${{COMPREPLY[@]}}"'
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{asking}"],
+        env={**os.environ, "PATH": programs, "HEADWATER_DATA_DIR": str(data_dir)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "demo\n", done.stderr
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_a_script_too(headwater: Run, shell: str) -> None:
+    assert f"_HEADWATER_COMPLETE={shell}_complete" in headwater("completion", shell).stdout
