@@ -23,7 +23,9 @@ _VARIABLE = "_HEADWATER_COMPLETE"
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what SHELL loads to complete commands, options, data sources, tables, plugins and files.
+    """Print what bash, zsh or fish loads to complete what is typed.
+
+    That is commands, options, data sources, tables, plugins and files.
 
     \b
     bash, in ~/.bashrc:                   eval "$(headwater completion bash)"
