@@ -45,26 +45,8 @@ def complete_data_sources(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Names of data sources, each with its type."""
-    return _offered(
+    return offered(
         context, incomplete, lambda target: ((each["name"], each["type"]) for each in target.data_sources())
-    )
-
-
-def complete_tables(
-    context: click.Context,
-    parameter: click.Parameter,  # noqa: ARG001
-    incomplete: str,
-) -> list[CompletionItem]:
-    """Tables, or metrics, of the data source that the line names already."""
-    from .schema import records_of
-
-    source, database = context.params.get("data_source"), context.params.get("database") or ""
-    if not source:
-        return []
-    return _offered(
-        context,
-        incomplete,
-        lambda target: ((str(each["name"]), "") for each in records_of(target, source, None, database)),
     )
 
 
@@ -74,14 +56,17 @@ def complete_plugins(
     incomplete: str,
 ) -> list[CompletionItem]:
     """Ids of plugins."""
-    return _offered(context, incomplete, lambda target: ((each.id, each.state) for each in target.plugins()))
+    return offered(context, incomplete, lambda target: ((each.id, each.state) for each in target.plugins()))
 
 
-def _offered(
+def offered(
     context: click.Context, incomplete: str, ask: Callable[[Target], Iterable[tuple[str, str]]]
 ) -> list[CompletionItem]:
-    """Names that begin so. None where nothing can be known: a shell is no place for errors, and whoever
-    presses a key makes no data directory by that."""
+    """What `ask` finds, names and what to say of each, as far as it begins so.
+
+    Nothing where nothing can be known: a shell is no place for errors, and whoever presses a key makes no
+    data directory by that.
+    """
     from click.shell_completion import CompletionItem
 
     given = context.find_root().params

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headwater.errors import MethodNotImplementedError, QueryError
 
-from .completion import complete_data_sources, complete_tables
+from .completion import complete_data_sources, offered
 from .location import Location, pass_location
 from .plugins import json_option
 from .tables import print_records
 from .targets import Target, open_target
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 # What schema browsers ask for: tables and columns of SQL-like sources, else metrics and labels, as
 # Prometheus' HTTP API gives them.
 _METRICS = "api/v1/label/__name__/values"
 _LABELS = "api/v1/labels"
+
+
+def complete_tables(
+    context: click.Context,
+    parameter: click.Parameter,  # noqa: ARG001
+    incomplete: str,
+) -> list[CompletionItem]:
+    """Tables, or metrics, of the data source that the line names already."""
+    source, database = context.params.get("data_source"), context.params.get("database") or ""
+    if not source:
+        return []
+    return offered(
+        context,
+        incomplete,
+        lambda target: ((str(each["name"]), "") for each in _records(target, source, None, database)),
+    )
 
 
 @click.command()
@@ -29,12 +48,11 @@ _LABELS = "api/v1/labels"
 def schema(location: Location, data_source: str, table: str | None, database: str, as_json: bool) -> None:
     """Show a data source's tables, or a table's columns. Of metrics: their names, or one's labels."""
     with open_target(location) as target:
-        records = records_of(target, data_source, table, database)
+        records = _records(target, data_source, table, database)
     print_records(_narrow(records), as_json=as_json, empty="Nothing found.")
 
 
-def records_of(target: Target, data_source: str, table: str | None, database: str) -> list[dict[str, Any]]:
-    """Tables, or with a table its columns; of metrics their names, or the labels of one."""
+def _records(target: Target, data_source: str, table: str | None, database: str) -> list[dict[str, Any]]:
     try:
         if table is None:
             return _ask(target, data_source, "tables", {"database": database})
