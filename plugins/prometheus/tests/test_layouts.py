@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from headwater.errors import LimitExceededError
+from headwater.errors import LimitExceededError, QueryCanceledError
 from headwater.frames import Frame
 from headwater_prometheus.answer import Histogram, HistogramSample, SeriesBlock
 from headwater_prometheus.layouts import (
@@ -121,6 +122,15 @@ def test_column_names_are_unique_in_every_layout(metrics: list[dict[str, str]]) 
     some = block(*((metric, [(1, 1.0)]) for metric in metrics))
     for frame in (long_frame(some, DISPLAY), wide_frame(some, DISPLAY), *multi_frames(some, DISPLAY)):
         assert len(set(frame.table.column_names)) == frame.num_columns
+
+
+@pytest.mark.parametrize("layout", [long_frame, wide_frame])
+def test_a_call_that_is_over_ends_between_columns(layout: Callable[..., Frame]) -> None:
+    def over() -> None:
+        raise QueryCanceledError("over")
+
+    with pytest.raises(QueryCanceledError):
+        layout(block(({"a": "1"}, [(1, 1.0)])), DISPLAY, over)
 
 
 def test_duplicate_series_keep_their_samples_apart() -> None:

@@ -282,6 +282,15 @@ def test_a_bomb_ends_typed_and_the_source_goes_on(
         assert source.query("up").num_rows == 1
 
 
+@pytest.mark.parametrize("samples", [b"", b',"values":[[1,"1"]]'])
+@pytest.mark.parametrize("layout", ["long", "wide", "multi"])
+def test_series_that_share_no_label_end_typed(make_source: SourceMaker, layout: str, samples: bytes) -> None:
+    body = matrix(*(b'{"metric":{"l%d":""}%b}' % (number, samples) for number in range(100_000)))
+    with serve(answer(body)) as server, pytest.raises((LimitExceededError, DeadlineExceededError)) as failed:
+        make_source(server.url).frames({"expr": "up", "layout": layout}, timeout=2)
+    assert "did not return" not in str(failed.value)
+
+
 def _compressed(head: bytes, block: bytes, times: int) -> bytes:
     compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
     pieces = [compressor.compress(head), *(compressor.compress(block) for _ in range(times))]

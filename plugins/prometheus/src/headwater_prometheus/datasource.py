@@ -121,10 +121,10 @@ def _result(
             frames = chain.from_iterable(multi_frames(block, display) for block in blocks)
         else:
             block = collect(blocks)
-            frames = chain([_laid_out(block, display, layout, limits.max_bytes)] if block.metrics else [])
+            frames = chain([_laid_out(block, display, layout, context)] if block.metrics else [])
         held = next(frames, None)
         if held is None:
-            yield _without_series(reader.tail, display, layout), _tail(reader, row_limit)
+            yield _without_series(reader.tail, display, layout, context), _tail(reader, row_limit)
         elif reader.tail.result_type or layout is not Layout.MULTI:
             yield held, _tail(reader, row_limit)
             yield from ((frame, None) for frame in frames)
@@ -145,14 +145,15 @@ def _tail(reader: AnswerReader, row_limit: RowLimit) -> AnswerTail:
 def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[SeriesBlock]:
     """`blocks`, reported as progress, and refused when they outgrow the byte limit."""
     limit = context.limits.max_bytes
-    rows = size = 0
+    rows = series = size = 0
     labels: set[str] = set()
     for block in blocks:
         rows += block.num_rows
         labels.update(*block.metrics)
         size += block.times.nbytes + block.values.nbytes + _label_bytes(block)
         context.report_progress(rows=rows, bytes=size)
-        if limit is not None and size + 4 * len(labels) * rows > limit:
+        series += len(block.metrics)
+        if limit is not None and size + 4 * len(labels) * max(rows, series) > limit:
             raise LimitExceededError(
                 f"The answer takes more than {limit} bytes as a frame, the byte limit. "
                 "Use a larger step, a shorter range or an aggregation."
@@ -166,20 +167,20 @@ def _label_bytes(block: SeriesBlock) -> int:
     return _SERIES_BYTES * len(block.metrics) + sum(map(len, texts))
 
 
-def _laid_out(block: SeriesBlock, display: Display, layout: Layout, max_bytes: int | None) -> Frame:
+def _laid_out(block: SeriesBlock, display: Display, layout: Layout, context: CallContext) -> Frame:
     if layout is Layout.WIDE:
-        return wide_frame(block, display, max_bytes=max_bytes)
-    return long_frame(block, display)
+        return wide_frame(block, display, context.check, max_bytes=context.limits.max_bytes)
+    return long_frame(block, display, context.check)
 
 
-def _without_series(tail: AnswerTail, display: Display, layout: Layout) -> Frame:
+def _without_series(tail: AnswerTail, display: Display, layout: Layout, context: CallContext) -> Frame:
     """A scalar, a text, or no data: in `multi` a frame with a type and no fields, else no rows."""
     if tail.scalar is not None:
         return scalar_frame(*tail.scalar, tail.result_type, display, layout)
     nothing = SeriesBlock.empty(is_vector=tail.result_type == "vector")
     if layout is Layout.MULTI:
         return Frame(pa.table({}), meta=display.meta(layout, is_vector=nothing.is_vector))
-    return _laid_out(nothing, display, layout, None)
+    return _laid_out(nothing, display, layout, context)
 
 
 def _described(

@@ -10,8 +10,9 @@ Native histograms are kept: in `long` and `wide` as a struct column, in `multi` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -35,6 +36,13 @@ BUCKET_TYPE = pa.struct(
 HISTOGRAM_TYPE = pa.struct(
     [("count", pa.float64()), ("sum", pa.float64()), ("buckets", pa.list_(BUCKET_TYPE))]
 )
+
+
+Check: TypeAlias = Callable[[], None]
+
+
+def _never_over() -> None:
+    pass
 
 
 class Layout(StrEnum):
@@ -71,8 +79,11 @@ class Display:
         return msgspec.json.encode({"displayNameFromDS": name}) if name else None
 
 
-def long_frame(block: SeriesBlock, display: Display) -> Frame:
-    """Times and values are not copied; labels cost four bytes a row each."""
+def long_frame(block: SeriesBlock, display: Display, check: Check = _never_over) -> Frame:
+    """Times and values are not copied; labels cost four bytes a row each.
+
+    `check` raises if the call is over: a column for each of many labels takes its time.
+    """
     counts = np.asarray(block.counts, np.int64)
     rows = [np.repeat(np.arange(len(counts), dtype=np.int32), counts)]
     times, values = [to_arrow(block.times, TIME_TYPE)], [to_arrow(block.values)]
@@ -83,6 +94,7 @@ def long_frame(block: SeriesBlock, display: Display) -> Frame:
         values.append(pa.nulls(len(extra), pa.float64()))
     columns = [pa.chunked_array(times, TIME_TYPE)]
     for name, column in label_columns(name for metric in block.metrics for name in metric):
+        check()
         fields.append(pa.field(column, pa.dictionary(pa.int32(), pa.string())))
         columns.append(_label_column(block.metrics, name, rows))
     fields.append(pa.field(VALUE, pa.float64()))
@@ -97,7 +109,9 @@ def long_frame(block: SeriesBlock, display: Display) -> Frame:
     )
 
 
-def wide_frame(block: SeriesBlock, display: Display, *, max_bytes: int | None = None) -> Frame:
+def wide_frame(
+    block: SeriesBlock, display: Display, check: Check = _never_over, *, max_bytes: int | None = None
+) -> Frame:
     """Each column is named by its series' text and carries the labels; a name that repeats gets a number.
 
     A series that has samples and histograms gets two columns, the second with the suffix ` histogram`.
@@ -118,6 +132,7 @@ def wide_frame(block: SeriesBlock, display: Display, *, max_bytes: int | None = 
     by_series = _histograms_by_series(block.histograms)
     start = 0
     for index, (metric, count) in enumerate(zip(block.metrics, block.counts, strict=True)):
+        check()
         if count or index not in by_series:
             part = slice(start, start + count)
             values = block.values[part]
