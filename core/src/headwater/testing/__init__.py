@@ -1,7 +1,11 @@
-"""For plugin authors' tests: the conformance kit and a fault proxy. Needs the extra `headwater[testing]`."""
+"""For tests: the conformance kit, a fault proxy, and data sources with answers of your own.
+
+Needs the extra `headwater[testing]`.
+"""
 
 import pytest
 
+from .fakes import FakeSource, fake_source
 from .fault_proxy import Fault, FaultProxy
 from .features import DataSourceConfig, Features, ParameterProbe, Probes, Support, TypeProbe
 
@@ -15,6 +19,7 @@ __all__ = [
     "ConformanceError",
     "DataSourceConfig",
     "DataSourceConformance",
+    "FakeSource",
     "Fault",
     "FaultProxy",
     "Features",
@@ -22,4 +27,5 @@ __all__ = [
     "Probes",
     "Support",
     "TypeProbe",
+    "fake_source",
 ]
