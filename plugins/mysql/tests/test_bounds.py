@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from headwater.errors import (
 from headwater.models import DataQuery
 from headwater.sdk import CallContext
 from headwater_mysql.bounds import ERROR_CHARACTERS
+from headwater_mysql.metadata import Metadata
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType as T, Command
 from headwater_mysql.query_model import MySQLQuery
@@ -231,6 +233,19 @@ def test_tables_are_listed_up_to_a_size(open_data_source: DataSourceFactory) -> 
             pytest.raises(DownstreamProtocolError, match="larger than allowed"),
         ):
             data_source._metadata.databases(context)
+
+
+def test_lists_are_kept_up_to_a_number_of_records(context: CallContext) -> None:
+    asked: list[str] = []
+
+    def run(sql: str, parameters: tuple[str, ...], context: CallContext) -> list[dict[str, Any]]:
+        asked.append(parameters[0])
+        return [{"name": "t"}] * 60_000
+
+    metadata = Metadata(run)
+    for database in ("a", "a", "b", "b", "a"):
+        assert len(metadata.tables(database, context)) == 60_000
+    assert asked == ["a", "b", "a"]
 
 
 def test_nulls_of_many_columns_come_in_smaller_batches(

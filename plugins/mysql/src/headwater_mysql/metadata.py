@@ -13,6 +13,7 @@ Records = list[dict[str, Any]]
 
 CACHE_SECONDS: Final = 60.0
 _CACHE_ENTRIES: Final = 500
+_CACHE_RECORDS: Final = 100_000
 
 _DATABASES = "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA ORDER BY SCHEMA_NAME"
 
@@ -87,7 +88,10 @@ class Metadata:
         rows = self._run(sql, parameters, context)
         with self._lock:
             self._cache.pop(key, None)
-            while len(self._cache) >= _CACHE_ENTRIES:
-                del self._cache[next(iter(self._cache))]  # the oldest
             self._cache[key] = (time.monotonic(), rows)
+            while len(self._cache) > _CACHE_ENTRIES or self._kept() > _CACHE_RECORDS:
+                del self._cache[next(iter(self._cache))]  # the oldest
         return rows
+
+    def _kept(self) -> int:
+        return sum(len(rows) for _, rows in self._cache.values())
