@@ -179,6 +179,51 @@ def test_ctrl_c_cancels_the_query_and_leaves_no_file(data_dir: Path, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(
+    ("query", "stream", "line"),
+    [
+        ('{"scenario": "csv", "csvContent": "n\\n7\\n"}', "stdout", b'{"n":7}\n'),
+        ('{"scenario": "error", "error": "connection"}', "stderr", None),
+    ],
+    ids=["rows", "a source that is down for a while"],
+)
+def test_a_watched_query_runs_again_until_ctrl_c(
+    data_dir: Path, query: str, stream: str, line: bytes | None
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headwater_server", "query", "demo", query, "--watch", "10ms", "-o", "jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "HEADWATER_DATA_DIR": str(data_dir)},
+    )
+    with process:
+        lines = getattr(process, stream)
+        first = lines.readline()
+        assert first
+        assert line in (None, first)
+        assert lines.readline() == first
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("no_such_scenario", "--watch", "1s"), 1, "no_such_scenario"),
+        (("random_walk", "--watch", "soon"), 2, "write 5s or 1m"),
+        (("random_walk", "--watch", "0s"), 2, "more than no time"),
+        (("random_walk", "--watch", "5s", "--out", "a.csv"), 2, "--watch or --out"),
+    ],
+)
+def test_what_another_try_would_not_mend_ends_watching(
+    headwater: Headwater, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = headwater("query", "demo", *arguments)
+    assert (done.returncode, said in done.stderr) == (code, True)
+
+
 def test_a_reader_that_goes_away_ends_the_query_without_a_word(data_dir: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "headwater_server", "query", "demo", "endless", "-o", "jsonl"],

@@ -17,10 +17,14 @@ from .failures import INTERRUPTED
 
 
 @contextmanager
-def cancel_on_interrupt(context: CallContext, on_leave: Callable[[], object]) -> Iterator[None]:
-    """Within the block, SIGINT cancels `context`; a second one runs `on_leave` and ends the process."""
+def cancel_on_interrupt(
+    context: CallContext, on_leave: Callable[[], object], interrupted: threading.Event
+) -> Iterator[None]:
+    """Within the block, SIGINT sets `interrupted` and cancels `context`, which may have ended just before; a
+    second one runs `on_leave` and ends the process."""
 
     def cancel(_signal: int, _frame: FrameType | None) -> None:
+        interrupted.set()
         signal.signal(signal.SIGINT, leave)
         click.echo("Cancelling; press Ctrl-C again to leave at once.", err=True)
         # Not in this thread: it may hold the very locks that cancelling takes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from attrs import frozen
 from headwater_server.output import BINARY_FORMATS, FORMATS, FORMATS_BY_SUFFIX, writer
 
 from .completion import complete_data_sources, complete_files
-from .failures import READER_GONE
+from .failures import READER_GONE, report
 from .inputs import parse_assignment, read_text
 from .location import Location, pass_location
 from .targets import Target, open_target
@@ -40,6 +41,7 @@ class QueryOptions:
     format: str
     out: Path | None
     limit: int | None
+    watch: float | None
     timing: bool
 
     @property
@@ -95,6 +97,12 @@ class QueryOptions:
     metavar="SECONDS",
     help="Cancel after that long.",
 )
+@click.option(
+    "--watch",
+    metavar="INTERVAL",
+    callback=lambda _context, _parameter, value: _seconds(value),
+    help="Run it again every 5s, 1m or so, until Ctrl-C; in a terminal in place of what was there.",
+)
 @click.option("--timing", is_flag=True, help="Say on stderr how long it took.")
 @pass_location
 def query(
@@ -124,10 +132,14 @@ def query(
         format=format_name,
         **options,
     )
+    if chosen.watch is not None and chosen.out is not None:
+        raise click.UsageError("give --watch or --out, one of them")
     asked = _read_query(text, file)
+    run = _run if chosen.watch is None else _watch
+    interrupted = threading.Event()
     try:
         with open_target(location) as target:
-            _run(target, data_source, asked, chosen)
+            run(target, data_source, asked, chosen, interrupted)
     except BrokenPipeError:
         # Whoever read the rows wants no more (`| head`). Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -185,7 +197,51 @@ def _query_object(text: str) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _run(target: Target, data_source: str, asked: str | dict[str, Any], options: QueryOptions) -> None:
+def _seconds(interval: str | None) -> float | None:
+    if interval is None:
+        return None
+    from headwater.errors import ValidationError
+    from headwater.frames import parse_interval_string
+
+    try:
+        seconds = parse_interval_string(interval).total_seconds()
+    except ValidationError as error:
+        raise click.BadParameter(f"{error}; write 5s or 1m") from error
+    if seconds <= 0:
+        raise click.BadParameter("give more than no time")
+    return seconds
+
+
+def _watch(
+    target: Target,
+    data_source: str,
+    asked: str | dict[str, Any],
+    options: QueryOptions,
+    interrupted: threading.Event,
+) -> None:
+    """Until Ctrl-C, or an error that another try would not mend."""
+    from headwater.errors import HeadwaterError
+
+    assert options.watch is not None
+    while not interrupted.is_set():
+        try:
+            _run(target, data_source, asked, options, interrupted)
+        except HeadwaterError as error:
+            if not error.retryable:
+                raise
+            report(error)
+        if not interrupted.is_set():
+            time.sleep(options.watch)
+    raise KeyboardInterrupt
+
+
+def _run(
+    target: Target,
+    data_source: str,
+    asked: str | dict[str, Any],
+    options: QueryOptions,
+    interrupted: threading.Event,
+) -> None:
     from headwater import CallContext
 
     from .destination import Destination
@@ -197,10 +253,13 @@ def _run(target: Target, data_source: str, asked: str | dict[str, Any], options:
         Destination(options.out) as destination,
         progress_bar(wanted=options.waits_silently) as bar,
         CallContext(timeout=options.timeout, limits=target.limits, on_progress=bar.show) as context,
-        cancel_on_interrupt(context, destination.discard),
+        cancel_on_interrupt(context, destination.discard, interrupted),
         _rows(target, data_source, asked, options, context, bar.hide) as stream,
     ):
         first = time.perf_counter()
+        if options.watch is not None and sys.stdout.isatty():
+            bar.hide()
+            click.clear()
         writer(options.format)(stream, destination.sink)
     _say_notices(stream)
     if stream.truncated and options.format == "table" and options.limit == _TABLE_ROWS:
