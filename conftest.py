@@ -3,12 +3,22 @@
 from collections import Counter
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
 pytest.register_assert_rewrite("headwater.testing.stores")
 
 from headwater.testing.canary import pytest_runtest_makereport  # noqa: E402, F401
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "untimed",
+    hypothesis.settings(),  # what Hypothesis chose, such as fixed seeds in CI
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -95,6 +95,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "examples": st.lists(st.builds(QueryExample, TEXT, OBJECTS), max_size=2).map(tuple),
         "notes": st.lists(TEXT, max_size=2).map(tuple),
         "routes": st.lists(TEXT, max_size=2).map(tuple),
+        "connection": st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
     },
     DataSourceInstanceSettings: {
         "json_data": OBJECTS,
