@@ -155,6 +155,8 @@ def _format(chosen: str | None, out: Path | None) -> str:
 
 
 def _format_of_file(out: Path) -> str:
+    if out.is_dir():
+        raise click.UsageError(f"{out} is a directory")
     try:
         return FORMATS_BY_SUFFIX[out.suffix.lower()]
     except KeyError:
