@@ -61,6 +61,7 @@ class Connection:
         self._limits_statements = True
         self._used = False
         self._renewing = False
+        self._unsent = b""
         self._renewal: bytes | None = None  # what renews the session, until the limit of statements changes
         self._closed = threading.Event()
         self.sql_mode: str | None = None
@@ -263,9 +264,9 @@ class Connection:
                 )
             sequence = self._send(_encoded(statement, parameters))
             framing = Framing(True, self.session.deprecate_eof, batch_rows)
-            return self._result(framing, sequence, lambda: self._send_raw(close))
+            return self._result(framing, sequence, lambda: self._send_later(close))
         except (ServerError, QueryError):
-            self._send_raw(close)
+            self._send_later(close)
             raise
 
     def _result(self, framing: Framing, sequence: int, close_statement: Callable[[], None]) -> Result:
@@ -314,8 +315,13 @@ class Connection:
         self._send_raw(frames(payload))
         return frame_count(payload) & 0xFF
 
+    def _send_later(self, data: bytes) -> None:
+        """Send what has no answer together with what is sent next."""
+        self._unsent += data
+
     def _send_raw(self, data: bytes) -> None:
-        self._socket.sendall(data)
+        unsent, self._unsent = self._unsent, b""
+        self._socket.sendall(unsent + data)
 
     def _check(self) -> None:
         """Raises if the connection was interrupted, or has used up the time that it has; the next read waits
