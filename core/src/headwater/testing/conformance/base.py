@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+import pyarrow as pa
 import pytest
 
 from headwater.calls.context import CallContext, QueryLimits
@@ -60,6 +61,7 @@ class ConformanceBase:
 
     @pytest.fixture
     def headwater(self, record: PluginRecord) -> Iterator[Headwater]:
+        pa.array([0])  # for its first array pyarrow imports pandas: seconds that are not the data source's
         with Headwater(allow_plugins={record.plugin_id}, limits=QueryLimits(timeout=self.deadline)) as host:
             yield host
 
