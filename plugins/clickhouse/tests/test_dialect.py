@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -150,3 +152,10 @@ def test_only_selects_are_described(sql: str, described: bool) -> None:
 )
 def test_statements_about_statements_run(ask: Ask, sql: str) -> None:
     assert ask(sql).num_rows > 0
+
+
+@pytest.mark.parametrize("piece", [";", "(", "/*", "'", "\\'", "$a$", "$$", "--", "a ", "{a:"])
+def test_a_mebibyte_of_anything_is_let_through_or_refused(piece: str) -> None:
+    """Within the time that a test may take: what grows with the square of the length would need hours."""
+    with contextlib.suppress(QueryError):
+        prepare_statement("SELECT 1" + piece * (2**20 // len(piece)), allow_writes=False)

@@ -110,9 +110,8 @@ def _top_level_words(sql: str) -> tuple[list[str], int]:
                 case ";" if depth == 0:
                     if end is None:
                         end = span.start + token.start()
-                    rest = text[token.end() :]
-                    if rest.strip(" \t\r\n\f\v;"):
-                        raise QueryError("Only one statement is allowed in a query.")
+                        if text[token.end() :].strip(" \t\r\n\f\v;"):
+                            raise QueryError("Only one statement is allowed in a query.")
                 case "(" | "[" | "{":
                     depth += 1
                 case ")" | "]" | "}":
