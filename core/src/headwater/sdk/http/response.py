@@ -115,11 +115,15 @@ class HttpResponse:
             self._error_body = bytes(collected[:_ERROR_BODY])
         return self._error_body
 
+    def excerpt(self) -> str:
+        """What the body of an error says, on one line of at most 1,024 characters. Ends the answer."""
+        return words_of(self.error_body())
+
     def raise_for_status(self) -> None:
         """Raise the Downstream* error that fits a status outside 200–299, with the server's words."""
         if 200 <= self.status < 300:
             return
-        words = words_of(self.error_body())
+        words = self.excerpt()
         said = f": {words}" if words else "."
         if self.status in {401, 403}:
             raise DownstreamAuthError(
