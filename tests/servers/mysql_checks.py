@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,12 +38,3 @@ def running(server: DatabaseServer, text: str) -> int:
     """How many statements like `text` the server is working on."""
     others = "FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()"
     return int(server.rows(f"SELECT COUNT(*) {others} AND INFO LIKE '{text}%'")[0][0])
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False

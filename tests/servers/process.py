@@ -289,3 +289,11 @@ def _publish(folder: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():
             raise
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
+    """Whether `condition` becomes true within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (held := condition()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return held

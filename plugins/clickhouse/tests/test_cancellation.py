@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,16 +10,10 @@ from headwater import CallContext, Headwater
 from headwater.calls import QueryLimits
 from headwater.errors import QueryCanceledError
 from servers.clickhouse import ClickHouseServer
+from servers.process import eventually
 
 RUNNING = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleepEachRow%'"
 SLEEP = "SELECT sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1"
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return held
 
 
 @pytest.mark.parametrize(

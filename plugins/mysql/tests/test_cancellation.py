@@ -14,9 +14,10 @@ import pytest
 from headwater import Headwater
 from headwater.errors import DeadlineExceededError, QueryCanceledError
 from headwater.sdk import CallContext
-from servers.mysql_checks import DataSourceFactory, eventually, query, running
+from servers.mysql_checks import DataSourceFactory, query, running
 from servers.mysql_fake import black_hole
 from servers.mysql_family import DatabaseServer
+from servers.process import eventually
 
 COLUMNS = "information_schema.COLUMNS"
 BUSY = "SELECT BENCHMARK(1000000000000, SHA2('a', 512))"

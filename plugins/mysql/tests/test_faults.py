@@ -26,11 +26,11 @@ from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType as T, Command
 from headwater_mysql.protocol.packets import ServerError
 from servers.mariadb import start_mariadb
-from servers.mysql_checks import DataSourceFactory, eventually, query
+from servers.mysql_checks import DataSourceFactory, query
 from servers.mysql_fake import black_hole, cutting_proxy, fake_mysql
 from servers.mysql_family import DatabaseServer
 from servers.mysql_wire import OK, eof, err, result_set, wire
-from servers.process import free_port, no_file_descriptors_left
+from servers.process import eventually, free_port, no_file_descriptors_left
 
 ENDLESS = (
     "SELECT a.COLUMN_NAME, b.COLUMN_TYPE FROM information_schema.COLUMNS a, information_schema.COLUMNS b"

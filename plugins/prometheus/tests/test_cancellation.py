@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from headwater import CallContext, Headwater
 from headwater.calls import QueryLimits
 from headwater.errors import QueryCanceledError
+from servers.process import eventually
 from servers.prometheus import V2, PrometheusServer, start_prometheus
 
 # Keeps a server busy for minutes: an addition at each second of a hundred days.
@@ -25,13 +25,6 @@ def server() -> Iterator[PrometheusServer]:
     """
     with start_prometheus(V2, flags=["--query.max-concurrency=2"]) as started:
         yield started
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return held
 
 
 @pytest.mark.parametrize(
