@@ -1,0 +1,1 @@
+"""Python data-source plugins inside Grafana, and plugin processes inside Headwater."""

@@ -1,0 +1,1 @@
+"""Headwater data sources for every database with an ADBC driver: PostgreSQL, SQLite, DuckDB, Flight SQL."""

@@ -1,0 +1,1 @@
+"""Grafana's expressions, and SQL over the answers of any data source, on DuckDB."""
