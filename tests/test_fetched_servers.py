@@ -1,4 +1,4 @@
-"""What a machine without MariaDB, Chromium and nginx does: fetch them, unpacked and not installed."""
+"""What a machine without MariaDB, Chromium, nginx and Go does: fetch them, unpacked and not installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import browser, mariadb, nginx
+from servers import browser, go_programs, mariadb, nginx
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +19,7 @@ def _nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mariadb, "find_program", lambda *names: None)
     monkeypatch.setattr(browser, "find_program", lambda *names: None)
     monkeypatch.setattr(nginx, "find_program", lambda *names: None)
+    monkeypatch.setattr(go_programs, "find_program", lambda *names: None)
 
 
 def test_mariadb_is_fetched_and_answers() -> None:
@@ -40,3 +41,9 @@ def test_nginx_is_fetched_and_passes_requests_on() -> None:
         pytest.raises(urllib.error.HTTPError, match="502"),
     ):
         urllib.request.urlopen(address, timeout=10)
+
+
+def test_go_is_fetched_and_builds_programs_that_understand_each_other() -> None:
+    host, plugin = go_programs.build_go_program("host"), go_programs.build_go_program("plugin")
+    with go_programs.started(host, plugin) as started:
+        assert not started.ping().code
