@@ -34,6 +34,7 @@ def fake_mysql(
     after_set: Script = lambda _: wire([OK]),
     on_login: Callable[[bytes], object] = lambda _: None,
     instead: Flood = lambda _: None,
+    version: str = "9.9.9-fake",
 ) -> Iterator[str]:
     """The address of a fake server whose set-up statements succeed and whose other commands `script` answers.
 
@@ -55,7 +56,7 @@ def fake_mysql(
         if greeting is not None:
             client.sendall(wire([greeting], 0))
             return
-        client.sendall(wire([_handshake()], 0))
+        client.sendall(wire([_handshake(version)], 0))
         if (login := _read_packet(client)) is None:
             return
         on_login(login)
@@ -149,11 +150,11 @@ def _pump(source: socket.socket, target: socket.socket, most: int | None) -> Non
                 most -= len(data)
 
 
-def _handshake() -> bytes:
+def _handshake(version: str) -> bytes:
     capabilities = 0x00BFF7FF & ~0x0800  # everything up to session tracking, but no TLS
     low, high = capabilities & 0xFFFF, capabilities >> 16
     return (
-        b"\x0a9.9.9-fake\0" + struct.pack("<I", 77) + SCRAMBLE[:8] + b"\0"
+        b"\x0a" + version.encode() + b"\0" + struct.pack("<I", 77) + SCRAMBLE[:8] + b"\0"
         + struct.pack("<HBHHB", low, 45, 2, high, 21) + bytes(10) + SCRAMBLE[8:]
         + b"\0mysql_native_password\0"
     )  # fmt: skip

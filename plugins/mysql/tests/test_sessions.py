@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from headwater.errors import DeadlineExceededError, DownstreamServerError, QueryError
+from headwater.errors import DeadlineExceededError, DownstreamServerError, HeadwaterError, QueryError
 from headwater.models import TimeRange
 from headwater.sdk import CallContext
 from headwater_mysql.datasource import MySQLDataSource
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType, Command
+from headwater_mysql.protocol.statements import LAST_PREPARED
 from servers.mysql_checks import DataSourceFactory, query
 from servers.mysql_fake import fake_mysql
 from servers.mysql_family import DatabaseServer
@@ -255,3 +256,47 @@ def test_texts_that_only_look_like_more_pass_in_every_mode(
     data_source = open_data_source(server)
     with sql_mode(server, "NO_BACKSLASH_ESCAPES"):
         assert value(data_source, r"SELECT 'INTO OUTFILE \' AS x", context) == "INTO OUTFILE \\"
+
+
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("SELECT nothing FROM nowhere", "exist"),
+        ("SELECT ? + 1 AS x", r"1 placeholder\(s\), but 0 value\(s\)"),
+        ("SELECT * FROM (SELECT 1 AS a, 2 AS a) AS t", "Duplicate column"),
+    ],
+)
+def test_a_refused_statement_leaves_the_connection_in_step(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, sql: str, error: str
+) -> None:
+    data_source = open_data_source(server, max_open_conns=1)
+    connection = value(data_source, "SELECT CONNECTION_ID() AS x", context)
+    for _ in range(3):
+        with pytest.raises(HeadwaterError, match=error):
+            query(data_source, sql, context)
+        assert value(data_source, "SELECT 7 AS x", context) == 7
+    assert value(data_source, "SELECT CONNECTION_ID() AS x", context) == connection
+
+
+def test_a_server_that_executes_nothing_at_once_is_asked_twice_once(
+    open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    """Some proxies speak for MariaDB, but do not know its short cut."""
+    column = Column("x", ColumnType.LONGLONG)
+    executed: list[int] = []
+
+    def script(command: bytes) -> bytes:
+        if command[0] == Command.STATEMENT_PREPARE:
+            return wire([b"\0" + (9).to_bytes(4, "little") + bytes(7)])
+        if command[0] == Command.STATEMENT_CLOSE:
+            return b""
+        executed.append(int.from_bytes(command[1:5], "little"))
+        if executed[-1] == LAST_PREPARED:
+            return wire([err(1243, "Unknown prepared statement handler")])
+        return result_set([column], [(7,)], binary=True)
+
+    with fake_mysql(script, version="5.5.5-10.1.0-MariaDB") as address:
+        data_source = open_data_source(url=address, max_open_conns=1)
+        answers = [value(data_source, "SELECT 7 AS x", context) for _ in range(3)]
+    assert answers == [7, 7, 7]
+    assert executed == [LAST_PREPARED, 9, 9, 9]

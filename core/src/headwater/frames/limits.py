@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
+
 import pyarrow as pa
 
 
@@ -13,14 +15,33 @@ def value_bytes(data: pa.RecordBatch | pa.Table | pa.ChunkedArray) -> int:
         return int(data.get_total_buffer_size())
 
 
-def fitting_rows(
+def within_limits(
+    batches: Iterable[pa.RecordBatch], max_rows: int | None, max_bytes: int | None
+) -> Generator[tuple[pa.RecordBatch, str], None, None]:
+    """As many rows of `batches` as fit, and `""`; with the last of them, which may be none, the name of the
+    limit ("row" or "byte") that cuts others off. `max_bytes` counts the bytes of values."""
+    rows = size = 0
+    for batch in batches:
+        fitting, taken, limit = _fitting(batch, rows, size, max_rows, max_bytes)
+        yield (batch.slice(0, fitting) if limit else batch), limit
+        if limit:
+            return
+        rows, size = rows + fitting, size + taken
+
+
+def _fitting(
     batch: pa.RecordBatch, rows: int, size: int, max_rows: int | None, max_bytes: int | None
-) -> tuple[int, str]:
-    """How many of the batch's rows fit after `rows` rows and `size` bytes, and which limit says so."""
+) -> tuple[int, int, str]:
+    """How many of the batch's rows fit after `rows` rows and `size` bytes, the bytes of that part, and which
+    limit cuts the others off."""
     by_rows = batch.num_rows if max_rows is None else min(batch.num_rows, max_rows - rows)
-    if max_bytes is None or size + value_bytes(batch.slice(0, by_rows)) <= max_bytes:
-        return by_rows, "row"
-    return _rows_within(batch, by_rows, max_bytes - size), "byte"
+    limit = "row" if by_rows < batch.num_rows else ""
+    if max_bytes is None:
+        return by_rows, 0, limit
+    taken = value_bytes(batch.slice(0, by_rows) if limit else batch)
+    if size + taken <= max_bytes:
+        return by_rows, taken, limit
+    return _rows_within(batch, by_rows, max_bytes - size), 0, "byte"
 
 
 def _rows_within(batch: pa.RecordBatch, most: int, budget: int) -> int:

@@ -18,7 +18,7 @@ from headwater.errors import QueryCanceledError
 
 from .errors import FrameError, StreamClosedError
 from .frame import Frame
-from .limits import fitting_rows, value_bytes
+from .limits import value_bytes, within_limits
 from .meta import LIMITED_TO, FrameMeta, Notice
 from .schema import describe_schema, read_schema
 
@@ -197,10 +197,12 @@ class FrameStream:
         A limit that cuts rows off adds a warning notice to the frame's meta and sets `truncated`.
         `max_bytes` counts the bytes of Arrow values.
         """
-        with self.limited(max_rows, max_bytes) as limited:
-            batches = list(limited)
-            self.truncated = limited.truncated
-            self.meta = limited.meta
+        batches = []
+        with self:
+            for part, limit in within_limits(self, max_rows, max_bytes):
+                batches.append(part)
+                if limit:
+                    self._cut(sum(each.num_rows for each in batches), limit)
         return Frame(pa.Table.from_batches(batches, self._fields), self.name, self.ref_id, self.meta)
 
     def limited(self, max_rows: int | None = None, max_bytes: int | None = None) -> FrameStream:
@@ -210,20 +212,14 @@ class FrameStream:
         """
 
         def batches() -> Generator[pa.RecordBatch, None, None]:
-            rows = size = 0
-            for batch in self:
+            rows = 0
+            for part, limit in within_limits(self, max_rows, max_bytes):
                 limited.meta = self.meta
-                fitting, reason = fitting_rows(batch, rows, size, max_rows, max_bytes)
-                if fitting:
-                    part = batch.slice(0, fitting)
-                    rows += fitting
-                    size += value_bytes(part)
+                rows += part.num_rows
+                if part.num_rows or not limit:
                     yield part
-                if fitting < batch.num_rows:
-                    limited.truncated = True
-                    limited.add_notice(
-                        Notice.warning(f"{LIMITED_TO} {rows} because the {reason} limit was reached")
-                    )
+                if limit:
+                    limited._cut(rows, limit)
                     return
             limited.meta = self.meta
 
@@ -246,6 +242,10 @@ class FrameStream:
         title = "".join(f" {part}" for part in (self.name and repr(self.name), self.ref_id) if part)
         state = "cancelled" if self._cancelled else "ended" if self._closed else "open"
         return f"<FrameStream{title}: {len(self._fields)} columns, {self.rows:,} rows read, {state}>"
+
+    def _cut(self, rows: int, limit: str) -> None:
+        self.truncated = True
+        self.add_notice(Notice.warning(f"{LIMITED_TO} {rows} because the {limit} limit was reached"))
 
     def _begin_read(self) -> None:
         with self._lock:

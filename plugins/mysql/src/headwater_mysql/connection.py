@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -38,7 +39,7 @@ from headwater_mysql.protocol.results import (
     parse_prepared,
     prepared_definitions,
 )
-from headwater_mysql.protocol.statements import Parameter, execute_command
+from headwater_mysql.protocol.statements import LAST_PREPARED, Parameter, execute_command
 
 STALLED_CLIENT_SECONDS: Final = 600
 """How long the server waits for a consumer that does not read before it gives the connection up."""
@@ -46,6 +47,7 @@ STALLED_CLIENT_SECONDS: Final = 600
 _RENEW_SECONDS = 5.0
 _SMALL_ANSWER = 16 << 10
 _UNKNOWN_VARIABLE = 1193
+_UNKNOWN_STATEMENT = 1243
 _MODES = re.compile(r"[A-Z_,]*", re.IGNORECASE)
 
 
@@ -59,6 +61,7 @@ class Connection:
         self._assignments = _assignments(target, session)
         self._statement_seconds = 0
         self._limits_statements = True
+        self._executes_at_once = session.is_mariadb
         self._used = False
         self._renewing = False
         self._unsent = b""
@@ -249,28 +252,56 @@ class Connection:
             raise QueryError("parameters need the binary protocol")
         sequence = self._send(bytes((Command.QUERY,)) + sql.encode())
         framing = Framing(False, self.session.deprecate_eof, batch_rows)
-        return self._result(framing, sequence, lambda: None)
+        reader = ResultReader(framing, self._decoder, utc=self._utc, sequence=sequence)
+        return Result(self, reader, lambda: None)
 
     def _start_prepared(self, sql: str, parameters: Sequence[Parameter], batch_rows: int) -> Result:
-        sequence = self._send(bytes((Command.STATEMENT_PREPARE,)) + sql.encode())
-        statement, columns, expected = parse_prepared(next(answer := self._packets(sequence)))
-        for _ in range(prepared_definitions(columns, expected, deprecate_eof=self.session.deprecate_eof)):
-            next(answer)
-        close = frames(bytes((Command.STATEMENT_CLOSE,)) + statement.to_bytes(4, "little"))
+        prepare = bytes((Command.STATEMENT_PREPARE,)) + sql.encode()
+        at_once = self._executes_at_once and not parameters
+        execute = frames(execute_command(LAST_PREPARED, ())) if at_once else b""
+        self._send_raw(frames(prepare) + execute)
+        answers = PacketBuffer(frame_count(prepare) & 0xFF)
         try:
-            if len(parameters) != expected:
-                raise QueryError(
-                    f"the statement has {expected} placeholder(s), but {len(parameters)} value(s) came"
-                )
-            sequence = self._send(_encoded(statement, parameters))
-            framing = Framing(True, self.session.deprecate_eof, batch_rows)
-            return self._result(framing, sequence, lambda: self._send_later(close))
+            statement = self._read_prepared(answers, len(parameters))
         except (ServerError, QueryError):
-            self._send_later(close)
+            if at_once:
+                self._skip_refusal(answers)
+            raise
+        close = partial(self._send_later, _close_command(statement))
+        try:
+            if at_once:
+                try:
+                    return self._executed(1, close, batch_rows, answers.take_rest())
+                except ServerError as error:
+                    if error.code != _UNKNOWN_STATEMENT:
+                        raise
+                    self._executes_at_once = False  # a proxy, or an old server
+            return self._executed(self._send(_encoded(statement, parameters)), close, batch_rows)
+        except (ServerError, QueryError):
+            close()
             raise
 
-    def _result(self, framing: Framing, sequence: int, close_statement: Callable[[], None]) -> Result:
-        reader = ResultReader(framing, self._decoder, utc=self._utc, sequence=sequence)
+    def _read_prepared(self, answers: PacketBuffer, values: int) -> int:
+        """The statement's id. Raises ServerError, QueryError where it takes another number of values."""
+        statement, columns, expected = parse_prepared(self._next_packet(answers))
+        for _ in range(prepared_definitions(columns, expected, deprecate_eof=self.session.deprecate_eof)):
+            self._next_packet(answers)
+        if values != expected:
+            self._send_later(_close_command(statement))
+            raise QueryError(f"the statement has {expected} placeholder(s), but {values} value(s) came")
+        return statement
+
+    def _skip_refusal(self, answers: PacketBuffer) -> None:
+        """The answer to an execute that was sent at once and can only be an error."""
+        answers.restart(1)
+        if self._next_packet(answers)[:1] != b"\xff":
+            self.reusable = False
+
+    def _executed(
+        self, sequence: int, close_statement: Callable[[], None], batch_rows: int, received: bytes = b""
+    ) -> Result:
+        framing = Framing(True, self.session.deprecate_eof, batch_rows)
+        reader = ResultReader(framing, self._decoder, utc=self._utc, received=received, sequence=sequence)
         return Result(self, reader, close_statement)
 
     def _next_step(self, reader: ResultReader) -> Step:
@@ -400,6 +431,10 @@ class Result:
             self._connection.reusable = False
         if not end.reply.more_results:
             self._close_statement()
+
+
+def _close_command(statement: int) -> bytes:
+    return frames(bytes((Command.STATEMENT_CLOSE,)) + statement.to_bytes(4, "little"))
 
 
 def _encoded(statement: int, parameters: Sequence[Parameter]) -> bytes:

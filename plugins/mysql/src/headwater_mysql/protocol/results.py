@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -31,6 +32,8 @@ from headwater_mysql.protocol.packets import (
 )
 
 RECEIVE_BYTES: Final = 256 << 10
+_FIRST_BYTES = 16 << 10
+_REMEMBERED_BYTES = 16 << 10
 
 
 @attrs.frozen
@@ -94,7 +97,7 @@ class ResultReader:
         self._rows = _RowBytes()
         self._state = _State.HEADER
         self._expected = 0
-        self._columns: list[Column] = []
+        self._definitions: list[bytes] = []
         self._decoder: RowDecoder | None = None
 
     @property
@@ -132,8 +135,8 @@ class ResultReader:
             case _State.HEADER:
                 return self._read_header(packet)
             case _State.COLUMNS:
-                self._columns.append(parse_column(packet))
-                if len(self._columns) < self._expected:
+                self._definitions.append(packet)
+                if len(self._definitions) < self._expected:
                     return None
                 if not self._framing.deprecate_eof:
                     self._state = _State.COLUMNS_END
@@ -152,18 +155,19 @@ class ResultReader:
         self._expected = reader.length_encoded_integer()
         if reader.left or not 1 <= self._expected <= 0xFFFF:
             raise MalformedPacketError("the number of columns is not plausible")
-        self._columns = []
+        self._definitions = []
         self._state = _State.COLUMNS
         return None
 
     def _begin_rows(self) -> ResultColumns:
-        plan = plan_result(self._columns, utc=self._utc)
+        begun = result_columns(tuple(self._definitions), utc=self._utc)
+        plan = begun.plan
         rows = max(1, min(self._framing.batch_rows, BATCH_BYTES // max(1, plan.row_bytes)))
         framing = attrs.evolve(self._framing, batch_rows=rows)
         self._decoder = self._make_decoder(plan, framing, self._packets.sequence)
         self._state = _State.ROWS
         self._rows.give(self._packets.take_rest())
-        return ResultColumns(tuple(self._columns), plan)
+        return begun
 
     def _next_rows(self) -> Step:
         decoder = self._decoder
@@ -191,11 +195,31 @@ class ResultReader:
         return ResultEnd(reply, rows)
 
 
+def result_columns(definitions: tuple[bytes, ...], *, utc: bool) -> ResultColumns:
+    """What a result set's definitions say; remembered, as the same questions are asked again and again.
+
+    Raises MalformedPacketError.
+    """
+    small = sum(map(len, definitions)) <= _REMEMBERED_BYTES
+    return (_remembered_columns if small else _columns)(definitions, utc)
+
+
+def _columns(definitions: tuple[bytes, ...], utc: bool) -> ResultColumns:
+    columns = tuple(map(parse_column, definitions))
+    return ResultColumns(columns, plan_result(columns, utc=utc))
+
+
+_remembered_columns = lru_cache(256)(_columns)
+
+
 class _RowBytes:
-    """A receive buffer of which the front is used up. Grows to hold the largest frame, and no further."""
+    """A receive buffer of which the front is used up. Grows to hold the largest frame, and no further.
+
+    Small at first, as most answers are.
+    """
 
     def __init__(self) -> None:
-        self._buffer = bytearray(RECEIVE_BYTES)
+        self._buffer = bytearray(_FIRST_BYTES)
         self._end = 0
 
     def space(self) -> memoryview:
@@ -205,6 +229,8 @@ class _RowBytes:
 
     def received(self, count: int) -> None:
         self._end += count
+        if self._end == len(self._buffer) == _FIRST_BYTES:  # there is more to come
+            self._buffer = self._buffer + bytes(RECEIVE_BYTES - _FIRST_BYTES)
 
     def filled(self) -> memoryview:
         return memoryview(self._buffer)[: self._end]

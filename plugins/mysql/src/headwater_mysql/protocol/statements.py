@@ -6,11 +6,18 @@ import datetime as dt
 import struct
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from headwater_mysql.protocol.constants import ColumnType, Command
 from headwater_mysql.protocol.packets import length_encoded
 
 Parameter = None | bool | int | float | str | bytes | Decimal | dt.datetime | dt.date | dt.time | dt.timedelta
+
+LAST_PREPARED: Final = 0xFFFF_FFFF
+"""To MariaDB, the statement that the session prepared last, so that both commands can be sent at once.
+
+https://mariadb.com/kb/en/com_stmt_execute/
+"""
 
 _UNSIGNED = 0x80
 
