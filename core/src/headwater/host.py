@@ -56,8 +56,9 @@ from .plugins.plugin_context import PluginContextProvider
 from .plugins.registry import Registry, not_registered, registry_of
 from .queries.answers import frames_of, only_frame, warn_if_cut
 from .queries.chunks import stream_of
+from .queries.expressions import expressions_source
 from .queries.options import QueryOptions, check_options, context_of, data_query_of
-from .queries.request import DataSourceRef, MetricQuery, parse_metric_request
+from .queries.request import EXPRESSIONS, DataSourceRef, MetricQuery, parse_metric_request
 from .queries.service import QueryService
 
 if TYPE_CHECKING:
@@ -198,10 +199,15 @@ class Headwater:
         return self.data_sources.list()
 
     def data_source(self, uid_or_name: str) -> DataSource:
-        """The data source with this uid or else this name. Raises DataSourceNotFoundError."""
+        """The data source with this uid or else this name. Raises DataSourceNotFoundError.
+
+        `__expr__` is the one of expressions, which no store keeps.
+        """
         self._check_process()
         if self._closed:
             raise RuntimeError("this Headwater has been closed")
+        if uid_or_name == EXPRESSIONS:
+            return expressions_source()
         return self._cache.find(uid_or_name)
 
     # --- queries -----------------------------------------------------------------------------------

@@ -115,11 +115,15 @@ class PluginContext:
 
 @frozen
 class QueryDataRequest:
-    """Queries for one data source. `headers` are the caller's that a plugin may see."""
+    """Queries for one data source. `headers` are the caller's that a plugin may see.
+
+    `inputs` are for expressions: the outcomes of the request's queries of data sources, by ref id.
+    """
 
     plugin_context: PluginContext
     queries: tuple[DataQuery, ...]
     headers: Mapping[str, str] = field(factory=dict)
+    inputs: Mapping[str, DataResponse] = field(factory=dict)
 
 
 class HealthStatus(IntEnum):

@@ -120,6 +120,7 @@ MODEL_FIELDS[QueryDataRequest] = {
     "plugin_context": CONTEXT,
     "queries": st.lists(st.deferred(lambda: instances(DataQuery)), max_size=2).map(tuple),
     "headers": st.dictionaries(TEXT, TEXT, max_size=2),
+    "inputs": st.dictionaries(TEXT, st.deferred(lambda: instances(DataResponse)), max_size=1),
 }
 MODEL_FIELDS[CheckHealthRequest] = {
     "plugin_context": CONTEXT,

@@ -81,7 +81,7 @@ class PluginClient:
         """
         plugin = self._plugin(request)
         if not _guarded(plugin, context, plugin.implements, "query_chunked_data"):
-            yield from _as_chunks(self.query_data(request, context))
+            yield from as_chunks(self.query_data(request, context))
             return
         chunks = _guarded(plugin, context, plugin.query_chunked_data, request, context)
         for chunk in _guarded_items(plugin, context, "query_chunked_data", chunks, QueryChunk):
@@ -205,7 +205,8 @@ def _complete(chunk: QueryChunk) -> QueryChunk:
     return chunk if chunk.error is None else evolve(chunk, error=describe(chunk.error))
 
 
-def _as_chunks(answer: QueryDataResponse) -> Iterator[QueryChunk]:
+def as_chunks(answer: QueryDataResponse) -> Iterator[QueryChunk]:
+    """A collected answer as a streamed one."""
     for ref_id, response in answer.responses.items():
         for index, frame in enumerate(response.frames):
             yield QueryChunk(ref_id, str(index), frame)

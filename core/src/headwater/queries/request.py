@@ -11,8 +11,14 @@ from attrs import frozen
 from headwater.errors import QueryRequestError, ValidationError
 from headwater.models import DataQuery, TimeRange
 
-__all__ = ["DataSourceRef", "MetricQuery", "check_ref_ids", "parse_metric_request"]
+__all__ = ["EXPRESSIONS", "DataSourceRef", "MetricQuery", "check_ref_ids", "parse_metric_request"]
 
+
+EXPRESSIONS = "__expr__"
+"""Uid of the data source that every host has, and id of the plugin that answers for it."""
+
+_OLD_UID = "-100"
+_OLD_ID = -100
 
 _MOST_POINTS = 2**63 - 1
 _LONGEST_MS = 1000 * 366 * 24 * 3600 * 1000
@@ -26,6 +32,11 @@ class DataSourceRef:
     uid: str = ""
     id: int = 0
     type: str = ""
+
+    @property
+    def is_expressions(self) -> bool:
+        """Whether the query is computed from the answers to other queries of its request."""
+        return self.uid == EXPRESSIONS
 
 
 @frozen
@@ -95,14 +106,14 @@ def _query(query: Mapping[str, Any], path: str, time_range: TimeRange) -> Metric
 
 def _data_source(query: Mapping[str, Any], ref_id: str) -> DataSourceRef:
     """`datasource` as an object or, before Grafana 8.3, as the uid itself; else `datasourceId`."""
-    reference = query.get("datasource")
-    if isinstance(reference, str) and reference:
-        return DataSourceRef(uid=reference)
-    if isinstance(reference, Mapping):
-        uid, kind = reference.get("uid"), reference.get("type")
-        if isinstance(uid, str) and uid:
-            return DataSourceRef(uid=uid, type=kind if isinstance(kind, str) else "")
-    ds_id = query.get("datasourceId")
+    reference, ds_id = query.get("datasource"), query.get("datasourceId")
+    uid, kind = (
+        (reference.get("uid"), reference.get("type")) if isinstance(reference, Mapping) else (reference, "")
+    )
+    if _names_expressions(uid, kind, ds_id):
+        return DataSourceRef(uid=EXPRESSIONS, type=EXPRESSIONS)
+    if isinstance(uid, str) and uid:
+        return DataSourceRef(uid=uid, type=kind if isinstance(kind, str) else "")
     if isinstance(ds_id, int) and not isinstance(ds_id, bool) and ds_id > 0:
         return DataSourceRef(id=ds_id)
     if reference is None and ds_id is None:
@@ -112,6 +123,11 @@ def _data_source(query: Mapping[str, Any], ref_id: str) -> DataSourceRef:
     raise QueryRequestError(
         "Query does not contain a valid data source identifier", "query.invalidDatasourceId"
     )
+
+
+def _names_expressions(uid: object, kind: object, ds_id: object) -> bool:
+    """Whether a query's reference to its data source says that it is an expression."""
+    return uid in (EXPRESSIONS, _OLD_UID) or (not uid and kind == EXPRESSIONS) or ds_id == _OLD_ID
 
 
 def _time_range(holder: Any, path: str, now: datetime) -> TimeRange:
@@ -159,8 +175,10 @@ def _check_headers(headers: Mapping[str, str] | None, queries: Sequence[MetricQu
     """X-Datasource-Uid and X-Plugin-Id, where sent, must name exactly what the body names.
 
     A query that names its data source by number alone leaves uid and type open: then the headers may
-    name more than the body.
+    name more than the body. Clients send other headers with expressions, as Grafana expects them.
     """
+    if any(each.data_source.is_expressions for each in queries):
+        return
     for name, in_body in (
         ("X-Datasource-Uid", {each.data_source.uid for each in queries}),
         ("X-Plugin-Id", {each.data_source.type for each in queries}),

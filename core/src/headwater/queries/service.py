@@ -13,7 +13,9 @@ from attrs import frozen
 from headwater.calls.limiter import CallLimiter
 from headwater.errors import HeadwaterError, describe
 from headwater.models import DataQuery, DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse, User
+from headwater.plugins.client import as_chunks
 
+from .expressions import expressions_source, split, visible
 from .request import DataSourceRef, MetricQuery, check_ref_ids
 
 if TYPE_CHECKING:
@@ -108,14 +110,28 @@ class QueryService:
     def _ask_here(
         self, queries: Sequence[MetricQuery], context: CallContext, user: User | None
     ) -> QueryDataResponse:
+        check_ref_ids(queries)
+        sources, expressions = split(queries)
+        if not expressions:
+            return _in_order(queries, self._ask_groups(queries, context, user))
+        found = self._ask_groups(sources, context, user)
+        return visible(queries, found | self._ask_groups(expressions, context, user, found))
+
+    def _ask_groups(
+        self,
+        queries: Sequence[MetricQuery],
+        context: CallContext,
+        user: User | None,
+        inputs: Mapping[str, DataResponse] | None = None,
+    ) -> dict[str, DataResponse]:
         groups, responses = self._resolve(queries, context)
         for group in groups:
             try:
-                answer = self._client.query_data(self._request(group, context, user), context)
+                answer = self._client.query_data(self._request(group, context, user, inputs), context)
                 responses |= answer.responses
             except Exception as error:
                 responses |= group.failed(error)
-        return _in_order(queries, responses)
+        return responses
 
     def start(
         self,
@@ -130,15 +146,51 @@ class QueryService:
 
         Each data source is called in a worker of its own; `here`, the last of them in this thread, which is a
         worker's. `on_end` is called with the future in whatever thread ends it, while this one may still hang
-        in a plugin.
+        in a plugin. Expressions are computed when the data sources have answered.
         """
+        check_ref_ids(queries)
+        sources, expressions = split(queries)
+        if not (sources and expressions):
+            return self._start_groups(queries, context, user, on_end, here=here)
+        answer: Future[QueryDataResponse] = Future()
+        answer.set_running_or_notify_cancel()
+        if on_end is not None:
+            answer.add_done_callback(on_end)
+
+        def compute(ended: Future[QueryDataResponse]) -> None:
+            try:
+                found = ended.result().responses
+                self._start_groups(expressions, context, user, lambda last: finish(found, last), inputs=found)
+            except BaseException as error:
+                answer.set_exception(error)
+
+        def finish(found: Mapping[str, DataResponse], ended: Future[QueryDataResponse]) -> None:
+            try:
+                answer.set_result(visible(queries, {**found, **ended.result().responses}))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        self._start_groups(sources, context, user, compute, here=here)
+        return answer
+
+    def _start_groups(
+        self,
+        queries: Sequence[MetricQuery],
+        context: CallContext,
+        user: User | None,
+        on_end: Callable[[Future[QueryDataResponse]], object] | None,
+        *,
+        here: bool = False,
+        inputs: Mapping[str, DataResponse] | None = None,
+    ) -> Future[QueryDataResponse]:
         groups, responses = self._resolve(queries, context)
         answer = _Answer(queries, responses, len(groups))
         if on_end is not None:
             answer.future.add_done_callback(on_end)
         limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
         for index, group in enumerate(groups, 1):
-            self._start(group, context, user, limiter, answer, here=here and index == len(groups))
+            in_place = here and index == len(groups)
+            self._start(group, context, user, limiter, answer, here=in_place, inputs=inputs)
         return answer.future
 
     def query_chunked_data(
@@ -148,7 +200,12 @@ class QueryService:
 
         Close the generator to end the queries. Runs in the caller's thread: the consumer sets the pace, and
         that is the bound; limits on rows and bytes, which are for collected frames, are lifted.
+        What expressions are computed from is collected, within those limits.
         """
+        check_ref_ids(queries)
+        if split(queries)[1]:
+            yield from as_chunks(self.query_data(queries, context, user))
+            return
         groups, unresolved = self._resolve(queries, context)
         for ref_id, response in unresolved.items():
             yield QueryChunk(ref_id, error=response.error)
@@ -165,7 +222,6 @@ class QueryService:
         self, queries: Sequence[MetricQuery], context: CallContext
     ) -> tuple[list[_Group], dict[str, DataResponse]]:
         """Groups in the order of the request, and error responses for what could not be resolved."""
-        check_ref_ids(queries)
         found: dict[str, tuple[DataSource, list[DataQuery]]] = {}
         unresolved: dict[str, DataResponse] = {}
         for each in queries:
@@ -181,6 +237,8 @@ class QueryService:
         return [_Group(data_source, tuple(grouped)) for data_source, grouped in found.values()], unresolved
 
     def _look_up(self, reference: DataSourceRef, context: CallContext) -> DataSource:
+        if reference.is_expressions:
+            return expressions_source()
         if reference.uid:
             return self._cache.get_by_uid(reference.uid, skip_cache=context.skip_cache)
         return self._cache.get_by_id(reference.id, skip_cache=context.skip_cache)
@@ -194,10 +252,11 @@ class QueryService:
         answer: _Answer,
         *,
         here: bool,
+        inputs: Mapping[str, DataResponse] | None,
     ) -> None:
         """Start the group's call, whose outcome goes to `answer`, failures included."""
         try:
-            request = self._request(group, context, user)
+            request = self._request(group, context, user, inputs)
         except Exception as error:
             answer.add(group.failed(error))
             return
@@ -219,9 +278,17 @@ class QueryService:
 
         self._runner.start(run, context, request.plugin_context, ended, here=here)
 
-    def _request(self, group: _Group, context: CallContext, user: User | None) -> QueryDataRequest:
+    def _request(
+        self,
+        group: _Group,
+        context: CallContext,
+        user: User | None,
+        inputs: Mapping[str, DataResponse] | None = None,
+    ) -> QueryDataRequest:
         plugin_context = self._contexts.get_with_data_source(group.data_source, user)
-        return QueryDataRequest(plugin_context, group.queries, _visible_headers(context.headers))
+        return QueryDataRequest(
+            plugin_context, group.queries, _visible_headers(context.headers), inputs or {}
+        )
 
 
 def _visible_headers(headers: Mapping[str, str]) -> dict[str, str]:

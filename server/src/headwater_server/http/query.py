@@ -75,7 +75,7 @@ async def _read(call: Call) -> Sequence[MetricQuery]:
         uid = each.data_source.uid
         if not uid and not everywhere:
             uid = await _uid_of(call, each.data_source.id)
-        if not everywhere:
+        if not everywhere and not each.data_source.is_expressions:
             call.require(Action.QUERY, uid)
         if call.host.is_audited:
             call.record.add_event(
