@@ -19,13 +19,14 @@ from headwater.secrets import KeyStore
 
 PUBLIC = {
     "headwater": {
-        "AsyncFrameStream", "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Frame",
-        "FrameStream", "Headwater", "HeadwaterError", "InMemoryRegistry", "MemoryStore", "QueryLimits",
-        "Secret", "TimeRange", "__version__", "hookimpl",
+        "AsyncFrameStream", "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Filter",
+        "Frame", "FrameStream", "Headwater", "HeadwaterError", "InMemoryRegistry", "MemoryStore",
+        "QueryLimits", "ReadTask", "Secret", "TimeRange", "__version__", "hookimpl",
     },
     "headwater.sdk": {
-        "CallContext", "CheckHealthResult", "DataQuery", "DataSource", "DataSourceInstanceSettings",
-        "DataSourcePlugin", "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",
+        "CallContext", "CheckHealthResult", "Consistency", "DataQuery", "DataSource",
+        "DataSourceInstanceSettings", "DataSourcePlugin", "Filter", "Partition", "Partitions",
+        "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",
         "QueryMacro", "QueryResult", "ResourceRequest", "Secret", "TimeRange", "field",
         "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
     },
@@ -35,8 +36,9 @@ PUBLIC = {
         "strip_comments",
     },
     "headwater.models": {
-        "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult", "DataQuery",
-        "DataResponse", "DataSourceInstanceSettings", "HealthStatus", "PluginContext", "PluginInfo",
+        "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult",
+        "Consistency", "DataQuery", "DataResponse", "DataSourceInstanceSettings", "Filter",
+        "HealthStatus", "Partition", "Partitions", "PluginContext", "PluginInfo",
         "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "QueryMacro", "TimeRange",
         "User",
     },
@@ -76,7 +78,8 @@ PUBLIC = {
         "is_later", "load_all", "to_bytes", "to_data",
     },
     "headwater.queries": {
-        "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "parse_metric_request",
+        "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
+        "TaskReader", "parse_metric_request",
         "stream_of",
     },
     "headwater.secrets": {

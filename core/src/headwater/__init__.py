@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from .errors import HeadwaterError as HeadwaterError
     from .frames import Frame as Frame, FrameStream as FrameStream
     from .host import Headwater as Headwater
-    from .models import TimeRange as TimeRange
+    from .models import Filter as Filter, TimeRange as TimeRange
     from .plugins import InMemoryRegistry as InMemoryRegistry, hookimpl as hookimpl
+    from .queries import ReadTask as ReadTask
     from .secrets import Secret as Secret
     from .version import __version__ as __version__
 
@@ -32,8 +33,9 @@ _MODULES = {
     "errors": ("HeadwaterError",),
     "frames": ("Frame", "FrameStream"),
     "host": ("Headwater",),
-    "models": ("TimeRange",),
+    "models": ("Filter", "TimeRange"),
     "plugins": ("InMemoryRegistry", "hookimpl"),
+    "queries": ("ReadTask",),
     "secrets": ("Secret",),
     "version": ("__version__",),
 }  # fmt: skip

@@ -14,9 +14,10 @@ from .calls.context import CallContext
 from .calls.event_loop import result_of
 from .calls.worker_pool import WorkerPool
 from .host import Headwater
-from .models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryDataResponse, User
+from .models import CallResourceResponse, CheckHealthResult, Filter, PluginInfo, QueryDataResponse, User
 from .queries.answers import only_frame, warn_if_cut
 from .queries.options import QueryOptions
+from .queries.read_tasks import ReadTask, ReadTasks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,14 +108,48 @@ class AsyncHeadwater:
         """See `Headwater.stream`. `async with headwater.stream(…) as stream` closes the stream at the end;
         whoever writes `stream = await headwater.stream(…)` closes it, or reads it to its end."""
 
-        async def open_stream() -> AsyncFrameStream:
-            context = self._own_context(options.get("context"))
+        def start(context: CallContext) -> FrameStream:
             own: QueryOptions = {**options, "context": context}
+            return self.headwater.stream(data_source, query, **own)
+
+        return self._opening(start, options.get("context"))
+
+    async def read_tasks(
+        self,
+        data_source: str,
+        query: str | Mapping[str, Any] = "",
+        *,
+        target: int = 8,
+        columns: Sequence[str] | None = None,
+        filters: Sequence[Filter] = (),
+        **options: Unpack[QueryOptions],
+    ) -> ReadTasks:
+        """See `Headwater.read_tasks`."""
+        with self._own_context(options.get("context")) as context:
+            own: QueryOptions = {**options, "context": context}
+            return await self._run(
+                context,
+                lambda: self.headwater.read_tasks(
+                    data_source, query, target=target, columns=columns, filters=filters, **own
+                ),
+            )
+
+    def read_task(
+        self, task: ReadTask, *, timeout: float | None = None, context: CallContext | None = None
+    ) -> _OpeningStream:
+        """See `Headwater.read_task`; used like `stream`."""
+        return self._opening(
+            lambda call: self.headwater.read_task(task, timeout=timeout, context=call), context
+        )
+
+    def _opening(
+        self, start: Callable[[CallContext], FrameStream], given: CallContext | None
+    ) -> _OpeningStream:
+        async def open_stream() -> AsyncFrameStream:
+            context = self._own_context(given)
             try:
                 stream = await self._run(
-                    context,
-                    lambda: self.headwater.stream(data_source, query, **own),
-                    unclaimed=lambda stream: stream.close(),
+                    context, lambda: start(context), unclaimed=lambda stream: stream.close()
                 )
             except BaseException:
                 context.close()

@@ -14,6 +14,7 @@ HeadwaterError
 ├── DataSourceExistsError               409  caller      name or uid taken
 ├── DataSourceReadOnlyError             403  caller      provisioned from a file
 ├── DataSourceVersionConflictError      409  caller      edited by someone else meanwhile
+├── ReadTaskError                       409  caller      a read task that fits this host no more
 ├── SecretUnavailableError              500  host        a stored secret cannot be opened
 ├── EncryptionKeyError                  500  host        a key is missing, wrong, badly protected or in use
 ├── StoreError                          500  host        the data-source store failed
@@ -173,6 +174,14 @@ class DataSourceReadOnlyError(HeadwaterError):
 
 class DataSourceVersionConflictError(HeadwaterError):
     message_id = "datasource.versionConflict"
+    status = 409
+    source = ErrorSource.CALLER
+
+
+class ReadTaskError(HeadwaterError):
+    """The reader's data source, schema or version is another than the task was planned with. Plan anew."""
+
+    message_id = "readTask.outdated"
     status = 409
     source = ErrorSource.CALLER
 

@@ -40,6 +40,7 @@ from .models import (
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    Filter,
     PluginContext,
     PluginInfo,
     QueryChunk,
@@ -58,6 +59,7 @@ from .queries.answers import frames_of, only_frame, warn_if_cut
 from .queries.chunks import stream_of
 from .queries.expressions import expressions_source
 from .queries.options import QueryOptions, check_options, context_of, data_query_of
+from .queries.read_tasks import ReadTask, ReadTasks, plan, read as read_task
 from .queries.request import EXPRESSIONS, DataSourceRef, MetricQuery, parse_metric_request
 from .queries.service import QueryService
 
@@ -282,6 +284,44 @@ class Headwater:
         with self._query_context(options, None) as context:
             asked = self._asked(data_source, query, options)
             yield from self.query_service.query_chunked_data([asked], context)
+
+    def read_tasks(
+        self,
+        data_source: str,
+        query: str | Mapping[str, Any] = "",
+        *,
+        target: int = 8,
+        columns: Sequence[str] | None = None,
+        filters: Sequence[Filter] = (),
+        **options: Unpack[QueryOptions],
+    ) -> ReadTasks:
+        """Divide the result of one query into about `target` tasks that other processes can read.
+
+        `columns` are those that the tasks return, all without. `filters` are pushed down as far as the plugin
+        applies them exactly; the answer's `unhandled_filters` are left to the reader. Options as for
+        `query`; times become absolute, and `params` has to be what JSON can hold.
+
+        A result that its plugin cannot divide is one task. Raises the query's error; QueryError for a column
+        that the result lacks.
+        """
+        with self._query_context(options, self.limits.timeout) as context:
+            asked = self._asked(data_source, query, options)
+            return plan(self.query_service, self.registry, asked, target, columns, filters, context)
+
+    def read_task(
+        self, task: ReadTask, *, timeout: float | None = None, context: CallContext | None = None
+    ) -> FrameStream:
+        """The rows of a task of `read_tasks`, planned here or in another process; as `stream` reads them.
+
+        Raises ReadTaskError if the data source, its schema or a version has changed since.
+        """
+        options: QueryOptions = {} if context is None else {"context": context}
+        call = self._query_context(options, timeout)
+        self._check_process()
+        stored = self._cache.get_by_uid(task.data_source, skip_cache=True)
+        stream = read_task(self.query_service, self.registry, task, stored, call, self._kept)
+        self._streams.add(stream)
+        return stream
 
     def query_data(
         self,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -17,6 +17,8 @@ from .frames.responses import DataResponse, QueryChunk, QueryDataResponse
 from .frames.times.time_range import TimeRange
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from .network import AddressPolicy
     from .secrets import Secret
 
@@ -25,10 +27,14 @@ __all__ = [
     "CallResourceResponse",
     "CheckHealthRequest",
     "CheckHealthResult",
+    "Consistency",
     "DataQuery",
     "DataResponse",
     "DataSourceInstanceSettings",
+    "Filter",
     "HealthStatus",
+    "Partition",
+    "Partitions",
     "PluginContext",
     "PluginInfo",
     "QueryChunk",
@@ -124,6 +130,70 @@ class QueryDataRequest:
     queries: tuple[DataQuery, ...]
     headers: Mapping[str, str] = field(factory=dict)
     inputs: Mapping[str, DataResponse] = field(factory=dict)
+
+
+class Consistency(StrEnum):
+    """What the parts of one result have in common."""
+
+    NONE = "none"
+    """Each part shows the data as they are when it is read: a row that changes meanwhile may be in two parts
+    or in none, and a part that is read again may have other rows."""
+    STATEMENT = "statement"
+    """The result is one part, and so one state of the data; read again, it may be a later one."""
+    SNAPSHOT = "snapshot"
+    """All parts show one state of the data, however often each is read."""
+
+
+FilterOperator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "in", "is null", "is not null"]
+
+
+@frozen
+class Filter:
+    """A condition on a column of a result, with SQL's meaning: a comparison with null holds for no row.
+
+    `value` is a bool, int, float, str, bytes, Decimal, date or datetime; a tuple of them for `in`, and None
+    for the two tests for null. A datetime without a time zone is one of a column without a time zone.
+    """
+
+    column: str
+    operator: FilterOperator
+    value: Any = None
+
+
+@frozen
+class Partition:
+    """One part of a result: a query of the same plugin that returns the part's rows.
+
+    `query` says all that a reader elsewhere and later needs: its time range is absolute, and its `json` holds
+    what JSON can. The estimates are of rows and of bytes as Arrow, None where nothing tells.
+    """
+
+    query: DataQuery
+    estimated_rows: int | None = None
+    estimated_bytes: int | None = None
+
+
+@frozen
+class Partitions:
+    """How a result is divided: each of its rows is in one part.
+
+    * `schema`: of every part. None lets the host find it out, by starting the first part's query.
+    * `columns_handled`: the parts return the columns asked for, and only them, in that order.
+    * `handled_filters`: those of the filters asked for that the parts apply exactly.
+    * `notices`: what a person should know, such as why there is one part only.
+    """
+
+    parts: tuple[Partition, ...]
+    consistency: Consistency = Consistency.NONE
+    schema: pa.Schema | None = None
+    columns_handled: bool = False
+    handled_filters: tuple[Filter, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    @classmethod
+    def whole(cls, query: DataQuery, *notices: str) -> Partitions:
+        """The result of `query` as one part; `notices` say why."""
+        return cls((Partition(query),), Consistency.STATEMENT, notices=notices)
 
 
 class HealthStatus(IntEnum):

@@ -27,8 +27,11 @@ from headwater.models import (
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    Consistency,
     DataQuery,
     DataResponse,
+    Partition,
+    Partitions,
     PluginContext,
     QueryChunk,
     QueryDataRequest,
@@ -60,6 +63,10 @@ class Scripted:
 
     @hookimpl
     def check_health(self, request: CheckHealthRequest) -> Any:
+        return self._give(request)
+
+    @hookimpl
+    def partitions(self, request: QueryDataRequest) -> Any:
         return self._give(request)
 
     @hookimpl
@@ -356,3 +363,34 @@ def test_headers_are_kept_unless_listed(headers: dict[str, tuple[str, ...]], lis
     (answer,) = resource(CallResourceResponse(200, {**headers, "Connection": (", ".join(listed),)}))
     refused = {name.lower() for name in [*HOP_BY_HOP, "Set-Cookie", *listed]}
     assert answer.headers == {name: value for name, value in headers.items() if name.lower() not in refused}
+
+
+def divided(plugin: object, query: DataQuery) -> Partitions:
+    request = QueryDataRequest(CONTEXT, (query,))
+    return client_of(plugin).partitions(request, 4, None, (), CallContext())
+
+
+def test_a_result_is_divided_as_its_plugin_says() -> None:
+    parts = Partitions(
+        (Partition(DataQuery("A", json={"from": 1})), Partition(DataQuery("A", json={"from": 2})))
+    )
+    assert divided(Scripted(parts), DataQuery("A")) == parts
+
+
+class Health:
+    @hookimpl
+    def check_health(self, request: CheckHealthRequest) -> CheckHealthResult:
+        return CheckHealthResult.ok("well")
+
+
+def test_a_plugin_that_divides_nothing_gives_one_part_which_is_the_query() -> None:
+    query = DataQuery("A", json={"text": "x"})
+    whole = Partitions((Partition(query),), Consistency.STATEMENT)
+    assert divided(Scripted(None), query) == whole
+    assert divided(Health(), query) == whole
+
+
+@pytest.mark.parametrize("answer", ["parts", Partitions(())])
+def test_what_is_no_division_is_the_plugins_fault(answer: Any) -> None:
+    with pytest.raises(PluginRequestFailedError, match="'p' answered partitions with"):
+        divided(Scripted(answer), DataQuery("A"))

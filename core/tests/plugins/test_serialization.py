@@ -25,10 +25,14 @@ from headwater.models import (
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    Consistency,
     DataQuery,
     DataResponse,
     DataSourceInstanceSettings,
+    Filter,
     HealthStatus,
+    Partition,
+    Partitions,
     PluginContext,
     PluginInfo,
     QueryChunk,
@@ -130,6 +134,27 @@ MODEL_FIELDS[CallResourceRequest] = {
     "plugin_context": CONTEXT,
     "headers": HEADERS,
     "body": st.binary(max_size=20),
+}
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.binary(max_size=8)
+    | st.decimals(allow_nan=False) | st.dates() | TIMES
+)  # fmt: skip
+MODEL_FIELDS[Filter] = {
+    "operator": st.sampled_from(["=", ">=", "in", "is null"]),
+    "value": VALUES | st.lists(VALUES, max_size=3).map(tuple),
+}
+ESTIMATES = st.none() | st.integers(min_value=0)
+MODEL_FIELDS[Partition] = {
+    "query": st.deferred(lambda: instances(DataQuery)),
+    "estimated_rows": ESTIMATES,
+    "estimated_bytes": ESTIMATES,
+}
+MODEL_FIELDS[Partitions] = {
+    "parts": st.lists(st.deferred(lambda: instances(Partition)), max_size=2).map(tuple),
+    "consistency": st.sampled_from(Consistency),
+    "schema": st.sampled_from([None, pa.schema([pa.field("a", pa.decimal128(9, 2), metadata={"k": "v"})])]),
+    "handled_filters": st.lists(st.deferred(lambda: instances(Filter)), max_size=2).map(tuple),
+    "notices": st.lists(TEXT, max_size=2).map(tuple),
 }
 
 

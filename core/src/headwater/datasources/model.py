@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,6 +15,7 @@ from headwater.secrets.envelope import SecretOwner
 from .fields import DataSourceFields
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READ_WITH = ("type", "url", "user", "database", "basic_auth", "basic_auth_user", "json_data")
 
 
 @frozen(kw_only=True)
@@ -41,6 +44,13 @@ class DataSource(DataSourceFields):
     def secure_json_fields(self) -> dict[str, bool]:
         """`True` for each secret that is set, readable or not: Grafana's `secureJsonFields`."""
         return dict.fromkeys(self.secrets.records, True)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all that decides what its queries read, secrets apart: equal in every store."""
+        read_with = {name: getattr(self, name) for name in _READ_WITH}
+        text = json.dumps(read_with, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def owner(self) -> SecretOwner:

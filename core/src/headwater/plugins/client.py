@@ -21,6 +21,8 @@ from headwater.models import (
     CheckHealthRequest,
     CheckHealthResult,
     DataResponse,
+    Filter,
+    Partitions,
     PluginContext,
     QueryChunk,
     QueryDataRequest,
@@ -116,6 +118,21 @@ class PluginClient:
                 f"Plugin {plugin.plugin_id!r} sent no answer to the resource call."
             )
 
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions:
+        """The parts of the request's only query: one, if the plugin does not divide it."""
+        plugin = self._plugin(request)
+        answer = _guarded(plugin, context, plugin.partitions, request, target, columns, filters, context)
+        if answer is None:
+            return Partitions.whole(request.queries[0])
+        return _divided(plugin, answer)
+
     def discard_instance(self, context: PluginContext) -> None:
         """Have the plugin replace the data source's instance at its next use."""
         plugin = self._registry.plugin(context.plugin_id)
@@ -179,6 +196,12 @@ def _wrong_answer(plugin: Plugin, hook: str, answer: object) -> PluginRequestFai
     return PluginRequestFailedError(
         f"Plugin {plugin.plugin_id!r} answered {hook} with {type(answer).__name__}."
     )
+
+
+def _divided(plugin: Plugin, answer: object) -> Partitions:
+    if not isinstance(answer, Partitions) or not answer.parts:
+        raise _wrong_answer(plugin, "partitions", answer)
+    return answer
 
 
 def _outcome(plugin: Plugin, ref_id: str, response: object) -> DataResponse:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         CallResourceResponse,
         CheckHealthRequest,
         CheckHealthResult,
+        Filter,
+        Partitions,
         PluginInfo,
         QueryChunk,
         QueryDataRequest,
@@ -77,6 +79,24 @@ class DataSourceSpec:
 
         The first response carries status and headers, later ones only append to the body.
         `request.path` comes from outside: match it against declared routes.
+        """
+
+    @hookspec(firstresult=True)
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        """Divide the result of the only query of `request` into parts, about `target` of them.
+
+        Called before any part is read, in a worker thread; may ask the data source for bounds. Each part is a
+        query that any host with the same data source answers, maybe more than once. `columns` (None for all)
+        and `filters` are what the reader needs: take of them what the source applies exactly, and say so;
+        the host and the reader do the rest. Answer None, or implement no hook, for a result that cannot be
+        divided.
         """
 
     @hookspec

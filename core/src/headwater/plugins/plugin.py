@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         CallResourceRequest,
         CallResourceResponse,
         CheckHealthRequest,
+        Filter,
+        Partitions,
         PluginContext,
         QueryChunk,
         QueryDataRequest,
@@ -70,6 +72,14 @@ class Plugin(Protocol):
     def call_resource(
         self, request: CallResourceRequest, context: CallContext
     ) -> Iterator[CallResourceResponse]: ...
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None: ...
 
 
 class CorePlugin:
@@ -198,6 +208,22 @@ class CorePlugin:
     ) -> Iterator[CallResourceResponse]:
         self._require("call_resource")
         answer: Iterator[CallResourceResponse] = self._hooks().call_resource(request=request, context=context)
+        return answer
+
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        """The plugin's own division; None without one: the result is one part."""
+        if not self.implements("partitions"):
+            return None
+        answer: Partitions | None = self._hooks().partitions(
+            request=request, target=target, columns=columns, filters=filters, context=context
+        )
         return answer
 
     def _require(self, hook: str) -> None:

@@ -1,6 +1,6 @@
 """Models to and from JSON, for plugins in other processes: no pickle, and no secret by accident.
 
-Frames are base64 of an Arrow IPC stream, bytes are base64, times ISO 8601. An error is
+Frames and schemas are base64 of Arrow IPC, bytes are base64, times ISO 8601. An error is
 `{"message_id", "message", "status", "source"}`: its cause stays where it was raised.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ import cattrs
 
 from headwater import errors, models
 from headwater.errors import ErrorSource, HeadwaterError, QueryRequestError, ValidationError
+from headwater.models import Filter
 from headwater.secrets import Secret
 
 __all__ = ["from_bytes", "from_data", "to_bytes", "to_data"]
@@ -62,12 +65,17 @@ def from_bytes(data: bytes, kind: type[T]) -> T:
 
 @cache
 def _converter(reveal_secrets: bool) -> cattrs.Converter:
+    import pyarrow as pa
+
     from headwater.frames import Frame
     from headwater.network import AddressPolicy
 
     converter = cattrs.Converter()
     # The models name these for type checkers only, to be cheap to import.
-    names = {**vars(errors), **vars(models), "AddressPolicy": AddressPolicy, "Frame": Frame, "Secret": Secret}
+    names = {
+        **vars(errors), **vars(models), "AddressPolicy": AddressPolicy, "Frame": Frame, "Secret": Secret,
+        "pa": pa,
+    }  # fmt: skip
     for name in models.__all__:
         if attrs.has(model := getattr(models, name)):
             attrs.resolve_types(model, globalns=names)
@@ -76,6 +84,10 @@ def _converter(reveal_secrets: bool) -> cattrs.Converter:
     converter.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode())
     converter.register_structure_hook(bytes, lambda text, _: base64.b64decode(text, validate=True))
     converter.register_unstructure_hook_func(lambda kind: kind == frozenset[str], sorted)
+    converter.register_unstructure_hook(pa.Schema, _schema_to_text)
+    converter.register_structure_hook(pa.Schema, lambda text, _: _schema_from_text(text))
+    converter.register_unstructure_hook(models.Filter, _filter_to_data)
+    converter.register_structure_hook(models.Filter, lambda data, _: _filter_from_data(data))
     converter.register_unstructure_hook(Frame, _frame_to_text)
     converter.register_structure_hook(Frame, lambda text, _: _frame_from_text(text))
     converter.register_unstructure_hook(Secret, Secret.reveal if reveal_secrets else _refuse_secret)
@@ -100,6 +112,55 @@ def _frame_from_text(text: str) -> Any:
 
     with decode_stream(base64.b64decode(text, validate=True)) as stream:
         return stream.read_all()
+
+
+def _schema_to_text(schema: Any) -> str:
+    return base64.b64encode(schema.serialize()).decode()
+
+
+def _schema_from_text(text: str) -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
+
+
+_VALUE_KINDS: dict[str, Callable[[str], Any]] = {
+    "bytes": lambda text: base64.b64decode(text, validate=True),
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+}
+
+
+def _filter_to_data(each: Filter) -> dict[str, Any]:
+    return {"column": each.column, "operator": each.operator, "value": _value_to_data(each.value)}
+
+
+def _filter_from_data(data: dict[str, Any]) -> Filter:
+    return Filter(data["column"], data["operator"], _value_from_data(data["value"]))
+
+
+def _value_to_data(value: Any) -> Any:
+    """What JSON has no type for becomes `{"kind": text}`."""
+    if isinstance(value, tuple):
+        return [_value_to_data(each) for each in value]
+    kind = type(value).__name__
+    if kind not in _VALUE_KINDS:
+        return value
+    return {kind: base64.b64encode(value).decode() if kind == "bytes" else _text_of(value)}
+
+
+def _text_of(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else value.isoformat()
+
+
+def _value_from_data(data: Any) -> Any:
+    if isinstance(data, list):
+        return tuple(_value_from_data(each) for each in data)
+    if not isinstance(data, dict):
+        return data
+    [(kind, text)] = data.items()
+    return _VALUE_KINDS[kind](text)
 
 
 def _error_to_data(error: HeadwaterError) -> dict[str, Any]:

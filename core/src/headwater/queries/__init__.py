@@ -9,6 +9,7 @@ from headwater._lazy import load_lazily
 if TYPE_CHECKING:
     from .chunks import stream_of as stream_of
     from .options import QueryOptions as QueryOptions
+    from .read_tasks import ReadTask as ReadTask, ReadTasks as ReadTasks, TaskReader as TaskReader
     from .request import (
         DataSourceRef as DataSourceRef,
         MetricQuery as MetricQuery,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "chunks": ("stream_of",),
     "options": ("QueryOptions",),
+    "read_tasks": ("ReadTask", "ReadTasks", "TaskReader"),
     "request": ("DataSourceRef", "MetricQuery", "parse_metric_request"),
     "service": ("QueryService",),
 }  # fmt: skip

@@ -12,7 +12,16 @@ from attrs import frozen
 
 from headwater.calls.limiter import CallLimiter
 from headwater.errors import HeadwaterError, describe
-from headwater.models import DataQuery, DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse, User
+from headwater.models import (
+    DataQuery,
+    DataResponse,
+    Filter,
+    Partitions,
+    QueryChunk,
+    QueryDataRequest,
+    QueryDataResponse,
+    User,
+)
 from headwater.plugins.client import as_chunks
 
 from .expressions import expressions_source, split, visible
@@ -217,6 +226,25 @@ class QueryService:
                 except Exception as error:
                     for query in group.queries:
                         yield QueryChunk(query.ref_id, error=describe(error))
+
+    def partitions(
+        self,
+        query: MetricQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+        user: User | None = None,
+    ) -> tuple[DataSource, Partitions]:
+        """The data source of `query` as it is now, and how its plugin divides the result."""
+        data_source = self._look_up(query.data_source, context)
+        request = self._request(_Group(data_source, (query.query,)), context, user)
+
+        def ask() -> Partitions:
+            return self._client.partitions(request, target, columns, filters, context)
+
+        answer = self._runner.wait(lambda: self._runner.start(ask, context, request.plugin_context), context)
+        return data_source, answer
 
     def _resolve(
         self, queries: Sequence[MetricQuery], context: CallContext

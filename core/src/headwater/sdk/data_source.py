@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from headwater.models import CheckHealthResult, DataQuery, DataSourceInstanceSettings, TimeRange
+from headwater.models import (
+    CheckHealthResult,
+    DataQuery,
+    DataSourceInstanceSettings,
+    Filter,
+    Partitions,
+    TimeRange,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,6 +83,21 @@ class DataSource(ABC, Generic[SettingsT, QueryT]):
         Return a `FrameStream` for results of any size: the host collects it within limits, or passes
         it on batch by batch. Use `context.on_cancel` to end the work at the server.
         """
+
+    def partitions(
+        self,
+        query: QueryT,  # noqa: ARG002
+        target: int,  # noqa: ARG002
+        columns: tuple[str, ...] | None,  # noqa: ARG002
+        filters: tuple[Filter, ...],  # noqa: ARG002
+        context: CallContext,  # noqa: ARG002
+    ) -> Partitions | None:
+        """Divide the result of `query` into about `target` parts, each a query of its own; None for one part.
+
+        `columns` (None for all) and `filters` are what the reader needs. Apply of them what the source
+        applies exactly, and say so in the answer; the rest is done by others.
+        """
+        return None
 
     def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
         """Try the data source. Being down is a result (`CheckHealthResult.failed`), not an exception."""

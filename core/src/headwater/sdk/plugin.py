@@ -25,6 +25,8 @@ from headwater.models import (
     CheckHealthResult,
     DataQuery,
     DataResponse,
+    Filter,
+    Partitions,
     PluginContext,
     PluginInfo,
     QueryChunk,
@@ -159,6 +161,19 @@ class DataSourcePlugin:
     ) -> Iterator[CallResourceResponse]:
         with self._instances.use(request.plugin_context) as served:
             yield from dispatch(served.data_source, routes_of(type(served.data_source)), request, context)
+
+    @hookimpl
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        with self._instances.use(request.plugin_context) as served:
+            query = self._parse_query(request.queries[0])
+            return served.data_source.partitions(query, target, columns, filters, context)
 
     @hookimpl
     def stop_plugin(self) -> None:

@@ -10,8 +10,18 @@ from attrs import evolve
 
 from headwater.errors import QueryError
 from headwater.frames import Frame, FrameStream
-from headwater.sdk import CallContext, CheckHealthResult, DataSource, QueryResult, ResourceRequest, resource
+from headwater.sdk import (
+    CallContext,
+    CheckHealthResult,
+    DataSource,
+    Filter,
+    Partitions,
+    QueryResult,
+    ResourceRequest,
+    resource,
+)
 
+from .partitions import divide
 from .query import ScenarioQuery
 from .scenarios import SCENARIOS, Scenario
 from .settings import ScenarioSettings
@@ -24,6 +34,18 @@ class ScenarioSource(DataSource[ScenarioSettings, ScenarioQuery]):
         if query.seed is None:
             query = evolve(query, seed=self.settings.seed)
         return _find(query.scenario).run(query, context)
+
+    def partitions(
+        self,
+        query: ScenarioQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        if query.scenario != "streaming_rows" or query.fail_after_rows is not None:
+            return None
+        return divide(query, target, filters)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         context.wait(self.settings.health_delay_ms / 1000)

@@ -29,9 +29,12 @@ SCHEMA = pa.schema(
     ]
 )
 
+ROW_BYTES = 34  # about: the names of the cities are 5 bytes on average
+
 
 def streaming_rows(query: ScenarioQuery, context: CallContext) -> FrameStream:
-    """`rows` rows in batches of `batch_rows`; a row depends on seed and id only, not on the batches."""
+    """Rows `first_row` to `rows` in batches of `batch_rows`; a row depends on seed and id only, not on the
+    batches."""
     return _stream(query, context, last=query.rows)
 
 
@@ -61,7 +64,7 @@ def _stream(query: ScenarioQuery, context: CallContext, last: int | None) -> Fra
 
 
 def _batches(query: ScenarioQuery, context: CallContext, last: int | None) -> Iterator[pa.RecordBatch]:
-    first = 0
+    first = query.first_row
     while last is None or first < last:
         context.wait(query.delay_ms / 1000)
         count = query.batch_rows if last is None else min(query.batch_rows, last - first)
@@ -88,7 +91,12 @@ def _batch(seed: int, first: int, count: int) -> pa.RecordBatch:
 
 _STREAM_KEYS = ("seed", "batchRows", "delayMs", "failAfterRows", "error", "message")
 SCENARIOS = (
-    Scenario("streaming_rows", "A table of any size, streamed.", streaming_rows, ("rows", *_STREAM_KEYS)),
+    Scenario(
+        "streaming_rows",
+        "A table of any size, streamed.",
+        streaming_rows,
+        ("rows", "firstRow", *_STREAM_KEYS),
+    ),
     Scenario("endless", "A table that never ends; cancel it.", endless, _STREAM_KEYS),
     Scenario("csv", "The CSV text of the query as a table.", csv, ("csvContent",)),
     Scenario("no_data", "Columns, but no rows.", no_data),
