@@ -39,6 +39,7 @@ PUBLIC = {
         "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult",
         "Consistency", "DataQuery", "DataResponse", "DataSourceInstanceSettings", "Filter",
         "HealthStatus", "Partition", "Partitions", "PluginContext", "PluginInfo",
+        "AnswerSteps", "AnswerTraits",
         "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "QueryMacro", "TimeRange",
         "User",
     },
@@ -53,6 +54,7 @@ PUBLIC = {
         "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
+        "CacheStatus",
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
         "DataTopic", "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame",
         "FrameDecodeError", "FrameError", "FrameInclude", "FrameMeta", "FrameStream",
@@ -80,6 +82,7 @@ PUBLIC = {
     "headwater.queries": {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
         "TaskReader", "parse_metric_request",
+        "AnswerCache", "AnswerStore", "CacheRule", "KeptAnswer", "MemoryAnswerStore",
         "stream_of",
     },
     "headwater.secrets": {

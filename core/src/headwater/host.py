@@ -55,6 +55,7 @@ from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
 from .plugins.registry import Registry, not_registered, registry_of
+from .queries.answer_cache.rules import CacheRule
 from .queries.answers import frames_of, only_frame, warn_if_cut
 from .queries.chunks import stream_of
 from .queries.expressions import expressions_source
@@ -66,6 +67,8 @@ from .queries.service import QueryService
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
+    from .queries import AnswerCache
+    from .queries.answer_cache.client import CachingClient
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
@@ -91,6 +94,7 @@ class Headwater:
       discovery and `add_plugin` bring. `allow_plugins` and `block_plugins` are plugin ids.
     * `config`: settings for plugins under Grafana's names.
     * `address_policy`: which addresses data sources may have; see `headwater.network`.
+    * `answer_cache`: remembers answers by its rule and by those of data sources; without it none is.
     * `workers`: an executor of your own for calls into plugins; it stays yours to close.
     * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
@@ -114,6 +118,7 @@ class Headwater:
         config: Mapping[str, str] | None = None,
         address_policy: AddressPolicy | None = None,
         cache_ttl: float = 5.0,
+        answer_cache: AnswerCache | None = None,
         workers: Workers | None = None,
         grace: float = 5.0,
         logger: Any = None,
@@ -150,8 +155,9 @@ class Headwater:
         if workers is None:
             workers = self._own_workers = WorkerPool()
         self._runner = CallRunner(workers, self._client.discard_instance, grace=grace)
+        self.answer_cache = answer_cache
         self.query_service: QueryService = QueryService(
-            self._cache, self.plugin_contexts, self._client, self._runner
+            self._cache, self.plugin_contexts, self._querying_client(), self._runner
         )
         self._streams: weakref.WeakSet[FrameStream] = weakref.WeakSet()
         self._closed = False
@@ -185,14 +191,14 @@ class Headwater:
         """
         stored = self.data_source(data_source)
         updated = self.data_sources.update(UpdateDataSource.of(stored, **changes))
-        self._cache.invalidate(stored.uid)
+        self._forget(stored.uid)
         return updated
 
     def remove_data_source(self, data_source: str) -> None:
         """Remove a data source, named by uid or name. Raises DataSourceNotFoundError."""
         stored = self.data_source(data_source)
         self.data_sources.delete(stored.uid)
-        self._cache.invalidate(stored.uid)
+        self._forget(stored.uid)
         self._client.discard_instance(self.plugin_contexts.identify(stored))
 
     def list_data_sources(self) -> Sequence[DataSource]:
@@ -227,6 +233,7 @@ class Headwater:
           and its frame is `truncated`; TruncatedResultWarning tells of one that the defaults cut.
         * `max_data_points`, `interval_ms`: what the step is chosen from.
         * `params`: parameters bound by the data source.
+        * `cache_ttl`: for how many seconds the answer may be remembered, 0 for none; see `answer_cache`.
         * `context`: a CallContext, to cancel from another thread. The call ends with it.
         * `on_progress`: called with a Progress.
 
@@ -464,6 +471,8 @@ class Headwater:
         for plugin in self.registry.plugins():
             self._stop(plugin)
         self._cache.close()
+        if self.answer_cache is not None:
+            self.answer_cache.store.close()
         if self._own_workers is not None:
             self._own_workers.close()
 
@@ -476,6 +485,19 @@ class Headwater:
         self.close()
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _querying_client(self) -> PluginClient | CachingClient:
+        if self.answer_cache is None:
+            return self._client
+        from .queries.answer_cache.client import CachingClient
+
+        return CachingClient(self._client, self.answer_cache, self._runner)
+
+    def _forget(self, uid: str) -> None:
+        """After a data source has changed: neither its settings nor its answers are good any more."""
+        self._cache.invalidate(uid)
+        if self.answer_cache is not None:
+            self.answer_cache.store.discard(uid)
 
     def _query_context(self, options: QueryOptions, default_timeout: float | None) -> CallContext:
         check_options(options)
@@ -494,6 +516,7 @@ class Headwater:
         There may be no plugin yet.
         """
         command = evolve(command, url=absolute_url(command.url))
+        CacheRule.from_settings(command.json_data.get("cache"))
         plugin = self.registry.plugin(command.type)
         if plugin is None:
             return command

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .secrets import Secret
 
 __all__ = [
+    "AnswerSteps",
+    "AnswerTraits",
     "CallResourceRequest",
     "CallResourceResponse",
     "CheckHealthRequest",
@@ -250,6 +252,36 @@ class CallResourceResponse:
     status: int = 200
     headers: Mapping[str, tuple[str, ...]] = field(factory=dict)
     body: bytes = b""
+
+
+@frozen
+class AnswerSteps:
+    """An answer that is made of points of time at multiples of `step_ms`, moved by `-offset_ms`.
+
+    What it says of one point does not depend on the range that is asked for, as long as `query` asks: it
+    pins the step. Each frame begins with its times, ascending; frames of equal name, columns and labels are
+    parts of one series, and series are in the order of their labels. `first_frame_keys` are those of
+    `meta.custom` that stand on the first frame alone, because they tell of the answer as a whole.
+    """
+
+    step_ms: int
+    query: DataQuery
+    offset_ms: int = 0
+    first_frame_keys: tuple[str, ...] = ()
+
+
+@frozen
+class AnswerTraits:
+    """What the answer to a query depends on besides data source, query and time range.
+
+    `user`: on who asks. `headers`: on these headers of the caller, None for any of them. `kept` is False for
+    what no host may remember, such as an answer that is made of other answers.
+    """
+
+    user: bool = True
+    headers: tuple[str, ...] | None = None
+    steps: AnswerSteps | None = None
+    kept: bool = True
 
 
 @frozen

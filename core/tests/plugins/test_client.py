@@ -23,6 +23,7 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater.models import (
+    AnswerTraits,
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
@@ -84,6 +85,12 @@ class Scripted:
             self.closed = True
 
 
+class Described(Scripted):
+    @hookimpl
+    def describe_answer(self, query: DataQuery) -> Any:
+        return self._give(query)
+
+
 class Chunked(Scripted):
     @hookimpl
     def query_chunked_data(self, request: QueryDataRequest) -> Any:
@@ -99,6 +106,24 @@ def client_of(implementation: object) -> PluginClient:
 def query(answer: Any, context: CallContext | None = None) -> QueryDataResponse:
     request = QueryDataRequest(CONTEXT, (DataQuery("A"),))
     return client_of(Scripted(answer)).query_data(request, context or CallContext())
+
+
+def traits(implementation: object) -> AnswerTraits:
+    return client_of(implementation).describe_answer(DataQuery("A"), CONTEXT)
+
+
+def test_a_plugin_says_what_an_answer_depends_on() -> None:
+    said = AnswerTraits(user=False, headers=("X-Team",))
+    assert traits(Described(said)) == said
+
+
+def test_an_answer_depends_on_everything_if_its_plugin_does_not_say() -> None:
+    everything = AnswerTraits(user=True, headers=None)
+    assert traits(Scripted(None)) == traits(Described(None)) == everything
+
+
+def test_an_answer_that_its_plugin_cannot_describe_is_not_to_be_kept() -> None:
+    assert not traits(Described(ValidationError("no such key"))).kept
 
 
 def chunks(answer: Any, context: CallContext | None = None) -> list[QueryChunk]:

@@ -224,6 +224,19 @@ class CallContext:
             child._parent_registration = registration
         return child
 
+    def detached(
+        self, *, timeout: float | None, on_progress: Callable[[Progress], object] | None = None
+    ) -> CallContext:
+        """A context like this one that does not end with it: for what others wait for, too."""
+        return CallContext(
+            timeout=timeout,
+            request_id=self.request_id,
+            headers=self.headers,
+            limits=self.limits,
+            logger=self._logger,
+            on_progress=on_progress,
+        )
+
     def with_limits(self, **changes: Any) -> CallContext:
         """A child whose limits differ from this context's in the given fields of QueryLimits."""
         return self.child(limits=evolve(self.limits, **changes))

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     )
     from .names import unique_names as unique_names
     from .responses import (
+        CacheStatus as CacheStatus,
         DataResponse as DataResponse,
         QueryChunk as QueryChunk,
         QueryDataResponse as QueryDataResponse,
@@ -132,7 +133,7 @@ _MODULES = {
     "grafana_types": ("conversion",),
     "data_plane": ("DataPlane", "DataPlaneError", "Item", "no_data", "read_items", "validate"),
     "field_type": ("FieldType",),
-    "responses": ("DataResponse", "QueryChunk", "QueryDataResponse"),
+    "responses": ("CacheStatus", "DataResponse", "QueryChunk", "QueryDataResponse"),
     "names": ("unique_names",),
     "schema": ("field_labels",),
     "times.time_range": ("TimeRange",),

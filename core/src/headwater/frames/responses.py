@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -12,17 +13,31 @@ from headwater.errors import ErrorSource, HeadwaterError, describe
 if TYPE_CHECKING:
     from .frame import Frame
 
-__all__ = ["DataResponse", "QueryChunk", "QueryDataResponse"]
+__all__ = ["CacheStatus", "DataResponse", "QueryChunk", "QueryDataResponse"]
+
+
+class CacheStatus(StrEnum):
+    """How much of an answer was remembered."""
+
+    HIT = "hit"
+    STALE = "stale"
+    """All, though it is older than it should be; a new one is being fetched."""
+    PARTIAL = "partial"
+    MISS = "miss"
 
 
 @frozen
 class DataResponse:
-    """The outcome of one ref id: frames, or an error, or both (partial results)."""
+    """The outcome of one ref id: frames, or an error, or both (partial results).
+
+    `cache` is None where no answer is remembered.
+    """
 
     frames: tuple[Frame, ...] = ()
     error: HeadwaterError | None = None
     status: int = 200
     error_source: ErrorSource | None = None
+    cache: CacheStatus | None = None
 
     @classmethod
     def from_error(cls, error: BaseException, frames: Iterable[Frame] = ()) -> DataResponse:

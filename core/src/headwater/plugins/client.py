@@ -16,10 +16,12 @@ from headwater.errors import (
     describe,
 )
 from headwater.models import (
+    AnswerTraits,
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    DataQuery,
     DataResponse,
     Filter,
     Partitions,
@@ -132,6 +134,20 @@ class PluginClient:
         if answer is None:
             return Partitions.whole(request.queries[0])
         return _divided(plugin, answer)
+
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+        """What the answer to `query` depends on. One that its plugin cannot describe is not to be kept."""
+        plugin = self._registry.plugin(plugin_context.plugin_id)
+        if plugin is not None and "inputs" in plugin.info.capabilities:
+            return AnswerTraits(kept=False)  # it depends on the answers to other queries
+        describe = getattr(plugin, "describe_answer", None)  # a plugin of the host's own may lack it
+        if describe is None:
+            return AnswerTraits()
+        try:
+            traits: AnswerTraits | None = describe(query, plugin_context)
+        except Exception:  # the query itself will tell
+            return AnswerTraits(kept=False)
+        return AnswerTraits() if traits is None else traits
 
     def discard_instance(self, context: PluginContext) -> None:
         """Have the plugin replace the data source's instance at its next use."""

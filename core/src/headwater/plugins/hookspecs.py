@@ -16,12 +16,15 @@ import pluggy
 if TYPE_CHECKING:
     from headwater.calls.context import CallContext
     from headwater.models import (
+        AnswerTraits,
         CallResourceRequest,
         CallResourceResponse,
         CheckHealthRequest,
         CheckHealthResult,
+        DataQuery,
         Filter,
         Partitions,
+        PluginContext,
         PluginInfo,
         QueryChunk,
         QueryDataRequest,
@@ -44,6 +47,13 @@ class DataSourceSpec:
 
         Called without a data source; does no I/O. Without this hook the host knows only the entry
         point's name and the distribution's version.
+        """
+
+    @hookspec(firstresult=True)
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+        """Say what the answer to `query` depends on, so that a host may remember it. Does no I/O.
+
+        Without this hook an answer depends on everything that is known of the caller.
         """
 
     @hookspec(firstresult=True)

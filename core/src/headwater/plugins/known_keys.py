@@ -24,9 +24,11 @@ _COMMON_QUERY_KEYS = frozenset(
     {
         "refId", "datasource", "datasourceId", "intervalMs", "maxDataPoints", "queryType", "timeRange",
         "hide", "key", "editorMode", "editorType", "builderOptions", "rawQuery", "pluginVersion", "sql",
-        "dataset", "table",
+        "dataset", "table", "queryCachingTTL",
     }
 )  # fmt: skip
+#: What a data source's settings say to the host, whatever its plugin.
+_HOST_SETTINGS = frozenset({"cache"})
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
 
 
@@ -41,7 +43,7 @@ def check_settings(
     """
     if is_later(written_for, info.version) or not _is_complete(info.settings_schema):
         return
-    _check_object(info.settings_schema, json_data, "jsonData", frozenset())
+    _check_object(info.settings_schema, without_host_settings(json_data), "jsonData", frozenset())
     for name, secret in secrets.items():
         path = f"secureJsonData.{name}"
         if not any(fnmatchcase(name, known) for known in info.secret_keys):
@@ -57,6 +59,13 @@ def check_query(info: PluginInfo, query: Mapping[str, Any]) -> None:
     """
     if _is_complete(info.query_schema):
         _check_object(info.query_schema, query, "", _COMMON_QUERY_KEYS)
+
+
+def without_host_settings(json_data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings that are for the plugin."""
+    if _HOST_SETTINGS.isdisjoint(json_data):
+        return json_data
+    return {key: value for key, value in json_data.items() if key not in _HOST_SETTINGS}
 
 
 def is_later(version: str, than: str) -> bool:

@@ -20,9 +20,11 @@ from .validation import check_implementation, check_middleware
 if TYPE_CHECKING:
     from headwater.calls.context import CallContext
     from headwater.models import (
+        AnswerTraits,
         CallResourceRequest,
         CallResourceResponse,
         CheckHealthRequest,
+        DataQuery,
         Filter,
         Partitions,
         PluginContext,
@@ -185,6 +187,15 @@ class CorePlugin:
         discard = getattr(self._implementation, "discard_instance", None)
         if discard is not None:
             discard(context)
+
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+        """What the plugin says the answer depends on; None if it does not say."""
+        if not self.implements("describe_answer"):
+            return None
+        answer: AnswerTraits | None = self._hooks().describe_answer(
+            query=query, plugin_context=plugin_context
+        )
+        return answer
 
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
         self._require("query_data")

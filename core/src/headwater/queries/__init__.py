@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
+    from .answer_cache.cache import AnswerCache as AnswerCache
+    from .answer_cache.kept import AnswerStore as AnswerStore, KeptAnswer as KeptAnswer
+    from .answer_cache.memory import MemoryAnswerStore as MemoryAnswerStore
+    from .answer_cache.rules import CacheRule as CacheRule
     from .chunks import stream_of as stream_of
     from .options import QueryOptions as QueryOptions
     from .read_tasks import ReadTask as ReadTask, ReadTasks as ReadTasks, TaskReader as TaskReader
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
     from .service import QueryService as QueryService
 
 _MODULES = {
+    "answer_cache.cache": ("AnswerCache",),
+    "answer_cache.kept": ("AnswerStore", "KeptAnswer"),
+    "answer_cache.memory": ("MemoryAnswerStore",),
+    "answer_cache.rules": ("CacheRule",),
     "chunks": ("stream_of",),
     "options": ("QueryOptions",),
     "read_tasks": ("ReadTask", "ReadTasks", "TaskReader"),

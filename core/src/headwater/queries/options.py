@@ -34,6 +34,7 @@ class QueryOptions(TypedDict, total=False):
     max_data_points: int
     interval_ms: int
     params: Any
+    cache_ttl: float
     context: CallContext
     on_progress: Callable[[Progress], object]
 
@@ -48,6 +49,8 @@ def data_query_of(json: dict[str, Any], options: QueryOptions) -> DataQuery:
     """The query `json` with ref id A. Raises ValidationError for a bad time range."""
     if "params" in options:
         json = {**json, "params": options["params"]}
+    if "cache_ttl" in options:
+        json = {**json, "queryCachingTTL": 1000 * options["cache_ttl"]}
     return DataQuery(
         ref_id="A",
         query_type=json.get("queryType") or "",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from headwater.plugins.client import PluginClient
     from headwater.plugins.plugin_context import PluginContextProvider
 
+    from .answer_cache.client import CachingClient
+
 __all__ = ["QueryService"]
 
 _CONCURRENT_GROUPS = 16
@@ -89,7 +91,7 @@ class QueryService:
         self,
         cache: DataSourceCache,
         contexts: PluginContextProvider,
-        client: PluginClient,
+        client: PluginClient | CachingClient,
         runner: CallRunner,
         *,
         concurrent_groups: int = _CONCURRENT_GROUPS,

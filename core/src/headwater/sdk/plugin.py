@@ -19,6 +19,7 @@ from headwater.errors import (
 )
 from headwater.logs import get_logger
 from headwater.models import (
+    AnswerTraits,
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
@@ -37,7 +38,7 @@ from headwater.models import (
 )
 from headwater.plugins.hookspecs import hookimpl
 from headwater.plugins.instances import InstanceManager
-from headwater.plugins.known_keys import is_later
+from headwater.plugins.known_keys import is_later, without_host_settings
 
 from .concurrency import run_concurrently
 from .data_source import DataSource, Query
@@ -128,6 +129,10 @@ class DataSourcePlugin:
         )
 
     @hookimpl
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+        return self.answer_traits(self._parse_query(query), self._settings(plugin_context))
+
+    @hookimpl
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
         with self._instances.use(request.plugin_context) as served:
             outcomes = run_concurrently(
@@ -192,22 +197,34 @@ class DataSourcePlugin:
         """What operators should know of this installation. Override it; import no driver for it."""
         return ()
 
+    def answer_traits(self, query: Any, settings: Any) -> AnswerTraits:  # noqa: ARG002 - for subclasses
+        """What the answer to `query` depends on, of a data source with `settings`. Override it.
+
+        As it is, an answer is remembered for nobody but callers that are alike in everything.
+        """
+        return AnswerTraits()
+
     def build(self, context: PluginContext) -> DataSource[Any, Any]:
         """A new instance of the data source. Raises ValidationError, PluginUnavailableError."""
+        settings = self._settings(context)
         instance = context.data_source_instance_settings
-        if instance is None:
-            raise ValidationError(f"plugin {self.id!r} needs a data source")
-        settings: Any = parse(
-            self.settings_type,
-            instance.json_data,
-            path="jsonData",
-            secrets=instance.decrypted_secure_json_data,
-            ignore_unknown=is_later(instance.api_version, self.version),
-        )
+        assert instance is not None
         logger = get_logger("headwater.plugins.plugin", plugin=self.id, data_source=instance.uid)
         return self._data_source_class()(settings, instance, logger)
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _settings(self, context: PluginContext) -> Any:
+        instance = context.data_source_instance_settings
+        if instance is None:
+            raise ValidationError(f"plugin {self.id!r} needs a data source")
+        return parse(
+            self.settings_type,
+            without_host_settings(instance.json_data),
+            path="jsonData",
+            secrets=instance.decrypted_secure_json_data,
+            ignore_unknown=is_later(instance.api_version, self.version),
+        )
 
     def _serve(self, context: PluginContext) -> _Limited:
         return _Limited(self.build(context))

@@ -1,0 +1,1 @@
+"""Answers remembered: by rule, for whom they were made, and while their data source is unchanged."""

@@ -1,0 +1,249 @@
+"""`CachingClient`: in front of the plugin client, answers from memory what may be answered so."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from headwater.errors import (
+    DeadlineExceededError,
+    HeadwaterError,
+    PluginRequestCanceledError,
+    ValidationError,
+)
+from headwater.frames import CacheStatus
+from headwater.models import (
+    AnswerTraits,
+    DataQuery,
+    DataResponse,
+    PluginContext,
+    QueryChunk,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+
+from .cache import AnswerCache
+from .fetching import Fetcher
+from .flights import Flight, Flights
+from .kept import KeptAnswer, fits
+from .questions import Asker, Question, SourceVersion, read_question
+from .rules import CacheRule
+
+if TYPE_CHECKING:
+    from headwater.calls.context import CallContext
+    from headwater.calls.runner import CallRunner
+    from headwater.frames import Frame
+    from headwater.plugins.client import PluginClient
+
+__all__ = ["CachingClient"]
+
+_MOST_TRAITS = 4096
+
+
+@frozen
+class Hit:
+    """A kept answer to a question, as it is now."""
+
+    question: Question
+    answer: KeptAnswer
+    status: CacheStatus
+
+
+class CachingClient:
+    """Has the two ways of `PluginClient` to query, and remembers answers by the rules of `cache`."""
+
+    def __init__(
+        self,
+        client: PluginClient,
+        cache: AnswerCache,
+        runner: CallRunner,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._runner = runner
+        self._clock = cache.clock
+        self._flights = Flights()
+        self._traits: dict[bytes, AnswerTraits] = {}
+
+    def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+        """As `PluginClient.query_data`. Each answer says how much of it was remembered."""
+        questions = self._questions(request, context)
+        if not questions:
+            return self._client.query_data(request, context)
+        outcomes, missing = self._remembered(questions, request, context)
+        boarded = self._board(missing, request, context)
+        try:
+            rest = [query for query in request.queries if query.ref_id not in questions]
+            if rest:
+                outcomes |= self._ask(rest, request, context)
+            for question, flight in zip(missing, boarded, strict=True):
+                response = self._landed(question, flight, request, context)
+                if response is not None:
+                    outcomes[question.query.ref_id] = response
+        finally:
+            for flight in boarded:
+                self._flights.leave(flight)
+        for response in outcomes.values():
+            if response.cache is not None:
+                self._cache.count(response.cache)
+        return QueryDataResponse(outcomes)
+
+    def query_chunked_data(
+        self, request: QueryDataRequest, context: CallContext
+    ) -> Generator[QueryChunk, None, None]:
+        """As `PluginClient.query_chunked_data`. What is remembered comes from memory; rows that stream by
+        are not collected to be remembered."""
+        questions = self._questions(request, context)
+        hits = {ref_id: hit for ref_id, each in questions.items() if (hit := self._hit(each)) is not None}
+        for ref_id, hit in hits.items():
+            self._cache.count(hit.status)
+            for index, frame in enumerate(hit.answer.frames):
+                context.check()
+                yield QueryChunk(ref_id, str(index), frame.with_ref_id(ref_id))
+        rest = tuple(query for query in request.queries if query.ref_id not in hits)
+        if rest:
+            yield from self._client.query_chunked_data(evolve(request, queries=rest), context)
+
+    # --- questions ---------------------------------------------------------------------------------
+
+    def _questions(self, request: QueryDataRequest, context: CallContext) -> dict[str, Question]:
+        """Those that may be answered from memory, by ref id."""
+        plugin_context = request.plugin_context
+        settings = plugin_context.data_source_instance_settings
+        if context.skip_cache or settings is None:
+            return {}
+        asker = Asker(plugin_context.user, context.headers)
+        rule = self._rule(settings)
+        found = {}
+        for query in request.queries:
+
+            def describe(asked: bytes, query: DataQuery = query) -> AnswerTraits:
+                return self._described(asked, query, plugin_context)
+
+            question = read_question(query, settings, plugin_context.plugin_version, asker, rule, describe)
+            if question is not None:
+                found[query.ref_id] = question
+        return found
+
+    def _rule(self, source: SourceVersion) -> CacheRule:
+        if "cache" not in source.json_data:
+            return self._cache.rule
+        try:
+            return CacheRule.from_settings(source.json_data["cache"], self._cache.rule)
+        except ValidationError:  # written past the service that checks it
+            return CacheRule()
+
+    def _described(self, asked: bytes, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+        traits = self._traits.get(asked)
+        if traits is None:
+            traits = self._client.describe_answer(query, plugin_context)
+            if len(self._traits) >= _MOST_TRAITS:
+                self._traits.clear()
+            self._traits[asked] = traits
+        return traits
+
+    # --- from memory -------------------------------------------------------------------------------
+
+    def _remembered(
+        self, questions: Mapping[str, Question], request: QueryDataRequest, context: CallContext
+    ) -> tuple[dict[str, DataResponse], list[Question]]:
+        """What is remembered, and the questions whose answers are not."""
+        outcomes: dict[str, DataResponse] = {}
+        missing = []
+        for ref_id, question in questions.items():
+            hit = self._hit(question)
+            if hit is None or not fits(hit.answer.frames, context.limits):
+                missing.append(question)
+                continue
+            outcomes[ref_id] = _response(hit.answer.frames, ref_id, hit.status)
+            if hit.status is CacheStatus.STALE:
+                self._board([question], request, context)  # for whoever asks next: nobody waits
+        return outcomes, missing
+
+    def _hit(self, question: Question) -> Hit | None:
+        answer = self._cache.store.get(question.key)
+        now = self._clock()
+        if answer is None or answer.stale_until <= now:
+            return None
+        return Hit(question, answer, CacheStatus.HIT if now < answer.fresh_until else CacheStatus.STALE)
+
+    # --- from the plugin ---------------------------------------------------------------------------
+
+    def _board(
+        self, questions: Sequence[Question], request: QueryDataRequest, context: CallContext
+    ) -> list[Flight]:
+        def start(flight: Flight, asked: list[Question]) -> None:
+            self._runner.watch(flight.context)
+            self._runner.start(
+                lambda: self._fetch(asked, request, flight.context),
+                flight.context,
+                request.plugin_context,
+                lambda ended: _pass_on(ended, flight.future),
+            )
+
+        return self._flights.board(questions, context, _flight_timeout(context), start)
+
+    def _landed(
+        self, question: Question, flight: Flight, request: QueryDataRequest, context: CallContext
+    ) -> DataResponse | None:
+        try:
+            response = self._flights.wait(flight, context).get(question.key)
+        except Exception as error:
+            response = DataResponse.from_error(error)
+        if response is None:
+            return None
+        ref_id = question.query.ref_id
+        if isinstance(response.error, _ENDED) and not context.cancelled:
+            # The flight had less time than this caller has.
+            return self._ask([question.query], request, context).get(ref_id)
+        return evolve(response, frames=_named(response.frames, ref_id))
+
+    def _ask(
+        self, queries: Sequence[DataQuery], request: QueryDataRequest, context: CallContext
+    ) -> dict[str, DataResponse]:
+        """Outcomes by ref id; a failure of the call is the outcome of each."""
+        try:
+            answer = self._client.query_data(evolve(request, queries=tuple(queries)), context)
+        except HeadwaterError as error:
+            return {query.ref_id: DataResponse.from_error(error) for query in queries}
+        return dict(answer.responses)
+
+    def _fetch(
+        self, questions: Sequence[Question], request: QueryDataRequest, context: CallContext
+    ) -> dict[bytes, DataResponse]:
+        """In a worker: the answers by key, of which those that may be are kept from now on."""
+        fetcher = Fetcher(
+            self._cache.store,
+            lambda queries: self._ask(queries, request, context),
+            context.limits,
+            self._clock,
+        )
+        return fetcher.fetch(questions)
+
+
+_ENDED = (DeadlineExceededError, PluginRequestCanceledError)
+
+
+def _flight_timeout(context: CallContext) -> float | None:
+    """As long as its first caller has, and not less than a query may take: others may have longer."""
+    left, most = context.remaining(), context.limits.timeout
+    return None if left is None else max(left, most or 0.0)
+
+
+def _response(frames: Sequence[Frame], ref_id: str, status: CacheStatus) -> DataResponse:
+    return DataResponse(_named(frames, ref_id), cache=status)
+
+
+def _named(frames: Sequence[Frame], ref_id: str) -> tuple[Frame, ...]:
+    return tuple(frame if frame.ref_id == ref_id else frame.with_ref_id(ref_id) for frame in frames)
+
+
+def _pass_on(ended: Future[dict[bytes, DataResponse]], to: Future[dict[bytes, DataResponse]]) -> None:
+    error = ended.exception()
+    if error is None:
+        to.set_result(ended.result())
+    else:
+        to.set_exception(error)

@@ -1,0 +1,84 @@
+"""`KeptAnswer`: what is remembered of one question, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from headwater.calls.context import QueryLimits
+    from headwater.frames import Frame
+
+__all__ = ["AnswerStore", "KeptAnswer"]
+
+_FRAME_BYTES = 2048
+_COLUMN_BYTES = 512
+"""What Python and Arrow take besides values and descriptions, about."""
+
+
+@define(eq=False)
+class KeptAnswer:
+    """Frames, and until when they are good. Times are seconds since 1970.
+
+    `covered` are the first and last point of time, in milliseconds, of an answer that later ones continue.
+    `renderings` are its forms as hosts send them, by a name of theirs.
+    """
+
+    frames: tuple[Frame, ...]
+    fresh_until: float
+    stale_until: float
+    covered: tuple[int, int] | None = None
+    renderings: dict[str, bytes] = field(factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return size_of(self.frames) + sum(len(data) for data in self.renderings.values())
+
+
+class AnswerStore(Protocol):
+    """Where answers are kept. All methods are safe to call from several threads, and none of them fails:
+    a store that cannot be reached has kept nothing."""
+
+    def get(self, key: bytes) -> KeptAnswer | None:
+        """What is kept under `key` and is not past its time."""
+        ...
+
+    def put(self, key: bytes, uid: str, answer: KeptAnswer) -> None:
+        """Keep an answer of data source `uid` until it is stale, or until there is no room for it."""
+        ...
+
+    def discard(self, uid: str | None) -> None:
+        """Forget the answers of a data source; of all, if None."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; safe to repeat."""
+        ...
+
+
+def size_of(frames: Iterable[Frame]) -> int:
+    """Bytes that the frames hold, each buffer once though several frames be slices of it."""
+    buffers: dict[int, int] = {}
+    described = 0
+    for frame in frames:
+        schema = frame.table.schema
+        described += _FRAME_BYTES + _COLUMN_BYTES * len(schema)
+        described += sum(len(key) + len(value) for key, value in (schema.metadata or {}).items())
+        for column in frame.table.columns:
+            for chunk in column.chunks:
+                for buffer in chunk.buffers():
+                    if buffer is not None:
+                        buffers[buffer.address] = max(buffer.size, buffers.get(buffer.address, 0))
+                if hasattr(chunk, "dictionary"):
+                    described += chunk.dictionary.get_total_buffer_size()
+    return described + sum(buffers.values())
+
+
+def fits(frames: Sequence[Frame], limits: QueryLimits) -> bool:
+    """Whether a caller with these limits would have got all of it."""
+    if limits.max_rows is not None and sum(frame.num_rows for frame in frames) > limits.max_rows:
+        return False
+    return limits.max_bytes is None or sum(frame.nbytes for frame in frames) <= limits.max_bytes

@@ -1,0 +1,163 @@
+"""From a query to a question: what has to be equal for one answer to serve for two queries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from attrs import astuple, evolve, frozen
+
+from headwater.models import AnswerSteps, AnswerTraits, DataQuery, TimeRange, User
+
+from .rules import CacheRule
+
+__all__ = ["Asker", "Question", "SourceVersion", "Window", "read_question"]
+
+_NOT_ASKED = ("refId", "key", "hide", "timeRange", "queryCachingTTL")
+"""Keys that name a query, or that are read elsewhere: the answer is the same."""
+_REFERENCES = ("datasource", "datasourceId")
+"""Their presence tells what client wrote the query; what they name is in the key already."""
+
+
+class SourceVersion(Protocol):
+    """What a data source and its settings have in common: which state of which source is asked."""
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def updated(self) -> datetime: ...
+    @property
+    def json_data(self) -> Mapping[str, Any]: ...
+
+
+@frozen
+class Asker:
+    """Who asks: what a plugin could tell callers apart by."""
+
+    user: User | None
+    headers: Mapping[str, str]
+
+
+@frozen
+class Window:
+    """The points of time that a question is about: the first and the last, `step` apart, in milliseconds."""
+
+    first: int
+    last: int
+    step: int
+
+    def times(self) -> TimeRange:
+        return TimeRange.from_epoch_ms(self.first, self.last)
+
+
+@frozen
+class Question:
+    """A query and the keys of its answers.
+
+    `window` and `series_key` are set if points of time may be remembered one by one: all windows of one
+    length have the same `series_key`.
+    """
+
+    key: bytes
+    uid: str
+    query: DataQuery
+    rule: CacheRule
+    steps: AnswerSteps | None = None
+    window: Window | None = None
+    series_key: bytes = b""
+
+
+def read_question(
+    query: DataQuery,
+    source: SourceVersion,
+    plugin_version: str,
+    asker: Asker,
+    rule: CacheRule,
+    describe: Callable[[bytes], AnswerTraits],
+) -> Question | None:
+    """The question that `query` asks; None if no answer to it is to be remembered.
+
+    `describe` says what the answer depends on, given a key of everything but time and caller.
+    """
+    rule = rule.for_query(query.json)
+    if rule.ttl <= 0:
+        return None
+    text = _text_of(query)
+    if text is None:
+        return None
+    length = query.time_range.to_ms - query.time_range.from_ms
+    state = (source.uid, source.id, source.version, source.updated.isoformat(), plugin_version)
+    asked = _digest(text, *state, query.query_type, query.max_data_points, query.interval_ms, length)
+    traits = describe(asked)
+    if not traits.kept:
+        return None
+    who = _identity(traits, asker)
+    if traits.steps is None:
+        # The ref id counts: some plugins name frames by it.
+        key = _digest(asked, who, query.ref_id, *_bucket(query, rule))
+        return Question(key, source.uid, query, rule)
+    steps = traits.steps
+    window = _window(query.time_range, steps)
+    return Question(
+        _digest(asked, who, window.first, window.last),
+        source.uid,
+        evolve(steps.query, ref_id=query.ref_id, time_range=window.times()),
+        rule,
+        steps,
+        window,
+        _digest("series", asked, who),
+    )
+
+
+def _text_of(query: DataQuery) -> str | None:
+    """The query object, whatever the order of its keys; None if it holds what JSON cannot say."""
+    asked = {key: value for key, value in query.json.items() if key not in _NOT_ASKED}
+    for key in _REFERENCES:
+        if key in asked:
+            asked[key] = True
+    try:
+        return json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _identity(traits: AnswerTraits, asker: Asker) -> bytes:
+    user = astuple(asker.user) if traits.user and asker.user is not None else ()
+    headers = {name.lower(): value for name, value in asker.headers.items()}
+    if traits.headers is not None:
+        significant = {name.lower() for name in traits.headers}
+        headers = {name: value for name, value in headers.items() if name in significant}
+    return _digest(len(user), *user, *(part for item in sorted(headers.items()) for part in item))
+
+
+def _bucket(query: DataQuery, rule: CacheRule) -> tuple[int, int]:
+    """Ranges that begin and end in the same step are one: within the time to live the difference is what an
+    answer from memory lacks anyway."""
+    from_ms, to_ms = query.time_range.from_ms, query.time_range.to_ms
+    step = max(query.interval_ms, (to_ms - from_ms) // max(1, query.max_data_points))
+    unit = max(1, min(step, int(1000 * rule.ttl)))
+    return from_ms // unit, to_ms // unit
+
+
+def _window(time_range: TimeRange, steps: AnswerSteps) -> Window:
+    def aligned(time: int) -> int:
+        return (time + steps.offset_ms) // steps.step_ms * steps.step_ms - steps.offset_ms
+
+    return Window(aligned(time_range.from_ms), aligned(time_range.to_ms), steps.step_ms)
+
+
+def _digest(*parts: bytes | str | int) -> bytes:
+    """One key of `parts`, whose lengths and kinds count: no other parts give it."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+        digest.update(b"%c%d:" % (type(part).__name__[0].encode(), len(data)))
+        digest.update(data)
+    return digest.digest()

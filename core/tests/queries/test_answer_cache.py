@@ -1,0 +1,454 @@
+"""Answers remembered: whose, for how long, and how often the data source is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from attrs import evolve
+
+from headwater import CallContext, Frame, Headwater, QueryLimits, hookimpl
+from headwater.errors import DeadlineExceededError, DownstreamServerError, QueryCanceledError, ValidationError
+from headwater.frames import CacheStatus, Notice
+from headwater.models import (
+    AnswerTraits,
+    DataQuery,
+    DataResponse,
+    PluginContext,
+    PluginInfo,
+    QueryDataRequest,
+    QueryDataResponse,
+    User,
+)
+from headwater.queries import AnswerCache, CacheRule
+
+MakeHost = Callable[..., Headwater]
+HIT, STALE, MISS = CacheStatus.HIT, CacheStatus.STALE, CacheStatus.MISS
+NOON = 1_767_268_800.0
+NOBODY_MATTERS = AnswerTraits(user=False, headers=())
+FROM, TO = str(int(NOON - 3600) * 1000), str(int(NOON) * 1000)
+PATIENCE = 10.0
+
+
+class Counting:
+    """Answers with the number of queries it has been asked so far."""
+
+    def __init__(self, traits: AnswerTraits | None = NOBODY_MATTERS) -> None:
+        self.traits = traits
+        self.asked: list[DataQuery] = []
+        self.frame: Callable[[int], Frame] = lambda count: Frame.from_pydict({"count": [count]})
+
+    @hookimpl
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+        return self.traits
+
+    @hookimpl
+    def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+        return QueryDataResponse({query.ref_id: self.answer(query, context) for query in request.queries})
+
+    def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
+        self.asked.append(query)
+        return DataResponse((self.frame(len(self.asked)),))
+
+
+class Waiting(Counting):
+    """Answers once `opened` is set; `ended` is set if the call is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.opened, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
+        self.asked.append(query)
+        self.began.set()
+        with context.on_cancel(self.ended.set), context.on_cancel(self.opened.set):
+            assert self.opened.wait(PATIENCE)
+        context.check()
+        return DataResponse((self.frame(len(self.asked)),))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def host_of(make_host: MakeHost, clock: Clock) -> Callable[..., Headwater]:
+    def make(plugin: object, rule: CacheRule | None = None, **options: Any) -> Headwater:
+        cache = AnswerCache(rule or CacheRule(ttl=30), clock=clock, **options)
+        return make_host(source=plugin, options={"answer_cache": cache})
+
+    return make
+
+
+def ask(
+    host: Headwater,
+    context: CallContext | None = None,
+    user: User | None = None,
+    *,
+    body: Mapping[str, Any] | None = None,
+    **query: Any,
+) -> DataResponse:
+    whole = {"refId": "A", "datasource": {"uid": "source"}, **query}
+    answer = host.query_data({"from": FROM, "to": TO, **(body or {}), "queries": [whole]}, context, user=user)
+    return answer.responses[whole["refId"]]
+
+
+def count_of(response: DataResponse) -> int:
+    assert response.error is None
+    count: int = response.frames[0].table["count"][0].as_py()
+    return count
+
+
+# --- what is remembered ----------------------------------------------------------------------------
+
+
+def test_without_a_cache_each_question_is_asked(make_host: MakeHost) -> None:
+    host = make_host(source=Counting())
+    assert [count_of(ask(host)), count_of(ask(host))] == [1, 2]
+    assert ask(host).cache is None
+
+
+def test_without_a_rule_nothing_is_remembered(make_host: MakeHost) -> None:
+    host = make_host(source=Counting(), options={"answer_cache": AnswerCache()})
+    assert [count_of(ask(host)), count_of(ask(host))] == [1, 2]
+
+
+def test_a_question_that_was_answered_is_not_asked_again(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    first, second = ask(host, sql="SELECT 1"), ask(host, sql="SELECT 1")
+    assert (count_of(first), first.cache) == (1, MISS)
+    assert (count_of(second), second.cache) == (1, HIT)
+
+
+def test_the_order_of_keys_makes_no_other_question(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host, sql="SELECT 1", params=[1])
+    assert ask(host, params=[1], sql="SELECT 1").cache is HIT
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sql": "SELECT 2"},
+        {"params": [1]},
+        {"params": ["1"]},
+        {"refId": "B"},
+        {"maxDataPoints": 7},
+        {"intervalMs": 7},
+        {"queryType": "table"},
+        {"body": {"to": str(int(NOON + 60) * 1000)}},
+    ],
+    ids=str,
+)
+def test_another_question_is_asked(host_of: MakeHost, other: dict[str, Any]) -> None:
+    host = host_of(Counting())
+    ask(host, sql="SELECT 1")
+    assert ask(host, **{"sql": "SELECT 1", **other}).cache is MISS
+
+
+def test_ranges_within_one_step_are_the_same_question(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host, intervalMs=15_000)
+    moved = {"from": str(int(FROM) + 5_000), "to": str(int(TO) + 5_000)}
+    assert ask(host, intervalMs=15_000, body=moved).cache is HIT
+
+
+def test_an_answer_is_remembered_for_its_time_to_live(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), CacheRule(ttl=30))
+    ask(host)
+    clock.now += 29.9
+    assert ask(host).cache is HIT
+    clock.now += 0.2
+    assert ask(host).cache is MISS
+
+
+def test_errors_are_not_kept(host_of: MakeHost) -> None:
+    class Failing(Counting):
+        def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
+            super().answer(query, context)
+            return DataResponse.from_error(DownstreamServerError("down"))
+
+    plugin = Failing()
+    host = host_of(plugin)
+    assert str(ask(host).error) == "down"
+    assert str(ask(host).error) == "down"
+    assert len(plugin.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "notice", [Notice.warning("Results have been limited to 1 row"), Notice.warning("partial response")]
+)
+def test_answers_that_lack_something_are_not_kept(host_of: MakeHost, notice: Notice) -> None:
+    plugin = Counting()
+    plugin.frame = lambda count: Frame.from_pydict({"count": [count]}).with_notice(notice)
+    host = host_of(plugin)
+    assert [count_of(ask(host)), count_of(ask(host))] == [1, 2]
+
+
+def test_an_answer_of_other_answers_is_not_kept(host_of: MakeHost) -> None:
+    class Expression(Counting):
+        @hookimpl
+        def describe_plugin(self) -> PluginInfo:
+            return PluginInfo("source", capabilities=frozenset({"inputs"}))
+
+    host = host_of(Expression())
+    assert [count_of(ask(host)), count_of(ask(host))] == [1, 2]
+
+
+def test_a_query_that_its_plugin_cannot_describe_is_not_kept(host_of: MakeHost) -> None:
+    class Confused(Counting):
+        @hookimpl
+        def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+            raise ValidationError("no such key", path="expr")
+
+    host = host_of(Confused())
+    assert [count_of(ask(host)), count_of(ask(host))] == [1, 2]
+
+
+def test_a_caller_gets_no_more_rows_from_memory_than_the_data_source_would_give(host_of: MakeHost) -> None:
+    plugin = Counting()
+    plugin.frame = lambda count: Frame.from_pydict({"count": [count] * 10})
+    host = host_of(plugin)
+    ask(host)
+    assert ask(host, CallContext(limits=QueryLimits(max_rows=5))).cache is MISS
+
+
+def test_a_stream_comes_from_memory_too(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host)
+    body = {"from": FROM, "to": TO, "queries": [{"refId": "A", "datasource": {"uid": "source"}}]}
+    (chunk,) = host.query_chunked_data(body, CallContext())
+    assert chunk.frame is not None
+    assert chunk.frame.table.to_pydict() == {"count": [1]}
+
+
+# --- rules -----------------------------------------------------------------------------------------
+
+
+def test_a_data_source_has_a_rule_of_its_own(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting())
+    host.update_data_source("source", json_data={"cache": "off"})
+    assert [ask(host).cache, ask(host).cache] == [None, None]
+    host.update_data_source("source", json_data={"cache": {"ttl": "2m"}})
+    ask(host)
+    clock.now += 119
+    assert ask(host).cache is HIT
+
+
+def test_a_query_has_a_time_to_live_of_its_own(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), CacheRule())
+    assert ask(host, queryCachingTTL=5_000).cache is MISS
+    assert ask(host, queryCachingTTL=5_000).cache is HIT
+    clock.now += 5.1
+    assert ask(host, queryCachingTTL=5_000).cache is MISS
+    assert ask(host, queryCachingTTL=0).cache is None
+
+
+def test_an_embedder_says_it_with_an_option(host_of: MakeHost) -> None:
+    host = host_of(Counting(), CacheRule())
+    tables = [host.query("source", {}, cache_ttl=60, from_=int(FROM), to=int(TO)) for _ in range(2)]
+    assert [table.table["count"][0].as_py() for table in tables] == [1, 1]
+
+
+def test_a_caller_can_insist_on_a_new_answer(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host)
+    insisted = ask(host, CallContext(skip_cache=True))
+    assert (count_of(insisted), insisted.cache) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"time": "30s"}, "jsonData.cache.time"),
+        ({"ttl": "soon"}, "jsonData.cache.ttl"),
+        ({"ttl": "3d"}, "jsonData.cache.ttl"),
+        ({"staleWhileRevalidate": -1}, "jsonData.cache.staleWhileRevalidate"),
+        ("often", "jsonData.cache.ttl"),
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_is_refused_when_it_is_written(host_of: MakeHost, value: Any, path: str) -> None:
+    host = host_of(Counting())
+    with pytest.raises(ValidationError) as caught:
+        host.update_data_source("source", json_data={"cache": value})
+    assert caught.value.path == path
+
+
+def test_a_stale_answer_is_given_while_a_new_one_is_fetched(host_of: MakeHost, clock: Clock) -> None:
+    plugin = Counting()
+    host = host_of(plugin, CacheRule(ttl=10, stale_while_revalidate=60))
+    ask(host)
+    clock.now += 20
+    stale = ask(host)
+    assert (count_of(stale), stale.cache) == (1, STALE)
+    deadline = CallContext(timeout=PATIENCE)
+    while (again := ask(host)).cache is not HIT:
+        deadline.wait(0.01)
+    assert count_of(again) == 2
+    clock.now += 71
+    assert ask(host).cache is MISS
+
+
+# --- edits -----------------------------------------------------------------------------------------
+
+
+def test_an_edit_empties_what_is_kept_of_a_data_source(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host)
+    assert host.answer_cache is not None
+    assert len(host.answer_cache.store) == 1
+    host.update_data_source("source", url="http://elsewhere")
+    assert len(host.answer_cache.store) == 0
+    assert ask(host).cache is MISS
+
+
+def test_an_edit_by_another_host_of_the_store_counts_as_soon_as_it_is_seen(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    ask(host)
+    stored = host.store.get_by_uid("source")
+    edited = evolve(stored, url="http://elsewhere", version=stored.version + 1)
+    host.store.update(edited, expected_revision=stored.revision)
+    assert ask(host).cache is MISS
+
+
+# --- whose -----------------------------------------------------------------------------------------
+
+ANNA, BEN = User(login="anna"), User(login="ben")
+
+
+def headers(**values: str) -> CallContext:
+    return CallContext(headers={name.replace("_", "-"): value for name, value in values.items()})
+
+
+@pytest.mark.parametrize("traits", [None, AnswerTraits()], ids=["says nothing", "says: everything"])
+def test_a_plugin_that_says_nothing_answers_each_caller_anew(
+    host_of: MakeHost, traits: AnswerTraits | None
+) -> None:
+    host = host_of(Counting(traits))
+    ask(host, user=ANNA)
+    assert ask(host, user=ANNA).cache is HIT
+    assert ask(host, user=BEN).cache is MISS
+    assert ask(host, user=None).cache is MISS
+    assert ask(host, headers(X_Team="red"), ANNA).cache is MISS
+
+
+def test_only_what_a_plugin_names_tells_callers_apart(host_of: MakeHost) -> None:
+    host = host_of(Counting(AnswerTraits(user=False, headers=("X-Team",))))
+    ask(host, headers(X_Team="red", X_Other="1"), ANNA)
+    assert ask(host, headers(x_team="red"), BEN).cache is HIT
+    assert ask(host, headers(X_Team="blue"), ANNA).cache is MISS
+    assert ask(host, headers(), ANNA).cache is MISS
+
+
+# --- single flight ---------------------------------------------------------------------------------
+
+
+def test_simultaneous_callers_with_one_question_ask_once(host_of: MakeHost) -> None:
+    plugin = Waiting()
+    host = host_of(plugin)
+    with ThreadPoolExecutor(64) as pool:
+        answers = [pool.submit(ask, host) for _ in range(64)]
+        assert plugin.began.wait(PATIENCE)
+        plugin.opened.set()
+        assert [count_of(answer.result()) for answer in answers] == [1] * 64
+    assert len(plugin.asked) == 1
+
+
+def test_a_caller_that_cancels_cancels_nothing_for_the_others(host_of: MakeHost) -> None:
+    plugin = Waiting()
+    host = host_of(plugin)
+    first, other = CallContext(), CallContext()
+    with ThreadPoolExecutor(2) as pool:
+        asking = pool.submit(ask, host, first)
+        assert plugin.began.wait(PATIENCE)
+        joining = pool.submit(ask, host, other)
+        wait_until_somebody_joins(host)
+        first.cancel()
+        assert isinstance(asking.result(PATIENCE).error, QueryCanceledError)
+        assert not plugin.ended.is_set()
+        plugin.opened.set()
+        assert count_of(joining.result(PATIENCE)) == 1
+
+
+def test_the_last_caller_that_cancels_ends_the_query(host_of: MakeHost) -> None:
+    plugin = Waiting()
+    host = host_of(plugin)
+    contexts = [CallContext(), CallContext()]
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(ask, host, context) for context in contexts]
+        assert plugin.began.wait(PATIENCE)
+        wait_until_somebody_joins(host)
+        for context in contexts:
+            context.cancel()
+        assert all(isinstance(answer.result(PATIENCE).error, QueryCanceledError) for answer in answers)
+    assert plugin.ended.wait(PATIENCE)
+    assert ask_again_after(host, plugin) == 2
+
+
+def test_a_caller_with_little_time_takes_none_from_the_others(host_of: MakeHost) -> None:
+    plugin = Waiting()
+    host = host_of(plugin)
+    with ThreadPoolExecutor(2) as pool:
+        hasty = pool.submit(ask, host, CallContext(timeout=0.2))
+        assert plugin.began.wait(PATIENCE)
+        patient = pool.submit(ask, host, CallContext(timeout=60))
+        assert isinstance(hasty.result(PATIENCE).error, DeadlineExceededError)
+        plugin.opened.set()
+        assert count_of(patient.result(PATIENCE)) == 1
+    assert len(plugin.asked) == 1
+
+
+def test_a_host_that_closes_ends_what_its_callers_wait_for(host_of: MakeHost) -> None:
+    plugin = Waiting()
+    host = host_of(plugin)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, host)
+        assert plugin.began.wait(PATIENCE)
+        host.close()
+        assert answer.result(PATIENCE).error is not None
+    assert plugin.ended.is_set()
+
+
+def test_questions_of_one_request_are_asked_in_one_call(host_of: MakeHost) -> None:
+    plugin = Counting()
+    host = host_of(plugin)
+    queries = [{"refId": ref, "datasource": {"uid": "source"}, "sql": ref} for ref in "ABC"]
+    ask(host, refId="B", sql="B")
+    answer = host.query_data({"from": FROM, "to": TO, "queries": queries})
+    statuses = {ref_id: response.cache for ref_id, response in answer.responses.items()}
+    assert statuses == {"A": MISS, "B": HIT, "C": MISS}
+
+
+def wait_until_somebody_joins(host: Headwater) -> None:
+    """Two callers wait for the one flight."""
+    flights = host.query_service._client._flights  # type: ignore[union-attr]
+    deadline = CallContext(timeout=PATIENCE)
+    while [flight.waiting for flight in flights._flying.values()] != [2]:
+        deadline.wait(0.01)
+
+
+def ask_again_after(host: Headwater, plugin: Waiting) -> int:
+    plugin.opened.set()
+    return count_of(ask(host))
+
+
+def test_pyarrow_buffers_of_a_kept_answer_are_counted_once() -> None:
+    from headwater.queries.answer_cache.kept import size_of
+
+    column = pa.array(range(100_000), pa.int64())
+    slices = [Frame(pa.table({"n": column.slice(start, 1000)})) for start in range(0, 100_000, 1000)]
+    assert 800_000 < size_of(slices) < 1_100_000
