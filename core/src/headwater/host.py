@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
     from .queries import AnswerCache
-    from .queries.answer_cache.client import CachingClient
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
@@ -486,12 +485,12 @@ class Headwater:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _querying_client(self) -> PluginClient | CachingClient:
+    def _querying_client(self) -> PluginClient:
         if self.answer_cache is None:
             return self._client
         from .queries.answer_cache.client import CachingClient
 
-        return CachingClient(self._client, self.answer_cache, self._runner)
+        return CachingClient(self.registry, self.answer_cache, self._runner)
 
     def _forget(self, uid: str) -> None:
         """After a data source has changed: neither its settings nor its answers are good any more."""

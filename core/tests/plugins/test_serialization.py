@@ -19,8 +19,10 @@ from headwater.errors import (
     QueryRequestError,
     ValidationError,
 )
-from headwater.frames import FieldConfig, FrameMeta, FrameType, Notice
+from headwater.frames import CacheStatus, FieldConfig, FrameMeta, FrameType, Notice
 from headwater.models import (
+    AnswerSteps,
+    AnswerTraits,
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
@@ -88,6 +90,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "frames": st.lists(FRAMES, max_size=2).map(tuple),
         "error": st.none() | ERRORS,
         "error_source": st.none() | st.sampled_from(ErrorSource),
+        "cache": st.none() | st.sampled_from(CacheStatus),
     },
     PluginInfo: {
         "alias_ids": st.lists(TEXT, max_size=2).map(tuple),
@@ -111,6 +114,14 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
 MODEL_FIELDS[QueryMacro] = {}
 MODEL_FIELDS[QueryExample] = {"query": OBJECTS}
 MODEL_FIELDS[DataQuery] = {"time_range": st.builds(TimeRange, TIMES, TIMES), "json": OBJECTS}
+MODEL_FIELDS[AnswerSteps] = {
+    "query": st.deferred(lambda: instances(DataQuery)),
+    "first_frame_keys": st.lists(TEXT, max_size=2).map(tuple),
+}
+MODEL_FIELDS[AnswerTraits] = {
+    "headers": st.none() | st.lists(TEXT, max_size=2).map(tuple),
+    "steps": st.none() | st.deferred(lambda: instances(AnswerSteps)),
+}
 MODEL_FIELDS[QueryDataResponse] = {
     "responses": st.dictionaries(TEXT, st.deferred(lambda: instances(DataResponse)), max_size=2)
 }

@@ -67,14 +67,14 @@ def from_bytes(data: bytes, kind: type[T]) -> T:
 def _converter(reveal_secrets: bool) -> cattrs.Converter:
     import pyarrow as pa
 
-    from headwater.frames import Frame
+    from headwater.frames import CacheStatus, Frame
     from headwater.network import AddressPolicy
 
     converter = cattrs.Converter()
     # The models name these for type checkers only, to be cheap to import.
     names = {
-        **vars(errors), **vars(models), "AddressPolicy": AddressPolicy, "Frame": Frame, "Secret": Secret,
-        "pa": pa,
+        **vars(errors), **vars(models), "AddressPolicy": AddressPolicy, "CacheStatus": CacheStatus,
+        "Frame": Frame, "Secret": Secret, "pa": pa,
     }  # fmt: skip
     for name in models.__all__:
         if attrs.has(model := getattr(models, name)):

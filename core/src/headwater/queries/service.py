@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from headwater.plugins.client import PluginClient
     from headwater.plugins.plugin_context import PluginContextProvider
 
-    from .answer_cache.client import CachingClient
-
 __all__ = ["QueryService"]
 
 _CONCURRENT_GROUPS = 16
@@ -91,7 +89,7 @@ class QueryService:
         self,
         cache: DataSourceCache,
         contexts: PluginContextProvider,
-        client: PluginClient | CachingClient,
+        client: PluginClient,
         runner: CallRunner,
         *,
         concurrent_groups: int = _CONCURRENT_GROUPS,

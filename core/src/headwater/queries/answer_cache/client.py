@@ -24,6 +24,7 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
+from headwater.plugins.client import PluginClient
 
 from .cache import AnswerCache
 from .fetching import Fetcher
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from headwater.calls.context import CallContext
     from headwater.calls.runner import CallRunner
     from headwater.frames import Frame
-    from headwater.plugins.client import PluginClient
+    from headwater.plugins.registry import Registry
 
 __all__ = ["CachingClient"]
 
@@ -52,16 +53,16 @@ class Hit:
     status: CacheStatus
 
 
-class CachingClient:
-    """Has the two ways of `PluginClient` to query, and remembers answers by the rules of `cache`."""
+class CachingClient(PluginClient):
+    """A `PluginClient` that remembers answers by the rules of `cache`."""
 
     def __init__(
         self,
-        client: PluginClient,
+        registry: Registry,
         cache: AnswerCache,
         runner: CallRunner,
     ) -> None:
-        self._client = client
+        super().__init__(registry)
         self._cache = cache
         self._runner = runner
         self._clock = cache.clock
@@ -72,7 +73,7 @@ class CachingClient:
         """As `PluginClient.query_data`. Each answer says how much of it was remembered."""
         questions = self._questions(request, context)
         if not questions:
-            return self._client.query_data(request, context)
+            return super().query_data(request, context)
         outcomes, missing = self._remembered(questions, request, context)
         boarded = self._board(missing, request, context)
         try:
@@ -105,7 +106,7 @@ class CachingClient:
                 yield QueryChunk(ref_id, str(index), frame.with_ref_id(ref_id))
         rest = tuple(query for query in request.queries if query.ref_id not in hits)
         if rest:
-            yield from self._client.query_chunked_data(evolve(request, queries=rest), context)
+            yield from super().query_chunked_data(evolve(request, queries=rest), context)
 
     # --- questions ---------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class CachingClient:
         """Those that may be answered from memory, by ref id."""
         plugin_context = request.plugin_context
         settings = plugin_context.data_source_instance_settings
-        if context.skip_cache or settings is None:
+        if context.skip_cache or request.inputs or settings is None:
             return {}
         asker = Asker(plugin_context.user, context.headers)
         rule = self._rule(settings)
@@ -139,7 +140,7 @@ class CachingClient:
     def _described(self, asked: bytes, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
         traits = self._traits.get(asked)
         if traits is None:
-            traits = self._client.describe_answer(query, plugin_context)
+            traits = self.describe_answer(query, plugin_context)
             if len(self._traits) >= _MOST_TRAITS:
                 self._traits.clear()
             self._traits[asked] = traits
@@ -206,7 +207,7 @@ class CachingClient:
     ) -> dict[str, DataResponse]:
         """Outcomes by ref id; a failure of the call is the outcome of each."""
         try:
-            answer = self._client.query_data(evolve(request, queries=tuple(queries)), context)
+            answer = super().query_data(evolve(request, queries=tuple(queries)), context)
         except HeadwaterError as error:
             return {query.ref_id: DataResponse.from_error(error) for query in queries}
         return dict(answer.responses)
