@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SecretState as SecretState,
         wrapping_key_id as wrapping_key_id,
     )
+    from .envelope import SecretOwner as SecretOwner
     from .key_directory import (
         DirectoryKeySource as DirectoryKeySource,
         ReadOnlyDirectoryKeySource as ReadOnlyDirectoryKeySource,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "cipher": ("FieldState", "SealedSecrets", "SecretCipher", "SecretState", "wrapping_key_id"),
+    "envelope": ("SecretOwner",),
     "key_directory": ("DirectoryKeySource", "ReadOnlyDirectoryKeySource", "read_key_file"),
     "key_sources": ("EnvironmentKeySource", "InMemoryKeySource", "KeyringKeySource", "RemoteKeySource"),
     "key_store": ("KeyRecord", "KeyState", "KeyStore", "StoredDataKey"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
+from attrs import evolve
 
 from headwater_server.data_directory import DataDirectory
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from headwater.network import AddressPolicy
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
-    from headwater_server.http import HeadwaterApp
+    from headwater_server.http import HeadwaterApp, Service
     from headwater_server.serving import ListenOptions
     from headwater_server.serving.logs import LogFormat
 
@@ -123,6 +124,20 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     callback=lambda _context, _option, value: _count(value),
     help="Processes that answer; `auto`: one for each core. Limits for callers hold in each of them.",
 )
+@click.option(
+    "--flight",
+    "flight_port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Also serve Arrow Flight SQL on this port, to the same callers. Needs headwater-engines[flight].",
+)
+@click.option(
+    "--flight-location",
+    "flight_locations",
+    multiple=True,
+    metavar="URI",
+    help="Where clients may read what this host planned, such as grpc+tls://data-2:8815. Default: here.",
+)
 @pass_directory
 def serve(directory: DataDirectory, /, **options: Any) -> None:
     """Serve the HTTP API, with Grafana's paths.
@@ -151,12 +166,13 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
     )
     try:
         listen.check()
+        flight = _flight(listen, options)
     except UnsafeListenError as error:
         raise click.UsageError(str(error)) from None
     sockets = _bind(listen)
     options["address_policy"] = _address_policy(options)
     if options["workers"] == 1:
-        with _open(directory, listen, options) as app:
+        with _open(directory, listen, options, flight) as app:
             run(app, listen, sockets)
         return
     with _host(directory, options) as headwater:  # what a first start makes is made once
@@ -255,8 +271,41 @@ def _host(
         yield headwater
 
 
+def _flight(listen: ListenOptions, options: dict[str, Any]) -> Sequence[Service]:
+    """The Flight SQL server, if it is asked for. Raises what says why it cannot be."""
+    port = options["flight_port"]
+    if port is None:
+        if options["flight_locations"]:
+            raise click.UsageError("--flight-location goes with --flight.")
+        return ()
+    if options["workers"] != 1:
+        raise click.UsageError(
+            "--flight goes with one worker: Flight's connections cannot be handed to other processes. "
+            "Start several hosts on the same store instead, each with a port of its own."
+        )
+    own = evolve(listen, port=port, unix_socket=None)
+    own.check()
+    for bound in _bind(own):  # before anything is begun; Flight itself binds later
+        bound.close()
+    try:
+        from headwater_server.flight import flight_service
+
+        service = flight_service(own, options["flight_locations"])
+    except ImportError:
+        raise click.UsageError(
+            "--flight needs another distribution: pip install 'headwater-engines[flight]'"
+        ) from None
+    click.echo(f"Flight SQL at {own.flight_url}", err=True)
+    return (service,)
+
+
 @contextmanager
-def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, Any]) -> Iterator[HeadwaterApp]:
+def _open(
+    directory: DataDirectory,
+    listen: ListenOptions,
+    options: dict[str, Any],
+    services: Sequence[Service] = (),
+) -> Iterator[HeadwaterApp]:
     """The app on the directory's store, with everything closed at the end."""
     from headwater_server.arrow_start import start_arrow_without_pandas
     from headwater_server.http import HttpOptions, create_app
@@ -282,6 +331,7 @@ def _open(directory: DataDirectory, listen: ListenOptions, options: dict[str, An
             ),
             audit=audit,
             metrics=metrics,
+            services=services,
         )
         try:
             yield app

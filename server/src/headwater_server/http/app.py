@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from itertools import groupby
 
 from starlette.exceptions import HTTPException
@@ -29,9 +29,12 @@ from .responses import json_response
 from .routes import operations
 from .static_files import page_routes
 
-__all__ = ["HeadwaterApp", "create_app"]
+__all__ = ["HeadwaterApp", "Service", "create_app"]
 
 _LAST_USED_SECONDS = 60.0
+
+Service = Callable[[Host], AbstractAsyncContextManager[None]]
+"""Something else that the same host answers by: entered in the app's event loop, left when it ends."""
 
 
 def create_app(
@@ -42,12 +45,14 @@ def create_app(
     limits: CallerLimits | None = None,
     audit: AuditLog | None = None,
     metrics: HostMetrics | None = None,
+    services: Sequence[Service] = (),
 ) -> HeadwaterApp:
     """The HTTP API of `headwater`, which stays the caller's to close.
 
     Without an `authenticator` nobody may do anything but ask for health: give one with tokens, with a
     password, or with a role for everybody. Metrics of plugin calls need `metrics.plugin_middleware` among the
-    middlewares of `headwater`. Several apps may live in one process.
+    middlewares of `headwater`. `services` run beside the app as long as its lifespan does. Several apps may
+    live in one process.
     """
     host = Host(
         headwater,
@@ -57,14 +62,15 @@ def create_app(
         audit or NoAuditLog(),
         metrics or HostMetrics(),
     )
-    return HeadwaterApp(host)
+    return HeadwaterApp(host, services)
 
 
 class HeadwaterApp:
     """An ASGI app. Its lifespan is optional: an app mounted without one starts at the first request."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, services: Sequence[Service] = ()) -> None:
         self.host = host
+        self._services = services
         endpoints = _endpoints(host)
         self._fixed = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
         self._router = Router(_routes(endpoints, host), redirect_slashes=False, lifespan=self._lifespan)
@@ -99,7 +105,10 @@ class HeadwaterApp:
 
         noting = asyncio.create_task(note_last_used())
         try:
-            yield
+            async with AsyncExitStack() as running:
+                for service in self._services:
+                    await running.enter_async_context(service(self.host))
+                yield
         finally:
             noting.cancel()
             self.close()

@@ -33,6 +33,12 @@ _OWN_HEADERS = frozenset(
 )
 
 
+def headers_for_plugins(headers: Mapping[str, str]) -> dict[str, str]:
+    """A caller's headers, names in lower case, less those between it and this host: a plugin never sees our
+    token."""
+    return {name: value for name, value in headers.items() if name not in _OWN_HEADERS}
+
+
 class BodyError(HeadwaterError):
     message_id = "request.body"
     status = 400
@@ -63,8 +69,7 @@ class Call:
 
     @property
     def headers_for_plugins(self) -> dict[str, str]:
-        """The caller's headers less those between it and this host: a plugin never sees our token."""
-        return {name: value for name, value in self.headers.items() if name not in _OWN_HEADERS}
+        return headers_for_plugins(self.headers)
 
     def require(self, action: Action, uid: str = "") -> None:
         """Raises PermissionDeniedError unless the caller may do `action` on this data source, or on all."""

@@ -82,19 +82,6 @@ class Endpoint:
         await response(request.scope, request.receive, request._send)
 
     async def _authenticate(self, request: Request, record: RequestRecord) -> Principal:
-        host, header = self._host, request.headers.get("authorization", "")
         if len(request.headers.getlist("authorization")) > 1:
             raise AuthenticationError("Unauthorized")  # a proxy may have looked at the other one
-        # Passwords are what people choose, so guesses are bounded; 256 random bits need no such bound, and
-        # one address may be a proxy in front of many callers.
-        guessable = header[:6].lower() == "basic "
-        if guessable:
-            host.limiter.check_failures(record.address)
-        try:
-            return await host.authenticator.authenticate(header, host.run)
-        except AuthenticationError:
-            if header:
-                host.metrics.failed_logins.inc()
-            if guessable:
-                host.limiter.record_failure(record.address)
-            raise
+        return await self._host.authenticate(request.headers.get("authorization", ""), record.address)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from headwater import Headwater
 from headwater.calls import CallContext, WorkerPool, result_of
 from headwater_server.audit import AuditLog, NoAuditLog
-from headwater_server.auth import Authenticator, RequestLimiter
+from headwater_server.auth import AuthenticationError, Authenticator, Principal, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
 from .garbage_collection import GarbageCollection
@@ -56,6 +56,25 @@ class Host:
     async def run(self, function: Callable[[], R]) -> R:
         """What `function` returns, from a worker thread."""
         return await result_of(self.workers.submit(contextvars.copy_context().run, function))
+
+    async def authenticate(self, authorization: str, address: str) -> Principal:
+        """Who calls from `address` with these credentials.
+
+        Raises AuthenticationError, TooManyRequestsError.
+        """
+        # Passwords are what people choose, so guesses are bounded; 256 random bits need no such bound, and
+        # one address may be a proxy in front of many callers.
+        guessable = authorization[:6].lower() == "basic "
+        if guessable:
+            self.limiter.check_failures(address)
+        try:
+            return await self.authenticator.authenticate(authorization, self.run)
+        except AuthenticationError:
+            if authorization:
+                self.metrics.failed_logins.inc()
+            if guessable:
+                self.limiter.record_failure(address)
+            raise
 
     async def store_is_healthy(self) -> bool:
         """Whether the store answers; asked at most every five seconds."""

@@ -58,7 +58,7 @@ class RequestMiddleware:
             await failure(scope, receive, answer.send)
         finally:
             in_flight.dec()
-            self._finish(scope, record)
+            finish(self._host, record, scope["method"], self._logger)
 
     def _may_call(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         allowed = self._host.options.allowed_hosts
@@ -67,30 +67,29 @@ class RequestMiddleware:
         name = headers.get(b"host", b"").decode("latin-1").lower()
         return re.sub(r":\d+$", "", name) in allowed
 
-    def _finish(self, scope: Scope, record: RequestRecord) -> None:
-        host = self._host
-        status = "499" if record.cancelled else str(record.status)
-        host.metrics.http_duration.labels(record.route, scope["method"], status).observe(
-            record.milliseconds / 1000
-        )
-        if record.cancelled or record.status >= 400:
-            host.garbage_collection.collect_soon()
-        if host.is_audited:
-            for event in record.audit_events():
-                host.audit.write(event)
-        log = self._logger.debug if record.route in _QUIET and record.status < 400 else self._logger.info
-        log(
-            "Request answered.",
-            request_id=record.request_id,
-            method=scope["method"],
-            route=record.route,
-            status=record.status,
-            bytes=record.bytes,
-            ms=round(record.milliseconds, 3),
-            who=record.who,
-            address=record.address,
-            **({"cancelled": True} if record.cancelled else {}),
-        )
+
+def finish(host: Host, record: RequestRecord, method: str, logger: Any) -> None:
+    """Tell metrics, the audit log and the log how a request ended."""
+    status = "499" if record.cancelled else str(record.status)
+    host.metrics.http_duration.labels(record.route, method, status).observe(record.milliseconds / 1000)
+    if record.cancelled or record.status >= 400:
+        host.garbage_collection.collect_soon()
+    if host.is_audited:
+        for event in record.audit_events():
+            host.audit.write(event)
+    log = logger.debug if record.route in _QUIET and record.status < 400 else logger.info
+    log(
+        "Request answered.",
+        request_id=record.request_id,
+        method=method,
+        route=record.route,
+        status=record.status,
+        bytes=record.bytes,
+        ms=round(record.milliseconds, 3),
+        who=record.who,
+        address=record.address,
+        **({"cancelled": True} if record.cancelled else {}),
+    )
 
 
 def path_here(scope: Scope) -> str:

@@ -112,6 +112,14 @@ class ListenOptions:
 
     @property
     def url(self) -> str:
-        scheme = "http" if self.tls_certificate is None else "https"
+        return f"{'http' if self.tls_certificate is None else 'https'}://{self._address}"
+
+    @property
+    def flight_url(self) -> str:
+        """The same address as Flight clients write it."""
+        return f"{'grpc' if self.tls_certificate is None else 'grpc+tls'}://{self._address}"
+
+    @property
+    def _address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
-        return f"{scheme}://{host}:{self.port}"
+        return f"{host}:{self.port}"

@@ -1,0 +1,75 @@
+"""The actions of Flight SQL: prepared statements, cancellation, sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pyarrow as pa
+from pyarrow import flight
+
+from .access import Call
+from .errors import refused
+from .messages import message, pack, parse, unpack
+from .planning import Planner
+from .reading import Reads
+from .sessions import close_session, get_options, set_options
+
+_CANCELLED, _NOT_CANCELLABLE = 1, 3
+
+ACTIONS: Final = {
+    "CreatePreparedStatement": "Make a handle of a query.",
+    "ClosePreparedStatement": "Give a handle back.",
+    "CancelFlightInfo": "End a query that this host reads.",
+    "SetSessionOptions": "Refused: headers of the connection choose the data source and the time range.",
+    "GetSessionOptions": "What the headers choose.",
+    "CloseSession": "Nothing is kept for a session.",
+}
+
+
+class Actions:
+    def __init__(self, planner: Planner, reads: Reads) -> None:
+        self._planner = planner
+        self._reads = reads
+
+    def do(self, call: Call, kind: str, body: bytes, options: Mapping[str, str]) -> Sequence[bytes]:
+        """The results. `options` are the connection's. Raises QueryRequestError for an action that is not
+        known."""
+        match kind:
+            case "CreatePreparedStatement":
+                return [self._prepare(call, body, options)]
+            case "ClosePreparedStatement":
+                return []  # nobody remembers handles
+            case "CancelFlightInfo":
+                return [self._cancel(call, body)]
+            case "SetSessionOptions":
+                return [set_options(body)]
+            case "GetSessionOptions":
+                return [get_options(options)]
+            case "CloseSession":
+                return [close_session()]
+            case _:
+                raise refused(f"The server has no action {kind[:80]!r}.", "flight.action")
+
+    def _prepare(self, call: Call, body: bytes, options: Mapping[str, str]) -> bytes:
+        name, request = unpack(body)
+        if name != "ActionCreatePreparedStatementRequest":
+            raise refused("CreatePreparedStatement takes an ActionCreatePreparedStatementRequest.")
+        handle = self._planner.prepared(call, request.query, options)
+        return pack(message("ActionCreatePreparedStatementResult", prepared_statement_handle=handle))
+
+    def _cancel(self, call: Call, body: bytes) -> bytes:
+        request = parse("CancelFlightInfoRequest", body)
+        try:
+            info = flight.FlightInfo.deserialize(request.info)
+        except pa.ArrowException:
+            raise refused("CancelFlightInfo takes the FlightInfo of a query.") from None
+        handles = []
+        for endpoint in info.endpoints:
+            name, ticket = unpack(endpoint.ticket.ticket)
+            if name == "TicketStatementQuery":
+                handles.append(ticket.statement_handle)
+        ended = self._reads.cancel(call, handles)
+        status = message("CancelFlightInfoResult", status=_CANCELLED if ended else _NOT_CANCELLABLE)
+        result: bytes = status.SerializeToString()
+        return result

@@ -1,0 +1,148 @@
+"""What data sources hold, as their plugins' resources tell: schemas, tables, columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import pyarrow as pa
+from attrs import frozen
+
+from headwater import Headwater
+from headwater.datasources import DataSource
+from headwater.errors import HeadwaterError, MethodNotImplementedError
+from headwater.logs import get_logger
+
+from .access import Call
+from .column_types import arrow_type
+from .errors import refused
+from .statements import find_source
+
+# Prometheus' own API: metrics stand where others have tables, and labels where they have columns.
+_METRICS: Final = "api/v1/label/__name__/values"
+_LABELS: Final = "api/v1/labels"
+
+Records = list[dict[str, Any]]
+
+
+@frozen
+class Table:
+    catalog: str
+    schema: str
+    name: str
+    type: str
+
+
+class Catalog:
+    """Data sources are catalogs, by name: those that the caller may query."""
+
+    def __init__(self, headwater: Headwater, call: Call) -> None:
+        self._headwater = headwater
+        self._call = call
+
+    def names(self) -> list[str]:
+        return [each.name for each in self._sources(None)]
+
+    def schemas(self, catalog: str | None, pattern: str | None) -> list[tuple[str, str]]:
+        """Catalog and schema of each; the schema is empty where a data source has none."""
+        return [
+            (source.name, schema)
+            for source in self._sources(catalog)
+            for schema in self._ask_all(source, catalog, self._schemas)
+            if matches(schema, pattern)
+        ]
+
+    def tables(
+        self, catalog: str | None, schema: str | None, name: str | None, types: list[str]
+    ) -> Iterator[Table]:
+        for source in self._sources(catalog):
+            for found in self._ask_all(source, catalog, lambda each: self._tables(each, schema)):
+                if matches(found.name, name) and (not types or found.type in types):
+                    yield found
+
+    def columns(self, table: Table) -> pa.Schema:
+        """The columns of `table`, with types as near as their names tell; none if they cannot be had."""
+        source = find_source(self._headwater, self._call, table.catalog)
+        try:
+            try:
+                records = self._ask(source, "columns", database=table.schema, table=table.name)
+            except MethodNotImplementedError:
+                records = self._ask(source, _LABELS, **{"match[]": table.name})
+        except HeadwaterError as error:
+            self._log(source, error)
+            return pa.schema([])
+        return pa.schema(
+            pa.field(
+                str(each["name"]),
+                arrow_type(str(each.get("type", "string"))),
+                nullable=bool(each.get("nullable", True)),
+                metadata={"ARROW:FLIGHT:SQL:TYPE_NAME": str(each.get("type", ""))},
+            )
+            for each in records
+        )
+
+    def _sources(self, catalog: str | None) -> list[DataSource]:
+        if catalog:
+            return [find_source(self._headwater, self._call, catalog)]
+        return [each for each in self._headwater.list_data_sources() if self._call.may_query(each.uid)]
+
+    def _ask_all(self, source: DataSource, catalog: str | None, ask: Any) -> Any:
+        """One data source that is down must not hide the others, unless it is the one that was asked for."""
+        try:
+            return ask(source)
+        except HeadwaterError as error:
+            if catalog:
+                raise
+            self._log(source, error)
+            return []
+
+    def _schemas(self, source: DataSource) -> list[str]:
+        try:
+            return [str(each["name"]) for each in self._ask(source, "databases")]
+        except MethodNotImplementedError:
+            return [""]
+
+    def _tables(self, source: DataSource, schema: str | None) -> list[Table]:
+        found = []
+        for name in self._schemas(source):
+            if matches(name, schema):
+                try:
+                    records = self._ask(source, "tables", database=name)
+                except MethodNotImplementedError:
+                    records = [{**each, "kind": "metric"} for each in self._ask(source, _METRICS)]
+                found += [Table(source.name, name, str(each["name"]), _type(each)) for each in records]
+        return found
+
+    def _ask(self, source: DataSource, path: str, **query: str) -> Records:
+        """The resource's list of records; names alone become records."""
+        self._call.note("datasources:resource", source.uid)
+        answer = self._headwater.call_resource(
+            source.uid, path, query_string=urlencode(query), context=self._call.context, user=self._call.user
+        )
+        if answer.status >= 400:
+            raise refused(f"{path}: the data source {source.name!r} answered {answer.status}.")
+        found = json.loads(answer.body)
+        items = found["data"] if isinstance(found, dict) and "data" in found else found
+        return [item if isinstance(item, dict) else {"name": item} for item in items]
+
+    def _log(self, source: DataSource, error: HeadwaterError) -> None:
+        get_logger("headwater.flight").warning(
+            "A data source is left out of a list of tables.", data_source=source.uid, reason=str(error)
+        )
+
+
+def matches(text: str, pattern: str | None) -> bool:
+    """Whether `text` fits a pattern of SQL's LIKE; anything fits none."""
+    if pattern is None:
+        return True
+    parts = {"%": ".*", "_": "."}
+    expression = "".join(parts.get(character) or re.escape(character) for character in pattern)
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+def _type(record: dict[str, Any]) -> str:
+    kind = str(record.get("kind") or "table").upper()
+    return "TABLE" if kind == "BASE TABLE" else kind

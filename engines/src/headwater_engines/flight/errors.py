@@ -1,0 +1,62 @@
+"""From Headwater's errors to Flight's.
+
+Other exceptions than Flight's own reach the client with a traceback in their text: none may leave a handler.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from pyarrow import flight
+
+from headwater.errors import HeadwaterError, QueryRequestError, describe
+from headwater.logs import get_logger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_BY_STATUS: Final[dict[int, Any]] = {
+    401: flight.FlightUnauthenticatedError,
+    403: flight.FlightUnauthorizedError,
+    429: flight.FlightUnavailableError,
+    499: flight.FlightCancelledError,
+    503: flight.FlightUnavailableError,
+    504: flight.FlightTimedOutError,
+}
+
+
+def refused(message: str, message_id: str = "flight.request") -> HeadwaterError:
+    """What the caller asked for cannot be had here."""
+    return QueryRequestError(message, message_id)
+
+
+def flight_error(error: BaseException) -> flight.FlightError:
+    """`error` as Flight carries it: a status, the message, and message id, status and source as JSON.
+
+    What is no error of Headwater's is logged, and its text stays here.
+    """
+    if isinstance(error, flight.FlightError):
+        return error
+    if not isinstance(error, HeadwaterError):
+        get_logger("headwater.flight").error("A Flight call failed.", exc_info=error)
+        error = describe(error) if isinstance(error, Exception) else HeadwaterError("The call was ended.")
+    detail = {"messageId": error.message_id, "status": error.status, "source": str(error.source)}
+    kind = _BY_STATUS.get(error.status, flight.FlightServerError)
+    carried: flight.FlightError = kind(str(error), json.dumps(detail).encode())
+    return carried
+
+
+def flight_errors_only(handler: Callable[P, R]) -> Callable[P, R]:
+    """`handler`, with every other error turned into one of Flight's."""
+
+    @wraps(handler)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except BaseException as error:
+            raise flight_error(error) from None
+
+    return guarded

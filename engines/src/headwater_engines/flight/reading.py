@@ -1,0 +1,126 @@
+"""Rows on their way from a data source to a client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Final
+
+import pyarrow as pa
+from pyarrow import flight
+
+from headwater.calls import CallContext
+from headwater.errors import HeadwaterError, HostExhaustedError, QueryCanceledError, describe
+from headwater.frames import FrameStream
+from headwater.logs import get_logger
+from headwater.sdk import PrefetchQueue
+
+from .access import Access, Call
+from .errors import flight_error
+from .statements import Statement
+from .watching import CancelWatch
+
+_AHEAD: Final = 2
+"""Batches that are read while the one before is sent."""
+
+
+class Reads:
+    """The queries that clients are reading, each in a thread of Flight's and one of its own."""
+
+    def __init__(self, access: Access) -> None:
+        self.watch = CancelWatch()
+        self._access = access
+        self._lock = threading.Lock()  # guards the next
+        self._running: dict[tuple[str, bytes], set[CallContext]] = {}
+
+    def stream(
+        self,
+        server_call: flight.ServerCallContext,
+        call: Call,
+        handle: bytes,
+        statement: Callable[[], Statement],
+    ) -> flight.GeneratorStream:
+        """The rows of a ticket. The call is ended with them, or by an error before them."""
+        batches = self._batches(server_call, call, handle, statement)
+        return flight.GeneratorStream(next(batches), batches)
+
+    def schema(self, server_call: flight.ServerCallContext, call: Call, statement: Statement) -> pa.Schema:
+        """The schema of a statement's rows: the query is begun for it, and ended."""
+        del server_call
+        call.note("datasources:query", statement.uid, statement.query)
+        with closing(self._access.rows(statement.metric_query(), call.context, call.user)) as stream:
+            return stream.schema
+
+    def cancel(self, call: Call, handles: Iterable[bytes]) -> bool:
+        """End what this host reads for `call`'s caller by these tickets. False if that is nothing."""
+        with self._lock:
+            keys = [(call.caller_id, handle) for handle in handles]
+            running = [context for key in keys for context in self._running.get(key, ())]
+        for context in running:
+            context.cancel()
+        return bool(running)
+
+    def close(self) -> None:
+        self.watch.close()
+
+    def _batches(
+        self,
+        server_call: flight.ServerCallContext,
+        call: Call,
+        handle: bytes,
+        statement: Callable[[], Statement],
+    ) -> Generator[Any, None, None]:
+        """First the schema, so that the call is ended however early the generator is closed."""
+        stream: FrameStream | None = None
+        failure: HeadwaterError | None = None
+        try:
+            with self.watch.over(server_call, call.context), self._noted(call, handle):
+                read = statement()
+                call.note("datasources:query", read.uid, read.query)
+                stream = self._access.rows(read.metric_query(), call.context, call.user)
+                yield stream.schema
+                queue = PrefetchQueue(
+                    [stream], ahead=_AHEAD, interrupt=stream.cancel, name="headwater-flight"
+                )
+                with closing(stream), queue:
+                    for batch in queue:
+                        yield pa.Table.from_batches([batch]) if _has_dictionary(batch.schema) else batch
+        except GeneratorExit:
+            failure = QueryCanceledError("The client went away.")
+            raise
+        except BaseException as error:
+            failure = self._explain(error)
+            raise flight_error(failure) from None
+        finally:
+            if stream is None:
+                call.end(failure)
+            else:
+                stream.close()
+                call.end(failure, rows=stream.rows, size=stream.bytes)
+
+    def _explain(self, error: BaseException) -> HeadwaterError:
+        if isinstance(error, QueryCanceledError) and self._access.closing:
+            return HostExhaustedError("The host is shutting down.")
+        if isinstance(error, HeadwaterError):
+            return error
+        get_logger("headwater.flight").error("A Flight stream failed.", exc_info=error)
+        return describe(error) if isinstance(error, Exception) else HeadwaterError("The call was ended.")
+
+    @contextmanager
+    def _noted(self, call: Call, handle: bytes) -> Iterator[None]:
+        """Keep the call among those that can be cancelled by their ticket."""
+        key = call.caller_id, handle
+        with self._lock:
+            self._running.setdefault(key, set()).add(call.context)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[key].discard(call.context)
+                if not self._running[key]:
+                    del self._running[key]
+
+
+def _has_dictionary(schema: pa.Schema) -> bool:
+    return any(pa.types.is_dictionary(field.type) for field in schema)

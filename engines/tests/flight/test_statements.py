@@ -1,0 +1,143 @@
+"""From a statement's text to a query: what is taken, what is refused and how it is said."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+import pytest
+from pyarrow import flight
+
+from headwater_engines.flight.messages import message, pack
+from servers.http_host import eventually
+
+from .conftest import FlightHost, read, statement
+
+
+def test_text_is_the_query_in_the_data_sources_language(host: FlightHost) -> None:
+    assert read(host, "random_walk").schema.names == ["time", "value", "series"]
+
+
+def test_an_object_is_a_query_object(host: FlightHost) -> None:
+    assert read(host, '{"scenario": "streaming_rows", "rows": 7}').num_rows == 7
+
+
+def test_a_request_of_the_http_api_names_everything_itself(host: FlightHost) -> None:
+    request = {
+        "queries": [{"refId": "A", "datasource": {"uid": "other"}, "scenario": "streaming_rows", "rows": 5}],
+        "from": "now-5m",
+        "to": "now",
+    }
+
+    assert read(host, json.dumps(request), x_headwater_catalog="demo").num_rows == 5
+
+
+def test_the_time_range_comes_from_the_connection(host: FlightHost) -> None:
+    rows = read(host, "random_walk", x_headwater_from="1000000000000", x_headwater_to="1000003600000")
+
+    assert rows["time"][0].as_py().year == 2001
+
+
+def test_a_path_of_data_source_and_query_needs_no_sql(host: FlightHost) -> None:
+    with host.client() as client:
+        options = host.call_options()
+        info = client.get_flight_info(flight.FlightDescriptor.for_path("demo", "random_walk"), options)
+        assert client.do_get(info.endpoints[0].ticket, options).read_all().num_rows > 0
+
+
+def test_the_schema_can_be_had_before_the_rows(host: FlightHost) -> None:
+    with host.client() as client:
+        schema = client.get_schema(
+            statement("random_walk"), host.call_options(x_headwater_catalog="demo")
+        ).schema
+
+    assert schema.names == ["time", "value", "series"]
+
+
+def test_a_ticket_read_twice_brings_the_same_rows(host: FlightHost) -> None:
+    options = host.call_options(x_headwater_catalog="demo")
+    with host.client() as client:
+        ticket = client.get_flight_info(statement("random_walk"), options).endpoints[0].ticket
+
+        first, second = (client.do_get(ticket, options).read_all() for _ in range(2))
+
+    assert first.equals(second)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"scenario": "streaming_rows", "rows": "many"}', "rows"),
+        ('{"queries": [], "from": "now-1h", "to": "now"}', "No queries found"),
+        ('{"queries": [{"scenario": "csv"}], "from": "now-1h", "to": "now"}', "missing datasource"),
+    ],
+)
+def test_a_query_that_cannot_be_taken_is_named(host: FlightHost, text: str, said: str) -> None:
+    with pytest.raises(flight.FlightServerError, match=said):
+        read(host, text)
+
+
+def test_a_range_that_is_none_is_refused(host: FlightHost) -> None:
+    with pytest.raises(flight.FlightServerError, match="yesterday"):
+        read(host, "random_walk", x_headwater_from="yesterday")
+
+
+def test_several_data_sources_and_no_choice_among_them_is_refused(host: FlightHost) -> None:
+    token = host.http.token("both", "datasources:query:other", "datasources:query:third")
+    host.headwater.add_data_source(name="third", type="testdata", uid="third")
+    try:
+        with pytest.raises(flight.FlightServerError, match="No data source is chosen"):
+            read(host, "random_walk", token, x_headwater_catalog="")
+    finally:
+        host.headwater.remove_data_source("third")
+
+
+def test_a_data_source_that_has_changed_since_planning_is_refused_by_name(host: FlightHost) -> None:
+    options = host.call_options(x_headwater_catalog="demo")
+    with host.client() as client:
+        ticket = client.get_flight_info(statement("random_walk"), options).endpoints[0].ticket
+        host.headwater.update_data_source("demo", json_data={"seed": 5})
+
+        with pytest.raises(flight.FlightServerError, match="'demo' has changed since the query was planned"):
+            client.do_get(ticket, options).read_all()
+
+
+def test_bytes_that_are_no_command_and_no_ticket_are_refused(host: FlightHost) -> None:
+    options = host.call_options()
+    forged = pack(message("TicketStatementQuery", statement_handle=b"hwt1" + bytes(100)))
+    with host.client() as client:
+        with pytest.raises(flight.FlightServerError, match="no command of Flight SQL"):
+            client.get_flight_info(flight.FlightDescriptor.for_command(b"\xff\xfe"), options)
+        with pytest.raises(flight.FlightServerError, match="no command of Flight SQL"):
+            client.do_get(flight.Ticket(b"junk"), options).read_all()
+        with pytest.raises(flight.FlightServerError, match="no ticket of this deployment"):
+            client.do_get(flight.Ticket(forged), options).read_all()
+        with pytest.raises(flight.FlightServerError, match="no action 'Explode'"):
+            list(client.do_action(flight.Action("Explode", b""), options))
+
+
+def test_a_client_that_leaves_ends_the_query(host: FlightHost) -> None:
+    options = host.call_options(x_headwater_catalog="demo")
+    with host.client() as client:
+        info = client.get_flight_info(statement('{"scenario": "slow", "delay_ms": 60000}'), options)
+        impatient = flight.FlightCallOptions(headers=options.headers, timeout=0.5)
+
+        with pytest.raises(flight.FlightTimedOutError):
+            client.do_get(info.endpoints[0].ticket, impatient).read_all()
+
+        assert eventually(lambda: not host.http.app.host.running, within=5)
+
+
+def test_cancelling_the_flight_info_ends_the_query(host: FlightHost) -> None:
+    options = host.call_options(x_headwater_catalog="demo")
+    with host.client() as client:
+        info = client.get_flight_info(statement('{"scenario": "endless", "delay_ms": 10}'), options)
+        reading = client.do_get(info.endpoints[0].ticket, options)
+        reading.read_chunk()
+        request = message("CancelFlightInfoRequest", info=info.serialize()).SerializeToString()
+
+        (result,) = client.do_action(flight.Action("CancelFlightInfo", request), options)
+
+        assert result.body.to_pybytes() == message("CancelFlightInfoResult", status=1).SerializeToString()
+        with pytest.raises(flight.FlightCancelledError):  # of which `read_all` makes a KeyboardInterrupt
+            deque(iter(reading.read_chunk, None), maxlen=0)
