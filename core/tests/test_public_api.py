@@ -89,8 +89,8 @@ PUBLIC = {
         "DirectoryKeySource", "EnvironmentKeySource", "FieldState", "InMemoryKeySource", "KeyRecord",
         "KeyRing", "KeySource", "KeyState", "KeyStore", "KeyringKeySource", "LocalKey",
         "ReadOnlyDirectoryKeySource", "RedactingFormatter", "Redactor", "RemoteKey", "RemoteKeySource",
-        "SealedSecrets", "Secret", "SecretCipher", "SecretState", "StoredDataKey", "WrappingKey",
-        "read_key_file", "wrapping_key_id",
+        "SealedSecrets", "Secret", "SecretCipher", "SecretOwner", "SecretState", "StoredDataKey",
+        "WrappingKey", "read_key_file", "wrapping_key_id",
     },
     "headwater.datasources.rules": {
         "check_can_activate", "check_can_retire", "check_can_wrap", "key_retired", "name_taken",
