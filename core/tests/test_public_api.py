@@ -32,8 +32,12 @@ PUBLIC = {
     },
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {
-        "Dialect", "MacroCall", "MacroEngine", "Span", "SpanKind", "scan", "split_arguments",
-        "strip_comments",
+        "Dialect", "EPOCH_TYPE", "EpochColumns", "EpochUnit", "ExpandedQuery", "IN_ORDER", "KEPT_SECONDS",
+        "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope", "NUMBERED", "Parameters", "Placeholders",
+        "Pool", "PoolLimits", "PoolState", "Poolable", "Records", "Span", "SpanKind", "SqlQuery", "TABLE",
+        "ReadStatements", "TIME_SERIES", "TimeMacros", "bind", "epoch_to_timestamp", "outer_words",
+        "scan", "seconds_text", "split_arguments", "statement_tokens", "statement_words", "strip_comments",
+        "time_index", "time_series", "without_semicolon",
     },
     "headwater.models": {
         "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult",

@@ -8,8 +8,9 @@ import pytest
 
 from headwater.models import TimeRange
 from headwater.sdk import QueryMacro
+from headwater_mysql.dialect import DEFAULT
 from headwater_mysql.macro_help import MACROS
-from headwater_mysql.macros import _EXPANSIONS, expand
+from headwater_mysql.macros import expand, macros_of
 from headwater_mysql.plugin import MySQLPlugin
 
 START, END = 1_700_000_000, 1_700_003_600
@@ -31,5 +32,5 @@ def test_a_macro_that_is_told_in_words_exists(macro: QueryMacro) -> None:
 
 def test_no_macro_is_without_help() -> None:
     told = {macro.usage.partition("(")[0].removeprefix("$") for macro in MACROS}
-    assert set(_EXPANSIONS) <= told
+    assert macros_of(DEFAULT).names <= told
     assert MySQLPlugin().describe_plugin().macros == MACROS

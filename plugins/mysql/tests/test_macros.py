@@ -9,8 +9,8 @@ import pytest
 from headwater.errors import MacroError, QueryError
 from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
-from headwater_mysql.macros import ExpandedQuery, expand, refuse_restricted
-from headwater_mysql.time_columns import EpochUnit
+from headwater.sdk.sql import EpochUnit, ExpandedQuery
+from headwater_mysql.macros import expand, refuse_restricted
 
 # 2018-04-12 18:00 to 18:05 UTC
 RANGE = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_000)

@@ -8,7 +8,8 @@ import pytest
 
 from headwater import Headwater
 from headwater.errors import QueryError
-from headwater_mysql.parameters import Parameters, bind
+from headwater.sdk.sql import Parameters, bind
+from headwater_mysql.dialect import DEFAULT, PLACEHOLDERS
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from headwater_mysql.parameters import Parameters, bind
 def test_each_single_value_has_a_placeholder(
     sql: str, parameters: Parameters, bound: str, values: tuple[Any, ...]
 ) -> None:
-    assert bind(sql, parameters) == (bound, values)
+    assert bind(sql, parameters, DEFAULT, PLACEHOLDERS) == (bound, values)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_each_single_value_has_a_placeholder(
 )
 def test_what_does_not_fit_says_why(sql: str, parameters: Parameters, message: str) -> None:
     with pytest.raises(QueryError, match=message):
-        bind(sql, parameters)
+        bind(sql, parameters, DEFAULT, PLACEHOLDERS)
 
 
 @pytest.mark.parametrize(

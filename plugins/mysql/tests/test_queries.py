@@ -15,7 +15,6 @@ from headwater.errors import HeadwaterError, QueryError, ValidationError
 from headwater.frames import Frame
 from headwater.models import DataQuery, HealthStatus
 from headwater.sdk import CallContext
-from headwater_mysql import metadata as metadata_module
 from headwater_mysql.datasource import MySQLDataSource
 from headwater_mysql.decode.choice import NATIVE, NUMPY, DecoderFactory
 from headwater_mysql.query_model import MySQLQuery
@@ -401,7 +400,7 @@ def test_metadata_is_kept_for_a_while(
         assert data_source._metadata.databases(context) == before
         with CallContext(timeout=10, skip_cache=True) as demanding:
             assert {"name": "fresh"} in data_source._metadata.databases(demanding)
-        monkeypatch.setattr(metadata_module, "CACHE_SECONDS", 0.0)
+        monkeypatch.setattr(data_source._metadata._kept, "_seconds", 0.0)
         orders.execute("DROP DATABASE fresh")
         assert data_source._metadata.databases(context) == before
     finally:

@@ -11,11 +11,10 @@ import pytest
 from headwater.errors import ErrorSource, QueryError
 from headwater.frames import Fill, FillMode, Frame, FrameMeta, FrameType
 from headwater.models import TimeRange
-from headwater_mysql.macros import ExpandedQuery
+from headwater.sdk.sql import EpochColumns, EpochUnit, ExpandedQuery, epoch_to_timestamp, time_series
+from headwater_mysql.metric import metric_index
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnFlag, ColumnType as T
-from headwater_mysql.series import metric_index, time_series
-from headwater_mysql.time_columns import EpochColumns, EpochUnit, epoch_to_timestamp
 
 HOUR = TimeRange.from_epoch_ms(0, 3_600_000)
 TEXT = 45
@@ -37,7 +36,7 @@ def series(
         Column(name, T.VAR_STRING if values.type == pa.string() else T.DOUBLE, charset=TEXT)
         for name, values in columns.items()
     ]
-    return time_series(frame, kinds, query or ExpandedQuery("SQL"), time_range, max_rows)
+    return time_series(frame, metric_index(kinds), query or ExpandedQuery("SQL"), time_range, max_rows)
 
 
 def test_the_time_column_is_renamed_and_values_become_floats() -> None:

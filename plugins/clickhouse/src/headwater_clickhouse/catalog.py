@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from headwater.calls import CallContext
 from headwater.errors import ValidationError
+from headwater.sdk.sql import KeptAnswers
 
 from .dialect import quote_name
 from .engine import Engine, Statement
 from .parameters import encode_parameters
 
-_MAX_ENTRIES = 1000
 _MAP_KEYS_ROWS = 100_000
 
 _DATABASES = "SELECT name, engine, comment FROM system.databases ORDER BY name"
@@ -55,9 +52,7 @@ class Catalog:
     def __init__(self, engine: Engine, *, default_database: str = "", ttl: float = 60.0) -> None:
         self._engine = engine
         self._default_database = default_database
-        self._ttl = ttl
-        self._lock = threading.Lock()  # guards the answers remembered below
-        self._remembered: OrderedDict[Any, tuple[float, list[Any]]] = OrderedDict()
+        self._kept = KeptAnswers(ttl)
 
     def databases(self, context: CallContext) -> list[dict[str, Any]]:
         return self._ask(_DATABASES, {}, context)
@@ -90,16 +85,6 @@ class Catalog:
         return [row["key"] for row in self._ask(sql, {}, context)]
 
     def _ask(self, sql: str, parameters: Mapping[str, str], context: CallContext) -> list[dict[str, Any]]:
+        statement = Statement(sql, encode_parameters(parameters))
         key = (sql, *sorted(parameters.items()))
-        now = time.monotonic()
-        with self._lock:
-            entry = self._remembered.get(key)
-        if entry is not None and not context.skip_cache and now < entry[0]:
-            return entry[1]
-        rows = self._engine.rows(Statement(sql, encode_parameters(parameters)), context)
-        if self._ttl > 0:
-            with self._lock:
-                self._remembered[key] = (now + self._ttl, rows)
-                while len(self._remembered) > _MAX_ENTRIES:
-                    self._remembered.popitem(last=False)
-        return rows
+        return self._kept.get(key, lambda: self._engine.rows(statement, context), context)

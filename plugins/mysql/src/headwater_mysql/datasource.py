@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
@@ -19,24 +20,30 @@ from headwater.sdk import (
     ResourceRequest,
     resource,
 )
+from headwater.sdk.sql import (
+    TIME_SERIES,
+    EpochColumns,
+    ExpandedQuery,
+    Pool,
+    PoolLimits,
+    bind,
+    time_series,
+)
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection
 from headwater_mysql.decode.choice import choose_decoder
-from headwater_mysql.dialect import Readings
+from headwater_mysql.dialect import PLACEHOLDERS, Readings
 from headwater_mysql.execution import Execution
-from headwater_mysql.handshake import OnSocket, Target
+from headwater_mysql.handshake import Target, shut
 from headwater_mysql.health import describe_failure, describe_success
-from headwater_mysql.macros import ExpandedQuery, expand, refuse_restricted
+from headwater_mysql.macros import expand, refuse_restricted
 from headwater_mysql.metadata import Metadata
-from headwater_mysql.parameters import bind
+from headwater_mysql.metric import metric_index
 from headwater_mysql.partitions import PartitionedRead
-from headwater_mysql.pool import Pool, PoolLimits
-from headwater_mysql.query_model import TIME_SERIES, MySQLQuery
+from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.result_sets import may_return_several, read_result_sets
-from headwater_mysql.series import time_series
 from headwater_mysql.settings import MySQLSettings
 from headwater_mysql.statements import check_reads_only
-from headwater_mysql.time_columns import EpochColumns
 
 
 class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
@@ -78,7 +85,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
         expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
         self._check(expanded.sql, execution.readings)
-        sql, parameters = bind(expanded.sql, query.params, expanded.dialect)
+        sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)
         read: Execution | PartitionedRead = execution
         if query.partitions > 1 and not may_return_several(expanded.sql, expanded.dialect):
             read = PartitionedRead.start(
@@ -93,7 +100,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             return stream
         limits = context.limits
         frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
-        return time_series(frame, read.columns, expanded, query.time_range, limits.max_rows)
+        return time_series(frame, metric_index(read.columns), expanded, query.time_range, limits.max_rows)
 
     def _check(self, sql: str, readings: Readings) -> None:
         """Raises QueryError if the statement does what it may not do here, in any way to read it."""
@@ -142,8 +149,10 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     def _database(self, request: ResourceRequest) -> str:
         return request.query.get("database") or self._target.database
 
-    def _connect(self, seconds: float, on_socket: OnSocket = lambda _: None) -> Connection:
-        return Connection.open(self._target, seconds, self._decoder, on_socket)
+    def _connect(self, seconds: float, context: CallContext) -> Connection:
+        opening: list[socket.socket] = []
+        with context.on_cancel(lambda: shut(opening)):
+            return Connection.open(self._target, seconds, self._decoder, opening.append)
 
     def _connect_bare(self, seconds: float) -> Connection:
         return Connection.open_bare(self._target, seconds, self._decoder)
@@ -187,7 +196,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             )
             rows, size = rows + frame.num_rows, size + frame.nbytes
             if query.format == TIME_SERIES:
-                frame = time_series(frame, result.columns, expanded, query.time_range, limits.max_rows)
+                metric = metric_index(result.columns)
+                frame = time_series(frame, metric, expanded, query.time_range, limits.max_rows)
             frames.append(frame)
         return frames or [Frame(pa.table({}), meta=meta)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from headwater.sdk.sql import Dialect
+from headwater.sdk.sql import Dialect, Placeholders
 
 Readings = tuple[Dialect, ...]
 """How a session may read text, the likeliest way first. One only where its `@@sql_mode` is known."""
@@ -26,6 +26,8 @@ def dialect_of(sql_mode: str) -> Dialect:
 
 
 DEFAULT: Final = dialect_of("")
+
+PLACEHOLDERS: Final = Placeholders(no_values="SELECT NULL FROM DUAL WHERE FALSE")
 
 
 def readings_of(sql_mode: str | None) -> Readings:

@@ -12,13 +12,12 @@ import pyarrow as pa
 from headwater.errors import DownstreamProtocolError, HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import CallContext
-from headwater.sdk.sql import Dialect
+from headwater.sdk.sql import Dialect, Pool
 from headwater_mysql.bounds import RECORDS_BYTES
 from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection, Result
 from headwater_mysql.dialect import Readings, readings_of
 from headwater_mysql.handshake import Session
-from headwater_mysql.pool import Pool
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.results import ResultColumns
 from headwater_mysql.protocol.statements import Parameter

@@ -6,10 +6,11 @@ plugin replaces. Nothing else in the package touches PyMySQL.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
 import attrs
@@ -234,3 +235,10 @@ def _cause(error: Exception) -> Exception:
     if 2000 <= code < 3000:  # the driver's own numbers: the connection broke
         return ConnectionResetError(str(error.args[-1]))
     return ServerError(code, "HY000", str(error.args[-1]))
+
+
+def shut(sockets: Iterable[socket.socket]) -> None:
+    """Wake whoever waits for one of the sockets. Of the plain class, as a socket may become an SSL one."""
+    for opened in sockets:
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from headwater.errors import DownstreamAuthError, DownstreamServerError, HeadwaterError
 from headwater.sdk import CheckHealthResult
+from headwater.sdk.sql import PoolState
 from headwater_mysql.handshake import Session
-from headwater_mysql.pool import PoolState
 from headwater_mysql.protocol.packets import ServerError
 
 _NETWORK_HELP = "https://grafana.com/docs/grafana/latest/datasources/mysql/"

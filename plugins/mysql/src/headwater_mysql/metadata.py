@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from headwater.sdk import CallContext
-
-Records = list[dict[str, Any]]
-
-CACHE_SECONDS: Final = 60.0
-_CACHE_ENTRIES: Final = 500
-_CACHE_RECORDS: Final = 100_000
+from headwater.sdk.sql import KeptAnswers, Records
 
 _DATABASES = "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA ORDER BY SCHEMA_NAME"
 
@@ -59,8 +52,7 @@ class Metadata:
 
     def __init__(self, run: Callable[[str, tuple[str, ...], CallContext], Records]) -> None:
         self._run = run
-        self._lock = threading.Lock()  # guards _cache
-        self._cache: dict[tuple[str, ...], tuple[float, Records]] = {}
+        self._kept = KeptAnswers()
 
     def databases(self, context: CallContext) -> Records:
         return self._cached(_DATABASES, (), context)
@@ -79,19 +71,4 @@ class Metadata:
         return [*built_in, *self._cached(_ROUTINES, (), context)]
 
     def _cached(self, sql: str, parameters: tuple[str, ...], context: CallContext) -> Records:
-        key = (sql, *parameters)
-        now = time.monotonic()
-        with self._lock:
-            found = self._cache.get(key)
-            if found is not None and now - found[0] < CACHE_SECONDS and not context.skip_cache:
-                return found[1]
-        rows = self._run(sql, parameters, context)
-        with self._lock:
-            self._cache.pop(key, None)
-            self._cache[key] = (time.monotonic(), rows)
-            while len(self._cache) > _CACHE_ENTRIES or self._kept() > _CACHE_RECORDS:
-                del self._cache[next(iter(self._cache))]  # the oldest
-        return rows
-
-    def _kept(self) -> int:
-        return sum(len(rows) for _, rows in self._cache.values())
+        return self._kept.get((sql, parameters), lambda: self._run(sql, parameters, context), context)

@@ -6,27 +6,22 @@ SHUTDOWN change the server, with an account that may. So the statement itself is
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from headwater.errors import QueryError
-from headwater.sdk.sql import Dialect, SpanKind, scan
+from headwater.sdk.sql import Dialect, SpanKind, scan, statement_tokens, statement_words
 from headwater_mysql.dialect import DEFAULT
 from headwater_mysql.macros import EXECUTED_COMMENT, executed_text
 
 _READS: Final = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "HELP"})
 _EXPLAINS: Final = frozenset({"EXPLAIN", "DESCRIBE", "DESC", "ANALYZE"})
 _DECIDED_LATER: Final = _EXPLAINS | {"WITH"}
-_NO_WORDS: Final = frozenset({";", "''"})
 _RUN_BY_ANALYZE: Final = frozenset({"SELECT", "WITH"})
 _FILE_WORDS: Final = frozenset({"OUTFILE", "DUMPFILE"})
 _AFTER_WITH: Final = frozenset({"SELECT", "VALUES", "TABLE", "UPDATE", "DELETE", "INSERT", "REPLACE"})
 _EXPLAIN_OPTIONS: Final = frozenset(
     {"ANALYZE", "EXTENDED", "PARTITIONS", "FORMAT", "JSON", "TREE", "TRADITIONAL"}
 )
-
-_TOKEN = re.compile(r"[\w$]+|[();]")
 
 
 def check_reads_only(sql: str, dialect: Dialect = DEFAULT, *, allow_calls: bool = False) -> None:
@@ -36,13 +31,13 @@ def check_reads_only(sql: str, dialect: Dialect = DEFAULT, *, allow_calls: bool 
     SELECT; CALL with `allow_calls`. The first word must stand outside of comments: what the server makes of
     `/*!99999 SELECT */` depends on its version.
     """
-    words = _words(sql, dialect)
+    words = statement_words(sql, dialect)
     if not words:
         raise QueryError("The query is empty.")
     _check_kind(words, allow_calls)
     if words[0] in _DECIDED_LATER:
         _check_nothing_is_hidden(sql, dialect)
-    written = _FILE_WORDS.intersection(_TOKEN.findall(executed_text(sql, dialect).upper()))
+    written = _FILE_WORDS.intersection(statement_tokens(executed_text(sql, dialect), dialect))
     if written:
         raise QueryError(
             f"INTO {min(written)} writes a file on the server; that is not allowed here: the data source "
@@ -79,35 +74,3 @@ def _check_kind(words: list[str], allow_calls: bool) -> None:
         raise QueryError(
             f"{first} statements are not allowed here: the data source is read-only (setting {setting})."
         )
-
-
-def _words(sql: str, dialect: Dialect) -> list[str]:
-    """The words of the statement outside of comments and of brackets within it, in upper case.
-
-    Raises QueryError for a second statement.
-    """
-    tokens = list(_tokens(sql, dialect))
-    if ";" in tokens and set(tokens[tokens.index(";") :]) != {";"}:
-        raise QueryError("Only one statement is allowed in a query.")
-    return _outer_words(tokens)
-
-
-def _outer_words(tokens: Iterable[str]) -> list[str]:
-    words: list[str] = []
-    depth = level = 0
-    for part in tokens:
-        if part in "()":
-            depth += 1 if part == "(" else -1
-        elif part not in _NO_WORDS and (depth <= level or not words):
-            level = level if words else depth  # a statement may stand in brackets itself
-            words.append(part)
-    return words
-
-
-def _tokens(sql: str, dialect: Dialect) -> Iterator[str]:
-    """Words in upper case, brackets and semicolons of the code, and `''` for each quoted text."""
-    for span in scan(sql, dialect):
-        if span.kind is SpanKind.CODE:
-            yield from (token[0].upper() for token in _TOKEN.finditer(sql, span.start, span.end))
-        elif span.kind is SpanKind.QUOTED:
-            yield "''"

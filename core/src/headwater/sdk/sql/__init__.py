@@ -1,15 +1,80 @@
-"""SQL for plugins: a tokenizer that knows strings and comments, and a macro engine on top of it."""
+"""What SQL plugins share: a tokenizer that knows strings and comments, macros, parameters, series, a pool.
 
-from .macros import MacroCall, MacroEngine
-from .scanner import Dialect, Span, SpanKind, scan, split_arguments, strip_comments
+Names load on first use: what needs Arrow costs those who use it.
+"""
 
-__all__ = [
-    "Dialect",
-    "MacroCall",
-    "MacroEngine",
-    "Span",
-    "SpanKind",
-    "scan",
-    "split_arguments",
-    "strip_comments",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headwater._lazy import load_lazily
+
+if TYPE_CHECKING:
+    from .catalog import KEPT_SECONDS as KEPT_SECONDS, KeptAnswers as KeptAnswers, Records as Records
+    from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
+    from .parameters import (
+        IN_ORDER as IN_ORDER,
+        NUMBERED as NUMBERED,
+        Parameters as Parameters,
+        Placeholders as Placeholders,
+        bind as bind,
+    )
+    from .pool import (
+        Pool as Pool,
+        Poolable as Poolable,
+        PoolLimits as PoolLimits,
+        PoolState as PoolState,
+    )
+    from .query import TABLE as TABLE, TIME_SERIES as TIME_SERIES, SqlQuery as SqlQuery
+    from .scanner import (
+        Dialect as Dialect,
+        Span as Span,
+        SpanKind as SpanKind,
+        scan as scan,
+        split_arguments as split_arguments,
+        strip_comments as strip_comments,
+    )
+    from .series import time_series as time_series
+    from .statements import (
+        ReadStatements as ReadStatements,
+        outer_words as outer_words,
+        statement_tokens as statement_tokens,
+        statement_words as statement_words,
+        without_semicolon as without_semicolon,
+    )
+    from .time_columns import (
+        EPOCH_TYPE as EPOCH_TYPE,
+        EpochColumns as EpochColumns,
+        epoch_to_timestamp as epoch_to_timestamp,
+        time_index as time_index,
+    )
+    from .time_macros import (
+        EpochUnit as EpochUnit,
+        ExpandedQuery as ExpandedQuery,
+        MacroScope as MacroScope,
+        TimeMacros as TimeMacros,
+        seconds_text as seconds_text,
+    )
+
+_MODULES = {
+    "catalog": ("KEPT_SECONDS", "KeptAnswers", "Records"),
+    "macros": ("MacroCall", "MacroEngine"),
+    "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind"),
+    "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
+    "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
+    "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),
+    "series": ("time_series",),
+    "statements": (
+        "ReadStatements",
+        "outer_words",
+        "statement_tokens",
+        "statement_words",
+        "without_semicolon",
+    ),
+    "time_columns": ("EPOCH_TYPE", "EpochColumns", "epoch_to_timestamp", "time_index"),
+    "time_macros": ("EpochUnit", "ExpandedQuery", "MacroScope", "TimeMacros", "seconds_text"),
+}
+
+__all__ = [name for names in _MODULES.values() for name in names]
+
+load_lazily(__name__, _MODULES)

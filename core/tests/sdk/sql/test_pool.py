@@ -16,8 +16,7 @@ from headwater.errors import (
     QueryCanceledError,
 )
 from headwater.sdk import CallContext
-from headwater_mysql import pool as pool_module
-from headwater_mysql.pool import Pool, PoolLimits, PoolState
+from headwater.sdk.sql import Pool, PoolLimits, PoolState, pool as pool_module
 
 
 @attrs.define(eq=False)
@@ -56,7 +55,7 @@ class Plugs:
         self.made: list[Plug] = []
         self.fail = False
 
-    def connect(self, seconds: float, on_socket: object) -> Plug:
+    def connect(self, seconds: float, context: CallContext) -> Plug:
         if self.fail:
             raise DownstreamConnectionError("refused")
         self.made.append(Plug(len(self.made)))

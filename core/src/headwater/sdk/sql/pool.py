@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +9,10 @@ from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
 
+from headwater.calls.context import CallContext
 from headwater.errors import HeadwaterError, LimitExceededError
-from headwater.sdk import CallContext
-from headwater_mysql.handshake import OnSocket
+
+__all__ = ["Pool", "PoolLimits", "PoolState", "Poolable"]
 
 PING_AFTER_SECONDS: Final = 30.0
 """A connection unused for so long is asked before it is used: something in between may have dropped it."""
@@ -28,7 +27,7 @@ class Poolable(Protocol):
     reusable: bool
 
     def renew(self) -> None:
-        """Begin to take back what its user left in the session. Raises OSError."""
+        """Begin to take back what its user left in the session. Raises OSError, HeadwaterError."""
 
     def interrupt(self) -> None:
         """End whatever blocks on the connection, from any thread."""
@@ -56,6 +55,8 @@ class PoolLimits:
 
 @attrs.frozen
 class PoolState:
+    """How many connections there are, how many of them rest, and how many callers wait for one."""
+
     open: int
     idle: int
     waiting: int
@@ -64,12 +65,12 @@ class PoolState:
 class Pool(Generic[C]):
     """Lends connections; the most recently used first, so that the others grow old and are closed.
 
-    `connect(seconds, on_socket)` opens one, and tells `on_socket` of each socket before it blocks on it.
-    Thread-safe.
+    `connect(seconds, context)` opens one within `seconds`, and ends what it blocks on when the call ends
+    (`context.on_cancel`). Thread-safe.
     """
 
     def __init__(
-        self, connect: Callable[[float, OnSocket], C], limits: PoolLimits, connect_seconds: float
+        self, connect: Callable[[float, CallContext], C], limits: PoolLimits, connect_seconds: float
     ) -> None:
         self._connect = connect
         self._limits = limits
@@ -82,6 +83,7 @@ class Pool(Generic[C]):
 
     @property
     def state(self) -> PoolState:
+        """What the pool holds now."""
         with self._changed:
             return PoolState(self._open, len(self._idle), self._waiting)
 
@@ -147,10 +149,8 @@ class Pool(Generic[C]):
     def _open_one(self, context: CallContext) -> C:
         left = context.remaining()
         seconds = self._connect_seconds if left is None else min(left, self._connect_seconds)
-        opening: list[socket.socket] = []
         try:
-            with context.on_cancel(lambda: _shut(opening)):
-                return self._connect(seconds, opening.append)
+            return self._connect(seconds, context)
         except BaseException:
             self._forget()
             context.check()
@@ -171,7 +171,7 @@ class Pool(Generic[C]):
     def _renewed(self, connection: C) -> bool:
         try:
             connection.renew()
-        except OSError:
+        except (OSError, HeadwaterError):
             return False
         return True
 
@@ -189,10 +189,3 @@ class Pool(Generic[C]):
         with self._changed:
             self._open -= 1
             self._changed.notify()
-
-
-def _shut(sockets: list[socket.socket]) -> None:
-    """Wake whoever waits for one of the sockets. Of the plain class, as a socket may become an SSL one."""
-    for opened in sockets:
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -12,22 +11,18 @@ import pyarrow.compute as pc
 from headwater.errors import ErrorSource, FrameError, QueryError
 from headwater.frames import Fill, Frame, FrameMeta, FrameType, Notice, long_to_wide, resample, unique_names
 from headwater.models import TimeRange
-from headwater_mysql.macros import ExpandedQuery
-from headwater_mysql.protocol.columns import Column
-from headwater_mysql.protocol.constants import BINARY_CHARSET, ColumnFlag, ColumnType
-from headwater_mysql.time_columns import time_index
 
-_TEXT_TYPES = {
-    ColumnType.VARCHAR, ColumnType.VAR_STRING, ColumnType.STRING,
-    ColumnType.TINY_BLOB, ColumnType.MEDIUM_BLOB, ColumnType.LONG_BLOB, ColumnType.BLOB,
-}  # fmt: skip
+from .time_columns import time_index
+from .time_macros import ExpandedQuery
+
+__all__ = ["time_series"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_series(
     frame: Frame,
-    columns: Sequence[Column],
+    metric: int | None,
     query: ExpandedQuery,
     time_range: TimeRange,
     max_rows: int | None,
@@ -35,7 +30,9 @@ def time_series(
     """`frame` as a wide time series, its gaps filled as the query's macros asked.
 
     The time column becomes `Time`; other columns become float64 values, text columns the labels of series. No
-    rows give a frame without columns. Raises QueryError if a column is unfit.
+    rows give a frame without columns. `metric` is the column that names a series, if there is one.
+
+    Raises QueryError if a column is unfit.
     """
     if not frame.num_rows:
         return Frame(pa.table({}), frame.name, frame.ref_id, frame.meta)
@@ -46,7 +43,7 @@ def time_series(
             "time series format or switch to a table format that doesn't require it",
             source=ErrorSource.DOWNSTREAM,
         )
-    frame = _typed(frame, time, metric_index(columns))
+    frame = _typed(frame, time, metric)
     notice = _outside_range(frame.table.column(time), time_range, query.fill_interval)
     if any(pa.types.is_string(field.type) for field in frame.schema):
         frame = _widen(frame, query.fill)
@@ -57,19 +54,6 @@ def time_series(
     if query.fill is not None and query.fill_interval is not None:
         frame = _fill_gaps(frame, query.fill, query.fill_interval, time_range, max_rows)
     return frame if notice is None else frame.with_notice(notice)
-
-
-def metric_index(columns: Sequence[Column]) -> int | None:
-    """The column called `metric`, else the first one of a text type. ENUM and SET do not count as text."""
-    for index, column in enumerate(columns):
-        if column.name == "metric":
-            return index
-    return next((index for index, column in enumerate(columns) if _is_text(column)), None)
-
-
-def _is_text(column: Column) -> bool:
-    other = column.flags & (ColumnFlag.ENUM | ColumnFlag.SET) or column.charset == BINARY_CHARSET
-    return column.type in _TEXT_TYPES and not other
 
 
 def _typed(frame: Frame, time: int, metric: int | None) -> Frame:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import Enum, auto
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .time_macros import EpochUnit
+
+__all__ = ["EPOCH_TYPE", "EpochColumns", "epoch_to_timestamp", "time_index"]
 
 Numbers = npt.NDArray[Any]
 
@@ -19,17 +22,10 @@ _TIME_NAMES: Final = ("time", "time_sec")
 _END_NAME: Final = "timeend"
 
 _LARGEST_SECONDS: Final = 10**11
-"""As seconds the year 5138, later than any time of MySQL; as milliseconds March 1973."""
+"""As seconds the year 5138, later than databases keep; as milliseconds March 1973."""
 
 _SMALLEST_NANOSECONDS: Final = 10**14
 """As nanoseconds the second day of 1970; as milliseconds the year 5138."""
-
-
-class EpochUnit(Enum):
-    """A unit of numbers since 1970 that a query's macros count in."""
-
-    SECONDS = auto()
-    NANOSECONDS = auto()
 
 
 class EpochColumns:
@@ -49,6 +45,7 @@ class EpochColumns:
             self.schema = self.schema.set(index, schema.field(index).with_type(EPOCH_TYPE))
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """`batch` in `schema`."""
         if not self._indexes:
             return batch
         columns = list(batch.columns)

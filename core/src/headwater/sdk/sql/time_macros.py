@@ -1,0 +1,241 @@
+"""The macros of Grafana's SQL data sources: the same everywhere, but for how a database writes a time.
+
+Macros are found by a tokenizer: those in strings and comments stay as they are, and arguments may hold
+brackets, strings and other macros. Only `$__interval` and its like are replaced everywhere, strings included,
+because `$__timeGroup(time, '$__interval')` is how they are used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from enum import Enum, auto
+from functools import cached_property
+from typing import ClassVar, Final
+
+import attrs
+
+from headwater.errors import MacroError, QueryError, ValidationError
+from headwater.frames import Fill, FillMode, format_interval, parse_interval
+from headwater.models import TimeRange
+
+from .macros import MacroCall, MacroEngine
+from .scanner import Dialect
+
+__all__ = ["EpochUnit", "ExpandedQuery", "MacroScope", "TimeMacros", "seconds_text"]
+
+_GLOBALS: Final = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
+
+
+class EpochUnit(Enum):
+    """A unit of numbers since 1970 that a query's macros count in."""
+
+    SECONDS = auto()
+    NANOSECONDS = auto()
+
+
+@attrs.frozen
+class ExpandedQuery:
+    """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did.
+
+    `epoch_units` are what the query's macros count times in, where they do so in numbers.
+    """
+
+    sql: str
+    fill: Fill | None = None
+    fill_interval: timedelta | None = None
+    epoch_units: frozenset[EpochUnit] = frozenset()
+    dialect: Dialect = attrs.field(factory=Dialect)
+
+
+@attrs.define
+class MacroScope:
+    """What macros know, and what they have to say besides SQL."""
+
+    time_range: TimeRange
+    fill: Fill | None = None
+    fill_interval: timedelta | None = None
+    epoch_units: set[EpochUnit] = attrs.field(factory=set)
+
+    @property
+    def start(self) -> int:
+        """Unix seconds."""
+        return self.time_range.from_s
+
+    @property
+    def end(self) -> int:
+        """Unix seconds."""
+        return self.time_range.to_s
+
+    @property
+    def start_ns(self) -> int:
+        """Unix nanoseconds."""
+        return self.time_range.from_ms * 1_000_000
+
+    @property
+    def end_ns(self) -> int:
+        """Unix nanoseconds."""
+        return self.time_range.to_ms * 1_000_000
+
+
+class TimeMacros:
+    """Subclass it, and say how your database writes times. As it stands, it writes standard SQL.
+
+    `group_step`: what the width of a time group is a multiple of. `extra`: macros of your own.
+    """
+
+    group_step: ClassVar[timedelta] = timedelta(seconds=1)
+    extra: ClassVar[Mapping[str, Callable[[MacroCall, MacroScope], str]]] = {}
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+
+    # --- what databases write in their own ways ------------------------------------------------------
+
+    def time(self, column: str, scope: MacroScope) -> str:  # noqa: ARG002
+        """`$__time(column)`: a column that is a time already."""
+        return f'{column} AS "time"'
+
+    def time_epoch(self, column: str, scope: MacroScope) -> str:
+        """`$__timeEpoch(column)`: a column of times as unix seconds."""
+        return f'{self.unix_seconds(column, scope)} AS "time"'
+
+    def moment(self, seconds: int, scope: MacroScope) -> str:
+        """A time literal of whole unix seconds."""
+        raise NotImplementedError
+
+    def unix_seconds(self, column: str, scope: MacroScope) -> str:
+        """A column of times as a number; note in `scope.epoch_units` that times are counted."""
+        scope.epoch_units.add(EpochUnit.SECONDS)
+        return f"EXTRACT(EPOCH FROM {column})"
+
+    def multiple(self, number: str, step: timedelta, scope: MacroScope) -> str:  # noqa: ARG002
+        """A number of seconds, rounded down to a multiple of `step`."""
+        seconds = seconds_text(step)
+        return f"floor({number}/{seconds})*{seconds}"
+
+    def time_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
+        """`$__timeGroup(column, step)`: the beginning of the group that a time belongs to."""
+        return self.multiple(self.unix_seconds(column, scope), step, scope)
+
+    def epoch_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
+        """`$__unixEpochGroup(column, step)`: the same for a column of unix seconds."""
+        scope.epoch_units.add(EpochUnit.SECONDS)
+        return self.multiple(column, step, scope)
+
+    # --- for the data source -------------------------------------------------------------------------
+
+    def expand(self, sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuery:
+        """`sql` with its macros expanded. `interval` is the value of `$__interval`. Raises MacroError."""
+        if "$__" not in sql:
+            return ExpandedQuery(sql, dialect=self.dialect)
+        scope = MacroScope(time_range)
+        try:
+            expanded = self._engine.expand(_replace_globals(sql, scope, interval), scope)
+        except QueryError as error:
+            raise MacroError(f"interpolation failed: {error}") from error
+        units = frozenset(scope.epoch_units)
+        return ExpandedQuery(expanded, scope.fill, scope.fill_interval, units, self.dialect)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The macros' names, each without its `$`."""
+        return frozenset(self._macros)
+
+    @cached_property
+    def _engine(self) -> MacroEngine[MacroScope]:
+        return MacroEngine(self._macros, self.dialect)
+
+    @cached_property
+    def _macros(self) -> dict[str, Callable[[MacroCall, MacroScope], str]]:
+        return {
+            "__time": lambda call, scope: self.time(_time_column(call), scope),
+            "__timeEpoch": lambda call, scope: self.time_epoch(_time_column(call), scope),
+            "__timeFilter": self._time_filter,
+            "__timeFrom": lambda _, scope: self.moment(scope.start, scope),
+            "__timeTo": lambda _, scope: self.moment(scope.end, scope),
+            "__timeGroup": self._time_group,
+            "__timeGroupAlias": lambda call, scope: self._time_group(call, scope) + ' AS "time"',
+            "__unixEpochFilter": _unix_epoch_filter,
+            "__unixEpochNanoFilter": _unix_epoch_nano_filter,
+            "__unixEpochNanoFrom": lambda _, scope: str(scope.start_ns),
+            "__unixEpochNanoTo": lambda _, scope: str(scope.end_ns),
+            "__unixEpochGroup": self._epoch_group,
+            "__unixEpochGroupAlias": lambda call, scope: self._epoch_group(call, scope) + ' AS "time"',
+            **self.extra,
+        }
+
+    def _time_filter(self, call: MacroCall, scope: MacroScope) -> str:
+        start, end = self.moment(scope.start, scope), self.moment(scope.end, scope)
+        return f"{_time_column(call)} BETWEEN {start} AND {end}"
+
+    def _time_group(self, call: MacroCall, scope: MacroScope) -> str:
+        column, step = self._group(call, scope)
+        return self.time_group(column, step, scope)
+
+    def _epoch_group(self, call: MacroCall, scope: MacroScope) -> str:
+        column, step = self._group(call, scope)
+        return self.epoch_group(column, step, scope)
+
+    def _group(self, call: MacroCall, scope: MacroScope) -> tuple[str, timedelta]:
+        """Column and width of a group; a third argument asks for missing groups to be filled."""
+        arguments = call.arguments or ()
+        if len(arguments) < 2:
+            raise MacroError(f"macro {call.name} needs time column and interval")
+        text = arguments[1].strip("'\"")
+        try:
+            interval = parse_interval(text)
+        except ValidationError as error:
+            raise MacroError(f"error parsing interval {text}") from error
+        step = interval // self.group_step * self.group_step
+        if step <= timedelta(0):
+            raise MacroError(f"interval must be positive, got {text}")
+        if len(arguments) > 2:
+            scope.fill, scope.fill_interval = _fill(arguments[2]), step
+        return arguments[0], step
+
+
+def seconds_text(step: timedelta) -> str:
+    """`step` in seconds, as SQL writes numbers: `300`, `0.5`."""
+    return f"{step / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".")
+
+
+def _replace_globals(sql: str, scope: MacroScope, interval: timedelta) -> str:
+    values = {
+        "$__interval_ms": str(interval // timedelta(milliseconds=1)),
+        "$__interval": format_interval(interval),
+        "$__unixEpochFrom()": str(scope.start),
+        "$__unixEpochTo()": str(scope.end),
+    }
+    return _GLOBALS.sub(lambda match: values[match[0]], sql)
+
+
+def _time_column(call: MacroCall) -> str:
+    if not call.arguments or not call.arguments[0]:
+        raise MacroError(f"missing time column argument for macro {call.name}")
+    return call.arguments[0]
+
+
+def _unix_epoch_filter(call: MacroCall, scope: MacroScope) -> str:
+    column = _time_column(call)
+    scope.epoch_units.add(EpochUnit.SECONDS)
+    return f"{column} >= {scope.start} AND {column} <= {scope.end}"
+
+
+def _unix_epoch_nano_filter(call: MacroCall, scope: MacroScope) -> str:
+    column = _time_column(call)
+    scope.epoch_units.add(EpochUnit.NANOSECONDS)
+    return f"{column} >= {scope.start_ns} AND {column} <= {scope.end_ns}"
+
+
+def _fill(argument: str) -> Fill:
+    text = argument.strip("'\"")
+    if text.upper() == "NULL":
+        return Fill(FillMode.NULL)
+    if text.lower() == "previous":
+        return Fill(FillMode.PREVIOUS)
+    try:
+        return Fill(FillMode.VALUE, float(text))
+    except ValueError as error:
+        raise MacroError(f"error parsing fill value {text}") from error
