@@ -24,6 +24,7 @@ PUBLIC = {
         "QueryLimits", "ReadTask", "Secret", "TimeRange", "__version__", "hookimpl",
     },
     "headwater.sdk": {
+        "AnswerSteps", "AnswerTraits",
         "CallContext", "CheckHealthResult", "Consistency", "DataQuery", "DataSource",
         "DataSourceInstanceSettings", "DataSourcePlugin", "Filter", "Partition", "Partitions",
         "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",

@@ -50,13 +50,6 @@ class DataSourceSpec:
         """
 
     @hookspec(firstresult=True)
-    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
-        """Say what the answer to `query` depends on, so that a host may remember it. Does no I/O.
-
-        Without this hook an answer depends on everything that is known of the caller.
-        """
-
-    @hookspec(firstresult=True)
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse | None:
         """Run all queries of `request` against one data source, and return an outcome per ref id.
 
@@ -107,6 +100,13 @@ class DataSourceSpec:
         and `filters` are what the reader needs: take of them what the source applies exactly, and say so;
         the host and the reader do the rest. Answer None, or implement no hook, for a result that cannot be
         divided.
+        """
+
+    @hookspec(firstresult=True)
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+        """Say what the answer to `query` depends on, so that a host may remember it. Does no I/O.
+
+        Without this hook an answer depends on everything that is known of the caller.
         """
 
     @hookspec

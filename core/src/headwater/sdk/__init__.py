@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from headwater._lazy import load_lazily
 from headwater.calls.context import CallContext
 from headwater.models import (
+    AnswerSteps,
+    AnswerTraits,
     CheckHealthResult,
     Consistency,
     DataQuery,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "HEADER_NAME",
     "ONE_LINE",
+    "AnswerSteps",
+    "AnswerTraits",
     "CallContext",
     "CheckHealthResult",
     "Consistency",

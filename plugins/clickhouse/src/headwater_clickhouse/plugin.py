@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin, QueryExample
+from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
 
 from . import __version__
 from .macro_help import MACROS
@@ -46,3 +46,11 @@ class ClickHousePlugin(DataSourcePlugin):
     )
     macros = MACROS
     data_source = "headwater_clickhouse.data_source:ClickHouseDataSource"
+
+    def answer_traits(self, query: ClickHouseQuery, settings: ClickHouseSettings) -> AnswerTraits:
+        """On the headers that are forwarded; not at all kept if a query may change data."""
+        return AnswerTraits(
+            user=False,
+            headers=None if settings.forward_grafana_headers else settings.forwarded_headers,
+            kept=not settings.allow_writes,
+        )

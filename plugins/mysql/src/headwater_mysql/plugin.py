@@ -7,7 +7,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin, QueryExample
+from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
 from headwater_mysql.macro_help import MACROS
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
@@ -45,6 +45,10 @@ class MySQLPlugin(DataSourcePlugin):
     )
     macros = MACROS
     data_source = "headwater_mysql.datasource:MySQLDataSource"
+
+    def answer_traits(self, query: MySQLQuery, settings: MySQLSettings) -> AnswerTraits:
+        """On nobody: the server knows the data source's user alone. Not kept if a query may change data."""
+        return AnswerTraits(user=False, headers=(), kept=settings.read_only)
 
     def notes(self) -> tuple[str, ...]:
         """Which row decoder is active. Looks for the extension's file: loading it would load pyarrow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin, QueryExample, QueryMacro
+from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample, QueryMacro
 
 from . import __version__
 from .query import PrometheusQuery
@@ -46,3 +46,8 @@ class PrometheusPlugin(DataSourcePlugin):
     )
     routes = (*QUERIES, LABEL_VALUES, *REPORTS)
     data_source = "headwater_prometheus.datasource:PrometheusDataSource"
+
+    def answer_traits(self, query: PrometheusQuery, settings: PrometheusSettings) -> AnswerTraits:
+        from .traits import answer_traits
+
+        return answer_traits(query, settings)

@@ -39,6 +39,23 @@ _AGGREGATIONS = frozenset(
     {"sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values",
      "bottomk", "topk", "quantile", "limitk", "limit_ratio"}
 )  # fmt: skip
+_OF_THEIR_MOMENT = frozenset(
+    {
+        *_LABEL_LISTS, *(_AGGREGATIONS - {"limitk", "limit_ratio"}), "and", "or", "unless", "bool",
+        "abs", "absent", "absent_over_time", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh",
+        "avg_over_time", "ceil", "changes", "clamp", "clamp_max", "clamp_min", "cos", "cosh",
+        "count_over_time", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "deg", "delta",
+        "deriv", "double_exponential_smoothing", "exp", "floor", "histogram_avg", "histogram_count",
+        "histogram_fraction", "histogram_quantile", "histogram_stddev", "histogram_stdvar", "histogram_sum",
+        "holt_winters", "hour", "idelta", "increase", "irate", "label_join", "label_replace",
+        "last_over_time", "ln", "log10", "log2", "mad_over_time", "max_over_time", "min_over_time", "minute",
+        "month", "pi", "predict_linear", "present_over_time", "quantile_over_time", "rad", "rate", "resets",
+        "round", "scalar", "sgn", "sin", "sinh", "sort", "sort_by_label", "sort_by_label_desc", "sort_desc",
+        "sqrt", "stddev_over_time", "stdvar_over_time", "sum_over_time", "tan", "tanh", "time", "timestamp",
+        "vector", "year",
+    }
+)  # fmt: skip
+"""What may stand before a bracket."""
 _MATCH_OPERATORS = frozenset({"=", "!=", "=~", "!~"})
 
 
@@ -89,6 +106,28 @@ def selectors(expr: str) -> list[str]:
     """The text of each selector in `expr`, without range and offset. Raises QueryError as above."""
     tokens = _tokenize(expr)
     return [expr[tokens[one.first].start : tokens[one.last].end] for one in _selectors(tokens)]
+
+
+def is_of_its_moment(expr: str) -> bool:
+    """Whether each value of a range query depends on nothing but what was there at its moment, surely.
+
+    Other moments can be named by `@` and by a negative offset; and functions that are not Prometheus' own,
+    such as MetricsQL's, may look at the whole range.
+    """
+    try:
+        tokens = _tokenize(expr)
+    except QueryError:
+        return False
+    for index, token in enumerate(tokens):
+        after = _text(tokens, index + 1)
+        word = token.text.lower() if token.kind is _Kind.NAME else ""
+        if token.text == "@" or word in {"anchored", "smoothed"}:
+            return False
+        if word == "offset" and after in {"-", "("}:
+            return False
+        if word and after == "(" and word not in _OF_THEIR_MOMENT:
+            return False
+    return True
 
 
 def add_grouping(expr: str, labels: Sequence[str]) -> str:

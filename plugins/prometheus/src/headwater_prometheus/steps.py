@@ -74,6 +74,11 @@ def step_of(query: PrometheusQuery, scrape_interval: str) -> int:
     return step * (query.interval_factor or 1)
 
 
+def uses_range(expr: str) -> bool:
+    """Whether `expr` names the length of the time range."""
+    return any((match[1] or match[2]).startswith("range") for match in _VARIABLE.finditer(expr))
+
+
 def interpolate(query: PrometheusQuery, step: int, scrape_interval: str) -> str:
     """`query.expr` with `$__interval`, `$__range`, `$__rate_interval` and their kin replaced."""
     length = query.time_range.to_ms - query.time_range.from_ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin, QueryExample
+from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
 
 from . import __version__
 from .query import ScenarioQuery
@@ -36,3 +36,7 @@ class TestDataPlugin(DataSourcePlugin):
         ),
     )
     data_source = "headwater_testdata.data_source:ScenarioSource"
+
+    def answer_traits(self, query: ScenarioQuery, settings: ScenarioSettings) -> AnswerTraits:
+        """On nobody. What reached the plugin is worth seeing each time."""
+        return AnswerTraits(user=False, headers=(), kept=query.scenario != "request")

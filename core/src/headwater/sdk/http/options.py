@@ -47,3 +47,9 @@ class HttpOptions:
     tls_ca_cert: Secret | None = secret(key="tlsCACert", doc="PEM")
     tls_client_cert: Secret | None = secret(doc="PEM")
     tls_client_key: Secret | None = secret(doc="PEM, without a password")
+
+    @property
+    def forwarded_headers(self) -> tuple[str, ...]:
+        """Those of the caller's headers that an answer may depend on, for `AnswerTraits`."""
+        forwarded = ("authorization", "x-id-token") if self.oauth_pass_thru else ()
+        return (*forwarded, "cookie") if self.keep_cookies else forwarded
