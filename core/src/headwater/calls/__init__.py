@@ -14,11 +14,13 @@ if TYPE_CHECKING:
         QueryLimits as QueryLimits,
     )
     from .event_loop import result_of as result_of
+    from .runner import CallRunner as CallRunner
     from .worker_pool import CallerThread as CallerThread, WorkerPool as WorkerPool, Workers as Workers
 
 _MODULES = {
     "context": ("CallContext", "CancelRegistration", "Progress", "QueryLimits"),
     "event_loop": ("result_of",),
+    "runner": ("CallRunner",),
     "worker_pool": ("CallerThread", "WorkerPool", "Workers"),
 }  # fmt: skip
 

@@ -1,0 +1,78 @@
+"""Frames as the bytes of a message: Grafana's JSON, Grafana's Arrow files, or Arrow with every type as it is."""
+
+from __future__ import annotations
+
+from headwater.errors import FrameError
+from headwater.frames import (
+    Frame,
+    append_frame,
+    decode_frame,
+    decode_grafana_file,
+    decode_stream,
+    encode_frame,
+    encode_grafana_file,
+    encode_stream,
+)
+
+from .pluginv2_pb2 import ARROW, JSON, NATIVE
+
+# A plugin is trusted with as much memory as one message may take; each format has its own, lower default.
+MAX_BYTES = 2**31 - 1
+
+
+def supported(format_: int) -> int:
+    """The format to answer in when `format_` is asked for: unknown ones get Arrow, as Grafana's SDK does it."""
+    return format_ if format_ in {JSON, NATIVE} else ARROW
+
+
+def write_frame(frame: Frame, format_: int) -> bytes:
+    """Raises FrameError for a type that Grafana's frames do not have; NATIVE has all."""
+    if format_ == NATIVE:
+        return b"".join(encode_stream(frame))
+    return encode_frame(frame) if format_ == JSON else encode_grafana_file(frame)
+
+
+def read_frame(data: bytes, format_: int) -> Frame:
+    """Raises FrameError for bytes that are no frame, and for a format that nobody has defined."""
+    if format_ == NATIVE:
+        return decode_stream(data, max_batch_bytes=MAX_BYTES).read_all()
+    if format_ == JSON:
+        return decode_frame(data, max_bytes=MAX_BYTES)
+    if format_ == ARROW:
+        return decode_grafana_file(data, max_bytes=MAX_BYTES)
+    raise FrameError(f"The plugin answered in data format {format_}, which is unknown.")
+
+
+class ChunkWriter:
+    """The frames of a chunked answer as bytes: JSON has the schema in a frame's first chunk only."""
+
+    def __init__(self, format_: int) -> None:
+        self.format: int = supported(format_)
+        self._seen: set[tuple[str, str]] = set()
+
+    def write(self, ref_id: str, frame_id: str, frame: Frame) -> bytes:
+        """Raises FrameError."""
+        if self.format != JSON or (ref_id, frame_id) not in self._seen:
+            self._seen.add((ref_id, frame_id))
+            return write_frame(frame, self.format)
+        from headwater.frames import FrameInclude
+
+        return encode_frame(frame, FrameInclude.DATA)
+
+
+class ChunkReader:
+    """The frames of a chunked answer from bytes: those without a schema have that of their first chunk."""
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], Frame] = {}
+
+    def read(self, ref_id: str, frame_id: str, data: bytes, format_: int) -> Frame:
+        """Raises FrameError."""
+        if format_ != JSON:
+            return read_frame(data, format_)
+        first = self._first.get((ref_id, frame_id))
+        if first is not None and not data.lstrip().startswith(b'{"schema"'):
+            return append_frame(first, data, max_bytes=MAX_BYTES)
+        frame = read_frame(data, JSON)
+        self._first[ref_id, frame_id] = frame.slice(0, 0)
+        return frame

@@ -1,0 +1,58 @@
+"""gRPC services from their descriptors: handlers for a server, and callables for a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+
+from .descriptors import methods_of
+
+#: Frames may be of any size, so messages are; gRPC's own limit of 4 MiB would cut them off.
+UNLIMITED = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+
+
+def add_service(server: grpc.Server, service: str, servicer: object) -> None:
+    """Have `server` answer the methods of `service` that `servicer` has, in Python's spelling.
+
+    Calls of the others end with UNIMPLEMENTED.
+    """
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for name, streams, request, response in _methods(service):
+        behaviour = getattr(servicer, in_python(name), None)
+        if behaviour is None:
+            continue
+        make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
+        handlers[name] = make(behaviour, request.FromString, response.SerializeToString)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+
+
+class Stub:
+    """The methods of `service` on a channel, in Python's spelling: `Stub(channel, "pluginv2.Data").query_data`."""
+
+    def __init__(self, channel: grpc.Channel, service: str) -> None:
+        self._calls: dict[str, Callable[..., Any]] = {}
+        for name, streams, request, response in _methods(service):
+            make = channel.unary_stream if streams else channel.unary_unary
+            self._calls[in_python(name)] = make(
+                f"/{service}/{name}", request.SerializeToString, response.FromString
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._calls[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def in_python(method: str) -> str:
+    """`QueryData` as `query_data`."""
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in method).removeprefix("_")
+
+
+def _methods(service: str) -> Iterator[tuple[str, bool, Any, Any]]:
+    for method in methods_of(service):
+        request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+        yield method.name, method.server_streaming, request, response

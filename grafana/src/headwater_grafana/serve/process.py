@@ -1,0 +1,108 @@
+"""`serve_plugin`: the life of a plugin process, from the handshake to its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, NoReturn
+
+from headwater.calls import WorkerPool
+from headwater.plugins import CorePlugin, LoggingMiddleware, RedactionMiddleware, discover
+from headwater.secrets import Redactor
+
+from headwater_grafana.protocol.handshake import COOKIE
+
+from .logs import hclog_line, write_logs_to_stderr
+from .metrics import RequestMetrics
+from .stdio import CapturedOutput
+
+if TYPE_CHECKING:
+    from headwater.plugins import PluginRecord
+
+_GRACE_SECONDS = 1.5  # hosts kill two seconds after they have asked for the end
+_PARENT_CHECK_SECONDS = 1.0
+_ADDRESS_VARIABLE = "GF_PLUGIN_GRPC_ADDRESS_"
+_ANY_PORT = "127.0.0.1:0"
+
+
+def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
+    """Serve the installed plugin `plugin_id` to the process that has started this one, until that ends it.
+
+    `standalone` listens on TCP, for a host that is told the address, to debug a plugin: at the address in
+    `GF_PLUGIN_GRPC_ADDRESS_` and the id in upper case with `_` for `-`, or at any free port of loopback.
+    """
+    if not standalone and os.environ.get(COOKIE[0]) != COOKIE[1]:
+        _refuse("This is a plugin: Grafana or headwater starts it. To debug it by itself, give --standalone.")
+    redactor = Redactor()
+    output = None if standalone else CapturedOutput.capture(redactor)
+    write_logs_to_stderr(redactor)
+    record = _installed(plugin_id)
+    workers, metrics, ending = WorkerPool("headwater-call"), RequestMetrics(), threading.Event()
+    plugin = CorePlugin(
+        plugin_id, record.load, version=record.version, middlewares=(metrics, RedactionMiddleware(redactor), LoggingMiddleware())
+    )
+    # gRPC writes lines of its own to stderr, which hosts would take for the plugin's.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from .calls import PluginCalls
+    from .server import PluginServer
+
+    server = PluginServer(
+        PluginCalls(plugin, redactor, workers), metrics, workers, output=output, shut_down=ending.set
+    )
+    handshake = server.listen(_standalone_address(plugin_id) if standalone else "")
+    if output is not None:
+        _announce(output.handshake, handshake.line)
+    else:
+        print(f"{plugin_id} listens on {handshake.address}", flush=True)  # noqa: T201
+    workers.submit(_warm_up, plugin)
+    _wait(ending, standalone=standalone)
+    server.stop(_GRACE_SECONDS)
+    sys.stderr.flush()
+    os._exit(0)  # a driver's thread that never returns must not keep the process
+
+
+def _installed(plugin_id: str) -> PluginRecord:
+    records = [each for each in discover(allow={plugin_id}) if each.plugin_id == plugin_id]
+    usable = next((each for each in records if each.usable), None)
+    if usable is None:
+        _refuse(records[0].explanation if records else f"No plugin {plugin_id!r} is installed here.")
+    return usable
+
+
+def _standalone_address(plugin_id: str) -> str:
+    return os.environ.get(_ADDRESS_VARIABLE + plugin_id.upper().replace("-", "_")) or _ANY_PORT
+
+
+def _announce(stdout: IO[str], line: str) -> None:
+    """Hosts wait for this line and take nothing else on standard output."""
+    stdout.write(line)
+    stdout.flush()
+
+
+def _warm_up(plugin: CorePlugin) -> None:
+    """Import, while the host connects, what the first query needs. What fails then fails again at a call, where
+    there is somebody to tell."""
+    import pyarrow as pa
+
+    plugin.start()
+    pa.array([0])
+
+
+def _wait(ending: threading.Event, *, standalone: bool) -> None:
+    """Until the host asks for the end, or is no more. Ctrl-C in its terminal is the host's to handle."""
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    if standalone:
+        signal.signal(signal.SIGINT, lambda *_: ending.set())
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    while not ending.wait(_PARENT_CHECK_SECONDS):
+        if not standalone and os.getppid() != parent:
+            return
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(hclog_line("error", message) + "\n")
+    sys.exit(1)

@@ -1,0 +1,74 @@
+"""The gRPC server of a plugin process: its services, where it listens, how it ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+
+from headwater.calls import WorkerPool
+
+from headwater_grafana.protocol.handshake import SOCKET_DIRECTORY, Handshake
+from headwater_grafana.protocol.services import UNLIMITED, add_service
+
+from .calls import PluginCalls
+from .data import DataService
+from .diagnostics import DiagnosticsService
+from .go_plugin import ControllerService, HealthService, StdioService
+from .metrics import RequestMetrics
+from .native import NativeService
+from .resource import ResourceService
+from .stdio import CapturedOutput
+from .stream import StreamService
+
+
+class PluginServer:
+    """All services of one plugin."""
+
+    def __init__(
+        self,
+        calls: PluginCalls,
+        metrics: RequestMetrics,
+        workers: WorkerPool,
+        *,
+        output: CapturedOutput | None,
+        shut_down: Callable[[], None],
+    ) -> None:
+        # Each call gets a worker at once: a bound here would let slow queries keep pings from being answered.
+        self._server: grpc.Server = grpc.server(workers, options=UNLIMITED)  # type: ignore[arg-type]
+        self._calls = calls
+        self._socket: Path | None = None
+        add_service(self._server, "grpc.health.v1.Health", HealthService())
+        add_service(self._server, "plugin.GRPCController", ControllerService(shut_down))
+        if output is not None:
+            add_service(self._server, "plugin.GRPCStdio", StdioService(output))
+        add_service(self._server, "pluginv2.Data", DataService(calls))
+        add_service(self._server, "pluginv2.Diagnostics", DiagnosticsService(calls, metrics))
+        add_service(self._server, "pluginv2.Resource", ResourceService(calls))
+        add_service(self._server, "pluginv2.Stream", StreamService(calls))
+        add_service(self._server, "headwater.plugin.v1.Native", NativeService(calls))
+
+    def listen(self, address: str = "") -> Handshake:
+        """Start, on TCP `address` if there is one, else on a unix socket that nobody else may open."""
+        if address:
+            host = address.rpartition(":")[0]
+            port = self._server.add_insecure_port(address)
+            handshake = Handshake("tcp", f"{host}:{port}")
+        else:
+            parent = os.environ.get(SOCKET_DIRECTORY) or None
+            self._socket = Path(tempfile.mkdtemp(prefix="headwater-", dir=parent)) / "plugin"
+            self._server.add_insecure_port(f"unix:{self._socket}")
+            handshake = Handshake("unix", str(self._socket))
+        self._server.start()
+        return handshake
+
+    def stop(self, grace: float) -> None:
+        """Take no new calls, give the running ones `grace` seconds, cancel the rest, end the plugin."""
+        self._server.stop(grace).wait()
+        self._calls.plugin.stop()
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
+            self._socket.parent.rmdir()
