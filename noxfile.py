@@ -151,6 +151,19 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def protocol(session: nox.Session) -> None:
+    """Compile the messages between Grafana and its plugins: descriptors, and types for the type checker."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "protocol"))
+    package = Path("headwater_grafana/protocol")
+    descriptors = package / "descriptors.binpb"
+    with session.chdir(ROOT / "grafana" / "src"):
+        session.run(
+            "python", "-m", "grpc_tools.protoc", "--proto_path=.", "--include_imports", "--pyi_out=.",
+            f"--descriptor_set_out={descriptors}", *map(str, sorted(package.glob("*.proto"))),
+        )  # fmt: skip
+
+
+@nox.session
 def openapi(session: nox.Session) -> None:
     """Ask a running host 10,000 times whether it answers as its OpenAPI description says."""
     install(session, *distributions(), groups=("dev",))

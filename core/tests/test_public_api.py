@@ -50,7 +50,7 @@ PUBLIC = {
     },
     "headwater.calls": {
         "CallContext", "CallerThread", "CancelRegistration", "Progress", "QueryLimits", "WorkerPool",
-        "Workers", "result_of",
+        "CallRunner", "Workers", "result_of",
     },
     "headwater.datasources": {
         "AddDataSource", "AddOptions", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",

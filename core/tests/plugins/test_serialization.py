@@ -265,7 +265,7 @@ def test_the_data_is_plain_json() -> None:
     }
 
 
-def test_an_error_tells_four_things_and_leaves_its_cause_behind() -> None:
+def test_an_error_tells_of_itself_and_leaves_its_cause_behind() -> None:
     error = DownstreamServerError("no such table", code=1146, status=404)
     error.__cause__ = KeyError("hunter2")
     assert to_data(DataResponse.from_error(error))["error"] == {
@@ -273,6 +273,7 @@ def test_an_error_tells_four_things_and_leaves_its_cause_behind() -> None:
         "message": "no such table",
         "status": 404,
         "source": "downstream",
+        "code": 1146,
     }
 
 

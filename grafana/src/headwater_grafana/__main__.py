@@ -1,4 +1,4 @@
-"""`python -m headwater_grafana PLUGIN`: what a plugin's starter runs. Needs no more than this distribution."""
+"""`python -m headwater_grafana PLUGIN`: what a plugin's starter runs."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ from headwater.secrets import Secret
 __all__ = ["from_bytes", "from_data", "to_bytes", "to_data"]
 
 T = TypeVar("T")
+#: What an error may say of itself beside what all say.
+_OWN = ("retryable", "code", "name", "path", "reason")
 
 
 def to_data(value: Any, *, reveal_secrets: bool = False) -> Any:
@@ -164,12 +166,14 @@ def _value_from_data(data: Any) -> Any:
 
 
 def _error_to_data(error: HeadwaterError) -> dict[str, Any]:
-    return {
+    data = {
         "message_id": error.message_id,
         "message": str(error),
         "status": error.status,
         "source": error.source.value,
     }
+    own = vars(error)
+    return data | {name: own[name] for name in _OWN if own.get(name) is not None}
 
 
 def _error_from_data(data: dict[str, Any]) -> HeadwaterError:
@@ -179,6 +183,7 @@ def _error_from_data(data: dict[str, Any]) -> HeadwaterError:
     error.message_id = message_id
     error.status = int(data["status"])
     error.source = ErrorSource(data["source"])
+    vars(error).update({name: data[name] for name in _OWN if name in data})
     return error
 
 

@@ -37,9 +37,7 @@ def write_plugin_context(context: PluginContext) -> pb.PluginContext:
         namespace=context.namespace,
     )
     if (user := context.user) is not None:
-        message.user.CopyFrom(
-            pb.User(login=user.login, name=user.name, email=user.email, role=user.role)
-        )
+        message.user.CopyFrom(pb.User(login=user.login, name=user.name, email=user.email, role=user.role))
     if (settings := context.data_source_instance_settings) is not None:
         message.data_source_instance_settings.CopyFrom(_write_settings(settings))
     return message

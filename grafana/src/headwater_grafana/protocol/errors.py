@@ -52,7 +52,7 @@ class Outcome(Protocol):
 
 
 class RemoteError(Exception):
-    """What a plugin raised in its own process: type and text of the exception that an error had as its cause."""
+    """The cause of an error in a plugin's process: the type and text of an exception there."""
 
 
 def write_outcome(message: Outcome, error: HeadwaterError, *, native: bool) -> None:

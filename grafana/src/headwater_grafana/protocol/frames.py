@@ -1,4 +1,4 @@
-"""Frames as the bytes of a message: Grafana's JSON, Grafana's Arrow files, or Arrow with every type as it is."""
+"""Frames as bytes of a message: Grafana's JSON and Arrow files, or Arrow with every type as it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES = 2**31 - 1
 
 
 def supported(format_: int) -> int:
-    """The format to answer in when `format_` is asked for: unknown ones get Arrow, as Grafana's SDK does it."""
+    """The format to answer in when `format_` is asked for; Arrow for unknown ones."""
     return format_ if format_ in {JSON, NATIVE} else ARROW
 
 

@@ -78,4 +78,6 @@ class NativeCall:
                 address_policy=policy and AddressPolicy(**{key: tuple(each) for key, each in policy.items()}),
             )
         except (ValueError, TypeError, KeyError) as error:
-            raise ValidationError("is not what this version of Headwater writes", path=METADATA_KEY) from error
+            raise ValidationError(
+                "is not what this version of Headwater writes", path=METADATA_KEY
+            ) from error

@@ -30,7 +30,7 @@ def add_service(server: grpc.Server, service: str, servicer: object) -> None:
 
 
 class Stub:
-    """The methods of `service` on a channel, in Python's spelling: `Stub(channel, "pluginv2.Data").query_data`."""
+    """The methods of a service on a channel: `Stub(channel, "pluginv2.Data").query_data(message)`."""
 
     def __init__(self, channel: grpc.Channel, service: str) -> None:
         self._calls: dict[str, Callable[..., Any]] = {}

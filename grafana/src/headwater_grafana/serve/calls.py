@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from attrs import frozen
@@ -14,7 +14,6 @@ from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.models import PluginContext
 from headwater.plugins import InMemoryRegistry, Plugin, PluginClient
 from headwater.secrets import Redactor
-
 from headwater_grafana.protocol.contexts import read_headers, read_plugin_context
 from headwater_grafana.protocol.errors import abort
 from headwater_grafana.protocol.native_call import NativeCall
@@ -76,7 +75,7 @@ class PluginCalls:
     def _context(
         self, rpc: grpc.ServicerContext, native: NativeCall | None, headers: Mapping[str, str]
     ) -> Iterator[CallContext]:
-        left = rpc.time_remaining()
+        left = cast("float | None", rpc.time_remaining())  # its stub forgets that there may be none
         with CallContext(
             timeout=None if left is None or left > _FAR_SECONDS else left,
             headers=headers,

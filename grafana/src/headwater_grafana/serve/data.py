@@ -14,7 +14,6 @@ from headwater.errors import (
     describe,
 )
 from headwater.models import DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse
-
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import read_headers, read_query
 from headwater_grafana.protocol.errors import write_outcome
@@ -76,9 +75,7 @@ def _request(message: pb.QueryDataRequest, call: Call) -> QueryDataRequest:
     return QueryDataRequest(call.plugin_context, queries, read_headers(message.headers))
 
 
-def _write_response(
-    message: pb.DataResponse, response: DataResponse, format_: int, *, native: bool
-) -> None:
+def _write_response(message: pb.DataResponse, response: DataResponse, format_: int, *, native: bool) -> None:
     message.format = pb.DataFrameFormat.Name(supported(format_))  # type: ignore[assignment]
     error = response.error
     try:

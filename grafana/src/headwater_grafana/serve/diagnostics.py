@@ -8,7 +8,6 @@ import grpc
 
 from headwater.errors import ValidationError
 from headwater.models import CheckHealthRequest, HealthStatus
-
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import read_headers
 
@@ -40,15 +39,16 @@ class DiagnosticsService:
                 call.plugin_context,
                 here=True,
             ).result()
-        status = HealthStatus(result.status)
         return pb.CheckHealthResponse(
-            status=pb.CheckHealthResponse.HealthStatus.Value(status.name),
+            status=HealthStatus(result.status).name,
             message=result.message,
             json_details=json.dumps(dict(result.details), default=str).encode() if result.details else b"",
         )
 
     def collect_metrics(
-        self, message: pb.CollectMetricsRequest, rpc: grpc.ServicerContext  # noqa: ARG002
+        self,
+        message: pb.CollectMetricsRequest,
+        rpc: grpc.ServicerContext,
     ) -> pb.CollectMetricsResponse:
         payload = pb.CollectMetricsResponse.Payload(prometheus=self._metrics.text())
         return pb.CollectMetricsResponse(metrics=payload)

@@ -30,7 +30,7 @@ class ControllerService:
     def __init__(self, shut_down: Callable[[], None]) -> None:
         self._shut_down = shut_down
 
-    def shutdown(self, message: pb.Empty, rpc: grpc.ServicerContext) -> pb.Empty:  # noqa: ARG002
+    def shutdown(self, message: pb.Empty, rpc: grpc.ServicerContext) -> pb.Empty:
         self._shut_down()
         return pb.Empty()
 
@@ -41,7 +41,7 @@ class StdioService:
     def __init__(self, output: CapturedOutput) -> None:
         self._output = output
 
-    def stream_stdio(self, message: object, rpc: grpc.ServicerContext) -> Iterator[pb.StdioData]:  # noqa: ARG002
+    def stream_stdio(self, message: object, rpc: grpc.ServicerContext) -> Iterator[pb.StdioData]:
         rpc.add_callback(self._output.release)
         for data in self._output.pieces():
             yield pb.StdioData(channel=pb.StdioData.STDOUT, data=data)

@@ -6,7 +6,6 @@ import grpc
 
 from headwater.errors import HeadwaterError
 from headwater.plugins import to_bytes
-
 from headwater_grafana.protocol import native_pb2 as pb
 from headwater_grafana.protocol.errors import abort
 
@@ -19,7 +18,7 @@ class NativeService:
     def __init__(self, calls: PluginCalls) -> None:
         self._calls = calls
 
-    def describe(self, message: pb.DescribeRequest, rpc: grpc.ServicerContext) -> pb.DescribeResponse:  # noqa: ARG002
+    def describe(self, message: pb.DescribeRequest, rpc: grpc.ServicerContext) -> pb.DescribeResponse:
         try:
             return pb.DescribeResponse(plugin_info=to_bytes(self._calls.plugin.info))
         except HeadwaterError as error:

@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from headwater.calls import WorkerPool
 from headwater.plugins import CorePlugin, LoggingMiddleware, RedactionMiddleware, discover
 from headwater.secrets import Redactor
-
 from headwater_grafana.protocol.handshake import COOKIE
 
 from .logs import hclog_line, write_logs_to_stderr
@@ -35,13 +34,18 @@ def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
     """
     if not standalone and os.environ.get(COOKIE[0]) != COOKIE[1]:
         _refuse("This is a plugin: Grafana or headwater starts it. To debug it by itself, give --standalone.")
-    redactor = Redactor()
+    parent = None if standalone else os.getppid()
+    redactor, ending = Redactor(), threading.Event()
+    _heed_signals(ending, standalone=standalone)
     output = None if standalone else CapturedOutput.capture(redactor)
     write_logs_to_stderr(redactor)
     record = _installed(plugin_id)
-    workers, metrics, ending = WorkerPool("headwater-call"), RequestMetrics(), threading.Event()
+    workers, metrics = WorkerPool("headwater-call"), RequestMetrics()
     plugin = CorePlugin(
-        plugin_id, record.load, version=record.version, middlewares=(metrics, RedactionMiddleware(redactor), LoggingMiddleware())
+        plugin_id,
+        record.load,
+        version=record.version,
+        middlewares=(metrics, RedactionMiddleware(redactor), LoggingMiddleware()),
     )
     # gRPC writes lines of its own to stderr, which hosts would take for the plugin's.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -55,9 +59,11 @@ def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
     if output is not None:
         _announce(output.handshake, handshake.line)
     else:
-        print(f"{plugin_id} listens on {handshake.address}", flush=True)  # noqa: T201
+        print(f"{plugin_id} listens on {handshake.address}", flush=True)
     workers.submit(_warm_up, plugin)
-    _wait(ending, standalone=standalone)
+    _wait(ending, parent)
+    if output is not None:
+        output.release()  # or the end would wait for the call that reads it
     server.stop(_GRACE_SECONDS)
     sys.stderr.flush()
     os._exit(0)  # a driver's thread that never returns must not keep the process
@@ -82,24 +88,26 @@ def _announce(stdout: IO[str], line: str) -> None:
 
 
 def _warm_up(plugin: CorePlugin) -> None:
-    """Import, while the host connects, what the first query needs. What fails then fails again at a call, where
-    there is somebody to tell."""
+    """Import, while the host connects, what the first query needs.
+
+    What fails here fails again at a call, where there is somebody to tell.
+    """
     import pyarrow as pa
 
     plugin.start()
     pa.array([0])
 
 
-def _wait(ending: threading.Event, *, standalone: bool) -> None:
-    """Until the host asks for the end, or is no more. Ctrl-C in its terminal is the host's to handle."""
+def _heed_signals(ending: threading.Event, *, standalone: bool) -> None:
+    """Ctrl-C in a host's terminal reaches its plugins, too; there it is the host's to handle."""
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    if standalone:
-        signal.signal(signal.SIGINT, lambda *_: ending.set())
-    else:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
+    signal.signal(signal.SIGINT, (lambda *_: ending.set()) if standalone else signal.SIG_IGN)
+
+
+def _wait(ending: threading.Event, parent: int | None) -> None:
+    """Until the end is asked for, or the host, `parent`, is no more."""
     while not ending.wait(_PARENT_CHECK_SECONDS):
-        if not standalone and os.getppid() != parent:
+        if parent is not None and os.getppid() != parent:
             return
 
 

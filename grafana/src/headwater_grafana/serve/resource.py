@@ -9,7 +9,6 @@ import grpc
 
 from headwater.errors import HeadwaterError, MethodNotImplementedError, PluginRequestCanceledError
 from headwater.models import CallResourceRequest
-
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 
 from .calls import Call, PluginCalls

@@ -10,7 +10,6 @@ from pathlib import Path
 import grpc
 
 from headwater.calls import WorkerPool
-
 from headwater_grafana.protocol.handshake import SOCKET_DIRECTORY, Handshake
 from headwater_grafana.protocol.services import UNLIMITED, add_service
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import sys
@@ -35,6 +36,8 @@ class CapturedOutput:
         readable, writable = os.pipe()
         os.dup2(writable, _STDOUT)
         os.close(writable)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # as on a terminal: the host shows lines as they come
         return cls(handshake, readable, redactor)
 
     def pieces(self) -> Iterator[bytes]:

@@ -11,7 +11,6 @@ import grpc
 
 from headwater.frames import FrameInclude, encode_frame
 from headwater.models import QueryDataRequest
-
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import read_headers, read_query
 
@@ -27,21 +26,25 @@ class StreamService:
         self._calls = calls
 
     def subscribe_stream(
-        self, message: pb.SubscribeStreamRequest, rpc: grpc.ServicerContext  # noqa: ARG002
+        self,
+        message: pb.SubscribeStreamRequest,
+        rpc: grpc.ServicerContext,
     ) -> pb.SubscribeStreamResponse:
         streams = _CAPABILITY in self._calls.plugin.info.capabilities and message.data
         status = pb.SubscribeStreamResponse.OK if streams else pb.SubscribeStreamResponse.NOT_FOUND
         return pb.SubscribeStreamResponse(status=status)
 
     def publish_stream(
-        self, message: pb.PublishStreamRequest, rpc: grpc.ServicerContext  # noqa: ARG002
+        self,
+        message: pb.PublishStreamRequest,
+        rpc: grpc.ServicerContext,
     ) -> pb.PublishStreamResponse:
         return pb.PublishStreamResponse(status=pb.PublishStreamResponse.PERMISSION_DENIED)
 
     def run_stream(
         self, message: pb.RunStreamRequest, rpc: grpc.ServicerContext
     ) -> Iterator[pb.StreamPacket]:
-        """Frames as JSON: the first of each frame id whole, then only rows. Ends with the query or its reader."""
+        """Frames as JSON: the first of each frame id whole, then only rows."""
         with self._calls.answering(message, rpc, message.headers) as call:
             query = read_query(pb.DataQuery(ref_id="A", json=message.data))
             request = QueryDataRequest(call.plugin_context, (query,), read_headers(message.headers))
