@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS = {
     "core": "[http,json,testing,yaml]",
-    "engines": "[flight]",
+    "engines": "[duckdb,flight,polars]",
     "plugins/clickhouse": "[embedded]",
     "server": "[mysql,opentelemetry,postgresql]",
 }

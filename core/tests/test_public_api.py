@@ -55,8 +55,8 @@ PUBLIC = {
     "headwater.datasources": {
         "AddDataSource", "AddOptions", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",
         "DataSourceStore", "MemoryStore", "PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "SealedFile",
-        "Subscribers", "UpdateDataSource", "UpdateOptions", "apply_plan", "check_uid", "export_data_sources",
-        "json_key", "provision", "read_plan",
+        "SealedJob", "Subscribers", "UpdateDataSource", "UpdateOptions", "apply_plan", "check_uid",
+        "export_data_sources", "job_key", "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
         "CacheStatus",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .model import DataSource as DataSource
     from .provisioning import apply_plan as apply_plan, provision as provision, read_plan as read_plan
     from .sealed_file import SealedFile as SealedFile
+    from .sealed_job import SealedJob as SealedJob, job_key as job_key
     from .service import DataSourceService as DataSourceService
     from .store import (
         ChangeNotifier as ChangeNotifier,
@@ -43,6 +44,7 @@ _MODULES = {
     "model": ("DataSource",),
     "provisioning": ("apply_plan", "provision", "read_plan"),
     "sealed_file": ("SealedFile",),
+    "sealed_job": ("SealedJob", "job_key"),
     "service": ("DataSourceService",),
     "store": ("ChangeNotifier", "DataSourceStore", "Subscribers"),
     "validation": ("check_uid",),
