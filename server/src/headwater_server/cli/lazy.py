@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
         self._lazy = lazy
 
     def list_commands(self, context: click.Context) -> list[str]:  # noqa: ARG002
-        return [name for name, command in self._lazy.items() if find_spec(command.module) is not None]
+        return [name for name, command in self._lazy.items() if _is_installed(command.module)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):
@@ -51,3 +51,10 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._lazy[name].summary) for name in self.list_commands(context)])
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # it is of a distribution that is not here
+        return False

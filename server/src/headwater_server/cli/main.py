@@ -26,6 +26,9 @@ COMMANDS = {
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
     "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API, with Grafana's paths."),
+    "grafana-pack": LazyCommand(
+        "headwater_grafana.pack.command", "pack", "Put a plugin into a folder that Grafana installs."
+    ),
     "completion": LazyCommand(
         f"{_HERE}.completion", "completion", "Print what bash, zsh or fish loads to complete what is typed."
     ),

@@ -1,0 +1,1 @@
+"""Puts a plugin into a folder that Grafana installs: manifest, starter, editors."""

@@ -1,0 +1,101 @@
+"""A plugin's folder as Grafana installs it, and the archive of one."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headwater.errors import ValidationError
+
+from .frontend import logo_svg, module_js
+from .manifest import GRAFANA_VERSION, LOGO, executable_name, manifest
+from .starter import check_python, create_environment, platform_suffix, write_starter
+
+if TYPE_CHECKING:
+    from headwater.models import PluginInfo
+
+__all__ = ["pack", "zip_folder"]
+
+_README = """\
+# {name}
+
+{description}
+
+A data source in Python: the plugin `{plugin}` of Headwater, served by headwater-grafana {version}.
+Packed for {platform} and Grafana {grafana}.
+"""
+
+
+def pack(
+    info: PluginInfo,
+    folder: Path,
+    *,
+    grafana_id: str,
+    python: Path | None,
+    requirements: Sequence[str] = (),
+    logo: Path | None = None,
+) -> None:
+    """Write the files of plugin `info` into `folder`, over an earlier packing of the same plugin.
+
+    `python` is the interpreter to start it with; None makes an environment of `requirements` in the folder.
+
+    :raises ValidationError: the folder holds something else.
+    :raises PluginUnavailableError: that Python cannot start the plugin, or its environment cannot be made.
+    """
+    _check_folder(folder, grafana_id)
+    if python is not None:
+        check_python(python, info.id)
+    (folder / "img").mkdir(parents=True, exist_ok=True)
+    described = manifest(info, grafana_id, updated=datetime.now(UTC).date())
+    _write(folder / "plugin.json", json.dumps(described, indent=2) + "\n")
+    _write(folder / "module.js", module_js(info))
+    _write(folder / LOGO, logo.read_text("utf-8") if logo else logo_svg(info.name))
+    _write(
+        folder / "README.md",
+        _README.format(
+            name=info.name,
+            description=info.description,
+            version=version("headwater-grafana"),
+            plugin=info.id,
+            platform=platform_suffix(),
+            grafana=GRAFANA_VERSION,
+        ),
+    )
+    if python is None:
+        create_environment(folder, requirements)
+    write_starter(folder / f"{executable_name(info.id)}_{platform_suffix()}", info.id, python)
+
+
+def zip_folder(folder: Path, grafana_id: str) -> Path:
+    """`<id>-<version>.zip` beside `folder`, with all of it under the plugin's id, links and modes kept."""
+    described = json.loads((folder / "plugin.json").read_text("utf-8"))
+    target = folder.resolve().parent / f"{grafana_id}-{described['info']['version']}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            entry = zipfile.ZipInfo(f"{grafana_id}/{path.relative_to(folder).as_posix()}")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = path.lstat().st_mode << 16
+            if path.is_symlink():
+                archive.writestr(entry, str(path.readlink()))
+            elif path.is_file():
+                archive.writestr(entry, path.read_bytes())
+    return target
+
+
+def _check_folder(folder: Path, grafana_id: str) -> None:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    present = folder / "plugin.json"
+    if not present.is_file() or json.loads(present.read_text("utf-8")).get("id") != grafana_id:
+        raise ValidationError(f"{folder} holds something else; choose an empty folder for {grafana_id}.")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    path.chmod(path.stat().st_mode | stat.S_IRGRP | stat.S_IROTH)
