@@ -90,3 +90,7 @@ def test_the_archive_holds_the_folder_under_its_id_with_modes_and_links(folder: 
         assert opened.read(f"{ID}/venv/lib64") == b"lib"
     assert modes[f"{ID}/gpx_testdata_{platform_suffix()}"] & 0o111 == 0o111
     assert all(name.startswith(f"{ID}/") for name in modes)
+
+
+def test_the_script_reads_the_same_in_any_encoding(folder: Path) -> None:
+    assert (folder / "module.js").read_bytes().isascii()

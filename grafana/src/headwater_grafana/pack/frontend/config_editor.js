@@ -95,7 +95,7 @@ function SecretFamily({ name, options, onOptionsChange }) {
     names.map((key) => element(SecretField, { key, name: key, label: key, options, onOptionsChange })),
     element(
       ui.Field,
-      { label: `Add a secret ${prefix}…`, description: 'The rest of its name', htmlFor: id },
+      { label: `Add a secret ${prefix}*`, description: 'The rest of its name', htmlFor: id },
       element(ui.Input, {
         id,
         value: next,
