@@ -21,7 +21,7 @@ PUBLIC = {
     "headwater": {
         "AsyncFrameStream", "AsyncHeadwater", "CallContext", "DataSource", "DataSourceStore", "Filter",
         "Frame", "FrameStream", "Headwater", "HeadwaterError", "InMemoryRegistry", "MemoryStore",
-        "QueryLimits", "ReadTask", "Secret", "TimeRange", "__version__", "hookimpl",
+        "QueryLimits", "ReadTask", "Secret", "TimeRange", "__version__", "connect", "hookimpl",
     },
     "headwater.sdk": {
         "AnswerSteps", "AnswerTraits",
@@ -59,7 +59,7 @@ PUBLIC = {
         "export_data_sources", "job_key", "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
-        "CacheStatus",
+        "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus",
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
         "DataTopic", "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame",
         "FrameDecodeError", "FrameError", "FrameInclude", "FrameMeta", "FrameStream",
@@ -71,6 +71,7 @@ PUBLIC = {
         "append_frame", "arrow_body_length", "calculate_interval", "check_arrow_message",
         "conversion", "decode_chunks", "decode_frame",
         "decode_grafana_file", "decode_response", "decode_stream", "encode_chunks", "encode_frame",
+        "decode_arrow_chunks", "encode_arrow_chunks",
         "encode_grafana_file", "encode_response", "encode_stream", "field_labels", "format_interval",
         "interval_from", "iter_frame", "iter_response", "labels_fingerprint", "labels_text",
         "long_to_multi", "long_to_wide", "no_data", "parse_duration", "parse_interval",

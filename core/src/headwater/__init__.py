@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .models import Filter as Filter, TimeRange as TimeRange
     from .plugins import InMemoryRegistry as InMemoryRegistry, hookimpl as hookimpl
     from .queries import ReadTask as ReadTask
+    from .remote import connect as connect
     from .secrets import Secret as Secret
     from .version import __version__ as __version__
 
@@ -35,6 +36,7 @@ _MODULES = {
     "host": ("Headwater",),
     "models": ("Filter", "TimeRange"),
     "plugins": ("InMemoryRegistry", "hookimpl"),
+    "remote": ("connect",),
     "queries": ("ReadTask",),
     "secrets": ("Secret",),
     "version": ("__version__",),

@@ -372,3 +372,38 @@ _EXHAUSTED = {
     errno.ENOBUFS: "no memory left for connections",
     errno.ENOMEM: "no memory left",
 }
+
+
+def restored(
+    message_id: str,
+    message: str,
+    *,
+    status: int | None = None,
+    source: ErrorSource | None = None,
+    retryable: bool | None = None,
+    path: str = "",
+) -> HeadwaterError:
+    """The error of which another host tells: of the class with this message id, else of the base class.
+
+    What is None is as the class has it; `path` is a ValidationError's.
+    """
+    kind = _by_message_id().get(message_id, HeadwaterError)
+    given = {"message_id": message_id, "status": status, "source": source, "retryable": retryable}
+    state: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
+    if issubclass(kind, ValidationError):
+        state |= {"path": path, "reason": message.removeprefix(f"{path}: ")}
+    if issubclass(kind, DownstreamServerError):
+        state |= {"code": None, "name": None}
+    error: HeadwaterError = _restore(kind, (message,), {"message": message, **state})
+    return error
+
+
+def _by_message_id() -> dict[str, type[HeadwaterError]]:
+    """The class that each message id is of; of several with one id, the one that the others are made from."""
+    found: dict[str, type[HeadwaterError]] = {}
+    waiting = [HeadwaterError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.message_id, kind)
+        waiting += kind.__subclasses__()
+    return found

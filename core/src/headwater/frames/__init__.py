@@ -18,6 +18,11 @@ if TYPE_CHECKING:
         encode_grafana_file as encode_grafana_file,
         encode_stream as encode_stream,
     )
+    from .codecs.arrow_chunks import (
+        ARROW_CHUNKS_MEDIA_TYPE as ARROW_CHUNKS_MEDIA_TYPE,
+        decode_arrow_chunks as decode_arrow_chunks,
+        encode_arrow_chunks as encode_arrow_chunks,
+    )
     from .codecs.arrow_validation import (
         MAX_METADATA_BYTES as MAX_METADATA_BYTES,
         arrow_body_length as arrow_body_length,
@@ -122,6 +127,7 @@ _MODULES = {
     "meta": ("DataTopic", "FrameMeta", "FrameType", "Inspect", "Notice", "Severity", "Stat",
         "Visualisation"),
     "stream": ("FrameStream",),
+    "codecs.arrow_chunks": ("ARROW_CHUNKS_MEDIA_TYPE", "decode_arrow_chunks", "encode_arrow_chunks"),
     "codecs.arrow": ("ARROW_MEDIA_TYPE", "ChunkBuffer", "decode_grafana_file", "decode_stream",
         "encode_grafana_file", "encode_stream"),
     "codecs.arrow_validation": ("MAX_METADATA_BYTES", "arrow_body_length", "check_arrow_message"),

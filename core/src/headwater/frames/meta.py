@@ -109,6 +109,11 @@ class Notice:
     inspect: Inspect = json_field("inspect", _inspect, default=Inspect.NONE, encode=int)
 
     @classmethod
+    def of_limit(cls, rows: int, limit: str) -> Self:
+        """Only the first `rows` are there, because of a limit, `row` or `byte`."""
+        return cls.warning(f"{LIMITED_TO} {rows} because the {limit} limit was reached")
+
+    @classmethod
     def warning(cls, text: str, *, link: str = "", inspect: Inspect = Inspect.NONE) -> Self:
         return cls(severity=Severity.WARNING, text=text, link=link, inspect=inspect)
 

@@ -19,7 +19,7 @@ from headwater.errors import QueryCanceledError
 from .errors import FrameError, StreamClosedError
 from .frame import Frame
 from .limits import value_bytes, within_limits
-from .meta import LIMITED_TO, FrameMeta, Notice
+from .meta import FrameMeta, Notice
 from .schema import describe_schema, read_schema
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class FrameStream:
 
     def _cut(self, rows: int, limit: str) -> None:
         self.truncated = True
-        self.add_notice(Notice.warning(f"{LIMITED_TO} {rows} because the {limit} limit was reached"))
+        self.add_notice(Notice.of_limit(rows, limit))
 
     def _begin_read(self) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from headwater.calls import result_of
 from headwater.errors import FrameError, HeadwaterError
-from headwater.frames import ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
+from headwater.frames import ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater.models import DataResponse, QueryDataResponse
 from headwater.queries import MetricQuery, parse_metric_request
 from headwater_server.audit import query_hash
@@ -17,7 +17,7 @@ from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import BodyError, Call
 from .responses import JSON, PARQUET, ChunkedResponse
-from .stream_query import arrow_answer, json_lines_answer, parquet_answer
+from .stream_query import arrow_answer, arrow_chunks_answer, json_lines_answer, parquet_answer
 
 _SMALL_BYTES = 256 * 1024
 """Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
@@ -28,6 +28,8 @@ async def query(call: Call) -> Response | ChunkedResponse:
     accepted = call.headers.get("accept", JSON)
     if JSON_LINES in accepted:
         return await json_lines_answer(call, queries)
+    if ARROW_CHUNKS_MEDIA_TYPE in accepted:
+        return await arrow_chunks_answer(call, queries)
     if ARROW_MEDIA_TYPE in accepted:
         return await arrow_answer(call, queries)
     if PARQUET in accepted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headwater.frames import ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
+from headwater.frames import ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater_server.auth import Action
 
 from . import data_sources, identity, observe, plugins, query, resources
@@ -31,7 +31,7 @@ _FORMS = ("uid/{uid}", "{id}")
 
 
 def _query() -> Operation:
-    results = ("application/json", JSON_LINES, ARROW_MEDIA_TYPE, PARQUET)
+    results = ("application/json", JSON_LINES, ARROW_MEDIA_TYPE, ARROW_CHUNKS_MEDIA_TYPE, PARQUET)
     return Operation(
         method="POST",
         path="/api/ds/query",
@@ -49,7 +49,11 @@ def _query() -> Operation:
         parameters=(
             _NO_CACHE,
             Parameter("X-Query-V2", "header", "`true` takes each query's own `timeRange`."),
-            Parameter("X-Headwater-Progress", "header", "`true` puts lines of progress into `text/jsonl`."),
+            Parameter(
+                "X-Headwater-Progress",
+                "header",
+                "`true` puts progress into an answer of pieces.",
+            ),
         ),
     )
 

@@ -1,0 +1,230 @@
+"""`connect`: a host elsewhere, used like one in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn, Unpack, cast
+from urllib.parse import parse_qsl
+
+from headwater.calls.context import CallContext, QueryLimits
+from headwater.datasources import AddOptions, DataSource, DataSourceCache, UpdateOptions
+from headwater.datasources.fields import edited_fields
+from headwater.errors import MethodNotImplementedError
+from headwater.host import Headwater
+from headwater.models import (
+    CallResourceResponse,
+    CheckHealthResult,
+    HealthStatus,
+    PluginInfo,
+    QueryExample,
+    QueryMacro,
+    User,
+)
+from headwater.plugins.known_keys import check_query
+from headwater.plugins.registry import InMemoryRegistry
+from headwater.queries.options import QueryOptions, data_query_of
+from headwater.queries.request import DataSourceRef, MetricQuery
+from headwater.queries.service import QueryService
+from headwater.sdk.http import HttpOptions
+from headwater.secrets import InMemoryKeySource, Secret
+
+from .api import HostApi, api_path
+from .service import RemoteQueryService
+from .store import QueryableStore, RemoteStore, read_data_source, write_data_source
+
+_REMEMBERED_SECONDS = 5.0
+
+
+def connect(
+    url: str,
+    *,
+    token: str | Secret,
+    ca_cert: str = "",
+    allow_http: bool = False,
+    limits: QueryLimits | None = None,
+    logger: Any = None,
+) -> RemoteHeadwater:
+    """The host at `url`, as `headwater serve` runs it, behind the methods of `Headwater`.
+
+    Rows come as Arrow with every type, and stream in bounded memory. Who cancels a call, closes a stream or
+    goes away ends the query at its database. Errors have the classes that the host raised them with; one that
+    cannot be reached is a DownstreamConnectionError.
+
+    * `token`: what `headwater token add` printed; it decides what may be seen and done.
+    * `ca_cert`: PEM text of the authority to trust in place of the system's.
+    * `allow_http`: send the token in clear to a host that is not on this machine.
+
+    Nothing is sent before the first call. Raises ValidationError for a URL that cannot be used.
+
+    For asyncio: `AsyncHeadwater(headwater.connect(…))`.
+    """
+    options = HttpOptions(
+        bearer_token=token if isinstance(token, Secret) else Secret(token),
+        tls_auth_with_ca_cert=bool(ca_cert),
+        tls_ca_cert=Secret(ca_cert) if ca_cert else None,
+    )
+    api = HostApi(url, options, allow_http=allow_http)
+    return RemoteHeadwater(api, limits=limits, logger=logger)
+
+
+class RemoteHeadwater(Headwater):
+    """Made by `connect`. Plugins run in the host: this process has none, and can add none."""
+
+    def __init__(self, api: HostApi, *, limits: QueryLimits | None, logger: Any) -> None:
+        self._api = api
+        self._infos: dict[str, PluginInfo] = {}
+        self._infos_lock = threading.Lock()
+        own_key = InMemoryKeySource()  # encrypts nothing: secrets go to the host, which has keys of its own
+        own_key.create("memory")
+        super().__init__(
+            RemoteStore(api),
+            key_sources=(own_key,),
+            registry=InMemoryRegistry(),
+            limits=limits,
+            logger=logger,
+        )
+        self._queryable = DataSourceCache(QueryableStore(api), ttl=_REMEMBERED_SECONDS)
+        self.query_service = cast("QueryService", RemoteQueryService(api))
+
+    def add_data_source(self, name: str = "", *, type: str, **fields: Unpack[AddOptions]) -> DataSource:  # noqa: A002
+        """See `Headwater.add_data_source`. Secrets travel to the host, which encrypts them."""
+        body = write_data_source({**fields, "name": name, "type": type})
+        return self._changed(self._api.ask("POST", "datasources", body=body))
+
+    def update_data_source(self, data_source: str, **changes: Unpack[UpdateOptions]) -> DataSource:
+        """See `Headwater.update_data_source`."""
+        stored = self.store.get_by_uid(self.data_source(data_source).uid)
+        body = write_data_source({**edited_fields(stored), **changes})
+        return self._changed(self._api.ask("PUT", "datasources", "uid", stored.uid, body=body))
+
+    def remove_data_source(self, data_source: str) -> None:
+        """See `Headwater.remove_data_source`."""
+        stored = self.data_source(data_source)
+        self._api.ask("DELETE", "datasources", "uid", stored.uid)
+        self._clear()
+
+    def check_health(
+        self,
+        data_source: str,
+        *,
+        timeout: float | None = 30.0,
+        context: CallContext | None = None,
+        user: User | None = None,
+    ) -> CheckHealthResult:
+        """See `Headwater.check_health`."""
+        del user
+        uid = self._source(data_source).uid
+        with self._call(context, timeout) as call:
+            answer = self._api.ask("GET", "datasources", "uid", uid, "health", context=call, answers=(400,))
+        if not isinstance(answer, Mapping) or answer.get("status") not in HealthStatus.__members__:
+            raise self._api.not_a_host()
+        status = HealthStatus[answer["status"]]
+        return CheckHealthResult(status, str(answer.get("message", "")), answer.get("details") or {})
+
+    def call_resource(
+        self,
+        data_source: str,
+        path: str,
+        *,
+        method: str = "GET",
+        query_string: str = "",
+        headers: Mapping[str, tuple[str, ...]] | None = None,
+        body: bytes = b"",
+        context: CallContext | None = None,
+        user: User | None = None,
+    ) -> CallResourceResponse:
+        """See `Headwater.call_resource`."""
+        del user
+        uid = self._source(data_source).uid
+        target = f"{api_path('datasources', 'uid', uid, 'resources')}/{path.lstrip('/')}".rstrip("/")
+        sent = {name: value for name, values in (headers or {}).items() for value in values}
+        with (
+            self._call(context, self.limits.timeout) as call,
+            self._api.send(
+                method,
+                target,
+                body=body or None,
+                context=call,
+                headers=sent,
+                params=parse_qsl(query_string, True),
+            ) as answer,
+        ):
+            received = {name: (value,) for name, value in answer.headers.items()}
+            return CallResourceResponse(answer.status, received, answer.read(call.limits.max_bytes))
+
+    def plugin_info(self, plugin_id: str) -> PluginInfo:
+        """See `Headwater.plugin_info`; asked once."""
+        with self._infos_lock:
+            known = self._infos.get(plugin_id)
+        if known is None:
+            known = _read_plugin(self._api.ask("GET", "plugins", plugin_id, "settings"))
+            with self._infos_lock:
+                self._infos[plugin_id] = known
+        return known
+
+    def add_plugin(self, *_: Any, **__: Any) -> NoReturn:
+        """Plugins are installed where the host runs. Raises MethodNotImplementedError."""
+        raise _only_in_the_host("no plugin can be added")
+
+    def read_tasks(self, *_: Any, **__: Any) -> NoReturn:
+        """Tasks are planned where the data sources' secrets are. Raises MethodNotImplementedError."""
+        raise _only_in_the_host("no query can be divided into read tasks")
+
+    def read_task(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises MethodNotImplementedError; see `read_tasks`."""
+        raise _only_in_the_host("no read task can be read")
+
+    def close(self) -> None:
+        """Close connections and end what still runs; safe to repeat."""
+        super().close()
+        self._api.close()
+
+    def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
+        stored = self._source(data_source)
+        json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
+        if isinstance(query, Mapping):
+            check_query(self.plugin_info(stored.type), query)
+        return MetricQuery(DataSourceRef(uid=stored.uid, type=stored.type), data_query_of(json, options))
+
+    def _source(self, uid_or_name: str) -> DataSource:
+        """What is known of a data source to those who may only query it."""
+        self._check_process()
+        return self._queryable.find(uid_or_name)
+
+    def _changed(self, answer: Any) -> DataSource:
+        if not isinstance(answer, Mapping):
+            raise self._api.not_a_host()
+        changed = read_data_source(answer.get("datasource"))
+        self._clear()
+        return changed
+
+    def _clear(self) -> None:
+        self._cache.clear()
+        self._queryable.clear()
+
+
+def _read_plugin(body: Any) -> PluginInfo:
+    """A plugin as the host's settings of plugins describe it."""
+    info = body.get("info") or {}
+    return PluginInfo(
+        id=body["id"],
+        name=body.get("name", ""),
+        version=info.get("version", ""),
+        description=info.get("description", ""),
+        query_text_key=body.get("queryTextKey", ""),
+        query_language=body.get("queryLanguage", ""),
+        query_schema=body.get("querySchema") or {},
+        settings_schema=body.get("settingsSchema") or {},
+        secret_keys=tuple(body.get("secretKeys") or ()),
+        capabilities=frozenset(body.get("capabilities") or ()),
+        examples=tuple(QueryExample(**example) for example in body.get("examples") or ()),
+        macros=tuple(QueryMacro(**macro) for macro in body.get("macros") or ()),
+        connection=body.get("connection"),
+    )
+
+
+def _only_in_the_host(what: str) -> MethodNotImplementedError:
+    return MethodNotImplementedError(
+        f"Over HTTP {what}: do that in the process of the host, or in one with its store and keys."
+    )

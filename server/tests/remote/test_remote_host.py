@@ -1,0 +1,327 @@
+"""`headwater.connect`: a host elsewhere, used like one in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import headwater
+from headwater import AsyncHeadwater, CallContext, Headwater, QueryLimits, TimeRange
+from headwater.errors import (
+    DataSourceNotFoundError,
+    DeadlineExceededError,
+    DownstreamConnectionError,
+    DownstreamProtocolError,
+    FrameError,
+    HeadwaterError,
+    MethodNotImplementedError,
+    PluginNotRegisteredError,
+    QueryCanceledError,
+    QueryError,
+    ValidationError,
+)
+from headwater.frames import encode_stream
+from headwater.models import HealthStatus
+from headwater_server.http import create_app
+from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
+from servers.mariadb import start_mariadb
+from servers.mysql_family import DatabaseServer
+from servers.nginx import start_nginx
+from servers.scripted_http import Request, answer, serve
+
+DAY = TimeRange(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[RunningHost]:
+    authenticator, admin = admin_authenticator()
+    with Headwater() as local:
+        local.add_data_source("demo", type="testdata", uid="demo")
+        with run_host(create_app(local, authenticator=authenticator), admin) as running:
+            yield running
+
+
+@pytest.fixture
+def remote(host: RunningHost) -> Iterator[Headwater]:
+    with headwater.connect(host.url, token=host.admin) as connected:
+        yield connected
+
+
+@pytest.fixture
+def local(host: RunningHost) -> Headwater:
+    return host.app.host.headwater
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "random_walk",
+        {"scenario": "all_types"},
+        {"scenario": "random_walk", "seriesCount": 5},
+        {"scenario": "logs"},
+    ],
+)
+def test_answers_are_those_of_the_host_with_every_type(
+    remote: Headwater, local: Headwater, query: str | dict[str, Any]
+) -> None:
+    expected = local.query_frames("demo", query, time_range=DAY)
+    answered = remote.query_frames("demo", query, time_range=DAY)
+    written = [[b"".join(encode_stream(frame)) for frame in frames] for frames in (answered, expected)]
+    assert written[0] == written[1]
+
+
+def test_rows_stream_while_they_arrive(remote: Headwater) -> None:
+    with remote.stream("demo", {"scenario": "endless"}) as stream:
+        first, second = next(stream), next(stream)
+    assert min(first.num_rows, second.num_rows) > 0
+
+
+def test_a_collected_answer_keeps_to_the_limits(remote: Headwater) -> None:
+    frame = remote.query("demo", {"scenario": "streaming_rows", "rows": 100_000}, max_rows=70_000)
+    assert frame.num_rows == 70_000
+    assert [notice.text for notice in frame.notices] == [
+        "Results have been limited to 70000 because the row limit was reached"
+    ]
+    assert frame.truncated
+
+
+def test_several_queries_have_an_outcome_each(remote: Headwater) -> None:
+    queries = [
+        {"refId": "A", "datasource": {"uid": "demo"}, "scenario": "random_walk"},
+        {"refId": "B", "datasource": {"uid": "demo"}, "scenario": "error"},
+        {"refId": "C", "datasource": {"uid": "nowhere"}},
+    ]
+    answer = remote.query_data({"from": "now-1h", "to": "now", "queries": queries}).responses
+    assert list(answer) == ["A", "B", "C"]
+    assert answer["A"].frames[0].num_rows > 0
+    assert answer["B"].error is not None
+    assert isinstance(answer["C"].error, DataSourceNotFoundError)
+
+
+def test_errors_have_the_classes_that_the_host_raised_them_with(remote: Headwater, local: Headwater) -> None:
+    def failure(asked: Headwater) -> HeadwaterError:
+        with pytest.raises(HeadwaterError) as caught:
+            asked.query("demo", {"scenario": "error", "errorStatus": 504})
+        return caught.value
+
+    expected, told = failure(local), failure(remote)
+    assert type(told) is type(expected)
+    assert (str(told), told.status, told.source, told.retryable) == (
+        str(expected), expected.status, expected.source, expected.retryable,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda host: host.query("nowhere", "x"), DataSourceNotFoundError, "nowhere"),
+        (lambda host: host.query("demo", {"scenario": "random_walk", "typo": 1}), ValidationError, "typo"),
+        (lambda host: host.query("demo", {"scenario": "no such"}), QueryError, "known scenarios"),
+        (lambda host: host.query("demo", {"scenario": "random_walk", "seriesCount": 2}), FrameError, "2"),
+        (lambda host: host.add_data_source("x", type="none"), PluginNotRegisteredError, "none"),
+        (lambda host: host.read_tasks("demo", "x"), MethodNotImplementedError, "process of the host"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_as_the_host_says_it(
+    remote: Headwater, call: object, kind: type[HeadwaterError], text: str
+) -> None:
+    with pytest.raises(kind, match=text):
+        call(remote)  # type: ignore[operator]
+
+
+def test_data_sources_are_those_of_the_host(remote: Headwater, local: Headwater) -> None:
+    added = remote.add_data_source(
+        "other", type="mysql", url="localhost", secure_json_data={"password": "hidden"}, uid="other"
+    )
+    try:
+        assert (added.name, added.secure_json_fields) == ("other", {"password": True})
+        assert local.data_sources.decrypt(local.data_source("other"))["password"].reveal() == "hidden"
+        assert remote.update_data_source("other", name="renamed").version == 2
+        assert remote.data_source("renamed").uid == "other"
+        assert local.data_sources.decrypt(local.store.get_by_uid("other"))["password"].reveal() == "hidden"
+        assert "renamed" in [each.name for each in remote.list_data_sources()]
+    finally:
+        remote.remove_data_source("other")
+    with pytest.raises(DataSourceNotFoundError):
+        remote.data_source("other")
+
+
+def test_health_and_resources(remote: Headwater, local: Headwater) -> None:
+    assert remote.check_health("demo").status is HealthStatus.OK
+    answer, expected = (host.call_resource("demo", "scenarios") for host in (remote, local))
+    assert (answer.status, answer.body) == (expected.status, expected.body)
+    with pytest.raises(MethodNotImplementedError, match="no resource 'nothing'"):
+        remote.call_resource("demo", "nothing")
+
+
+def test_a_call_that_is_cancelled_ends_in_the_host(remote: Headwater, host: RunningHost) -> None:
+    with CallContext() as context:
+        threading.Timer(0.3, context.cancel).start()
+        with pytest.raises(QueryCanceledError):
+            remote.query("demo", {"scenario": "slow", "delayMs": 60_000}, context=context)
+    assert eventually(lambda: not host.app.host.running)
+
+
+def test_a_deadline_ends_the_query_in_the_host(remote: Headwater, host: RunningHost) -> None:
+    with pytest.raises(DeadlineExceededError):
+        remote.query("demo", {"scenario": "slow", "delayMs": 60_000}, timeout=0.3)
+    assert eventually(lambda: not host.app.host.running)
+
+
+async def _ask_and_leave(connected: Headwater, host: RunningHost) -> None:
+    async with AsyncHeadwater(connected) as remote:
+        frame = await remote.query("demo", "random_walk")
+        assert frame.num_rows
+        asking = asyncio.create_task(remote.query("demo", {"scenario": "slow", "delayMs": 60_000}))
+        assert await asyncio.to_thread(eventually, lambda: host.app.host.running)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        async with remote.stream("demo", {"scenario": "endless"}) as stream:
+            assert (await anext(stream)).num_rows
+
+
+def test_the_same_for_asyncio(remote: Headwater, host: RunningHost) -> None:
+    asyncio.run(_ask_and_leave(remote, host))
+    assert eventually(lambda: not host.app.host.running)
+
+
+def test_progress_arrives(remote: Headwater) -> None:
+    seen: list[int] = []
+    with remote.stream(
+        "demo", {"scenario": "endless"}, on_progress=lambda progress: seen.append(progress.rows)
+    ) as stream:
+        while not seen:
+            next(stream)
+    assert seen[0] > 0
+
+
+def test_a_token_that_may_only_query_is_enough_for_queries(host: RunningHost) -> None:
+    with headwater.connect(host.url, token=host.token("asks", "datasources:query:demo")) as remote:
+        assert remote.query("demo", "random_walk").num_rows
+        assert remote.check_health("demo").status is HealthStatus.OK
+        with pytest.raises(HeadwaterError, match="Access denied") as caught:
+            remote.data_source("demo")
+    assert caught.value.status == 403
+
+
+def test_a_token_may_do_no_more_here_than_elsewhere(host: RunningHost) -> None:
+    token = host.token("other", "datasources:query:other", "datasources:read:other")
+    with headwater.connect(host.url, token=token) as remote:
+        assert not remote.list_data_sources()
+        with pytest.raises(DataSourceNotFoundError):
+            remote.query("demo", "random_walk")
+    with headwater.connect(host.url, token="wrong") as remote, pytest.raises(HeadwaterError) as caught:
+        remote.list_data_sources()
+    assert caught.value.status == 401
+
+
+def test_no_token_in_clear_but_on_this_machine() -> None:
+    with pytest.raises(ValidationError, match="in clear"):
+        headwater.connect("http://example.com", token="t")
+    headwater.connect("http://example.com", token="t", allow_http=True).close()
+
+
+def test_nobody_there_is_a_connection_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        headwater.connect(f"http://127.0.0.1:{port}", token="t") as remote,
+        pytest.raises(DownstreamConnectionError),
+    ):
+        remote.list_data_sources()
+
+
+@pytest.mark.parametrize("body", [b"<h1>It works</h1>", b'{"data": []}', b"[3]"])
+def test_another_server_is_told_apart(body: bytes) -> None:
+    with (
+        serve(answer(body)) as server,
+        headwater.connect(server.url, token="t") as remote,
+        pytest.raises(DownstreamProtocolError, match=r"Headwater host|without a uid"),
+    ):
+        remote.list_data_sources()
+
+
+def test_behind_a_proxy_with_a_path(host: RunningHost) -> None:
+    with (
+        start_nginx({"/headwater/": f"{host.url}/"}) as url,
+        headwater.connect(f"{url}/headwater/", token=host.admin) as remote,
+    ):
+        assert remote.query("demo", "random_walk").num_rows
+        with remote.stream("demo", {"scenario": "streaming_rows", "rows": 200_000}) as stream:
+            assert sum(batch.num_rows for batch in stream) == 200_000
+
+
+@pytest.mark.parametrize("after", [10, 3000])
+def test_an_answer_that_is_cut_off_is_no_answer(host: RunningHost, after: int) -> None:
+    def cut(connected: Headwater) -> int:
+        with connected.stream("demo", {"scenario": "streaming_rows", "rows": 100_000}) as stream:
+            return sum(batch.num_rows for batch in stream)
+
+    def script(request: Request, connection: socket.socket) -> None:
+        with host.connect() as behind:
+            head = [f"{request.method} {request.target} HTTP/1.1", "Connection: close"]
+            head += [f"{name}: {value}" for name, value in request.headers.items() if name != "connection"]
+            behind.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + request.body)
+            received = b""
+            while piece := behind.recv(65_536):
+                received += piece
+        is_query = request.target.endswith("/query")
+        body = received.index(b"\r\n\r\n") + 4
+        connection.sendall(received[: body + after] if is_query else received)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with (
+        serve(script) as server,
+        headwater.connect(server.url, token=host.admin) as remote,
+        pytest.raises(DownstreamConnectionError),
+    ):
+        cut(remote)
+
+
+@pytest.fixture(scope="module")
+def mariadb(host: RunningHost) -> Iterator[DatabaseServer]:
+    with start_mariadb() as server:
+        host.app.host.headwater.add_data_source(
+            "shop", type="mysql", uid="shop", url=server.address, user=server.user,
+            database=server.database, secure_json_data={"password": server.password},
+        )  # fmt: skip
+        yield server
+
+
+def test_types_and_parameters_reach_a_real_database(remote: Headwater, mariadb: DatabaseServer) -> None:
+    sql = "SELECT CAST(? AS DECIMAL(20,4)) AS price, DATE '2026-02-03' AS day, 18446744073709551615 AS big"
+    table = remote.query("shop", sql, params=["12.5"]).table
+    assert [str(field.type) for field in table.schema] == ["decimal128(20, 4)", "date32[day]", "uint64"]
+    assert str(table["price"][0].as_py()) == "12.5000"
+    assert table["big"][0].as_py() == 18446744073709551615
+
+
+def test_a_cancelled_query_is_gone_from_the_database(remote: Headwater, mariadb: DatabaseServer) -> None:
+    def asked() -> bool:
+        return any("SLEEP(600)" in str(row) for row in mariadb.rows("SHOW FULL PROCESSLIST"))
+
+    with CallContext() as context:
+        asking = threading.Thread(target=lambda: _quietly(remote, context))
+        asking.start()
+        assert eventually(asked)
+        context.cancel()
+        asking.join(10)
+        assert not asking.is_alive()
+    assert eventually(lambda: not asked())
+
+
+def _quietly(remote: Headwater, context: CallContext) -> None:
+    with pytest.raises(QueryCanceledError):
+        remote.query("shop", "SELECT SLEEP(600)", context=context)
+
+
+def test_limits_of_ones_own(host: RunningHost) -> None:
+    with headwater.connect(host.url, token=host.admin, limits=QueryLimits(max_rows=10)) as remote:
+        assert remote.query("demo", {"scenario": "streaming_rows", "rows": 1000}).num_rows == 10
