@@ -21,7 +21,7 @@ from headwater_server.http.openapi import describe
 from headwater_server.http.routes import operations
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-PLUGINS = ("clickhouse", "mysql", "prometheus", "testdata")
+PLUGINS = ("__expr__", "clickhouse", "mysql", "prometheus", "testdata")
 
 
 def support() -> str:
@@ -108,20 +108,21 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def _plugin(info: PluginInfo) -> Iterator[str]:
-    yield f"## {info.name or info.id}"
+    name = info.id.replace("_", r"\_")
+    yield f"## {info.name or name}"
     yield f"{info.description}\n\nType `{info.id}`; capabilities: {', '.join(sorted(info.capabilities))}."
     if info.connection:
-        yield f"### Connection of {info.id}"
+        yield f"### Connection of {name}"
         yield _table(["Field", "Meaning"], [[f"`{key}`", text] for key, text in info.connection.items()])
-    yield f"### Settings of {info.id}"
+    yield f"### Settings of {name}"
     secrets = {key: {"type": "string", "writeOnly": True} for key in info.secret_keys}
     yield _properties(
         {**info.settings_schema, "properties": {**secrets, **info.settings_schema["properties"]}}
     )
-    yield f"### Query of {info.id}"
+    yield f"### Query of {name}"
     yield _properties(info.query_schema)
     if info.macros:
-        yield f"### Macros of {info.id}"
+        yield f"### Macros of {name}"
         yield _table(
             ["Macro", "Becomes"], [[f"`{each.usage}`", f"`{each.expansion}`"] for each in info.macros]
         )

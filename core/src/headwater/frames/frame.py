@@ -16,6 +16,7 @@ from .field_config import FieldConfig
 from .limits import value_bytes
 from .meta import LIMITED_TO, FrameMeta, Notice
 from .schema import (
+    DESCRIBED,
     REF_ID,
     describe_field,
     describe_metadata,
@@ -193,8 +194,18 @@ class Frame:
 
     def with_(self, **changes: Any) -> Self:
         """A copy with another `table`, `name`, `ref_id` or `meta`."""
+        if changes.keys() == {"table"}:  # what is said of it is written already
+            return self._with_table(changes["table"])
         kept = {"table": self.table, "name": self.name, "ref_id": self.ref_id, "meta": self.meta}
         return type(self)(**{**kept, **changes})  # `attrs.evolve` takes several times as long
+
+    def _with_table(self, table: pa.Table) -> Self:
+        own, given = self.table.schema.metadata or {}, table.schema.metadata or {}
+        metadata = {key: value for key, value in given.items() if key not in DESCRIBED}
+        metadata |= {key: own[key] for key in DESCRIBED if key in own}
+        return self._described(
+            table.replace_schema_metadata(metadata or None), self.name, self.ref_id, self.meta
+        )
 
     def with_notice(self, *notices: Notice) -> Self:
         """A copy that carries `notices` after its own."""

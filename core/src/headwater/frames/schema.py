@@ -16,6 +16,8 @@ from .meta import FrameMeta
 __all__ = ["CONFIG", "LABELS", "META", "NAME", "REF_ID", "TS_TYPE", "field_labels"]
 
 NAME, REF_ID, META = b"name", b"refId", b"meta"
+DESCRIBED = (NAME, REF_ID, META)
+"""What a frame says of itself in its schema's metadata."""
 LABELS, CONFIG, TS_TYPE = b"labels", b"config", b"tstype"
 
 
@@ -28,7 +30,7 @@ def describe_metadata(
     present: Mapping[bytes, bytes] | None, name: str, ref_id: str, meta: FrameMeta | None
 ) -> dict[bytes, bytes] | None:
     """The metadata of `describe_schema`, None if it is empty; `present` is what the schema has."""
-    metadata = {key: value for key, value in (present or {}).items() if key not in {NAME, REF_ID, META}}
+    metadata = {key: value for key, value in (present or {}).items() if key not in DESCRIBED}
     if name:
         metadata[NAME] = name.encode()
     if ref_id:

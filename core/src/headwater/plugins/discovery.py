@@ -28,7 +28,7 @@ __all__ = ["PluginRecord", "PluginState", "discover", "load_all"]
 ALLOW_VARIABLE = "HEADWATER_PLUGINS_ALLOW"
 BLOCK_VARIABLE = "HEADWATER_PLUGINS_BLOCK"
 _CORE = "headwater"
-_PLUGIN_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PLUGIN_ID = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 
 
 class PluginState(StrEnum):
