@@ -107,6 +107,10 @@ class GoHost:
         self.started = self._read()
         """How the start ended: `code` and `error` say why there is no plugin."""
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def call(
         self,
         method: str,

@@ -88,7 +88,7 @@ def test_a_secret_of_a_family_gets_its_whole_name(open_editors: Any) -> None:
     page = editors.page
     expect(editors.field("secureHttpHeaders.X-Old")).to_be_disabled()
     editors.field("Add a secret secureHttpHeaders.*").fill("X-Key")
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Add secureHttpHeaders.X-Key").click()
     editors.field("secureHttpHeaders.X-Key").fill("k")
     assert editors.state["secureJsonData"] == {"secureHttpHeaders.X-Key": "k"}
 

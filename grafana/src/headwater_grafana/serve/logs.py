@@ -37,7 +37,7 @@ def hclog_line(level: str, message: str, **fields: Any) -> str:
     head = {
         "@level": _LEVELS.get(level, level),
         "@message": message,
-        "@timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "@timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),  # go-plugin reads six digits only
     }
     line = json.dumps(head | fields, default=str)
     if len(line) > _LONGEST:

@@ -100,7 +100,7 @@ function SecretFamily({ name, options, onOptionsChange }) {
         id,
         value: next,
         onChange: (event) => setNext(event.currentTarget.value),
-        addonAfter: element(ui.Button, { variant: 'secondary', disabled: next === '', onClick: add }, 'Add'),
+        addonAfter: element(ui.Button, { variant: 'secondary', disabled: next === '', onClick: add, 'aria-label': `Add ${prefix}${next}` }, 'Add'),
         width: 40,
       })
     )
