@@ -428,7 +428,7 @@ def test_a_host_of_its_own_is_closed_a_given_one_is_not(make_host: MakeHost) -> 
 
 
 #: What its coroutines are made of.
-STARTED = {"start_query_data", "start_query_frames"}
+STARTED = {"start_query_data", "start_query_frames", "start_run_frames"}
 
 
 def test_it_has_every_method_of_the_host() -> None:

@@ -91,6 +91,12 @@ PUBLIC = {
         "AnswerCache", "AnswerStore", "CacheRule", "KeptAnswer", "MemoryAnswerStore",
         "stream_of",
     },
+    "headwater.queries.named": {
+        "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",
+        "NamedQueryPlan", "NamedQueryStore", "Parameter", "ParameterType", "PreparedQuery", "REQUIRED",
+        "RunnersView", "apply_named_queries", "check_next", "limited", "named_query_from", "named_query_to",
+        "not_found", "parameters_schema", "read_named_queries",
+    },
     "headwater.secrets": {
         "DirectoryKeySource", "EnvironmentKeySource", "FieldState", "InMemoryKeySource", "KeyRecord",
         "KeyRing", "KeySource", "KeyState", "KeyStore", "KeyringKeySource", "LocalKey",

@@ -102,6 +102,33 @@ class AsyncHeadwater:
         warn_if_cut(frames, options, self.headwater.limits)
         return frames
 
+    async def run(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> Frame:
+        """See `Headwater.run`."""
+        return only_frame(await self.run_frames(named_query, values, **keywords))
+
+    async def run_frames(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> list[Frame]:
+        """See `Headwater.run_frames`."""
+        with self._own_context(keywords.get("context")) as context:
+            own = {**keywords, "context": context}
+            started = await self._run(
+                context, lambda: self.headwater.start_run_frames(named_query, values, **own)
+            )
+            return await self._ended(started, context)
+
+    def run_stream(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> _OpeningStream:
+        """See `Headwater.run_stream`; used like `stream`."""
+
+        def start(context: CallContext) -> FrameStream:
+            return self.headwater.run_stream(named_query, values, **{**keywords, "context": context})
+
+        return self._opening(start, keywords.get("context"))
+
     def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> _OpeningStream:

@@ -15,6 +15,11 @@ HeadwaterError
 ├── DataSourceReadOnlyError             403  caller      provisioned from a file
 ├── DataSourceVersionConflictError      409  caller      edited by someone else meanwhile
 ├── ReadTaskError                       409  caller      a read task that fits this host no more
+├── NamedQueryNotFoundError             404  caller
+├── NamedQueryExistsError               409  caller      id taken
+├── NamedQueryReadOnlyError             403  caller      provisioned from a file
+├── NamedQueryVersionConflictError      409  caller      edited by someone else meanwhile
+├── NamedQueryFailedError               502  downstream  to those who may run it and not read it
 ├── SecretUnavailableError              500  host        a stored secret cannot be opened
 ├── EncryptionKeyError                  500  host        a key is missing, wrong, badly protected or in use
 ├── StoreError                          500  host        the data-source store failed
@@ -184,6 +189,38 @@ class ReadTaskError(HeadwaterError):
     message_id = "readTask.outdated"
     status = 409
     source = ErrorSource.CALLER
+
+
+class NamedQueryNotFoundError(HeadwaterError):
+    message_id = "namedQuery.notFound"
+    status = 404
+    source = ErrorSource.CALLER
+
+
+class NamedQueryExistsError(HeadwaterError):
+    message_id = "namedQuery.exists"
+    status = 409
+    source = ErrorSource.CALLER
+
+
+class NamedQueryReadOnlyError(HeadwaterError):
+    message_id = "namedQuery.readOnly"
+    status = 403
+    source = ErrorSource.CALLER
+
+
+class NamedQueryVersionConflictError(HeadwaterError):
+    message_id = "namedQuery.versionConflict"
+    status = 409
+    source = ErrorSource.CALLER
+
+
+class NamedQueryFailedError(HeadwaterError):
+    """A run failed; the text of its error is kept from those who may run the query and not read it."""
+
+    message_id = "namedQuery.failed"
+    status = 502
+    source = ErrorSource.DOWNSTREAM
 
 
 class SecretUnavailableError(HeadwaterError):

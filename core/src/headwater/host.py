@@ -59,6 +59,11 @@ from .queries.answer_cache.rules import CacheRule
 from .queries.answers import frames_of, only_frame, warn_if_cut
 from .queries.chunks import stream_of
 from .queries.expressions import expressions_source
+from .queries.named.checking import fitted
+from .queries.named.limits import limited
+from .queries.named.running import NamedQueryRunner, options_and_values, within_limits
+from .queries.named.service import NamedQueries
+from .queries.named.store import MemoryNamedQueryStore
 from .queries.options import QueryOptions, check_options, context_of, data_query_of
 from .queries.read_tasks import ReadTask, ReadTasks, plan, read as read_task
 from .queries.request import EXPRESSIONS, DataSourceRef, MetricQuery, parse_metric_request
@@ -68,6 +73,7 @@ if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
     from .queries import AnswerCache
+    from .queries.named import NamedQuery, NamedQueryStore
     from .secrets import KeySource
 
 __all__ = ["Headwater"]
@@ -94,6 +100,7 @@ class Headwater:
     * `config`: settings for plugins under Grafana's names.
     * `address_policy`: which addresses data sources may have; see `headwater.network`.
     * `answer_cache`: remembers answers by its rule and by those of data sources; without it none is.
+    * `named_query_store`: where `named_queries` are kept; in memory without it.
     * `workers`: an executor of your own for calls into plugins; it stays yours to close.
     * `grace`: how many seconds after the end of its call a plugin is waited for; then its worker is given up.
     * `logger`, of `logging` or structlog, takes what the host logs; else the logger `headwater` does.
@@ -118,6 +125,7 @@ class Headwater:
         address_policy: AddressPolicy | None = None,
         cache_ttl: float = 5.0,
         answer_cache: AnswerCache | None = None,
+        named_query_store: NamedQueryStore | None = None,
         workers: Workers | None = None,
         grace: float = 5.0,
         logger: Any = None,
@@ -158,6 +166,10 @@ class Headwater:
         self.query_service: QueryService = QueryService(
             self._cache, self.plugin_contexts, self._querying_client(), self._runner
         )
+        self.named_queries: NamedQueries = NamedQueries(
+            named_query_store or MemoryNamedQueryStore(), self._check_named_query
+        )
+        self.named_query_runner: NamedQueryRunner = NamedQueryRunner(self.named_queries, self._ask_one)
         self._streams: weakref.WeakSet[FrameStream] = weakref.WeakSet()
         self._closed = False
         close_at_exit(self)
@@ -290,6 +302,62 @@ class Headwater:
         with self._query_context(options, None) as context:
             asked = self._asked(data_source, query, options)
             yield from self.query_service.query_chunked_data([asked], context)
+
+    def run(self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any) -> Frame:
+        """Run a named query and return its frame.
+
+        Keywords are the values of its parameters, as in `run("revenue", day="2026-01-31")`, or options of
+        `query`; `values` holds others, whatever their names are. Limits of the named query bound those of
+        the options.
+
+        Raises NamedQueryNotFoundError; ValidationError with the path of a value that is missing or wrong;
+        and as `query` does.
+        """
+        options, _ = options_and_values(values, keywords)
+        frames = self._collect_run(named_query, values, keywords)
+        warn_if_cut(frames, options, self.limits)
+        return only_frame(frames)
+
+    def run_frames(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> list[Frame]:
+        """Like `run`, for answers of any number of frames."""
+        options, _ = options_and_values(values, keywords)
+        frames = self._collect_run(named_query, values, keywords)
+        warn_if_cut(frames, options, self.limits)
+        return frames
+
+    def run_stream(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> FrameStream:
+        """Like `run`, reading the rows while they arrive; see `stream`. The named query's limits hold."""
+        named = self.named_queries.find(named_query)
+        options, given = options_and_values(values, keywords)
+        context = self._query_context(within_limits(named, options, evolve(self.limits, timeout=None)), None)
+        prepared = self.named_query_runner.prepare(named, given, options, context)
+        chunks = self.query_service.query_chunked_data([prepared.query], context)
+        stream = stream_of(self._kept(limited(chunks, named.limits)), context)
+        self._streams.add(stream)
+        return stream
+
+    def start_run_frames(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> Future[list[Frame]]:
+        """Like `run_frames`, for an event loop; see `start_query_data`. Warns of nothing."""
+        named = self.named_queries.find(named_query)
+        options, given = options_and_values(values, keywords)
+        context = self._query_context(within_limits(named, options, self.limits), self.limits.timeout)
+        prepare = self.named_query_runner.prepare
+        return self._start(lambda: [prepare(named, given, options, context).query], context, None, frames_of)
+
+    def _collect_run(
+        self, named_query: str, values: Mapping[str, Any] | None, keywords: Mapping[str, Any]
+    ) -> list[Frame]:
+        named = self.named_queries.find(named_query)
+        options, given = options_and_values(values, keywords)
+        with self._query_context(within_limits(named, options, self.limits), self.limits.timeout) as context:
+            prepared = self.named_query_runner.prepare(named, given, options, context)
+            return frames_of(self.query_service.query_data([prepared.query], context))
 
     def read_tasks(
         self,
@@ -526,6 +594,19 @@ class Headwater:
         added = {name: secret for name, secret in command.secure_json_data.items() if secret}
         check_settings(info, command.json_data, added, command.api_version)
         return evolve(command, json_data=absolute_paths(info.settings_schema, command.json_data))
+
+    def _check_named_query(self, named: NamedQuery) -> NamedQuery:
+        """There may be no plugin yet."""
+        stored = self.data_source(named.data_source)
+        plugin = self.registry.plugin(stored.type)
+        try:
+            info = None if plugin is None else plugin.info
+        except PluginUnavailableError:
+            info = None
+        return fitted(named, stored, info)
+
+    def _ask_one(self, query: MetricQuery, context: CallContext) -> Frame:
+        return only_frame(frames_of(self.query_service.query_data([query], context)))
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
         """A context for one call, under the caller's if there is one."""

@@ -20,7 +20,8 @@ from .references import Resolver, UnresolvedReferenceError
 from .sealed_file import SEALED_PREFIX, SealedFile
 from .validation import validate
 
-_TOP = ("apiVersion", "datasources", "deleteDatasources", "prune")
+_TOP = ("apiVersion", "datasources", "deleteDatasources", "prune", "namedQueries", "deleteNamedQueries")
+"""Named queries are for another reader: `headwater.queries.named`."""
 SCALARS: Mapping[str, tuple[str, type]] = {
     **{each.key: (each.name, each.kind) for each in REQUEST_FIELDS if each.default is None},
     "uid": ("uid", str),
@@ -66,7 +67,7 @@ def read_plan(
     plans = [
         _Reader(read_document(file), Resolver(environ, file.parent), seal).plan()
         for path in paths
-        for file in _files(Path(path))
+        for file in files_of(Path(path))
     ]
     data_sources = tuple(each for plan in plans for each in plan.data_sources)
     _refuse_clashes(data_sources)
@@ -77,7 +78,8 @@ def read_plan(
     )
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """`path`, or the files in it that can be read, by name."""
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml", ".toml", ".json"))

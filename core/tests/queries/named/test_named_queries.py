@@ -1,0 +1,244 @@
+"""Named queries in a host: added, changed, run, and limited."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from headwater import AsyncHeadwater, Headwater
+from headwater.errors import (
+    DataSourceNotFoundError,
+    HeadwaterError,
+    NamedQueryExistsError,
+    NamedQueryNotFoundError,
+    NamedQueryReadOnlyError,
+    NamedQueryVersionConflictError,
+    ValidationError,
+)
+from headwater.queries.named import KEPT_VERSIONS, NamedQuery, named_query_from, named_query_to
+
+from .conftest import Binding
+
+SQL = "SELECT region FROM orders WHERE day >= :day AND region IN (:regions)"
+
+
+def named(**changes: Any) -> NamedQuery:
+    body = {
+        "id": "revenue",
+        "datasource": "shop",
+        "query": {"sql": SQL},
+        "parameters": [
+            {"name": "day", "type": "time"},
+            {"name": "regions", "type": "text", "list": True, "default": ["north"]},
+        ],
+        **changes,
+    }
+    return named_query_from(body)
+
+
+def test_values_are_bound_and_never_part_of_the_text(host: Headwater, plugin: Binding) -> None:
+    host.named_queries.add(named())
+    host.run("revenue", day="2026-01-31", regions=["'; DROP TABLE orders --"])
+    [asked] = plugin.asked
+    assert asked["sql"] == SQL
+    assert asked["params"] == {
+        "day": datetime(2026, 1, 31, tzinfo=UTC),
+        "regions": ["'; DROP TABLE orders --"],
+    }
+
+
+def test_a_reference_takes_the_place_of_a_value_anywhere_in_the_query(
+    host: Headwater, plugin: Binding
+) -> None:
+    query = {"sql": "SELECT ?", "rows": {"$param": "n"}, "params": [{"$param": "n"}, 2]}
+    host.named_queries.add(named(query=query, parameters=[{"name": "n", "type": "integer"}]))
+    assert host.run("revenue", n=3).num_rows == 3
+    assert plugin.asked == [{"sql": "SELECT ?", "rows": 3, "params": [3, 2]}]
+
+
+def test_keywords_are_options_of_the_query_or_values(host: Headwater, plugin: Binding) -> None:
+    host.named_queries.add(named())
+    frame = host.run("revenue", {"day": "now"}, regions=[], max_rows=1, timeout=5)
+    assert frame.num_rows == 1
+    assert plugin.asked[0]["params"]["regions"] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "parameters.day: is required"),
+        ({"day": "x"}, "parameters.day: invalid time 'x'"),
+        ({"day": "now", "regions": ["a", 1]}, "parameters.regions[1]: expected text"),
+        ({"day": "now", "regions[]": []}, "parameters.regions[]: is no parameter; it takes day, regions"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_anything_is_asked(
+    host: Headwater, plugin: Binding, values: dict[str, Any], message: str
+) -> None:
+    host.named_queries.add(named())
+    with pytest.raises(ValidationError) as caught:
+        host.run("revenue", values)
+    assert str(caught.value) == message
+    assert plugin.asked == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"id": "a b"}, "id"),
+        ({"query": {}}, "query.sql"),
+        ({"query": {"sql": {"$param": "day"}}}, "query.sql"),
+        ({"query": {"sql": SQL, "rows": {"$param": "other"}}}, "query"),
+        ({"query": {"sql": SQL, "rows": {"$param": "day", "x": 1}}}, "query.$param"),
+        ({"query": {"sql": SQL, "params": {"day": {"$param": "day"}}}}, "query.params"),
+        ({"query": {"sql": SQL, "rowz": 1}}, "query.rowz"),
+        ({"parameters": [{"name": "max_rows"}]}, "parameters[0].name"),
+        ({"parameters": [{"name": "a"}, {"name": "a"}]}, "parameters[1].name"),
+        ({"timeRange": {"from": "now", "to": "now-1h"}}, ""),
+        ({"limits": {"maxRows": 0}}, "limits.maxRows"),
+        ({"limits": {"timeout": "2d"}}, "limits.timeout"),
+        ({"cache": {"ttl": "5x"}}, "cache.ttl"),
+        ({"tags": ["a,b"]}, "tags"),
+    ],
+)
+def test_a_query_that_could_not_run_is_not_kept(host: Headwater, changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        host.named_queries.add(named(**changes))
+    assert caught.value.path == path
+    assert host.named_queries.list() == []
+
+
+def test_a_plugin_that_binds_nothing_needs_references(make_host: Any) -> None:
+    class Silent(Binding):
+        def describe_plugin(self) -> Any:
+            return evolve(super().describe_plugin(), query_schema={"properties": {"sql": {}}})
+
+    host = make_host(shop=Silent())
+    with pytest.raises(ValidationError, match="binds no parameters; say where 'day' goes"):
+        host.named_queries.add(named())
+
+
+def test_the_data_source_has_to_exist_and_is_kept_by_uid(host: Headwater) -> None:
+    host.update_data_source("shop", name="The shop")
+    assert host.named_queries.add(named(datasource="The shop")).data_source == "shop"
+    with pytest.raises(DataSourceNotFoundError):
+        host.named_queries.add(named(id="other", datasource="elsewhere"))
+
+
+def test_every_change_is_a_version_that_says_who_made_it(host: Headwater) -> None:
+    host.named_queries.add(named(), "ann")
+    host.named_queries.update(named(title="Revenue"), "bob", version=1)
+    host.named_queries.save(named(title="Revenue"), "cat")  # changes nothing
+    newest, first = host.named_queries.versions("revenue")
+    assert (newest.version, newest.title, newest.updated_by) == (2, "Revenue", "bob")
+    assert (first.version, first.title, first.updated_by) == (1, "", "ann")
+    assert newest.created == first.created
+    assert newest.updated >= first.updated
+
+
+def test_old_versions_are_forgotten(host: Headwater) -> None:
+    host.named_queries.add(named())
+    for number in range(KEPT_VERSIONS + 3):
+        host.named_queries.update(named(title=str(number)))
+    versions = host.named_queries.versions("revenue")
+    assert [versions[0].version, len(versions)] == [KEPT_VERSIONS + 4, KEPT_VERSIONS]
+
+
+def test_clashing_changes_are_refused(host: Headwater) -> None:
+    host.named_queries.add(named())
+    with pytest.raises(NamedQueryExistsError):
+        host.named_queries.add(named())
+    host.named_queries.update(named(title="mine"))
+    with pytest.raises(NamedQueryVersionConflictError, match="has version 2, not 1"):
+        host.named_queries.update(named(title="yours"), version=1)
+    host.named_queries.remove("revenue")
+    for use in (host.named_queries.get, host.named_queries.remove, host.named_queries.versions, host.run):
+        with pytest.raises(NamedQueryNotFoundError):
+            use("revenue")
+
+
+def test_what_a_file_provides_only_files_change(host: Headwater) -> None:
+    host.named_queries.add(evolve(named(), read_only=True))
+    with pytest.raises(NamedQueryReadOnlyError):
+        host.named_queries.update(named(title="mine"))
+    with pytest.raises(NamedQueryReadOnlyError):
+        host.named_queries.remove("revenue")
+    host.named_queries.remove("revenue", force=True)
+
+
+def test_its_json_form_says_all_of_it(host: Headwater) -> None:
+    full = named(
+        title="Revenue",
+        description="By region.",
+        timeRange={"from": "now-7d", "to": "now/d"},
+        limits={"maxRows": 5, "maxBytes": 1000, "timeout": "30s", "maxRange": "31d"},
+        cache={"ttl": "1m", "staleWhileRevalidate": "5m"},
+        tags=["sales"],
+    )
+    kept = host.named_queries.add(full)
+    assert named_query_from(named_query_to(kept, stamps=False)) == full
+    assert named_query_to(kept)["limits"] == {
+        "maxRows": 5,
+        "maxBytes": 1000,
+        "timeout": 30.0,
+        "maxRange": 2678400.0,
+    }
+
+
+def test_limits_of_the_query_bound_those_of_the_caller(host: Headwater, plugin: Binding) -> None:
+    host.named_queries.add(named(query={"sql": SQL, "rows": 50}, limits={"maxRows": 20, "maxRange": "1d"}))
+    assert host.run("revenue", day="now").num_rows == 20
+    assert host.run("revenue", day="now", max_rows=100).num_rows == 20
+    assert host.run("revenue", day="now", max_rows=None).num_rows == 20
+    assert host.run("revenue", day="now", max_rows=7).num_rows == 7
+    with host.run_stream("revenue", day="now") as stream:
+        frame = stream.collect()
+    assert (frame.num_rows, frame.truncated) == (20, True)
+    with pytest.raises(ValidationError, match="timeRange: is longer than 86400 seconds"):
+        host.run("revenue", day="now", from_="now-2d", to="now")
+
+
+def test_choices_may_be_what_another_named_query_finds(host: Headwater, plugin: Binding) -> None:
+    host.named_queries.add(named(id="regions", parameters=[]))
+    host.named_queries.add(
+        named(parameters=[{"name": "region", "type": "choice", "choicesFrom": "regions", "default": "east"}])
+    )
+    host.run("revenue", region="south")
+    host.run("revenue")  # a default is its author's, and is not looked up
+    with pytest.raises(ValidationError, match=r"parameters\.region: is none of the choices"):
+        host.run("revenue", region="west")
+    assert [asked.get("params") for asked in plugin.asked] == [
+        None,
+        {"region": "south"},
+        {"region": "east"},
+        None,
+    ]
+
+
+def test_an_event_loop_runs_them_too(host: Headwater) -> None:
+    host.named_queries.add(named())
+
+    async def run() -> list[int]:
+        headwater = AsyncHeadwater(host)
+        frame, frames = await asyncio.gather(
+            headwater.run("revenue", day="now"), headwater.run_frames("revenue", day="now", max_rows=1)
+        )
+        async with headwater.run_stream("revenue", day="now") as stream:
+            streamed = [batch.num_rows async for batch in stream]
+        with pytest.raises(HeadwaterError, match="is required"):
+            await headwater.run("revenue")
+        await headwater.close()
+        return [frame.num_rows, frames[0].num_rows, *streamed]
+
+    assert asyncio.run(run()) == [2, 1, 2]
+
+
+def test_its_cache_rule_goes_with_the_query(host: Headwater, plugin: Binding) -> None:
+    host.named_queries.add(named(cache="5m"))
+    host.run("revenue", day="now")
+    host.run("revenue", day="now", cache_ttl=1)
+    assert [asked["queryCachingTTL"] for asked in plugin.asked] == [300_000, 1000]

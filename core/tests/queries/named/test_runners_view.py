@@ -1,0 +1,63 @@
+"""Who may run a named query and not read it sees rows, and nothing of the question."""
+
+from __future__ import annotations
+
+from headwater import CallContext, Frame, Headwater
+from headwater.errors import DeadlineExceededError, ErrorSource, NamedQueryFailedError
+from headwater.frames import FieldConfig, FrameMeta, FrameType, Notice
+from headwater.models import QueryDataResponse
+from headwater.queries.named import RunnersView
+
+from .conftest import Binding, failing
+from .test_named_queries import SQL, named
+
+
+def answer(host: Headwater) -> QueryDataResponse:
+    named_query = host.named_queries.add(named())
+    with CallContext() as context:
+        prepared = host.named_query_runner.prepare(named_query, {"day": "now"}, {}, context)
+        return RunnersView(named_query).of_answer(host.query_data([prepared.query], context))
+
+
+def test_the_rows_and_not_the_text(host: Headwater) -> None:
+    frame = answer(host).responses["A"].frames[0]
+    assert frame.table.column_names == ["region"]
+    assert SQL not in str(frame.table.schema) + repr(frame.meta)
+
+
+def test_an_error_keeps_its_status_and_loses_its_text(host: Headwater, plugin: Binding) -> None:
+    plugin.error = failing()
+    response = answer(host).responses["A"]
+    assert isinstance(response.error, NamedQueryFailedError)
+    assert (response.status, response.error_source) == (500, ErrorSource.DOWNSTREAM)
+    assert str(response.error) == (
+        "The named query 'revenue' failed (downstream.server); those who may read it see why."
+    )
+
+
+def test_a_deadline_is_told() -> None:
+    error = DeadlineExceededError("The query ran out of time.")
+    assert RunnersView(named()).of_error(error) is error
+
+
+def test_a_name_that_repeats_the_question_becomes_the_title() -> None:
+    view = RunnersView(named(title="Requests"))
+    text = 'sum(rate(http_requests_total{job="api"}[5m]))'
+    meta = FrameMeta(
+        type=FrameType.TIME_SERIES_MULTI,
+        executed_query_string=f"Expr: {text}\nStep: 15s",
+        notices=(
+            Notice.warning(f"{text} is no counter"),
+            Notice.warning("Results have been limited to 5 rows"),
+        ),
+        custom={"expr": text},
+    )
+    frame = Frame.from_pydict({"Value": [1.0]}, name=text, meta=meta)
+    shown = view.of_frame(frame.with_configs({"Value": FieldConfig(display_name_from_ds=text)}))
+    assert shown.name == "Requests"
+    assert shown.fields[0].config is not None
+    assert shown.fields[0].config.display_name_from_ds == "Requests"
+    assert text not in str(shown.table.schema.metadata) + repr(shown.meta)
+    assert shown.meta is not None
+    assert shown.meta.type is FrameType.TIME_SERIES_MULTI
+    assert [notice.text for notice in shown.notices] == ["Results have been limited to 5 rows"]
