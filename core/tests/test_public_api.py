@@ -33,6 +33,7 @@ PUBLIC = {
     },
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {
+        "Cutter", "even_cuts", "quantile_cuts", "range_conditions", "why_whole",
         "Dialect", "EPOCH_TYPE", "EpochColumns", "EpochUnit", "ExpandedQuery", "IN_ORDER", "KEPT_SECONDS",
         "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope", "NUMBERED", "Parameters", "Placeholders",
         "Pool", "PoolLimits", "PoolState", "Poolable", "Records", "Span", "SpanKind", "SqlQuery", "TABLE",

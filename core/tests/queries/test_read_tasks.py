@@ -192,6 +192,16 @@ def test_a_schema_that_changed_meanwhile_is_refused_by_its_column(
         task.read(host)
 
 
+def test_columns_that_share_a_name_are_read_by_their_place_and_cannot_be_chosen(make_host: MakeHost) -> None:
+    plugin = Numbers()
+    host = make_host(shop=plugin)
+    plugin.table = pa.table([TABLE["id"], TABLE["word"]], names=["a", "a"])
+    tasks = host.read_tasks("shop", {}, target=1)
+    assert tasks[0].read(host).read_all().table.equals(plugin.table)
+    with pytest.raises(QueryError, match="several columns 'a'"):
+        host.read_tasks("shop", {}, columns=["a"])
+
+
 def test_a_column_that_came_meanwhile_is_left_out(make_host: MakeHost) -> None:
     plugin = Numbers()
     host = make_host(shop=plugin)

@@ -203,14 +203,14 @@ def read(
     stream = stream_of(kept(service.query_chunked_data([asked], context)), context)
     try:
         schema = task.schema
-        _check_schema(task, schema, stream.schema)
+        taken = _columns_of(task, schema, stream.schema)
     except BaseException:
         stream.close()
         raise
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in stream:
-            yield batch.select(schema.names).replace_schema_metadata(None)
+            yield batch.select(taken).replace_schema_metadata(None)
 
     return FrameStream(
         schema,
@@ -244,6 +244,8 @@ def _selected(schema: pa.Schema, columns: tuple[str, ...] | None, filters: tuple
     import pyarrow as pa
 
     needed = (*(columns or ()), *(each.column for each in filters))
+    if shared := [name for name in needed if len(schema.get_all_field_indices(name)) > 1]:
+        raise QueryError(f"The result has several columns {shared[0]!r}: give them names of their own.")
     if missing := [name for name in needed if name not in schema.names]:
         raise QueryError(
             f"The result has no column {missing[0]!r}; it has {', '.join(schema.names) or 'none'}."
@@ -275,15 +277,21 @@ def _compatible(planned: str, present: str) -> bool:
     return planned.split(".")[:2] == present.split(".")[:2]
 
 
-def _check_schema(task: ReadTask, planned: pa.Schema, present: pa.Schema) -> None:
-    for wanted in planned:
-        found = present.field(wanted.name) if present.get_all_field_indices(wanted.name) else None
+def _columns_of(task: ReadTask, planned: pa.Schema, present: pa.Schema) -> list[int]:
+    """Where the columns of `planned` are in `present`; by their place, if several share a name."""
+    by_place = len(set(planned.names)) < len(planned)
+    indexes = (
+        list(range(len(planned))) if by_place else [present.get_field_index(name) for name in planned.names]
+    )
+    for wanted, index in zip(planned, indexes, strict=True):
+        found = present.field(index) if 0 <= index < len(present) else None
         if found is None or not found.equals(wanted):
             now = f"is {found.type} now" if found is not None else "is gone"
             raise ReadTaskError(
                 f"Column {wanted.name!r} ({wanted.type}) of part {task.number} {now}: the schema has changed "
                 "since the task was planned. Plan the read anew."
             )
+    return indexes
 
 
 def _total(estimates: Sequence[int | None]) -> int | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
+from attrs import evolve
 
 from headwater.errors import HeadwaterError, QueryError, ValidationError
 from headwater.frames import Frame, FrameMeta, FrameStream, Notice, parse_interval_string
@@ -16,6 +17,8 @@ from headwater.sdk import (
     CheckHealthResult,
     DataSource,
     DataSourceInstanceSettings,
+    Filter,
+    Partitions,
     QueryResult,
     ResourceRequest,
     resource,
@@ -40,7 +43,9 @@ from headwater_mysql.macros import expand, refuse_restricted
 from headwater_mysql.metadata import Metadata
 from headwater_mysql.metric import metric_index
 from headwater_mysql.partitions import PartitionedRead
+from headwater_mysql.protocol.columns import Column
 from headwater_mysql.query_model import MySQLQuery
+from headwater_mysql.read_tasks import divide
 from headwater_mysql.result_sets import may_return_several, read_result_sets
 from headwater_mysql.settings import MySQLSettings
 from headwater_mysql.statements import check_reads_only
@@ -82,10 +87,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             raise
 
     def _answer(self, execution: Execution, query: MySQLQuery, context: CallContext) -> QueryResult:
-        interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
-        expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
-        self._check(expanded.sql, execution.readings)
-        sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)
+        sql, parameters, expanded = self._prepared(execution, query)
         read: Execution | PartitionedRead = execution
         if query.partitions > 1 and not may_return_several(expanded.sql, expanded.dialect):
             read = PartitionedRead.start(
@@ -102,12 +104,48 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         return time_series(frame, metric_index(read.columns), expanded, query.time_range, limits.max_rows)
 
+    def _prepared(
+        self, execution: Execution, query: MySQLQuery
+    ) -> tuple[str, tuple[Any, ...], ExpandedQuery]:
+        """The statement for the session of `execution`, with macros expanded, and its parameters in order."""
+        interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
+        expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
+        self._check(expanded.sql, execution.readings)
+        sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)
+        return sql, parameters, expanded
+
     def _check(self, sql: str, readings: Readings) -> None:
         """Raises QueryError if the statement does what it may not do here, in any way to read it."""
         for dialect in readings:
             refuse_restricted(sql, dialect)
             if self.settings.read_only:
                 check_reads_only(sql, dialect, allow_calls=self.settings.allow_calls)
+
+    def partitions(
+        self,
+        query: MySQLQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        query.check()
+
+        def ask(sql: str) -> pa.Table:
+            result = self.query(evolve(query, raw_sql=sql, partitions=1), context)
+            assert isinstance(result, FrameStream)
+            return result.collect(max_bytes=context.limits.max_bytes).table
+
+        def records(sql: str) -> tuple[list[dict[str, Any]], tuple[Column, ...]]:
+            execution = self._execution(context)
+            try:
+                text, parameters, _ = self._prepared(execution, evolve(query, raw_sql=sql))
+                execution.start(text, parameters)
+                return execution.records(), execution.columns
+            finally:
+                execution.close()
+
+        return divide(query, target, columns, filters, ask, records)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         try:

@@ -30,6 +30,11 @@ DEFAULT: Final = dialect_of("")
 PLACEHOLDERS: Final = Placeholders(no_values="SELECT NULL FROM DUAL WHERE FALSE")
 
 
+def quoted(name: str) -> str:
+    """`name` as an identifier, in any SQL mode."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def readings_of(sql_mode: str | None) -> Readings:
     """`sql_mode`: None for a server, or a proxy before it, that does not tell."""
     return _UNKNOWN if sql_mode is None else (dialect_of(sql_mode),)

@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import pairwise
-from typing import Any
 
-import attrs
 import pyarrow as pa
 
 from headwater.errors import DownstreamProtocolError, QueryError
 from headwater.frames import Notice
 from headwater.sdk import CallContext, PrefetchQueue
-from headwater.sdk.sql import Dialect, SpanKind, scan
+from headwater.sdk.sql import even_cuts, range_conditions, without_semicolon
+from headwater_mysql.dialect import quoted
 from headwater_mysql.execution import Execution
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.statements import Parameter
@@ -31,38 +29,16 @@ _NOTICE = Notice.info(
 NewExecution = Callable[[CallContext], Execution]
 
 
-@attrs.frozen
-class Range:
-    """A statement that returns the rows of one range, and its parameters."""
-
-    sql: str
-    parameters: tuple[Any, ...]
-
-
-def divide(
-    sql: str, parameters: Sequence[Parameter], column: str, low: int, high: int, count: int
-) -> list[Range]:
+def divide(sql: str, column: str, low: int, high: int, count: int) -> list[str]:
     """At most `count` statements that together return every row of `sql` once.
 
     The statement becomes a derived table, so that any SELECT can be divided; servers merge a plain one and
-    use the column's index. Rows whose column is NULL belong to the first range. The outer ranges are open:
-    rows that come to lie outside `low` and `high` meanwhile are not lost.
+    use the column's index.
     """
-    count = max(1, min(count, high - low + 1))
-    cuts = [low + (high - low + 1) * part // count for part in range(1, count)]
-    name = _quoted(column)
-    conditions: list[tuple[str, tuple[int, ...]]] = [
-        (f"p.{name} >= ? AND p.{name} < ?", pair) for pair in pairwise(cuts)
-    ]
-    if cuts:
-        conditions.insert(0, (f"p.{name} < ? OR p.{name} IS NULL", (cuts[0],)))
-        conditions.append((f"p.{name} >= ?", (cuts[-1],)))
-    else:
-        conditions.append(("TRUE", ()))
     derived = _derived(sql)
     return [
-        Range(f"SELECT * FROM {derived} WHERE {condition}", (*parameters, *bounds))  # noqa: S608
-        for condition, bounds in conditions
+        f"SELECT * FROM {derived} WHERE {condition or 'TRUE'}"  # noqa: S608
+        for condition in range_conditions(f"p.{quoted(column)}", even_cuts(low, high, count))
     ]
 
 
@@ -75,14 +51,16 @@ class PartitionedRead:
         self,
         new_execution: NewExecution,
         context: CallContext,
-        ranges: Sequence[Range],
+        ranges: Sequence[str],
+        parameters: Sequence[Parameter],
         sql_mode: str | None = None,
     ) -> None:
         self._new_execution = new_execution
+        self._parameters = parameters
         self._sql_mode = sql_mode
         self._context = context.child()
         self._prefetch = PrefetchQueue(
-            [self._read(number, part) for number, part in enumerate(ranges)],
+            [self._read(number, sql) for number, sql in enumerate(ranges)],
             ahead=_BATCHES_AHEAD * len(ranges),
             interrupt=partial(self._context.cancel, "the partitioned read was closed"),
             name="headwater-mysql-read",
@@ -108,13 +86,13 @@ class PartitionedRead:
         `headwater.errors`.
         """
         sql_mode = first.sql_mode
-        sql = _without_semicolon(sql, first.dialect)
+        sql = without_semicolon(sql, first.dialect)
         low, high = _bounds(first, sql, parameters, column)
-        ranges = divide(sql, parameters, column, low, high, count)
-        read = cls(new_execution, context, ranges, sql_mode)
+        ranges = divide(sql, column, low, high, count)
+        read = cls(new_execution, context, ranges, parameters, sql_mode)
         try:
             read._first = new_execution(read._context)
-            read._first.start(ranges[0].sql, ranges[0].parameters, sql_mode=sql_mode)
+            read._first.start(ranges[0], parameters, sql_mode=sql_mode)
             read._prefetch.start()
         except BaseException:
             read.close()
@@ -158,17 +136,17 @@ class PartitionedRead:
         assert self._first is not None
         return self._first
 
-    def _read(self, number: int, part: Range) -> Generator[pa.RecordBatch, None, None]:
-        execution = self._started if number == 0 else self._begin(part)
+    def _read(self, number: int, sql: str) -> Generator[pa.RecordBatch, None, None]:
+        execution = self._started if number == 0 else self._begin(sql)
         with closing(execution.batches()) as batches:
             for batch in batches:
                 with self._lock:
                     self._zero_dates[number] = execution.zero_dates
                 yield batch
 
-    def _begin(self, part: Range) -> Execution:
+    def _begin(self, sql: str) -> Execution:
         execution = self._new_execution(self._context)
-        execution.start(part.sql, part.parameters, sql_mode=self._sql_mode)
+        execution.start(sql, self._parameters, sql_mode=self._sql_mode)
         if execution.schema != self.schema:
             execution.close()
             raise QueryError("the partitions have different columns")
@@ -177,7 +155,7 @@ class PartitionedRead:
 
 def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], column: str) -> tuple[int, int]:
     """The smallest and the largest value of the column; 0 and 0 without any."""
-    name = _quoted(column)
+    name = quoted(column)
     bounds = f"SELECT MIN(p.{name}) AS low, MAX(p.{name}) AS high FROM {_derived(sql)}"  # noqa: S608
     execution.start(bounds, parameters)
     records = execution.records()
@@ -194,18 +172,3 @@ def _bounds(execution: Execution, sql: str, parameters: Sequence[Parameter], col
 def _derived(sql: str) -> str:
     """The line breaks keep a comment at the statement's end from swallowing the bracket."""
     return f"(\n{sql}\n) AS p"
-
-
-def _without_semicolon(sql: str, dialect: Dialect) -> str:
-    """`sql` without the semicolon, and what comments may follow it, at its end."""
-    for span in reversed(list(scan(sql, dialect))):
-        text = sql[span.start : span.end].rstrip()
-        if span.kind is SpanKind.COMMENT or not text:
-            continue
-        ends = span.kind is SpanKind.CODE and text.endswith(";")
-        return sql[: span.start] + text.rstrip("; \n\t") if ends else sql
-    return sql
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

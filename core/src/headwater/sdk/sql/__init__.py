@@ -11,6 +11,13 @@ from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
     from .catalog import KEPT_SECONDS as KEPT_SECONDS, KeptAnswers as KeptAnswers, Records as Records
+    from .cuts import (
+        Cutter as Cutter,
+        even_cuts as even_cuts,
+        quantile_cuts as quantile_cuts,
+        range_conditions as range_conditions,
+        why_whole as why_whole,
+    )
     from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
     from .parameters import (
         IN_ORDER as IN_ORDER,
@@ -58,6 +65,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "catalog": ("KEPT_SECONDS", "KeptAnswers", "Records"),
+    "cuts": ("Cutter", "even_cuts", "quantile_cuts", "range_conditions", "why_whole"),
     "macros": ("MacroCall", "MacroEngine"),
     "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),

@@ -29,6 +29,11 @@ class Column:
         return bool(self.flags & ColumnFlag.UNSIGNED)
 
     @property
+    def is_primary_key(self) -> bool:
+        """It is one of the columns of its table's primary key."""
+        return bool(self.flags & ColumnFlag.PRIMARY_KEY)
+
+    @property
     def not_null(self) -> bool:
         return bool(self.flags & ColumnFlag.NOT_NULL)
 

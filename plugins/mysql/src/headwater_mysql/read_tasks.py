@@ -1,0 +1,75 @@
+"""Divide a query into read tasks: by a primary key among its columns, evenly or by a sample of the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+
+from headwater.sdk import Filter, Partitions
+from headwater.sdk.sql import Cutter, without_semicolon
+from headwater_mysql.dialect import DEFAULT, quoted
+from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.constants import ColumnType
+from headwater_mysql.query_model import MySQLQuery
+
+Records: TypeAlias = Callable[[str], tuple[Sequence[dict[str, Any]], Sequence[Column]]]
+
+_INTEGERS: Final = frozenset(
+    {ColumnType.TINY, ColumnType.SHORT, ColumnType.INT24, ColumnType.LONG, ColumnType.LONGLONG}
+)
+
+
+def divide(
+    query: MySQLQuery,
+    target: int,
+    columns: tuple[str, ...] | None,
+    filters: tuple[Filter, ...],
+    ask: Callable[[str], pa.Table],
+    records: Records,
+) -> Partitions:
+    """About `target` parts. Texts compare by collation and impossible dates are null in frames, so that
+    conditions on both narrow the parts and are left to the reader besides.
+
+    `ask` and `records` run a statement as `query` is run.
+    """
+    return _CUTTER.divide(
+        query,
+        target,
+        columns,
+        filters,
+        ask,
+        key=lambda: _primary_key(query.raw_sql, records),
+        estimate=lambda statements: [_estimate(each, records) for each in statements],
+    )
+
+
+def _primary_key(sql: str, records: Records) -> str:
+    """The first column of the result that is a whole number of its table's primary key; else empty."""
+    _, columns = records(f"{without_semicolon(sql, DEFAULT)}\nLIMIT 0")
+    keys = (column.name for column in columns if column.is_primary_key and column.type in _INTEGERS)
+    return next(keys, "")
+
+
+def _estimate(sql: str, records: Records) -> int | None:
+    """The optimizer's guess, which costs it a look into an index."""
+    plan, _ = records(f"EXPLAIN FORMAT=TRADITIONAL {sql}")
+    rows = [int(step["rows"]) for step in plan if step.get("rows") is not None]
+    return max(rows, default=None)
+
+
+def _text(value: str) -> str:
+    """Hexadecimal, because what a backslash means depends on the session."""
+    encoded = value.encode("utf-8", "surrogatepass").hex()
+    return f"_utf8mb4 X'{encoded}'"
+
+
+def _time(value: date) -> str:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return f"'{value.isoformat(' ') if isinstance(value, datetime) else value.isoformat()}'"
+
+
+_CUTTER: Final = Cutter(DEFAULT, quoted, _text, _time)
