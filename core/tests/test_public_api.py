@@ -60,7 +60,7 @@ PUBLIC = {
         "export_data_sources", "job_key", "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
-        "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus",
+        "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus", "iter_data_response",
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
         "DataTopic", "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame",
         "FrameDecodeError", "FrameError", "FrameInclude", "FrameMeta", "FrameStream",
@@ -89,7 +89,7 @@ PUBLIC = {
     "headwater.queries": {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
         "TaskReader", "parse_metric_request",
-        "AnswerCache", "AnswerStore", "CacheRule", "KeptAnswer", "MemoryAnswerStore",
+        "AnswerCache", "AnswerStore", "CacheRule", "Hit", "KeptAnswer", "MemoryAnswerStore",
         "stream_of",
     },
     "headwater.queries.named": {

@@ -72,7 +72,8 @@ from .queries.service import QueryService
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
-    from .queries import AnswerCache
+    from .queries import AnswerCache, Hit
+    from .queries.answer_cache.client import CachingClient
     from .queries.named import NamedQuery, NamedQueryStore
     from .secrets import KeySource
 
@@ -163,8 +164,9 @@ class Headwater:
             workers = self._own_workers = WorkerPool()
         self._runner = CallRunner(workers, self._client.discard_instance, grace=grace)
         self.answer_cache = answer_cache
+        self._caching_client = self._make_caching_client()
         self.query_service: QueryService = QueryService(
-            self._cache, self.plugin_contexts, self._querying_client(), self._runner
+            self._cache, self.plugin_contexts, self._caching_client or self._client, self._runner
         )
         self.named_queries: NamedQueries = NamedQueries(
             named_query_store or MemoryNamedQueryStore(), self._check_named_query
@@ -427,6 +429,25 @@ class Headwater:
         call = self._call(context, self.limits.timeout)
         return self._start(lambda: _metric_queries(request, call), call, user, then)
 
+    def remembered_answers(
+        self, queries: Sequence[MetricQuery], headers: Mapping[str, str], user: User | None = None
+    ) -> Sequence[Hit] | None:
+        """The answers to all of `queries`, if they are in memory and fresh; None if one of them is not.
+
+        For an event loop: asks neither store nor plugin, and never blocks.
+        """
+        if self._caching_client is None:
+            return None
+        from .queries.answer_cache.questions import Asker
+
+        found = []
+        for each in queries:
+            data_source = self._cache.peek(each.data_source.uid)
+            if data_source is None:
+                return None
+            found.append((data_source, each.query))
+        return self._caching_client.remembered(found, Asker(user, headers), self.limits)
+
     def query_chunked_data(
         self,
         request: Mapping[str, Any] | Sequence[MetricQuery],
@@ -553,9 +574,9 @@ class Headwater:
 
     # --- inside ------------------------------------------------------------------------------------
 
-    def _querying_client(self) -> PluginClient:
+    def _make_caching_client(self) -> CachingClient | None:
         if self.answer_cache is None:
-            return self._client
+            return None
         from .queries.answer_cache.client import CachingClient
 
         return CachingClient(self.registry, self.answer_cache, self._runner)

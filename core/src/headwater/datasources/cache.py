@@ -65,6 +65,13 @@ class DataSourceCache:
         DataSourceNotFoundError."""
         return self._get(("uid", uid), lambda: self._store.get_by_uid(uid), skip_cache)
 
+    def peek(self, uid: str) -> DataSource | None:
+        """What is kept of it, without asking the store; None if the store has to be asked. Never blocks."""
+        with self._lock:
+            if self._clock() - self._revision_checked >= self._revision_interval:
+                return None
+            return self._lookup(("uid", uid))
+
     def get_by_id(self, id: int, *, skip_cache: bool = False) -> DataSource:  # noqa: A002
         """Like `get_by_uid`, and served by the same entry."""
         return self._get(("id", id), lambda: self._store.get_by_id(id), skip_cache)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .codecs.grafana_json.response import (
         decode_response as decode_response,
         encode_response as encode_response,
+        iter_data_response as iter_data_response,
         iter_response as iter_response,
     )
     from .data_plane import (
@@ -135,7 +136,8 @@ _MODULES = {
     "codecs.grafana_json.chunks": ("JSON_LINES_MEDIA_TYPE", "decode_chunks", "encode_chunks",
         "stream_chunks"),
     "codecs.grafana_json.decode": ("append_frame", "decode_frame"),
-    "codecs.grafana_json.response": ("decode_response", "encode_response", "iter_response"),
+    "codecs.grafana_json.response": ("decode_response", "encode_response", "iter_data_response",
+        "iter_response"),
     "grafana_types": ("conversion",),
     "data_plane": ("DataPlane", "DataPlaneError", "Item", "no_data", "read_items", "validate"),
     "field_type": ("FieldType",),

@@ -8,7 +8,7 @@ from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
     from .answer_cache.cache import AnswerCache as AnswerCache
-    from .answer_cache.kept import AnswerStore as AnswerStore, KeptAnswer as KeptAnswer
+    from .answer_cache.kept import AnswerStore as AnswerStore, Hit as Hit, KeptAnswer as KeptAnswer
     from .answer_cache.memory import MemoryAnswerStore as MemoryAnswerStore
     from .answer_cache.rules import CacheRule as CacheRule
     from .chunks import stream_of as stream_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "answer_cache.cache": ("AnswerCache",),
-    "answer_cache.kept": ("AnswerStore", "KeptAnswer"),
+    "answer_cache.kept": ("AnswerStore", "Hit", "KeptAnswer"),
     "answer_cache.memory": ("MemoryAnswerStore",),
     "answer_cache.rules": ("CacheRule",),
     "chunks": ("stream_of",),

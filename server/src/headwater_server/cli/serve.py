@@ -25,6 +25,7 @@ from .workspace import open_headwater
 if TYPE_CHECKING:
     from headwater import Headwater
     from headwater.network import AddressPolicy
+    from headwater.queries import AnswerCache, CacheRule
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
     from headwater_server.http import HeadwaterApp, Service
@@ -91,6 +92,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     envvar="HEADWATER_ONLY_ADDRESSES",
     show_envvar=True,
     help="Data sources may have no addresses but these.",
+)
+@click.option(
+    "--cache-ttl",
+    default="0s",
+    show_default=True,
+    metavar="DURATION",
+    envvar="HEADWATER_CACHE_TTL",
+    show_envvar=True,
+    callback=lambda _context, _option, value: _cache_rule(value),
+    help="Remember answers for so long, where a data source has no rule of its own. 0s: do not.",
+)
+@click.option(
+    "--cache-memory",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="MIB",
+    help="Memory for remembered answers, of each process.",
 )
 @click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
 @click.option(
@@ -231,6 +250,22 @@ def _address_policy(options: dict[str, Any]) -> AddressPolicy:
     return AddressPolicy(**networks)
 
 
+def _cache_rule(text: str) -> CacheRule:
+    from headwater.errors import ValidationError
+    from headwater.queries import CacheRule
+
+    try:
+        return CacheRule.from_settings(text)
+    except ValidationError as error:
+        raise click.BadParameter(error.reason) from None
+
+
+def _answer_cache(options: dict[str, Any]) -> AnswerCache:
+    from headwater.queries import AnswerCache
+
+    return AnswerCache(options["cache_ttl"], max_bytes=options["cache_memory"] * 1024 * 1024)
+
+
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
     if text and (
@@ -263,7 +298,11 @@ def _host(
     from headwater_server.serving.logs import write_host_logs
 
     with open_headwater(
-        directory, middlewares, degraded=True, address_policy=options["address_policy"]
+        directory,
+        middlewares,
+        degraded=True,
+        address_policy=options["address_policy"],
+        answer_cache=_answer_cache(options),
     ) as headwater:
         form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
         write_host_logs(headwater.data_sources.redactor, form=form, level=options["log_level"])

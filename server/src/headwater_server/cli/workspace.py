@@ -14,6 +14,7 @@ from headwater_server.data_directory import DataDirectory
 if TYPE_CHECKING:
     from headwater import Headwater
     from headwater.network import AddressPolicy
+    from headwater.queries import AnswerCache
     from headwater_server.auth.sql_tokens import SqlTokenStore
     from headwater_server.store import SqlStore
 
@@ -27,6 +28,7 @@ def open_headwater(
     *,
     degraded: bool = False,
     address_policy: AddressPolicy | None = None,
+    answer_cache: AnswerCache | None = None,
 ) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
 
@@ -42,7 +44,7 @@ def open_headwater(
         is_new = not store.key_records()
         with Headwater(
             store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded,
-            address_policy=address_policy,
+            address_policy=address_policy, answer_cache=answer_cache,
         ) as headwater:  # fmt: skip
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:

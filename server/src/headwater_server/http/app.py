@@ -54,13 +54,16 @@ def create_app(
     middlewares of `headwater`. `services` run beside the app as long as its lifespan does. Several apps may
     live in one process.
     """
+    metrics = metrics or HostMetrics()
+    if headwater.answer_cache is not None:
+        metrics.watch_answers(headwater.answer_cache)
     host = Host(
         headwater,
         options or HttpOptions(),
         authenticator or Authenticator(MemoryTokenStore()),
         RequestLimiter(limits or CallerLimits()),
         audit or NoAuditLog(),
-        metrics or HostMetrics(),
+        metrics,
     )
     return HeadwaterApp(host, services)
 

@@ -71,6 +71,12 @@ class Call:
     def headers_for_plugins(self) -> dict[str, str]:
         return headers_for_plugins(self.headers)
 
+    @property
+    def skips_cache(self) -> bool:
+        """Whether the caller wants neither data sources nor answers from memory."""
+        asked = self.headers.get("x-grafana-nocache") == "true" or self.headers.get("x-cache-skip") == "true"
+        return asked or "no-cache" in self.headers.get("cache-control", "").lower()
+
     def require(self, action: Action, uid: str = "") -> None:
         """Raises PermissionDeniedError unless the caller may do `action` on this data source, or on all."""
         if not self.principal.may(action, uid):
@@ -129,7 +135,7 @@ class Call:
             headers=self.headers_for_plugins,
             limits=limits,
             on_progress=on_progress,
-            skip_cache=self.headers.get("x-grafana-nocache") == "true",
+            skip_cache=self.skips_cache,
         )
 
         def cancel() -> None:

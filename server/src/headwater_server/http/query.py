@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from headwater.calls import result_of
 from headwater.errors import FrameError, HeadwaterError
-from headwater.frames import ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
+from headwater.frames import (
+    ARROW_CHUNKS_MEDIA_TYPE,
+    ARROW_MEDIA_TYPE,
+    JSON_LINES_MEDIA_TYPE as JSON_LINES,
+    CacheStatus,
+    iter_data_response,
+)
 from headwater.models import DataResponse, QueryDataResponse
-from headwater.queries import MetricQuery, parse_metric_request
+from headwater.queries import AnswerCache, Hit, MetricQuery, parse_metric_request
 from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError
 
@@ -19,6 +26,7 @@ from .call import BodyError, Call
 from .responses import JSON, PARQUET, ChunkedResponse
 from .stream_query import arrow_answer, arrow_chunks_answer, json_lines_answer, parquet_answer
 
+CACHE_HEADER = "x-cache"
 _SMALL_BYTES = 256 * 1024
 """Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
 
@@ -34,7 +42,41 @@ async def query(call: Call) -> Response | ChunkedResponse:
         return await arrow_answer(call, queries)
     if PARQUET in accepted:
         return await parquet_answer(call, queries)
-    return await json_answer(call, queries)
+    return remembered_answer(call, queries) or await json_answer(call, queries)
+
+
+def remembered_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | None:
+    """The answer as ready bytes, if all of it is in memory and small."""
+    host = call.host
+    if host.headwater.answer_cache is None or call.skips_cache:
+        return None
+    hits = host.headwater.remembered_answers(queries, call.headers_for_plugins, call.principal.user)
+    if hits is None:
+        return None
+    parts = [_ready_json(host.headwater.answer_cache, hit) for hit in hits]
+    if None in parts:
+        return None
+    call.record.count({hit.ref_id: sum(frame.num_rows for frame in hit.answer.frames) for hit in hits}, {})
+    body = b'{"results":{%s}}' % b",".join(filter(None, parts))
+    return Response(body, media_type=JSON, headers={CACHE_HEADER: CacheStatus.HIT})
+
+
+def _ready_json(cache: AnswerCache, hit: Hit) -> bytes | None:
+    """The member of `results` that a ref id has; None for a large one."""
+    name = f"json {hit.ref_id}"
+    if (ready := hit.answer.renderings.get(name)) is not None:
+        return ready
+    frames = hit.answer.frames
+    if sum(frame.nbytes for frame in frames) > _SMALL_BYTES:
+        return None
+    named = [frame.with_ref_id(hit.ref_id) for frame in frames]
+    try:
+        answer = b"".join(iter_data_response(DataResponse(tuple(named))))
+    except FrameError:
+        return None
+    ready = orjson.dumps(hit.ref_id) + b":" + answer
+    cache.render(hit, name, ready)
+    return ready
 
 
 async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | ChunkedResponse:
@@ -51,11 +93,25 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     reservation.resize(size)
     _count_rows(call, answer)
     status = _status(answer, call.host.options.multi_status)
+    headers = _cache_header(answer)
     if body is not None:
-        return Response(body, status, media_type=JSON)
+        return Response(body, status, headers, JSON)
     from headwater.frames import iter_response
 
-    return ChunkedResponse(iter_response(answer), host=host, context=context, media_type=JSON, status=status)
+    return ChunkedResponse(
+        iter_response(answer), host=host, context=context, media_type=JSON, status=status, headers=headers
+    )
+
+
+def _cache_header(answer: QueryDataResponse) -> dict[str, str]:
+    """How much of the answer was remembered; nothing where no answer is."""
+    found = {response.cache for response in answer.responses.values()}
+    if found <= {None}:
+        return {}
+    if len(found) == 1:
+        return {CACHE_HEADER: str(next(iter(found)))}
+    from_memory = found <= {CacheStatus.HIT, CacheStatus.STALE}
+    return {CACHE_HEADER: CacheStatus.STALE if from_memory else CacheStatus.PARTIAL}
 
 
 def _encoded_if_small(answer: QueryDataResponse) -> tuple[QueryDataResponse, int, bytes | None]:

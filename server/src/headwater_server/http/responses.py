@@ -54,12 +54,14 @@ class ChunkedResponse:
         media_type: str,
         status: int = 200,
         live: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._buffer = PrefetchBuffer(chunks, least=1 if live else _CHUNK_BYTES)
         self._host = host
         self._context = context
         self._media_type = media_type
         self._status = status
+        self._headers = dict(headers or {})
         self._begun = False
 
     async def wait_for_first(self) -> None:
@@ -77,6 +79,7 @@ class ChunkedResponse:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in self._headers.items()]
         complete = False
         self._begin()
         try:

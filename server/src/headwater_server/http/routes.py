@@ -26,7 +26,14 @@ from .responses import PARQUET
 
 _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TEXT = ("text/plain",)
-_NO_CACHE = Parameter("X-Grafana-NoCache", "header", "`true` reads the data source from the store.")
+_NO_CACHE = (
+    Parameter(
+        "X-Grafana-NoCache",
+        "header",
+        "`true` asks the data source, whatever is remembered. So does `X-Cache-Skip: true`.",
+    ),
+    Parameter("Cache-Control", "header", "`no-cache` asks the data source, whatever is remembered."),
+)
 _FORMS = ("uid/{uid}", "{id}")
 
 
@@ -47,7 +54,7 @@ def _query() -> Operation:
         },
         statuses=(404, 408, 413, 415, 422, 499, 503, 504),
         parameters=(
-            _NO_CACHE,
+            *_NO_CACHE,
             Parameter("X-Query-V2", "header", "`true` takes each query's own `timeRange`."),
             Parameter(
                 "X-Headwater-Progress",

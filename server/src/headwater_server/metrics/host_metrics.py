@@ -20,6 +20,8 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from headwater.frames import CacheStatus
+from headwater.queries import AnswerCache, MemoryAnswerStore
 from headwater.secrets import SecretState
 from headwater_server import __version__
 
@@ -67,6 +69,18 @@ class HostMetrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self.answers = Counter(
+            "headwater_answer_cache_answers",
+            "Answers of data sources with a cache rule, by how much of them was remembered.",
+            ("status",),
+            registry=registry,
+        )
+        self.answer_bytes = Gauge(
+            "headwater_answer_cache_bytes",
+            "Memory that remembered answers take in this process.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         build = Gauge(
             "headwater_build_info",
             "1, with the version.",
@@ -76,6 +90,18 @@ class HostMetrics:
         )
         build.labels(__version__).set(1)
         self.plugin_middleware = PluginMetricsMiddleware(registry)
+
+    def watch_answers(self, cache: AnswerCache) -> None:
+        """Count the answers that `cache` has a part in."""
+        for status in CacheStatus:
+            self.answers.labels(status.value)
+
+        def observe(status: CacheStatus) -> None:
+            self.answers.labels(status.value).inc()
+            if isinstance(cache.store, MemoryAnswerStore):
+                self.answer_bytes.set(cache.store.size)
+
+        cache.on_answer(observe)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The text for a scraper that sent this Accept header, and its content type."""

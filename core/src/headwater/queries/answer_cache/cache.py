@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from headwater.frames import CacheStatus
 
-from .kept import AnswerStore
+from .kept import AnswerStore, Hit
 from .memory import MEBIBYTE, MemoryAnswerStore
 from .rules import CacheRule
 
@@ -35,9 +35,21 @@ class AnswerCache:
         self.store: AnswerStore = MemoryAnswerStore(max_bytes, clock=clock) if store is None else store
         self.clock = clock
         self._lock = threading.Lock()  # guards the counts
+        self._observers: tuple[Callable[[CacheStatus], object], ...] = ()
         self.counts: dict[CacheStatus, int] = dict.fromkeys(CacheStatus, 0)
+
+    def on_answer(self, observe: Callable[[CacheStatus], object]) -> None:
+        """Call `observe` for each answer, in whatever thread gives it."""
+        self._observers = (*self._observers, observe)
 
     def count(self, status: CacheStatus) -> None:
         """One more answer of this kind."""
         with self._lock:
             self.counts[status] += 1
+        for observe in self._observers:
+            observe(status)
+
+    def render(self, hit: Hit, name: str, data: bytes) -> None:
+        """Keep a form of a remembered answer beside it, within the same bounds."""
+        if isinstance(self.store, MemoryAnswerStore):
+            self.store.render(hit.key, hit.answer, name, data)

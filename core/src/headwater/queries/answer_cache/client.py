@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from headwater.errors import (
     DeadlineExceededError,
@@ -29,28 +29,20 @@ from headwater.plugins.client import PluginClient
 from .cache import AnswerCache
 from .fetching import Fetcher
 from .flights import Flight, Flights
-from .kept import KeptAnswer, fits
+from .kept import Hit, fits
 from .questions import Asker, Question, SourceVersion, read_question
 from .rules import CacheRule
 
 if TYPE_CHECKING:
-    from headwater.calls.context import CallContext
+    from headwater.calls.context import CallContext, QueryLimits
     from headwater.calls.runner import CallRunner
+    from headwater.datasources import DataSource
     from headwater.frames import Frame
     from headwater.plugins.registry import Registry
 
 __all__ = ["CachingClient"]
 
 _MOST_TRAITS = 4096
-
-
-@frozen
-class Hit:
-    """A kept answer to a question, as it is now."""
-
-    question: Question
-    answer: KeptAnswer
-    status: CacheStatus
 
 
 class CachingClient(PluginClient):
@@ -107,6 +99,32 @@ class CachingClient(PluginClient):
         rest = tuple(query for query in request.queries if query.ref_id not in hits)
         if rest:
             yield from super().query_chunked_data(evolve(request, queries=rest), context)
+
+    def remembered(
+        self, queries: Sequence[tuple[DataSource, DataQuery]], asker: Asker, limits: QueryLimits
+    ) -> list[Hit] | None:
+        """Answers to all of the queries, if all are in memory and fresh. Asks nobody, never blocks."""
+        if not self._cache.store.is_local:
+            return None
+        hits = []
+        for data_source, query in queries:
+            plugin = self._registry.plugin(data_source.type)
+            if plugin is None:
+                return None
+            rule = self._rule(data_source)
+            try:
+                question = read_question(
+                    query, data_source, plugin.version, asker, rule, self._traits.__getitem__
+                )
+            except KeyError:  # nobody has asked it before
+                return None
+            hit = None if question is None else self._hit(question)
+            if hit is None or hit.status is not CacheStatus.HIT or not fits(hit.answer.frames, limits):
+                return None
+            hits.append(hit)
+        for hit in hits:
+            self._cache.count(hit.status)
+        return hits
 
     # --- questions ---------------------------------------------------------------------------------
 
@@ -169,7 +187,8 @@ class CachingClient(PluginClient):
         now = self._clock()
         if answer is None or answer.stale_until <= now:
             return None
-        return Hit(question, answer, CacheStatus.HIT if now < answer.fresh_until else CacheStatus.STALE)
+        status = CacheStatus.HIT if now < answer.fresh_until else CacheStatus.STALE
+        return Hit(question.key, question.query.ref_id, answer, status)
 
     # --- from the plugin ---------------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from headwater.calls.context import QueryLimits
-    from headwater.frames import Frame
+    from headwater.frames import CacheStatus, Frame
 
-__all__ = ["AnswerStore", "KeptAnswer"]
+__all__ = ["AnswerStore", "Hit", "KeptAnswer"]
 
 _FRAME_BYTES = 2048
 _COLUMN_BYTES = 512
@@ -38,9 +38,24 @@ class KeptAnswer:
         return size_of(self.frames) + sum(len(data) for data in self.renderings.values())
 
 
+@frozen
+class Hit:
+    """A kept answer to the query `ref_id`, and whether it is as fresh as it should be. `key` is its key."""
+
+    key: bytes
+    ref_id: str
+    answer: KeptAnswer
+    status: CacheStatus
+
+
 class AnswerStore(Protocol):
     """Where answers are kept. All methods are safe to call from several threads, and none of them fails:
     a store that cannot be reached has kept nothing."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it answers at once, from this process."""
+        ...
 
     def get(self, key: bytes) -> KeptAnswer | None:
         """What is kept under `key` and is not past its time."""

@@ -20,6 +20,7 @@ class MemoryAnswerStore:
     """Keeps answers within `max_bytes`; the least recently used goes first. Thread-safe."""
 
     def __init__(self, max_bytes: int = 64 * MEBIBYTE, *, clock: Callable[[], float] = time.time) -> None:
+        self.is_local: bool = True
         self.max_bytes = max_bytes
         self.evictions = 0
         self._clock = clock
