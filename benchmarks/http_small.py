@@ -60,6 +60,7 @@ def main() -> None:
             "FastAPI, testdata's function": "fastapi",
             "host": "host",
             "host, audit log on": "host --audit",
+            "host, remembered": "host --cache",
             "host, 2 workers": "host --workers",
         },
     )
@@ -212,6 +213,7 @@ def _work(digest: bytes, options: list[str], channel: socket.socket) -> None:
 
 def _host_app(digest: bytes, options: list[str]) -> Any:
     from headwater import Headwater
+    from headwater.queries import AnswerCache, CacheRule
     from headwater_server.arrow_start import start_arrow_without_pandas
     from headwater_server.audit import FileAuditLog
     from headwater_server.auth import ApiToken, Authenticator, CallerLimits, MemoryTokenStore, Role
@@ -220,7 +222,8 @@ def _host_app(digest: bytes, options: list[str]) -> Any:
 
     start_arrow_without_pandas()
     metrics = HostMetrics()
-    headwater = Headwater(middlewares=(metrics.plugin_middleware,))
+    cache = AnswerCache(CacheRule(ttl=3600)) if "--cache" in options else None
+    headwater = Headwater(middlewares=(metrics.plugin_middleware,), answer_cache=cache)
     if "--mysql" in options:
         headwater.add_data_source(
             "demo", type="mysql", uid="demo", url=f"127.0.0.1:{told_database()['port']}",

@@ -72,8 +72,9 @@ from .queries.service import QueryService
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
-    from .queries import AnswerCache, Hit
+    from .queries import AnswerCache, Hit, KeptAnswer
     from .queries.answer_cache.client import CachingClient
+    from .queries.answer_cache.questions import Key, SourceVersion
     from .queries.named import NamedQuery, NamedQueryStore
     from .secrets import KeySource
 
@@ -447,6 +448,15 @@ class Headwater:
                 return None
             found.append((data_source, each.query))
         return self._caching_client.remembered(found, Asker(user, headers), self.limits)
+
+    def still_remembers(self, source: SourceVersion, key: Key, answer: KeptAnswer) -> bool:
+        """Whether `answer` is still what is kept under `key`, and its data source unchanged. Never blocks."""
+        found = self._cache.peek(source.uid)
+        if found is None or self.answer_cache is None:
+            return False
+        if (found.id, found.version, found.updated) != (source.id, source.version, source.updated):
+            return False
+        return self.answer_cache.store.get(key) is answer
 
     def query_chunked_data(
         self,

@@ -107,17 +107,14 @@ class Call:
 
     async def json(self, type_: type[T]) -> T:
         """The body as a `type_`. Raises BodyError, ValidationError."""
+        return decode_json(await self.json_body(), type_)
+
+    async def json_body(self) -> bytes:
+        """The body, which says that it is JSON. Raises BodyError."""
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise BodyError("The request body must be application/json.", status=415)
-        body = await self.body()
-        try:
-            return msgspec.json.decode(body, type=type_)
-        except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$")
-            raise ValidationError(message, path=place.strip("`.")) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BodyError(f"bad request data: {error}") from None
+        return await self.body()
 
     @asynccontextmanager
     async def context(
@@ -170,6 +167,17 @@ class Call:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
         gone()
+
+
+def decode_json(body: bytes, type_: type[T]) -> T:
+    """`body` as a `type_`. Raises BodyError, ValidationError."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise ValidationError(message, path=place.strip("`.")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BodyError(f"bad request data: {error}") from None
 
 
 def _was_cancelled(context: CallContext) -> bool:

@@ -16,6 +16,7 @@ from headwater_server.metrics import HostMetrics
 from .garbage_collection import GarbageCollection
 from .key_watch import KeyWatch
 from .options import HttpOptions
+from .ready_answers import ReadyAnswers
 from .result_memory import ResultMemory
 from .secret_failures import SecretFailures
 from .start_limiter import StartLimiter
@@ -45,6 +46,7 @@ class Host:
         self.garbage_collection = GarbageCollection(self.workers)
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
         self.start_limiter = StartLimiter()
+        self.ready_answers = ReadyAnswers(headwater)
         self.keys = KeyWatch(headwater.data_sources, degraded=options.degraded)
         failures = SecretFailures(metrics, audit)
         self._forget_failures = headwater.data_sources.on_unavailable(failures.record)

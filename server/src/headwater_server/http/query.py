@@ -22,18 +22,27 @@ from headwater.queries import AnswerCache, Hit, MetricQuery, parse_metric_reques
 from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError
 
-from .call import BodyError, Call
+from .call import BodyError, Call, decode_json
+from .ready_answers import rendering_of, whole_answer
 from .responses import JSON, PARQUET, ChunkedResponse
 from .stream_query import arrow_answer, arrow_chunks_answer, json_lines_answer, parquet_answer
 
 CACHE_HEADER = "x-cache"
+_HIT = {CACHE_HEADER: CacheStatus.HIT.value}
+_READ_WITH_BODY = frozenset({"x-query-v2", "x-datasource-uid", "x-plugin-id"})
+"""Headers that say more of what a body asks, or are checked against it."""
 _SMALL_BYTES = 256 * 1024
 """Of Arrow data: up to here an answer is encoded where it was made, and sent whole."""
 
 
 async def query(call: Call) -> Response | ChunkedResponse:
-    queries = await _read(call)
+    body = await call.json_body()
     accepted = call.headers.get("accept", JSON)
+    wants_json = not any(form in accepted for form in (JSON_LINES, ARROW_MEDIA_TYPE, PARQUET))
+    may_remember = wants_json and call.host.headwater.answer_cache is not None and not call.skips_cache
+    if may_remember and (ready := _ready_answer(call, body)) is not None:
+        return ready
+    queries = await _read(call, decode_json(body, dict[str, Any]))
     if JSON_LINES in accepted:
         return await json_lines_answer(call, queries)
     if ARROW_CHUNKS_MEDIA_TYPE in accepted:
@@ -42,28 +51,51 @@ async def query(call: Call) -> Response | ChunkedResponse:
         return await arrow_answer(call, queries)
     if PARQUET in accepted:
         return await parquet_answer(call, queries)
-    return remembered_answer(call, queries) or await json_answer(call, queries)
+    remembered = _remembered_answer(call, queries, body) if may_remember else None
+    return remembered or await json_answer(call, queries)
 
 
-def remembered_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | None:
+def _ready_answer(call: Call, body: bytes) -> Response | None:
+    """The answer to a request that was answered from memory before, without reading it again.
+
+    Audited hosts read it: the log names what was asked.
+    """
+    host = call.host
+    if host.is_audited or not _READ_WITH_BODY.isdisjoint(call.headers):
+        return None
+    request = host.ready_answers.find(body)
+    if request is None or not all(call.principal.may(Action.QUERY, uid) for uid in request.uids):
+        return None
+    answer = host.ready_answers.render(request)
+    if answer is None:
+        return None
+    assert host.headwater.answer_cache is not None
+    for _ in request.parts:
+        host.headwater.answer_cache.count(CacheStatus.HIT)
+    call.record.count(request.rows, {})
+    return Response(answer, media_type=JSON, headers=_HIT)
+
+
+def _remembered_answer(call: Call, queries: Sequence[MetricQuery], body: bytes) -> Response | None:
     """The answer as ready bytes, if all of it is in memory and small."""
     host = call.host
-    if host.headwater.answer_cache is None or call.skips_cache:
-        return None
+    assert host.headwater.answer_cache is not None
     hits = host.headwater.remembered_answers(queries, call.headers_for_plugins, call.principal.user)
     if hits is None:
         return None
     parts = [_ready_json(host.headwater.answer_cache, hit) for hit in hits]
-    if None in parts:
+    members = [part for part in parts if part is not None]
+    if len(members) < len(parts):
         return None
-    call.record.count({hit.ref_id: sum(frame.num_rows for frame in hit.answer.frames) for hit in hits}, {})
-    body = b'{"results":{%s}}' % b",".join(filter(None, parts))
-    return Response(body, media_type=JSON, headers={CACHE_HEADER: CacheStatus.HIT})
+    if _READ_WITH_BODY.isdisjoint(call.headers):
+        host.ready_answers.remember(body, hits)
+    call.record.count({hit.ref_id: hit.answer.rows for hit in hits}, {})
+    return Response(whole_answer(members), media_type=JSON, headers=_HIT)
 
 
 def _ready_json(cache: AnswerCache, hit: Hit) -> bytes | None:
     """The member of `results` that a ref id has; None for a large one."""
-    name = f"json {hit.ref_id}"
+    name = rendering_of(hit.ref_id)
     if (ready := hit.answer.renderings.get(name)) is not None:
         return ready
     frames = hit.answer.frames
@@ -122,9 +154,8 @@ def _encoded_if_small(answer: QueryDataResponse) -> tuple[QueryDataResponse, int
     return (_encodable(answer), size, None) if size > _SMALL_BYTES else _encode(answer)
 
 
-async def _read(call: Call) -> Sequence[MetricQuery]:
+async def _read(call: Call, body: dict[str, Any]) -> Sequence[MetricQuery]:
     """The queries, each of which the caller may run."""
-    body = await call.json(dict[str, Any])
     queries = parse_metric_request(body, headers=call.headers)
     if len(queries) > call.host.options.max_queries:
         raise BodyError(f"A request has at most {call.host.options.max_queries} queries.")

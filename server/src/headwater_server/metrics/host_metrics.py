@@ -93,11 +93,10 @@ class HostMetrics:
 
     def watch_answers(self, cache: AnswerCache) -> None:
         """Count the answers that `cache` has a part in."""
-        for status in CacheStatus:
-            self.answers.labels(status.value)
+        counters = {status: self.answers.labels(status.value) for status in CacheStatus}
 
         def observe(status: CacheStatus) -> None:
-            self.answers.labels(status.value).inc()
+            counters[status].inc()
             if isinstance(cache.store, MemoryAnswerStore):
                 self.answer_bytes.set(cache.store.size)
 

@@ -29,8 +29,8 @@ from headwater.plugins.client import PluginClient
 from .cache import AnswerCache
 from .fetching import Fetcher
 from .flights import Flight, Flights
-from .kept import Hit, fits
-from .questions import Asker, Question, SourceVersion, read_question
+from .kept import Hit
+from .questions import Asker, Key, Question, SourceVersion, read_question
 from .rules import CacheRule
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CachingClient(PluginClient):
         self._runner = runner
         self._clock = cache.clock
         self._flights = Flights()
-        self._traits: dict[bytes, AnswerTraits] = {}
+        self._traits: dict[Key, AnswerTraits] = {}
 
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
         """As `PluginClient.query_data`. Each answer says how much of it was remembered."""
@@ -89,9 +89,13 @@ class CachingClient(PluginClient):
     ) -> Generator[QueryChunk, None, None]:
         """As `PluginClient.query_chunked_data`. What is remembered comes from memory; rows that stream by
         are not collected to be remembered."""
-        questions = self._questions(request, context)
-        hits = {ref_id: hit for ref_id, each in questions.items() if (hit := self._hit(each)) is not None}
-        for ref_id, hit in hits.items():
+        settings = request.plugin_context.data_source_instance_settings
+        hits: set[str] = set()
+        for ref_id, question in self._questions(request, context).items():
+            hit = None if settings is None else self._hit(question, settings)
+            if hit is None:
+                continue
+            hits.add(ref_id)
             self._cache.count(hit.status)
             for index, frame in enumerate(hit.answer.frames):
                 context.check()
@@ -118,8 +122,8 @@ class CachingClient(PluginClient):
                 )
             except KeyError:  # nobody has asked it before
                 return None
-            hit = None if question is None else self._hit(question)
-            if hit is None or hit.status is not CacheStatus.HIT or not fits(hit.answer.frames, limits):
+            hit = None if question is None else self._hit(question, data_source)
+            if hit is None or hit.status is not CacheStatus.HIT or not hit.answer.fits(limits):
                 return None
             hits.append(hit)
         for hit in hits:
@@ -139,7 +143,7 @@ class CachingClient(PluginClient):
         found = {}
         for query in request.queries:
 
-            def describe(asked: bytes, query: DataQuery = query) -> AnswerTraits:
+            def describe(asked: Key, query: DataQuery = query) -> AnswerTraits:
                 return self._described(asked, query, plugin_context)
 
             question = read_question(query, settings, plugin_context.plugin_version, asker, rule, describe)
@@ -155,7 +159,7 @@ class CachingClient(PluginClient):
         except ValidationError:  # written past the service that checks it
             return CacheRule()
 
-    def _described(self, asked: bytes, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+    def _described(self, asked: Key, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
         traits = self._traits.get(asked)
         if traits is None:
             traits = self.describe_answer(query, plugin_context)
@@ -170,11 +174,13 @@ class CachingClient(PluginClient):
         self, questions: Mapping[str, Question], request: QueryDataRequest, context: CallContext
     ) -> tuple[dict[str, DataResponse], list[Question]]:
         """What is remembered, and the questions whose answers are not."""
+        source = request.plugin_context.data_source_instance_settings
+        assert source is not None  # or there were no questions
         outcomes: dict[str, DataResponse] = {}
         missing = []
         for ref_id, question in questions.items():
-            hit = self._hit(question)
-            if hit is None or not fits(hit.answer.frames, context.limits):
+            hit = self._hit(question, source)
+            if hit is None or not hit.answer.fits(context.limits):
                 missing.append(question)
                 continue
             outcomes[ref_id] = _response(hit.answer.frames, ref_id, hit.status)
@@ -182,13 +188,14 @@ class CachingClient(PluginClient):
                 self._board([question], request, context)  # for whoever asks next: nobody waits
         return outcomes, missing
 
-    def _hit(self, question: Question) -> Hit | None:
+    def _hit(self, question: Question, source: SourceVersion) -> Hit | None:
         answer = self._cache.store.get(question.key)
         now = self._clock()
         if answer is None or answer.stale_until <= now:
             return None
         status = CacheStatus.HIT if now < answer.fresh_until else CacheStatus.STALE
-        return Hit(question.key, question.query.ref_id, answer, status)
+        until = min(answer.fresh_until, now + question.same_for)
+        return Hit(question.key, question.query.ref_id, answer, status, source, until, question.is_anybodys)
 
     # --- from the plugin ---------------------------------------------------------------------------
 
@@ -233,7 +240,7 @@ class CachingClient(PluginClient):
 
     def _fetch(
         self, questions: Sequence[Question], request: QueryDataRequest, context: CallContext
-    ) -> dict[bytes, DataResponse]:
+    ) -> dict[Key, DataResponse]:
         """In a worker: the answers by key, of which those that may be are kept from now on."""
         fetcher = Fetcher(
             self._cache.store,
@@ -261,7 +268,7 @@ def _named(frames: Sequence[Frame], ref_id: str) -> tuple[Frame, ...]:
     return tuple(frame if frame.ref_id == ref_id else frame.with_ref_id(ref_id) for frame in frames)
 
 
-def _pass_on(ended: Future[dict[bytes, DataResponse]], to: Future[dict[bytes, DataResponse]]) -> None:
+def _pass_on(ended: Future[dict[Key, DataResponse]], to: Future[dict[Key, DataResponse]]) -> None:
     error = ended.exception()
     if error is None:
         to.set_result(ended.result())

@@ -10,12 +10,12 @@ from attrs import evolve
 from headwater.frames import CacheStatus
 from headwater.models import DataQuery, DataResponse
 
-from .kept import AnswerStore, KeptAnswer, fits
+from .kept import AnswerStore, KeptAnswer
 
 if TYPE_CHECKING:
     from headwater.calls.context import QueryLimits
 
-    from .questions import Question
+    from .questions import Key, Question
     from .ranges import SeriesPlan
 
 __all__ = ["Fetcher"]
@@ -35,14 +35,14 @@ class Fetcher:
         self._limits = limits
         self._clock = clock
 
-    def fetch(self, questions: Sequence[Question]) -> dict[bytes, DataResponse]:
+    def fetch(self, questions: Sequence[Question]) -> dict[Key, DataResponse]:
         """The answers by key; none for a query that its plugin skipped."""
         plans = [self._plan(question) for question in questions]
         whole = [question.query for question, plan in zip(questions, plans, strict=True) if plan is None]
         parts = _parts(plans, {query.ref_id for query in whole})
         asked = [*whole, *(query for queries in parts for query in queries)]
         outcomes = self._ask(asked) if asked else {}
-        found: dict[bytes, DataResponse] = {}
+        found: dict[Key, DataResponse] = {}
         for question, plan, queries in zip(questions, plans, parts, strict=True):
             if plan is None:
                 response = _missed(outcomes.get(question.query.ref_id))
@@ -74,7 +74,7 @@ class Fetcher:
             except NotJoinableError:
                 pass
             else:
-                if fits(frames, self._limits) or not plan.continues:
+                if KeptAnswer(frames, 0, 0).fits(self._limits) or not plan.continues:
                     if kept is not None:
                         self._store.put(question.series_key, question.uid, kept)
                     return DataResponse(frames, cache=plan.status)

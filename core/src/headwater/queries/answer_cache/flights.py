@@ -5,24 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from headwater.calls.context import CallContext, Progress, run_in_thread
 from headwater.models import DataResponse
 
 if TYPE_CHECKING:
-    from .questions import Question
+    from .questions import Key, Question
 
 __all__ = ["Flight", "Flights"]
 
-_FlightKey = tuple[bytes, int | None, int | None]
+_FlightKey: TypeAlias = "tuple[Key, int | None, int | None]"
 
 
 class Flight:
     """A call into a plugin that answers some questions, for as long as somebody waits for it."""
 
     def __init__(self, context: CallContext, timeout: float | None) -> None:
-        self.future: Future[dict[bytes, DataResponse]] = Future()
+        self.future: Future[dict[Key, DataResponse]] = Future()
         self.keys: list[_FlightKey] = []
         self.waiting = 0
         self._reporting: list[CallContext] = []
@@ -75,7 +75,7 @@ class Flights:
             start(own, asked)
         return boarded
 
-    def wait(self, flight: Flight, context: CallContext) -> dict[bytes, DataResponse]:
+    def wait(self, flight: Flight, context: CallContext) -> dict[Key, DataResponse]:
         """What the flight brings, by key. Raises as it did, or why `context` ended."""
         woken = threading.Event()
         flight.future.add_done_callback(lambda _: woken.set())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field, frozen
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from headwater.calls.context import QueryLimits
     from headwater.frames import CacheStatus, Frame
 
+    from .questions import Key, SourceVersion
+
 __all__ = ["AnswerStore", "Hit", "KeptAnswer"]
 
 _FRAME_BYTES = 2048
@@ -18,7 +20,7 @@ _COLUMN_BYTES = 512
 """What Python and Arrow take besides values and descriptions, about."""
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=True)
 class KeptAnswer:
     """Frames, and until when they are good. Times are seconds since 1970.
 
@@ -31,6 +33,19 @@ class KeptAnswer:
     stale_until: float
     covered: tuple[int, int] | None = None
     renderings: dict[str, bytes] = field(factory=dict)
+    _lengths: tuple[int, int] | None = None
+
+    def fits(self, limits: QueryLimits) -> bool:
+        """Whether a caller with these limits would have got all of it."""
+        if self._lengths is None:
+            rows = sum(frame.num_rows for frame in self.frames)
+            self._lengths = rows, sum(frame.nbytes for frame in self.frames)
+        return within(*self._lengths, limits)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all frames together."""
+        return sum(frame.num_rows for frame in self.frames)
 
     @property
     def size(self) -> int:
@@ -40,12 +55,18 @@ class KeptAnswer:
 
 @frozen
 class Hit:
-    """A kept answer to the query `ref_id`, and whether it is as fresh as it should be. `key` is its key."""
+    """A kept answer, under `key`, to the query `ref_id` of `source`.
 
-    key: bytes
+    The same query has this answer until `until`, if nothing changes; `is_anybodys`: for every caller.
+    """
+
+    key: Key
     ref_id: str
     answer: KeptAnswer
     status: CacheStatus
+    source: SourceVersion
+    until: float
+    is_anybodys: bool
 
 
 class AnswerStore(Protocol):
@@ -57,11 +78,11 @@ class AnswerStore(Protocol):
         """Whether it answers at once, from this process."""
         ...
 
-    def get(self, key: bytes) -> KeptAnswer | None:
+    def get(self, key: Key) -> KeptAnswer | None:
         """What is kept under `key` and is not past its time."""
         ...
 
-    def put(self, key: bytes, uid: str, answer: KeptAnswer) -> None:
+    def put(self, key: Key, uid: str, answer: KeptAnswer) -> None:
         """Keep an answer of data source `uid` until it is stale, or until there is no room for it."""
         ...
 
@@ -92,8 +113,8 @@ def size_of(frames: Iterable[Frame]) -> int:
     return described + sum(buffers.values())
 
 
-def fits(frames: Sequence[Frame], limits: QueryLimits) -> bool:
-    """Whether a caller with these limits would have got all of it."""
-    if limits.max_rows is not None and sum(frame.num_rows for frame in frames) > limits.max_rows:
+def within(rows: int, size: int, limits: QueryLimits) -> bool:
+    """Whether so many rows and bytes are within the limits."""
+    if limits.max_rows is not None and rows > limits.max_rows:
         return False
-    return limits.max_bytes is None or sum(frame.nbytes for frame in frames) <= limits.max_bytes
+    return limits.max_bytes is None or size <= limits.max_bytes

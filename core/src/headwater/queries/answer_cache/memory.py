@@ -8,6 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from .kept import KeptAnswer
+from .questions import Key
 
 __all__ = ["MemoryAnswerStore"]
 
@@ -25,8 +26,8 @@ class MemoryAnswerStore:
         self.evictions = 0
         self._clock = clock
         self._lock = Lock()  # guards everything below
-        self._kept: OrderedDict[bytes, tuple[KeptAnswer, int, str]] = OrderedDict()
-        self._keys: dict[str, set[bytes]] = {}
+        self._kept: OrderedDict[Key, tuple[KeptAnswer, int, str]] = OrderedDict()
+        self._keys: dict[str, set[Key]] = {}
         self._bytes = 0
 
     @property
@@ -37,7 +38,7 @@ class MemoryAnswerStore:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: bytes) -> KeptAnswer | None:
+    def get(self, key: Key) -> KeptAnswer | None:
         """What is kept under `key` and is not past its time."""
         with self._lock:
             found = self._kept.get(key)
@@ -49,7 +50,7 @@ class MemoryAnswerStore:
             self._kept.move_to_end(key)
             return found[0]
 
-    def put(self, key: bytes, uid: str, answer: KeptAnswer) -> None:
+    def put(self, key: Key, uid: str, answer: KeptAnswer) -> None:
         """Keep `answer`, or forget what was there if it is too large."""
         size = answer.size
         with self._lock:
@@ -63,7 +64,7 @@ class MemoryAnswerStore:
             self._keys.setdefault(uid, set()).add(key)
             self._bytes += size
 
-    def render(self, key: bytes, answer: KeptAnswer, name: str, data: bytes) -> None:
+    def render(self, key: Key, answer: KeptAnswer, name: str, data: bytes) -> None:
         """Keep a form of a kept answer beside it, if there is room."""
         with self._lock:
             found = self._kept.get(key)
@@ -83,7 +84,7 @@ class MemoryAnswerStore:
         """Forget everything."""
         self.discard(None)
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: Key) -> None:
         answer, size, uid = self._kept.pop(key, (None, 0, ""))
         if answer is None:
             return

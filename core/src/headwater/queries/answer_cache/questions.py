@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from attrs import astuple, evolve, frozen
 
@@ -14,10 +13,13 @@ from headwater.models import AnswerSteps, AnswerTraits, DataQuery, TimeRange, Us
 
 from .rules import CacheRule
 
-__all__ = ["Asker", "Question", "SourceVersion", "Window", "read_question"]
+__all__ = ["Asker", "Key", "Question", "SourceVersion", "Window", "read_question"]
 
+Key: TypeAlias = tuple[Hashable, ...]
+"""Plain values, so that their `repr` is a key as good as they are."""
 _NOT_ASKED = ("refId", "key", "hide", "timeRange", "queryCachingTTL")
 """Keys that name a query, or that are read elsewhere: the answer is the same."""
+_ANYBODY: Key = ((), ())
 _REFERENCES = ("datasource", "datasourceId")
 """Their presence tells what client wrote the query; what they name is in the key already."""
 
@@ -61,17 +63,21 @@ class Window:
 class Question:
     """A query and the keys of its answers.
 
+    `is_anybodys`: nothing of the caller matters. `same_for` is after how many seconds the query, if its range
+    is relative to now, becomes another question.
     `window` and `series_key` are set if points of time may be remembered one by one: all windows of one
     length have the same `series_key`.
     """
 
-    key: bytes
+    key: Key
     uid: str
     query: DataQuery
     rule: CacheRule
+    is_anybodys: bool
+    same_for: float
     steps: AnswerSteps | None = None
     window: Window | None = None
-    series_key: bytes = b""
+    series_key: Key = ()
 
 
 def read_question(
@@ -80,7 +86,7 @@ def read_question(
     plugin_version: str,
     asker: Asker,
     rule: CacheRule,
-    describe: Callable[[bytes], AnswerTraits],
+    describe: Callable[[Key], AnswerTraits],
 ) -> Question | None:
     """The question that `query` asks; None if no answer to it is to be remembered.
 
@@ -92,27 +98,32 @@ def read_question(
     text = _text_of(query)
     if text is None:
         return None
-    length = query.time_range.to_ms - query.time_range.from_ms
-    state = (source.uid, source.id, source.version, source.updated.isoformat(), plugin_version)
-    asked = _digest(text, *state, query.query_type, query.max_data_points, query.interval_ms, length)
+    times = query.time_range
+    length = times.to_ms - times.from_ms
+    state = (source.uid, source.id, source.version, source.updated, plugin_version)
+    asked: Key = (text, *state, query.query_type, query.max_data_points, query.interval_ms, length)
     traits = describe(asked)
     if not traits.kept:
         return None
     who = _identity(traits, asker)
     if traits.steps is None:
+        unit = _unit(query, rule)
+        bucket = times.from_ms // unit, times.to_ms // unit
         # The ref id counts: some plugins name frames by it.
-        key = _digest(asked, who, query.ref_id, *_bucket(query, rule))
-        return Question(key, source.uid, query, rule)
+        key = ("whole", asked, who, query.ref_id, bucket)
+        return Question(key, source.uid, query, rule, who == _ANYBODY, _same_for(times, unit))
     steps = traits.steps
-    window = _window(query.time_range, steps)
+    window = _window(times, steps)
     return Question(
-        _digest(asked, who, window.first, window.last),
+        ("series", asked, who, window.first, window.last),
         source.uid,
         evolve(steps.query, ref_id=query.ref_id, time_range=window.times()),
         rule,
+        who == _ANYBODY,
+        _same_for(times, steps.step_ms, steps.offset_ms),
         steps,
         window,
-        _digest("series", asked, who),
+        ("points", asked, who),
     )
 
 
@@ -128,22 +139,27 @@ def _text_of(query: DataQuery) -> str | None:
         return None
 
 
-def _identity(traits: AnswerTraits, asker: Asker) -> bytes:
+def _identity(traits: AnswerTraits, asker: Asker) -> Key:
     user = astuple(asker.user) if traits.user and asker.user is not None else ()
+    if traits.headers == ():
+        return (user, ())
     headers = {name.lower(): value for name, value in asker.headers.items()}
     if traits.headers is not None:
         significant = {name.lower() for name in traits.headers}
         headers = {name: value for name, value in headers.items() if name in significant}
-    return _digest(len(user), *user, *(part for item in sorted(headers.items()) for part in item))
+    return (user, tuple(sorted(headers.items())))
 
 
-def _bucket(query: DataQuery, rule: CacheRule) -> tuple[int, int]:
+def _unit(query: DataQuery, rule: CacheRule) -> int:
     """Ranges that begin and end in the same step are one: within the time to live the difference is what an
-    answer from memory lacks anyway."""
-    from_ms, to_ms = query.time_range.from_ms, query.time_range.to_ms
-    step = max(query.interval_ms, (to_ms - from_ms) // max(1, query.max_data_points))
-    unit = max(1, min(step, int(1000 * rule.ttl)))
-    return from_ms // unit, to_ms // unit
+    answer from memory lacks anyway. In milliseconds."""
+    length = query.time_range.to_ms - query.time_range.from_ms
+    step = max(query.interval_ms, length // max(1, query.max_data_points))
+    return max(1, min(step, int(1000 * rule.ttl)))
+
+
+def _same_for(times: TimeRange, unit: int, offset: int = 0) -> float:
+    return min(unit - (time + offset) % unit for time in (times.from_ms, times.to_ms)) / 1000
 
 
 def _window(time_range: TimeRange, steps: AnswerSteps) -> Window:
@@ -151,13 +167,3 @@ def _window(time_range: TimeRange, steps: AnswerSteps) -> Window:
         return (time + steps.offset_ms) // steps.step_ms * steps.step_ms - steps.offset_ms
 
     return Window(aligned(time_range.from_ms), aligned(time_range.to_ms), steps.step_ms)
-
-
-def _digest(*parts: bytes | str | int) -> bytes:
-    """One key of `parts`, whose lengths and kinds count: no other parts give it."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
-        digest.update(b"%c%d:" % (type(part).__name__[0].encode(), len(data)))
-        digest.update(data)
-    return digest.digest()
