@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -145,6 +146,7 @@ def test_the_order_of_keys_makes_no_other_question(host_of: MakeHost) -> None:
         {"sql": "SELECT 2"},
         {"params": [1]},
         {"params": ["1"]},
+        {"params": [datetime(2026, 1, 1, tzinfo=UTC)]},
         {"refId": "B"},
         {"maxDataPoints": 7},
         {"intervalMs": 7},
@@ -157,6 +159,15 @@ def test_another_question_is_asked(host_of: MakeHost, other: dict[str, Any]) -> 
     host = host_of(Counting())
     ask(host, sql="SELECT 1")
     assert ask(host, **{"sql": "SELECT 1", **other}).cache is MISS
+
+
+def test_a_bound_time_is_no_text_like_it(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    ask(host, params=[moment])
+    assert ask(host, params=[moment]).cache is HIT
+    assert ask(host, params=[moment.isoformat()]).cache is MISS
+    assert ask(host, params=[object()]).cache is None
 
 
 def test_ranges_within_one_step_are_the_same_question(host_of: MakeHost) -> None:

@@ -27,6 +27,7 @@ from .ready_answers import rendering_of, whole_answer
 from .responses import JSON, PARQUET, ChunkedResponse
 from .stream_query import arrow_answer, arrow_chunks_answer, json_lines_answer, parquet_answer
 
+_OTHER_FORMS = (JSON_LINES, ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, PARQUET)
 CACHE_HEADER = "x-cache"
 _HIT = {CACHE_HEADER: CacheStatus.HIT.value}
 _READ_WITH_BODY = frozenset({"x-query-v2", "x-datasource-uid", "x-plugin-id"})
@@ -38,7 +39,7 @@ _SMALL_BYTES = 256 * 1024
 async def query(call: Call) -> Response | ChunkedResponse:
     body = await call.json_body()
     accepted = call.headers.get("accept", JSON)
-    wants_json = not any(form in accepted for form in (JSON_LINES, ARROW_MEDIA_TYPE, PARQUET))
+    wants_json = not any(form in accepted for form in _OTHER_FORMS)
     may_remember = wants_json and call.host.headwater.answer_cache is not None and not call.skips_cache
     if may_remember and (ready := _ready_answer(call, body)) is not None:
         return ready

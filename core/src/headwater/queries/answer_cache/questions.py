@@ -127,14 +127,26 @@ def read_question(
     )
 
 
-def _text_of(query: DataQuery) -> str | None:
-    """The query object, whatever the order of its keys; None if it holds what JSON cannot say."""
+def _text_of(query: DataQuery) -> Key | None:
+    """The query object, whatever the order of its keys; None if it holds what cannot be told apart.
+
+    Bound times count, or a text like theirs would be the same.
+    """
     asked = {key: value for key, value in query.json.items() if key not in _NOT_ASKED}
     for key in _REFERENCES:
         if key in asked:
             asked[key] = True
+    times = 0
+
+    def as_text(value: object) -> str:
+        nonlocal times
+        if not isinstance(value, datetime):
+            raise TypeError
+        times += 1
+        return value.isoformat()
+
     try:
-        return json.dumps(asked, sort_keys=True, separators=(",", ":"))
+        return json.dumps(asked, sort_keys=True, separators=(",", ":"), default=as_text), times
     except (TypeError, ValueError, RecursionError):
         return None
 
