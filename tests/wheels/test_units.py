@@ -17,11 +17,12 @@ Install = Callable[..., CleanEnvironment]
 
 CORE = "headwater[http,json,testing,yaml]"
 EVERYTHING = [
-    CORE, "headwater-clickhouse", "headwater-mysql", "headwater-prometheus", "headwater-testdata",
-    "headwater-server[mysql,opentelemetry,postgresql]",
+    CORE, "headwater-adbc[postgresql]", "headwater-clickhouse", "headwater-mysql", "headwater-prometheus",
+    "headwater-testdata", "headwater-server[mysql,opentelemetry,postgresql]",
 ]  # fmt: skip
 WITH_EXTRAS = {
     "core": [CORE],
+    "plugins/adbc": [CORE, "headwater-adbc[postgresql]"],
     "plugins/clickhouse": [CORE, "headwater-clickhouse[embedded]"],
     "plugins/mysql": [CORE, "headwater-mysql"],
     "plugins/prometheus": [CORE, "headwater-prometheus"],
@@ -30,12 +31,12 @@ WITH_EXTRAS = {
 }
 QUICK = {  # what needs no server and takes seconds
     "core": ["datasources", "frames/test_frame.py", "secrets", "sdk", "test_host.py", "test_public_api.py"],
+    "plugins/adbc": ["test_macros.py"],
     "plugins/clickhouse": ["test_declared_types.py", "test_macro_help.py"],
     "plugins/mysql": [
         "test_decoders.py",
         "test_macros.py",
         "test_plugin.py",
-        "test_pool.py",
         "test_series.py",
     ],
     "plugins/prometheus": ["test_layouts.py", "test_naming.py", "test_promql.py", "test_samples.py"],

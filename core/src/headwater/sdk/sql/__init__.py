@@ -41,7 +41,8 @@ if TYPE_CHECKING:
         split_arguments as split_arguments,
         strip_comments as strip_comments,
     )
-    from .series import time_series as time_series
+    from .series import metric_index as metric_index, time_series as time_series
+    from .settings import PoolSettings as PoolSettings
     from .statements import (
         ReadStatements as ReadStatements,
         outer_words as outer_words,
@@ -71,7 +72,8 @@ _MODULES = {
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
     "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
     "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),
-    "series": ("time_series",),
+    "series": ("metric_index", "time_series"),
+    "settings": ("PoolSettings",),
     "statements": (
         "ReadStatements",
         "outer_words",

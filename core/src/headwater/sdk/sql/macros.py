@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from headwater.errors import MacroError
 
@@ -24,11 +24,17 @@ grow by powers."""
 
 @frozen
 class MacroCall:
-    """One use of a macro. `arguments` is None without brackets: `$__interval` differs from `$__from()`."""
+    """One use of a macro. `arguments` is None without brackets: `$__interval` differs from `$__from()`.
+
+    It stands in `sql` from `start` to `end`.
+    """
 
     name: str
     arguments: tuple[str, ...] | None
     text: str
+    sql: str = field(default="", repr=False, eq=False)
+    start: int = 0
+    end: int = 0
 
     def expect(self, *counts: int) -> tuple[str, ...]:
         """The arguments, if there are as many as one of `counts`. Raises MacroError."""
@@ -98,11 +104,11 @@ class MacroEngine(Generic[S]):
         self, sql: str, match: re.Match[str], scope: S, depth: int, budget: _Budget
     ) -> tuple[MacroCall, int]:
         if not sql.startswith("(", match.end()):
-            return MacroCall(match[1], None, match[0]), match.end()
+            return MacroCall(match[1], None, match[0], sql, match.start(), match.end()), match.end()
         arguments, end = split_arguments(sql, match.end(), self._dialect)
         expanded = tuple(self._expand(argument, scope, depth + 1, budget) for argument in arguments)
         kept = f"{match[0]}({', '.join(expanded)})"
-        return MacroCall(match[1], expanded, kept), end
+        return MacroCall(match[1], expanded, kept, sql, match.start(), end), end
 
     def _call(self, call: MacroCall, scope: S) -> str:
         function = self._macros.get(call.name)

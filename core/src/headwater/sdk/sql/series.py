@@ -15,7 +15,7 @@ from headwater.models import TimeRange
 from .time_columns import time_index
 from .time_macros import ExpandedQuery
 
-__all__ = ["time_series"]
+__all__ = ["metric_index", "time_series"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,6 +54,13 @@ def time_series(
     if query.fill is not None and query.fill_interval is not None:
         frame = _fill_gaps(frame, query.fill, query.fill_interval, time_range, max_rows)
     return frame if notice is None else frame.with_notice(notice)
+
+
+def metric_index(schema: pa.Schema) -> int | None:
+    """The column called `metric`, else the first one of text: it names the series."""
+    if "metric" in schema.names:
+        return int(schema.names.index("metric"))
+    return next((index for index, field in enumerate(schema) if pa.types.is_string(field.type)), None)
 
 
 def _typed(frame: Frame, time: int, metric: int | None) -> Frame:

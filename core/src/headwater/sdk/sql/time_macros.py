@@ -119,6 +119,10 @@ class TimeMacros:
         """`$__timeGroup(column, step)`: the beginning of the group that a time belongs to."""
         return self.multiple(self.unix_seconds(column, scope), step, scope)
 
+    def group_alias(self, call: MacroCall) -> str:  # noqa: ARG002
+        """What follows `$__timeGroup(column, step)`; `$__timeGroupAlias` always gives the name `time`."""
+        return ""
+
     def epoch_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
         """`$__unixEpochGroup(column, step)`: the same for a column of unix seconds."""
         scope.epoch_units.add(EpochUnit.SECONDS)
@@ -155,7 +159,7 @@ class TimeMacros:
             "__timeFilter": self._time_filter,
             "__timeFrom": lambda _, scope: self.moment(scope.start, scope),
             "__timeTo": lambda _, scope: self.moment(scope.end, scope),
-            "__timeGroup": self._time_group,
+            "__timeGroup": lambda call, scope: self._time_group(call, scope) + self.group_alias(call),
             "__timeGroupAlias": lambda call, scope: self._time_group(call, scope) + ' AS "time"',
             "__unixEpochFilter": _unix_epoch_filter,
             "__unixEpochNanoFilter": _unix_epoch_nano_filter,

@@ -1,0 +1,48 @@
+"""Finds drivers and opens databases with them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import adbc_driver_manager as adbc
+
+from headwater.errors import PluginUnavailableError
+
+
+def bundled(module: str, extra: str) -> str:
+    """The path of the driver in the wheel of `module`. Raises PluginUnavailableError without it."""
+    if importlib.util.find_spec(module) is None:
+        raise PluginUnavailableError(
+            f"The ADBC driver of this data source is not installed. Install it: "
+            f"pip install 'headwater-adbc[{extra}]'"
+        )
+    return str(files(module) / f"lib{module}.so")  # wheels call it so on every platform
+
+
+def open_database(options: Mapping[str, str]) -> adbc.AdbcDatabase:
+    """The database, as its driver opens it: some connect at once.
+
+    Raises PluginUnavailableError for a driver that can't be loaded, and what the driver raises.
+    """
+    try:
+        return adbc.AdbcDatabase(**dict(options))
+    except adbc.Error as error:
+        if "AdbcDriverInit" in str(error) or "dlopen" in str(error) or "Could not load" in str(error):
+            raise PluginUnavailableError(
+                f"The ADBC driver {options.get('driver', '')!r} cannot be loaded: give the path of its "
+                "shared library, or the name of its manifest."
+            ) from error
+        raise
+
+
+def bind_row(statement: adbc.AdbcStatement, values: tuple[Any, ...]) -> None:
+    """Binds one value to each placeholder."""
+    import pyarrow as pa
+
+    arrays = [pa.array([value]) for value in values]
+    row = pa.record_batch(arrays, names=[f"p{number}" for number in range(1, len(values) + 1)])
+    schema, array = row.__arrow_c_array__()
+    statement.bind(array, schema)

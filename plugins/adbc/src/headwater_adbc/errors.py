@@ -1,0 +1,99 @@
+"""What a driver's error means: whose fault it is, in words that are safe to show."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import adbc_driver_manager as adbc
+
+from headwater.errors import (
+    DownstreamAuthError,
+    DownstreamConnectionError,
+    DownstreamProtocolError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    ErrorSource,
+    HeadwaterError,
+    QueryError,
+    describe,
+)
+
+Status = adbc.AdbcStatusCode
+
+_AUTHENTICATION: Final = frozenset({Status.UNAUTHENTICATED, Status.UNAUTHORIZED})
+_OF_THE_STATEMENT: Final = frozenset(
+    {Status.NOT_FOUND, Status.ALREADY_EXISTS, Status.INVALID_ARGUMENT, Status.INVALID_DATA, Status.INTEGRITY}
+)
+_MOST_CHARACTERS: Final = 1024
+
+
+def from_driver(error: Exception, *, connecting: bool = False) -> HeadwaterError:
+    """`error` as one of ours, with the driver's as its cause.
+
+    What a driver says of connecting may quote the settings, so it is not shown; of a statement, it is.
+    """
+    if isinstance(error, HeadwaterError):
+        return error
+    if not isinstance(error, adbc.Error):
+        return describe(error)
+    explained = _connecting(error) if connecting else _running(error)
+    explained.__cause__ = error
+    return explained
+
+
+def server_words(error: adbc.Error) -> str:
+    """The server's own words, without the driver's around them."""
+    text = _detail(error, "PG_DIAG_MESSAGE_PRIMARY") or str(error).partition(": ")[2] or str(error)
+    hint = _detail(error, "PG_DIAG_MESSAGE_HINT")
+    return f"{text.strip()[:_MOST_CHARACTERS]}{f' ({hint})' if hint else ''}"
+
+
+def _connecting(error: adbc.Error) -> HeadwaterError:
+    state = error.sqlstate or ""
+    if error.status_code in _AUTHENTICATION or state.startswith("28") or "authentication" in str(error):
+        return DownstreamAuthError("failed to connect to server - it refused the data source's user")
+    if state == "3D000":
+        return DownstreamServerError("the data source's database does not exist", code=state)
+    if state.startswith("53"):
+        return DownstreamConnectionError("failed to connect to server - it has too many connections")
+    if "timeout" in str(error).lower() or error.status_code == Status.TIMEOUT:
+        return DownstreamTimeoutError("failed to connect to server - no answer in time")
+    if "certificate" in str(error) or "SSL" in str(error):
+        return DownstreamConnectionError(
+            "failed to connect to server - no TLS connection with a trusted certificate could be made",
+            retryable=False,
+        )
+    return DownstreamConnectionError(
+        "failed to connect to server - please inspect the host's log for details"
+    )
+
+
+def _running(error: adbc.Error) -> HeadwaterError:
+    state, status = error.sqlstate or "", error.status_code
+    words = server_words(error)
+    if state == "57014" or status == Status.TIMEOUT:
+        return DownstreamTimeoutError("the query reached the time limit that is set for it")
+    if state == "25006" or "read-only" in words.lower() or "readonly" in words.lower():
+        return QueryError(f"the data source only reads; the statement would write: {words}")
+    if state.startswith(("57P", "08")) or (status == Status.IO and not state):
+        return DownstreamConnectionError("the connection to the server was lost during the query")
+    if status in _AUTHENTICATION or state == "42501":
+        return DownstreamServerError(
+            f"db query error: {words}", code=state or None, status=403, source=ErrorSource.CALLER
+        )
+    if status == Status.NOT_IMPLEMENTED:
+        return QueryError(f"the database's driver cannot do this: {words}")
+    if state[:2] in {"53", "54", "55", "40", "58", "XX"}:
+        return DownstreamServerError(f"db query error: {words}", code=state, retryable=state.startswith("40"))
+    if state or status in _OF_THE_STATEMENT:
+        return DownstreamServerError(
+            f"db query error: {words}", code=state or None, status=400, source=ErrorSource.CALLER
+        )
+    if status in {Status.INTERNAL, Status.UNKNOWN}:
+        return DownstreamServerError(f"db query error: {words}")
+    return DownstreamProtocolError(f"the driver failed: {words}")
+
+
+def _detail(error: adbc.Error, key: str) -> str:
+    found = next((value for name, value in error.details or () if name in (key, key.encode())), b"")
+    return found.decode("utf-8", "replace")

@@ -1,0 +1,102 @@
+"""What is special about a database: subclass `Preset` for one, and name it in its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+import pyarrow as pa
+
+from headwater.errors import HeadwaterError
+from headwater.frames import Notice
+from headwater.sdk import DataSourceInstanceSettings
+from headwater.sdk.sql import IN_ORDER, Dialect, Placeholders, ReadStatements, TimeMacros
+from headwater_adbc.errors import from_driver
+from headwater_adbc.settings import AdbcSettings
+
+S = TypeVar("S", bound=AdbcSettings)
+GRACE_SECONDS: Final = 1.0
+"""The server's own time limit comes this much later than ours, which knows better why a query ended."""
+
+
+class Columns:
+    """A result's columns as they are delivered. This one leaves all as the driver gives them."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What to say about the rows converted so far."""
+        return ()
+
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """`batch` in `schema`. Raises HeadwaterError for values that can't be given."""
+        return batch
+
+
+class StandardMacros(TimeMacros):
+    """Times as the SQL standard writes them."""
+
+    def moment(self, seconds: int, scope: Any) -> str:
+        del scope
+        return f"TIMESTAMP '{utc(seconds):%Y-%m-%d %H:%M:%S}'"
+
+
+class Preset(Generic[S]):
+    """One kind of database. `catalog`: the SQL that answers each resource."""
+
+    title: ClassVar[str] = "the database"
+    dialect: ClassVar[Dialect] = Dialect()
+    placeholders: ClassVar[Placeholders] = IN_ORDER
+    reads: ClassVar[ReadStatements] = ReadStatements()
+    macros: TimeMacros = StandardMacros(dialect)
+    columns: ClassVar[type[Columns]] = Columns
+    catalog: ClassVar[Mapping[str, str]] = {}
+    version_sql: ClassVar[str] = ""
+
+    def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:
+        self.settings = settings
+        self.instance = instance
+
+    def options(self, seconds: float) -> dict[str, str]:
+        """The driver, and what it is told of the database. `seconds`: for connecting.
+
+        Raises ValidationError, PluginUnavailableError.
+        """
+        raise NotImplementedError
+
+    def begin(self, seconds: float | None) -> str:
+        """Statements sent before a query, which may take `seconds`; none if empty."""
+        return ""
+
+    def end(self) -> str:
+        """Statements that take back what the query has left in its session; none if empty."""
+        return ""
+
+    def statement_options(self, verb: str) -> dict[str, str]:
+        """Options of the driver for a statement that begins with `verb`."""
+        return {}
+
+    def readable(self, sql: str, schema: pa.Schema) -> str:
+        """`sql`, or instead of it a statement that gives as text what the driver can't read."""
+        del schema
+        return sql
+
+    def numbers(self, table: pa.Table) -> pa.Table:
+        """`table` with those of its numbers that are no Arrow numbers as float64, for drawing."""
+        return table
+
+    def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
+        """What a driver's error means."""
+        return from_driver(error, connecting=connecting)
+
+    def close(self) -> None:
+        """Remove what `options` made."""
+
+
+def utc(seconds: int) -> Any:
+    """Unix seconds as a time, before 1970 too."""
+    from datetime import UTC, datetime, timedelta
+
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
