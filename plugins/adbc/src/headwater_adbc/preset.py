@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
 from headwater.errors import HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import DataSourceInstanceSettings
-from headwater.sdk.sql import IN_ORDER, Dialect, Placeholders, ReadStatements, TimeMacros
+from headwater.sdk.sql import IN_ORDER, Dialect, Placeholders, ReadStatements, StandardMacros, TimeMacros
 from headwater_adbc.errors import from_driver
 from headwater_adbc.settings import AdbcSettings
 
 S = TypeVar("S", bound=AdbcSettings)
-GRACE_SECONDS: Final = 1.0
-"""The server's own time limit comes this much later than ours, which knows better why a query ended."""
 
 
 class Columns:
@@ -35,24 +33,16 @@ class Columns:
         return batch
 
 
-class StandardMacros(TimeMacros):
-    """Times as the SQL standard writes them."""
-
-    def moment(self, seconds: int, scope: Any) -> str:
-        del scope
-        return f"TIMESTAMP '{utc(seconds):%Y-%m-%d %H:%M:%S}'"
-
-
 class Preset(Generic[S]):
-    """One kind of database. `catalog`: the SQL that answers each resource."""
+    """One kind of database. `catalog`, `version_sql`: as of `SqlDataSource`."""
 
     title: ClassVar[str] = "the database"
     dialect: ClassVar[Dialect] = Dialect()
     placeholders: ClassVar[Placeholders] = IN_ORDER
     reads: ClassVar[ReadStatements] = ReadStatements()
-    macros: TimeMacros = StandardMacros(dialect)
+    macros: TimeMacros = StandardMacros(Dialect())
     columns: ClassVar[type[Columns]] = Columns
-    catalog: ClassVar[Mapping[str, str]] = {}
+    catalog: Mapping[str, str] = {}
     version_sql: ClassVar[str] = ""
 
     def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:
@@ -84,19 +74,12 @@ class Preset(Generic[S]):
         return sql
 
     def numbers(self, table: pa.Table) -> pa.Table:
-        """`table` with those of its numbers that are no Arrow numbers as float64, for drawing."""
+        """`table` with those of its numbers that are no Arrow numbers as float64, to be drawn as series."""
         return table
 
     def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
-        """What a driver's error means."""
+        """What an error of the driver means."""
         return from_driver(error, connecting=connecting)
 
     def close(self) -> None:
         """Remove what `options` made."""
-
-
-def utc(seconds: int) -> Any:
-    """Unix seconds as a time, before 1970 too."""
-    from datetime import UTC, datetime, timedelta
-
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

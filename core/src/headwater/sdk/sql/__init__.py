@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         range_conditions as range_conditions,
         why_whole as why_whole,
     )
+    from .data_source import SqlDataSource as SqlDataSource
+    from .execution import Execution as Execution, SqlConnection as SqlConnection, SqlResult as SqlResult
     from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
     from .parameters import (
         IN_ORDER as IN_ORDER,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         strip_comments as strip_comments,
     )
     from .series import metric_index as metric_index, time_series as time_series
-    from .settings import PoolSettings as PoolSettings
+    from .settings import SqlSettings as SqlSettings
     from .statements import (
         ReadStatements as ReadStatements,
         outer_words as outer_words,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
         EpochUnit as EpochUnit,
         ExpandedQuery as ExpandedQuery,
         MacroScope as MacroScope,
+        StandardMacros as StandardMacros,
         TimeMacros as TimeMacros,
         seconds_text as seconds_text,
     )
@@ -67,13 +70,15 @@ if TYPE_CHECKING:
 _MODULES = {
     "catalog": ("KEPT_SECONDS", "KeptAnswers", "Records"),
     "cuts": ("Cutter", "even_cuts", "quantile_cuts", "range_conditions", "why_whole"),
+    "data_source": ("SqlDataSource",),
+    "execution": ("Execution", "SqlConnection", "SqlResult"),
     "macros": ("MacroCall", "MacroEngine"),
     "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
     "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
     "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),
     "series": ("metric_index", "time_series"),
-    "settings": ("PoolSettings",),
+    "settings": ("SqlSettings",),
     "statements": (
         "ReadStatements",
         "outer_words",
@@ -82,7 +87,14 @@ _MODULES = {
         "without_semicolon",
     ),
     "time_columns": ("EPOCH_TYPE", "EpochColumns", "epoch_to_timestamp", "time_index"),
-    "time_macros": ("EpochUnit", "ExpandedQuery", "MacroScope", "TimeMacros", "seconds_text"),
+    "time_macros": (
+        "EpochUnit",
+        "ExpandedQuery",
+        "MacroScope",
+        "StandardMacros",
+        "TimeMacros",
+        "seconds_text",
+    ),
 }
 
 __all__ = [name for names in _MODULES.values() for name in names]

@@ -9,12 +9,12 @@ from attrs import frozen
 from headwater.errors import ValidationError
 from headwater.sdk.schema import field
 
-__all__ = ["PoolSettings"]
+__all__ = ["SqlSettings"]
 
 
 @frozen(kw_only=True)
-class PoolSettings:
-    """Base of `jsonData`: how many connections there may be, and for how long."""
+class SqlSettings:
+    """Base of `jsonData`: how many connections there may be and for how long, and what may run on them."""
 
     max_open_conns: int = field(
         100, minimum=0, lenient=True, doc="Connections open at a time; 0 for any number."
@@ -26,6 +26,7 @@ class PoolSettings:
     connection_timeout: float = field(
         10.0, minimum=0, lenient=True, doc="Seconds that connecting, log-in included, may take; 0 for 10."
     )
+    read_only: bool = field(True, doc="Let only reading statements through, in sessions that cannot write.")
     time_interval: str = field("", doc="Shortest value of $__interval, such as 10s.")
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cached_property
 from typing import ClassVar, Final
@@ -23,8 +23,9 @@ from headwater.models import TimeRange
 from .macros import MacroCall, MacroEngine
 from .scanner import Dialect
 
-__all__ = ["EpochUnit", "ExpandedQuery", "MacroScope", "TimeMacros", "seconds_text"]
+__all__ = ["EpochUnit", "ExpandedQuery", "MacroScope", "StandardMacros", "TimeMacros", "seconds_text"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GLOBALS: Final = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
 
 
@@ -198,6 +199,14 @@ class TimeMacros:
         if len(arguments) > 2:
             scope.fill, scope.fill_interval = _fill(arguments[2]), step
         return arguments[0], step
+
+
+class StandardMacros(TimeMacros):
+    """Times as the SQL standard writes them."""
+
+    def moment(self, seconds: int, scope: MacroScope) -> str:
+        del scope
+        return f"TIMESTAMP '{_EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}'"
 
 
 def seconds_text(step: timedelta) -> str:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 import pyarrow as pa
 
@@ -26,13 +26,19 @@ from headwater.sdk.sql import (
     TimeMacros,
 )
 from headwater_adbc.driver import bundled
-from headwater_adbc.preset import GRACE_SECONDS, Preset
+from headwater_adbc.preset import Preset
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
 from headwater_adbc.presets.postgresql_types import PostgreSQLColumns, numbers_of, readable
 
 DIALECT: Final = Dialect(quotes="'\"", nested_comments=True, heredocs=True)
 
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:/@?#\s]+)(?::(?P<port>\d{1,5}))?")
+_GRACE_SECONDS: Final = 1.0
+"""The server's own time limit comes this much later than ours, which knows better why a query ended."""
+
+_HYPERTABLES: Final = """
+    SELECT hypertable_schema::text AS schema, hypertable_name::text AS name
+    FROM timescaledb_information.hypertables ORDER BY 1, 2"""
 _CLAUSE: Final = re.compile(r"\b(?:select|by)\b", re.IGNORECASE)
 _LOOK_BACK: Final = 2000
 _COPIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
@@ -86,7 +92,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
     reads = ReadStatements(explain_words=frozenset({"ANALYZE", "VERBOSE", "ANALYSE"}))
     columns = PostgreSQLColumns
     version_sql = "SELECT current_setting('server_version') AS version"
-    catalog: ClassVar[Mapping[str, str]] = {
+    catalog: Mapping[str, str] = {
         "schemas": """
             SELECT nspname AS name, COALESCE(obj_description(oid, 'pg_namespace'), '') AS comment
             FROM pg_namespace
@@ -122,14 +128,13 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
               AND p.proname !~ '(^_|(in|out|recv|send|typmodin|typmodout|handler|support)$)'
               AND has_function_privilege(p.oid, 'EXECUTE')
             GROUP BY p.proname ORDER BY 1""",
-        "hypertables": """
-            SELECT hypertable_schema::text AS schema, hypertable_name::text AS name
-            FROM timescaledb_information.hypertables ORDER BY 1, 2""",
     }
 
     def __init__(self, settings: PostgreSQLSettings, instance: DataSourceInstanceSettings) -> None:
         super().__init__(settings, instance)
         self.macros = PostgreSQLMacros(timescaledb=settings.timescaledb)
+        if settings.timescaledb:
+            self.catalog = {**self.catalog, "hypertables": _HYPERTABLES}
         self._host, self._port = _address(instance.url)
         self._files: tempfile.TemporaryDirectory[str] | None = None
 
@@ -141,7 +146,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
         begin = "BEGIN READ ONLY" if self.settings.read_only else "BEGIN"
         if seconds is None:
             return begin
-        milliseconds = int((max(seconds, 0) + GRACE_SECONDS) * 1000)
+        milliseconds = int((max(seconds, 0) + _GRACE_SECONDS) * 1000)
         return f"{begin}; SET LOCAL statement_timeout = {milliseconds}"
 
     def end(self) -> str:

@@ -1,0 +1,180 @@
+"""Base of data sources that speak SQL: subclass it, and say how to connect and how your dialect reads."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Generator, Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+
+import attrs
+import pyarrow as pa
+
+from headwater.calls.context import CallContext
+from headwater.errors import HeadwaterError, ValidationError, describe
+from headwater.frames import FrameMeta, FrameStream
+from headwater.models import CheckHealthResult, DataSourceInstanceSettings
+from headwater.sdk.data_source import DataSource, QueryResult
+from headwater.sdk.resources import ResourceRequest, resource
+
+from .catalog import KeptAnswers, Records
+from .execution import Execution, SqlConnection
+from .parameters import IN_ORDER, Placeholders, bind
+from .pool import Pool, PoolLimits
+from .query import TIME_SERIES, SqlQuery
+from .scanner import Dialect
+from .series import metric_index, time_series
+from .settings import SqlSettings
+from .statements import ReadStatements, statement_words, without_semicolon
+from .time_columns import EpochColumns
+from .time_macros import ExpandedQuery, StandardMacros, TimeMacros
+
+__all__ = ["SqlDataSource"]
+
+SettingsT = TypeVar("SettingsT", bound=SqlSettings)
+
+
+class SqlDataSource(DataSource[SettingsT, SqlQuery]):
+    """Macros, parameters, formats, allow-list, pool, health and browsing. Connects on first use. Thread-safe.
+
+    `catalog` has the SQL that answers each resource: `schemas`; `tables`, with a schema's name as its only
+    parameter, empty for all; `columns`, with a schema's and a table's; `functions`. `version_sql` gives a
+    column `version`.
+    """
+
+    title: ClassVar[str] = "the database"
+    dialect: Dialect = Dialect()
+    placeholders: Placeholders = IN_ORDER
+    reads: ReadStatements = ReadStatements()
+    macros: TimeMacros = StandardMacros(Dialect())
+    catalog: Mapping[str, str] = {}
+    version_sql: str = ""
+
+    def __init__(self, settings: SettingsT, instance: DataSourceInstanceSettings, logger: Any = None) -> None:
+        super().__init__(settings, instance, logger)
+        limits = PoolLimits(settings.max_open_conns, settings.max_idle_conns, settings.conn_max_lifetime)
+        self.pool: Pool[SqlConnection] = Pool(self.connect, limits, settings.connect_seconds)
+        self._shortest_interval = settings.shortest_interval()
+        self._kept = KeptAnswers()
+
+    @abstractmethod
+    def connect(self, seconds: float, context: CallContext) -> SqlConnection:
+        """A new connection, made within `seconds`. Raises errors of `headwater.errors`."""
+
+    def explain(self, error: Exception) -> HeadwaterError:
+        """What an error of the driver means."""
+        return describe(error)
+
+    def numbers(self, table: pa.Table) -> pa.Table:
+        """`table` with those of its numbers that are no Arrow numbers as float64, to be drawn as series."""
+        return table
+
+    def query(self, query: SqlQuery, context: CallContext) -> QueryResult:
+        """A stream for a table, a frame for a time series, None for an empty statement.
+
+        Raises errors of `headwater.errors`.
+        """
+        query.check()
+        if not query.raw_sql.strip():
+            return None
+        interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
+        expanded = self.macros.expand(query.raw_sql, query.time_range, interval)
+        verb = self._verb(expanded.sql)
+        statement = without_semicolon(expanded.sql, self.dialect)
+        sql, values = bind(statement, query.params, self.dialect, self.placeholders)
+        stream = self._stream(sql, values, verb, expanded, context)
+        if query.format != TIME_SERIES:
+            return stream
+        limits = context.limits
+        with stream:
+            frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
+        frame = frame.with_(table=self.numbers(frame.table))
+        return time_series(frame, metric_index(frame.schema), expanded, query.time_range, limits.max_rows)
+
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        try:
+            version = self.rows(self.version_sql, (), context) if self.version_sql else []
+            if not version:
+                Execution(self.pool, context, self.explain).close()
+        except HeadwaterError as error:
+            context.check()
+            return CheckHealthResult.failed(str(error), verboseMessage=str(error.__cause__ or error))
+        return CheckHealthResult.ok(
+            "Database Connection OK",
+            server=self.title,
+            version=str(version[0]["version"]) if version else "",
+            openConnections=self.pool.state.open,
+            idleConnections=self.pool.state.idle,
+        )
+
+    def close(self) -> None:
+        self.pool.close()
+
+    def rows(self, sql: str, values: tuple[Any, ...], context: CallContext) -> Records:
+        """A small result as Python values, for questions of our own."""
+        execution = Execution(self.pool, context, self.explain)
+        schema = execution.start(sql, values).schema
+        records: Records = pa.Table.from_batches(execution.batches(), schema).to_pylist()
+        return records
+
+    @resource("schemas")
+    def schemas(self, request: ResourceRequest, context: CallContext) -> Records:
+        """Schemas that the user may see: `[{"name"}]`."""
+        del request
+        return self.browse("schemas", (), context)
+
+    @resource("tables")
+    def tables(self, request: ResourceRequest, context: CallContext) -> Records:
+        """Tables and views of `?schema=`, of all schemas without it: schema, name, kind, comment."""
+        return self.browse("tables", (request.query.get("schema", ""),), context)
+
+    @resource("columns")
+    def columns(self, request: ResourceRequest, context: CallContext) -> Records:
+        """Columns of `?table=` in `?schema=`: name, type, nullability, default, comment."""
+        schema, table = request.query.get("schema", ""), request.query.get("table", "")
+        if not table:
+            raise ValidationError("is required", path="table")
+        if not schema and "." in table:
+            schema, _, table = table.partition(".")
+        return self.browse("columns", (schema, table), context)
+
+    @resource("functions")
+    def functions(self, request: ResourceRequest, context: CallContext) -> Records:
+        """Functions for completion: name, returns, comment."""
+        del request
+        return self.browse("functions", (), context)
+
+    def browse(self, kind: str, values: tuple[str, ...], context: CallContext) -> Records:
+        """The answer of `catalog` for `kind`, kept for a while; nothing where it has none."""
+        sql = self.catalog.get(kind)
+        if sql is None:
+            return []
+        return self._kept.get((kind, values), lambda: self.rows(sql, values, context), context)
+
+    def _verb(self, sql: str) -> str:
+        """The statement's first word. Raises QueryError if it may not run here."""
+        if self.settings.read_only:
+            return self.reads.check(sql, self.dialect)
+        return next(iter(statement_words(sql, self.dialect)), "")
+
+    def _stream(
+        self, sql: str, values: tuple[Any, ...], verb: str, expanded: ExpandedQuery, context: CallContext
+    ) -> FrameStream:
+        execution = Execution(self.pool, context, self.explain)
+        result = execution.start(sql, values, verb)
+        epochs = EpochColumns(result.schema, expanded.epoch_units)
+        meta = FrameMeta(executed_query_string=expanded.sql)
+
+        def batches() -> Generator[pa.RecordBatch, None, None]:
+            rows = size = 0
+            for batch in execution.batches():
+                if result.notices:
+                    stream.meta = attrs.evolve(meta, notices=result.notices)
+                rows, size = rows + batch.num_rows, size + batch.nbytes
+                context.report_progress(rows=rows, bytes=size)
+                yield epochs.convert(batch)
+
+        stream = FrameStream(
+            epochs.schema, batches(), meta=meta, on_close=execution.close, on_cancel=execution.cancel
+        )
+        return stream
