@@ -24,7 +24,7 @@ PUBLIC = {
         "QueryLimits", "ReadTask", "Secret", "TimeRange", "__version__", "connect", "hookimpl",
     },
     "headwater.sdk": {
-        "AnswerSteps", "AnswerTraits",
+        "AnswerSteps", "AnswerTraits", "AsyncDataSource",
         "CallContext", "CheckHealthResult", "Consistency", "DataQuery", "DataSource",
         "DataSourceInstanceSettings", "DataSourcePlugin", "Filter", "Partition", "Partitions",
         "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",

@@ -23,7 +23,7 @@ from headwater.models import (
 from headwater.plugins.hookspecs import hookimpl
 from headwater.secrets import Secret
 
-from .data_source import DataSource, Query, QueryResult
+from .data_source import AsyncDataSource, DataSource, Query, QueryResult
 from .plugin import DataSourcePlugin
 from .resources import ResourceRequest, json_response, resource
 from .schema import HEADER_NAME, ONE_LINE, field, json_schema, parse, secret
@@ -36,6 +36,7 @@ __all__ = [
     "ONE_LINE",
     "AnswerSteps",
     "AnswerTraits",
+    "AsyncDataSource",
     "CallContext",
     "CheckHealthResult",
     "Consistency",

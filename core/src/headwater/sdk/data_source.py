@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import attrs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headwater.calls.context import CallContext
     from headwater.frames import Frame, FrameStream
 
-__all__ = ["DataSource", "Query", "QueryResult"]
+__all__ = ["AnyDataSource", "AsyncDataSource", "DataSource", "Query", "QueryResult"]
 
 
 @attrs.frozen(kw_only=True)
@@ -59,30 +59,19 @@ class Query:
 QueryResult: TypeAlias = "Frame | FrameStream | pa.Table | Iterable[Frame] | None"
 """What `query` may return. None skips the query: its ref id gets no response."""
 
+_NO_HEALTH_CHECK = CheckHealthResult.ok("Data source is loaded; it has no health check of its own.")
+
 SettingsT = TypeVar("SettingsT")
 QueryT = TypeVar("QueryT", bound=Query)
 
 
-class DataSource(ABC, Generic[SettingsT, QueryT]):
-    """One live connection to one configured data source; several threads use it at once.
-
-    Built anew whenever the configuration changes, closed when its last user has left. The constructor
-    does no I/O: connect on first use, so that a source that is down fails its queries, not its loading.
-    Methods marked with `@resource` answer resource calls.
-    """
+class _BaseDataSource(ABC, Generic[SettingsT, QueryT]):
+    """What `DataSource` and `AsyncDataSource` have in common."""
 
     def __init__(self, settings: SettingsT, instance: DataSourceInstanceSettings, logger: Any = None) -> None:
         self.settings = settings
         self.instance = instance
         self.logger = logger
-
-    @abstractmethod
-    def query(self, query: QueryT, context: CallContext) -> QueryResult:
-        """Run one query. Raise an error of `headwater.errors`; any other exception counts as a bug.
-
-        Return a `FrameStream` for results of any size: the host collects it within limits, or passes
-        it on batch by batch. Use `context.on_cancel` to end the work at the server.
-        """
 
     def partitions(
         self,
@@ -99,9 +88,53 @@ class DataSource(ABC, Generic[SettingsT, QueryT]):
         """
         return None
 
+
+class DataSource(_BaseDataSource[SettingsT, QueryT]):
+    """One live connection to one configured data source; several threads use it at once.
+
+    Built anew whenever the configuration changes, closed when its last user has left. The constructor
+    does no I/O: connect on first use, so that a source that is down fails its queries, not its loading.
+    Methods marked with `@resource` answer resource calls.
+    """
+
+    @abstractmethod
+    def query(self, query: QueryT, context: CallContext) -> QueryResult:
+        """Run one query. Raise an error of `headwater.errors`; any other exception counts as a bug.
+
+        Return a `FrameStream` for results of any size: the host collects it within limits, or passes
+        it on batch by batch. Use `context.on_cancel` to end the work at the server.
+        """
+
     def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
         """Try the data source. Being down is a result (`CheckHealthResult.failed`), not an exception."""
-        return CheckHealthResult.ok("Data source is loaded; it has no health check of its own.")
+        return _NO_HEALTH_CHECK
 
     def close(self) -> None:
         """Free connections and threads. Called once, when no query uses the object any more."""
+
+
+class AsyncDataSource(_BaseDataSource[SettingsT, QueryT]):
+    """A `DataSource` whose client is asynchronous: every method may be `async def`.
+
+    They run on one event loop of the live data source, in a thread of its own, so a client that is made in
+    the constructor and used in several queries stays on one loop. The end of a call, its deadline included,
+    cancels the coroutine. What blocks belongs into a thread (`asyncio.to_thread`), or all queries of the
+    data source wait for it.
+    """
+
+    @abstractmethod
+    def query(
+        self, query: QueryT, context: CallContext
+    ) -> Coroutine[Any, Any, QueryResult] | AsyncIterator[Frame] | AsyncIterator[pa.RecordBatch]:
+        """As `DataSource.query`: a coroutine that returns the same, or an asynchronous generator of frames,
+        or of record batches of one schema, which is read as a stream."""
+
+    async def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
+        """As `DataSource.check_health`."""
+        return _NO_HEALTH_CHECK
+
+    async def close(self) -> None:
+        """As `DataSource.close`; has five seconds."""
+
+
+AnyDataSource: TypeAlias = DataSource[Any, Any] | AsyncDataSource[Any, Any]

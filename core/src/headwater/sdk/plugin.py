@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from headwater.calls.context import CallContext
-from headwater.calls.limiter import CallLimiter
 from headwater.calls.worker_pool import WorkerPool
 from headwater.errors import (
     PluginRequestFailedError,
@@ -41,8 +40,8 @@ from headwater.plugins.instances import InstanceManager
 from headwater.plugins.known_keys import is_later, without_host_settings
 
 from .concurrency import run_concurrently
-from .data_source import DataSource, Query
-from .resources import dispatch, routes_of
+from .data_source import AnyDataSource, Query
+from .live import LiveDataSource
 from .results import chunks_of, frames_of
 from .schema import json_schema, parse, secret_keys
 
@@ -69,8 +68,8 @@ class DataSourcePlugin:
         data_source = "headwater_mysql.datasource:MySQLDataSource"
     ```
 
-    `data_source` is a DataSource class, or `module:Class` to import it, and the driver with it, only
-    when a data source is first used. `connection` says which of `url`, `user`, `database` and
+    `data_source` is a class of DataSource or AsyncDataSource, or `module:Class` to import it, and the driver
+    with it, only when a data source is first used. `connection` says which of `url`, `user`, `database` and
     `basicAuthUser` it uses, and what each means: `{"url": "host:port of the server"}`. `routes` names
     those of its resources, such as `api/v1/label/{name}/values`, that a host also serves under its
     data-source proxy.
@@ -90,7 +89,7 @@ class DataSourcePlugin:
     macros: ClassVar[tuple[QueryMacro, ...]] = ()
     routes: ClassVar[tuple[str, ...]] = ()
     connection: ClassVar[Mapping[str, str] | None] = None
-    data_source: ClassVar[type[DataSource[Any, Any]] | str]
+    data_source: ClassVar[type[AnyDataSource] | str]
 
     def __init__(self) -> None:
         if missing := [name for name in _REQUIRED if not hasattr(self, name)]:
@@ -100,10 +99,10 @@ class DataSourcePlugin:
                 f"{type(self).__name__}.connection names {', '.join(unknown)}; "
                 f"it can name {', '.join(_CONNECTION)}"
             )
-        self._instances = InstanceManager(self._serve, _Limited.close)
+        self._instances = InstanceManager(self._serve, LiveDataSource.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
         self._lock = threading.Lock()  # guards the class that is imported at first use
-        self._class: type[DataSource[Any, Any]] | None = None
+        self._class: type[AnyDataSource] | None = None
 
     # --- hooks -------------------------------------------------------------------------------------
 
@@ -152,7 +151,7 @@ class DataSourcePlugin:
     def check_health(self, request: CheckHealthRequest, context: CallContext) -> CheckHealthResult:
         try:
             with self._instances.use(request.plugin_context) as served:
-                return served.data_source.check_health(context)
+                return served.check_health(context)
         except Exception as error:
             context.check()
             described = describe(error)
@@ -165,7 +164,7 @@ class DataSourcePlugin:
         self, request: CallResourceRequest, context: CallContext
     ) -> Iterator[CallResourceResponse]:
         with self._instances.use(request.plugin_context) as served:
-            yield from dispatch(served.data_source, routes_of(type(served.data_source)), request, context)
+            yield from served.call_resource(request, context)
 
     @hookimpl
     def partitions(
@@ -178,7 +177,7 @@ class DataSourcePlugin:
     ) -> Partitions | None:
         with self._instances.use(request.plugin_context) as served:
             query = self._parse_query(request.queries[0])
-            return served.data_source.partitions(query, target, columns, filters, context)
+            return served.partitions(query, target, columns, filters, context)
 
     @hookimpl
     def stop_plugin(self) -> None:
@@ -204,7 +203,7 @@ class DataSourcePlugin:
         """
         return AnswerTraits()
 
-    def build(self, context: PluginContext) -> DataSource[Any, Any]:
+    def build(self, context: PluginContext) -> AnyDataSource:
         """A new instance of the data source. Raises ValidationError, PluginUnavailableError."""
         settings = self._settings(context)
         instance = context.data_source_instance_settings
@@ -226,10 +225,10 @@ class DataSourcePlugin:
             ignore_unknown=is_later(instance.api_version, self.version),
         )
 
-    def _serve(self, context: PluginContext) -> _Limited:
-        return _Limited(self.build(context))
+    def _serve(self, context: PluginContext) -> LiveDataSource:
+        return LiveDataSource(self.build(context))
 
-    def _data_source_class(self) -> type[DataSource[Any, Any]]:
+    def _data_source_class(self) -> type[AnyDataSource]:
         with self._lock:
             if self._class is None:
                 self._class = _import_class(self.data_source, self.id)
@@ -238,10 +237,12 @@ class DataSourcePlugin:
     def _parse_query(self, query: DataQuery) -> Query:
         return parse(self.query_type, query.json, ignore_unknown=True, injected={"data_query": query})
 
-    def _answer(self, served: _Limited, query: DataQuery, *, context: CallContext) -> DataResponse | None:
+    def _answer(
+        self, served: LiveDataSource, query: DataQuery, *, context: CallContext
+    ) -> DataResponse | None:
         try:
             with served.limiter.slot(context, context.limits.max_concurrent_queries):
-                result = served.data_source.query(self._parse_query(query), context)
+                result = served.query(self._parse_query(query), context)
                 frames = frames_of(result, query, context)
             return None if frames is None else DataResponse(frames)
         except _NOT_OF_THE_QUERY:
@@ -256,7 +257,7 @@ class DataSourcePlugin:
             for query in request.queries:
                 try:
                     with served.limiter.slot(context, context.limits.max_concurrent_queries):
-                        result = served.data_source.query(self._parse_query(query), context)
+                        result = served.query(self._parse_query(query), context)
                         yield from chunks_of(result, query, context)
                 except _NOT_OF_THE_QUERY:
                     raise
@@ -266,23 +267,12 @@ class DataSourcePlugin:
             self._instances.release(shared)
 
 
-class _Limited:
-    """A live data source, and the limiter of its concurrent queries."""
-
-    def __init__(self, data_source: DataSource[Any, Any]) -> None:
-        self.data_source = data_source
-        self.limiter = CallLimiter()
-
-    def close(self) -> None:
-        self.data_source.close()
-
-
-def _import_class(target: type[DataSource[Any, Any]] | str, plugin_id: str) -> type[DataSource[Any, Any]]:
+def _import_class(target: type[AnyDataSource] | str, plugin_id: str) -> type[AnyDataSource]:
     if not isinstance(target, str):
         return target
     module, _, name = target.partition(":")
     try:
-        found: type[DataSource[Any, Any]] = getattr(importlib.import_module(module), name)
+        found: type[AnyDataSource] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         absent = isinstance(error, ModuleNotFoundError | AttributeError) and error.name
         missing = f" (missing {absent!r})" if absent else ""

@@ -98,9 +98,13 @@ def routes_of(data_source: type) -> tuple[Route, ...]:
 
 
 def dispatch(
-    target: object, routes: tuple[Route, ...], request: CallResourceRequest, context: CallContext
+    target: object,
+    routes: tuple[Route, ...],
+    request: CallResourceRequest,
+    context: CallContext,
+    ended: Callable[[Any], Any] = lambda result: result,
 ) -> Iterator[CallResourceResponse]:
-    """Answer `request` with the matching method of `target`.
+    """Answer `request` with the matching method of `target`. `ended` waits for a method that is a coroutine.
 
     Raises MethodNotImplementedError when no route fits, with status 405 when only the method differs.
     """
@@ -113,7 +117,7 @@ def dispatch(
         if request.method.upper() not in route.methods:
             other_methods.update(route.methods)
             continue
-        result = getattr(target, route.attribute)(_resource_request(request, params), context)
+        result = ended(getattr(target, route.attribute)(_resource_request(request, params), context))
         yield from _responses(result)
         return
     if other_methods:

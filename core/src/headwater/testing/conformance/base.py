@@ -19,7 +19,8 @@ from headwater.host import Headwater
 from headwater.models import TimeRange
 from headwater.plugins.discovery import PluginRecord
 from headwater.plugins.plugin import CorePlugin
-from headwater.sdk import DataSource, DataSourcePlugin
+from headwater.sdk import DataSourcePlugin
+from headwater.sdk.live import LiveDataSource
 from headwater.testing.features import DataSourceConfig, Features, Probes, Support
 
 from .mending import ConformanceError, record_of
@@ -91,16 +92,15 @@ class ConformanceBase:
         }
         return headwater.add_data_source(type=self.plugin_id, name=name, **{**fields, **changes}).name
 
-    def build(self, headwater: Headwater, source: str) -> DataSource[Any, Any]:
+    def build(self, headwater: Headwater, source: str) -> LiveDataSource:
         """An instance of the plugin's DataSource, outside of any manager: close it yourself."""
         plugin = headwater.registry.plugin(self.plugin_id)
         assert isinstance(plugin, CorePlugin)
         implementation = plugin.implementation
         if not isinstance(implementation, DataSourcePlugin):
             pytest.skip("the plugin is not built on headwater.sdk.DataSourcePlugin")
-        return implementation.build(
-            headwater.plugin_contexts.get_with_data_source(headwater.data_source(source))
-        )
+        context = headwater.plugin_contexts.get_with_data_source(headwater.data_source(source))
+        return LiveDataSource(implementation.build(context))
 
     def need(self, capability: str) -> None:
         """Skip, visibly, unless the plugin declares the capability in full."""

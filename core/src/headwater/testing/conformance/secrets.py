@@ -60,13 +60,14 @@ class SecretsChecks(ConformanceBase):
         """Neither its settings nor its attributes print one: a debugger's or a logger's `repr` is enough."""
         self.need("secrets")
         source = self.add(headwater, config, "printed", secure_json_data=self._canaries(headwater, config))
-        data_source = self.build(headwater, source)
+        live = self.build(headwater, source)
+        data_source = live.data_source
         try:
             printed = repr(data_source.settings) + repr(vars(data_source))
             if attrs.has(type(data_source.settings)):
                 printed += repr(attrs.asdict(data_source.settings))
         finally:
-            data_source.close()
+            live.close()
         assert _CANARY not in printed, "The repr of the instance's attributes or settings shows a secret"
 
     def _canaries(self, headwater: Headwater, config: DataSourceConfig) -> dict[str, str]:

@@ -1,0 +1,218 @@
+"""Data sources whose methods are coroutines or asynchronous generators."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+from attrs import frozen
+
+from headwater import CallContext, Frame, Headwater
+from headwater.errors import (
+    DeadlineExceededError,
+    DownstreamServerError,
+    DownstreamTimeoutError,
+    PluginRequestFailedError,
+    QueryCanceledError,
+)
+from headwater.models import CheckHealthResult, HealthStatus
+from headwater.sdk import AsyncDataSource, DataSourcePlugin, Query, ResourceRequest, resource
+
+CALLER = contextvars.ContextVar("CALLER", default="nobody")
+
+
+@frozen
+class Settings:
+    pass
+
+
+@frozen(kw_only=True)
+class Ask(Query):
+    do: str = "frame"
+
+
+class Source(AsyncDataSource[Settings, Ask]):
+    """Does what the query says."""
+
+    alive: ClassVar[list[Source]] = []
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.loops: set[asyncio.AbstractEventLoop] = set()
+        self.entered = threading.Event()
+        self.cancelled = threading.Event()
+        self.closed = ""
+        Source.alive.append(self)
+
+    def query(self, query: Ask, context: CallContext) -> Any:
+        self.entered.set()
+        return getattr(self, query.do)()
+
+    async def frame(self) -> Frame:
+        self.loops.add(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        return Frame.from_pydict({"caller": [CALLER.get()]})
+
+    async def frames(self) -> AsyncIterator[Frame]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield Frame.from_pydict({"n": [number]})
+
+    async def rows(self) -> AsyncIterator[pa.RecordBatch]:
+        try:
+            for number in range(100_000):
+                await asyncio.sleep(0)
+                yield pa.record_batch({"n": [number] * 10})
+        finally:
+            await asyncio.sleep(0)
+            self.cancelled.set()
+
+    async def nothing(self) -> None:
+        return None
+
+    async def no_rows(self) -> AsyncIterator[Frame]:
+        return
+        yield
+
+    async def refused(self) -> Frame:
+        raise DownstreamServerError("no such table")
+
+    async def late(self) -> Frame:
+        raise TimeoutError
+
+    async def bug(self) -> Frame:
+        raise KeyError("hunter2")
+
+    async def broken_rows(self) -> AsyncIterator[pa.RecordBatch]:
+        yield pa.record_batch({"n": [1]})
+        raise DownstreamServerError("gone")
+
+    async def wait(self) -> Frame:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return Frame.from_pydict({})
+
+    async def stubborn(self) -> Frame:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled.set()
+
+    async def check_health(self, context: CallContext) -> CheckHealthResult:
+        await asyncio.sleep(0)
+        return CheckHealthResult.ok("well")
+
+    @resource("names")
+    async def names(self, request: ResourceRequest, context: CallContext) -> list[str]:
+        await asyncio.sleep(0)
+        return ["a", "b"]
+
+    async def close(self) -> None:
+        await asyncio.sleep(0)
+        self.closed = threading.current_thread().name
+
+
+class Plugin(DataSourcePlugin):
+    id = "later"
+    settings_type = Settings
+    query_type = Ask
+    query_text_key = "do"
+    data_source = Source
+
+
+@pytest.fixture
+def host() -> Iterator[Headwater]:
+    Source.alive.clear()
+    with Headwater(allow_plugins=()) as headwater:
+        headwater.add_plugin("later", Plugin())
+        headwater.add_data_source("source", type="later")
+        yield headwater
+    for source in Source.alive:
+        assert source.closed == "headwater-later-loop"
+    assert "headwater-later-loop" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_coroutine_is_waited_for_with_the_callers_context_variables(host: Headwater) -> None:
+    CALLER.set("somebody")
+    assert host.query("source", "frame").to_pylist() == [{"caller": "somebody"}]
+
+
+def test_all_queries_run_on_one_loop(host: Headwater) -> None:
+    threads = [threading.Thread(target=lambda: host.query("source", "frame")) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (source,) = Source.alive
+    assert len(source.loops) == 1
+
+
+def test_frames_come_one_after_the_other(host: Headwater) -> None:
+    assert [frame.to_pylist() for frame in host.query_frames("source", "frames")] == [
+        [{"n": 0}], [{"n": 1}], [{"n": 2}]
+    ]  # fmt: skip
+    assert host.query_frames("source", "no_rows") == []
+    assert host.query_frames("source", "nothing") == []
+
+
+def test_record_batches_are_a_stream_that_ends_where_its_reader_does(host: Headwater) -> None:
+    with host.stream("source", "rows") as stream:
+        assert next(stream).column(0).to_pylist() == [0] * 10
+        assert next(stream).column(0).to_pylist() == [1] * 10
+    (source,) = Source.alive
+    assert source.cancelled.wait(10)
+
+
+def test_a_stream_is_collected_within_the_limits(host: Headwater) -> None:
+    frame = host.query("source", "rows", max_rows=25)
+    assert (frame.num_rows, frame.truncated) == (25, True)
+
+
+@pytest.mark.parametrize(
+    ("do", "kind"),
+    [("refused", DownstreamServerError), ("late", DownstreamTimeoutError), ("bug", PluginRequestFailedError)],
+)
+def test_errors_are_those_of_the_coroutine(host: Headwater, do: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        host.query("source", do)
+
+
+def test_an_error_amid_the_rows_ends_the_stream(host: Headwater) -> None:
+    with host.stream("source", "broken_rows") as stream:
+        assert next(stream).num_rows == 1
+        with pytest.raises(DownstreamServerError, match="gone"):
+            next(stream)
+
+
+@pytest.mark.parametrize("do", ["wait", "stubborn"])
+def test_a_cancelled_call_cancels_the_coroutine(
+    host: Headwater, do: str, cancel_when: Callable[..., None]
+) -> None:
+    host.check_health("source")
+    (source,) = Source.alive
+    with CallContext() as context:
+        cancel_when(source.entered, context)
+        with pytest.raises(QueryCanceledError):
+            host.query("source", do, context=context)
+    assert source.cancelled.wait(10)
+
+
+def test_a_deadline_cancels_the_coroutine(host: Headwater) -> None:
+    with pytest.raises(DeadlineExceededError):
+        host.query("source", "wait", timeout=0.1)
+    (source,) = Source.alive
+    assert source.cancelled.wait(10)
+
+
+def test_health_and_resources_may_be_coroutines(host: Headwater) -> None:
+    assert host.check_health("source") == CheckHealthResult(HealthStatus.OK, "well")
+    assert host.call_resource("source", "names").body == b'["a","b"]'
