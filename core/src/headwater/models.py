@@ -179,8 +179,9 @@ class Partition:
 class Partitions:
     """How a result is divided: each of its rows is in one part.
 
-    * `schema`: of every part. None lets the host find it out, by starting the first part's query.
-    * `columns_handled`: the parts return the columns asked for, and only them, in that order.
+    * `schema`: of the result with all of its columns. None lets the host find it out, by starting the first
+      part's query.
+    * `columns_handled`: the parts return the columns asked for, and only them. Needs a `schema`.
     * `handled_filters`: those of the filters asked for that the parts apply exactly.
     * `notices`: what a person should know, such as why there is one part only.
     """

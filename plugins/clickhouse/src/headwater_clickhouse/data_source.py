@@ -6,13 +6,22 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import attrs
 import pyarrow as pa
 
 from headwater.calls import CallContext
 from headwater.errors import QueryError, ValidationError
 from headwater.frames import FrameMeta, FrameStream, Notice, Visualisation
 from headwater.models import CheckHealthResult
-from headwater.sdk import DataSource, DataSourceInstanceSettings, QueryResult, ResourceRequest, resource
+from headwater.sdk import (
+    DataSource,
+    DataSourceInstanceSettings,
+    Filter,
+    Partitions,
+    QueryResult,
+    ResourceRequest,
+    resource,
+)
 
 from .catalog import Catalog
 from .dialect import asks_for_extremes, asks_for_totals, can_be_described, can_be_repeated, prepare_statement
@@ -24,6 +33,7 @@ from .macros import expand
 from .parameters import encode_parameters
 from .partitions import NOTICE, read_partitioned
 from .query_model import ClickHouseQuery, Format
+from .read_tasks import divide
 from .refused_times import refuses_times, times_as_numbers
 from .settings import ClickHouseSettings, is_embedded
 from .typed_result import mend_types
@@ -65,6 +75,27 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         from .formats import shape
 
         return shape(wanted, stream, query, context)
+
+    def partitions(
+        self,
+        query: ClickHouseQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        def rows(sql: str) -> list[dict[str, Any]]:
+            expanded = expand(attrs.evolve(query, raw_sql=sql))
+            prepared = prepare_statement(expanded, allow_writes=False)
+            return self.engine.rows(Statement(prepared, encode_parameters(query.params)), context)
+
+        def schema_of(sql: str) -> pa.Schema:
+            result = self.query(attrs.evolve(query, raw_sql=sql, partitions=1), context)
+            assert isinstance(result, FrameStream)
+            with result:
+                return result.schema
+
+        return divide(query, target, columns, filters, rows, schema_of)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         return check_health(self.engine, context)

@@ -117,7 +117,7 @@ class Cutter:
                 for statement, count in zip(statements, rows, strict=True)
             ),
             consistency=Consistency.NONE if len(statements) > 1 else Consistency.STATEMENT,
-            schema=schema if wanted is None else schema.empty_table().select(wanted).schema,
+            schema=schema,
             columns_handled=True,
             handled_filters=tuple(each for each in pushed if self._is_exact(each, schema)),
             notices=() if cut_by or target == 1 else (_NO_KEY,),
