@@ -386,9 +386,16 @@ class Headwater:
             return plan(self.query_service, self.registry, asked, target, columns, filters, context)
 
     def read_task(
-        self, task: ReadTask, *, timeout: float | None = None, context: CallContext | None = None
+        self,
+        task: ReadTask,
+        *,
+        timeout: float | None = None,
+        context: CallContext | None = None,
+        user: User | None = None,
     ) -> FrameStream:
         """The rows of a task of `read_tasks`, planned here or in another process; as `stream` reads them.
+
+        `user` is who asks, as plugins see it.
 
         Raises ReadTaskError if the data source, its schema or a version has changed since.
         """
@@ -396,7 +403,7 @@ class Headwater:
         call = self._query_context(options, timeout)
         self._check_process()
         stored = self._cache.get_by_uid(task.data_source, skip_cache=True)
-        stream = read_task(self.query_service, self.registry, task, stored, call, self._kept)
+        stream = read_task(self.query_service, self.registry, task, stored, call, self._kept, user)
         self._streams.add(stream)
         return stream
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import adbc_driver_flightsql.dbapi
@@ -58,37 +58,26 @@ class FlightHost:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[FlightHost]:
-    with Headwater() as headwater, ExitStack() as stack:
+    with Headwater() as headwater:
         headwater.add_data_source(name="demo", type="testdata", uid="demo")
         headwater.add_data_source(name="other", type="testdata", uid="other")
-        yield stack.enter_context(_serve(headwater))
+        with serve_flight(headwater) as host:
+            yield host
 
 
-def _serve(headwater: Headwater, limits: CallerLimits | None = None, **listen: Any) -> Any:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def running() -> Iterator[FlightHost]:
-        authenticator, admin = admin_authenticator(password=ADMIN_PASSWORD)
-        audit = ListedAudit()
-        own = ListenOptions(port=free_port(), **listen)
-        app = create_app(
-            headwater,
-            authenticator=authenticator,
-            audit=audit,
-            limits=limits,
-            services=[flight_service(own)],
-        )
-        with run_host(app, admin) as http:
-            yield FlightHost(headwater, http, own.flight_url, audit)
-
-    return running()
-
-
-@pytest.fixture
-def serve() -> Callable[..., Any]:
-    """Serve another host until the `with` block ends."""
-    return _serve
+@contextmanager
+def serve_flight(
+    headwater: Headwater, limits: CallerLimits | None = None, **listen: Any
+) -> Iterator[FlightHost]:
+    """Serve `headwater` until the block ends. `listen` are fields of ListenOptions."""
+    authenticator, admin = admin_authenticator(password=ADMIN_PASSWORD)
+    audit = ListedAudit()
+    own = ListenOptions(port=free_port(), **listen)
+    app = create_app(
+        headwater, authenticator=authenticator, audit=audit, limits=limits, services=[flight_service(own)]
+    )
+    with run_host(app, admin) as http:
+        yield FlightHost(headwater, http, own.flight_url, audit)
 
 
 def statement(text: str) -> flight.FlightDescriptor:

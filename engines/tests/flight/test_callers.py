@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from pyarrow import flight
@@ -14,7 +12,7 @@ from headwater_engines.flight.messages import message, pack
 from headwater_server.auth import CallerLimits
 from servers.http_host import eventually
 
-from .conftest import ADMIN_PASSWORD, FlightHost, read, statement
+from .conftest import ADMIN_PASSWORD, FlightHost, read, serve_flight, statement
 
 CATALOGS = flight.FlightDescriptor.for_command(pack(message("CommandGetCatalogs")))
 
@@ -91,10 +89,10 @@ def test_a_name_and_a_password_are_exchanged_for_a_token_by_a_handshake(host: Fl
             assert password.encode() not in pair[1]
 
 
-def test_a_wrong_password_is_refused_and_tries_are_bounded(serve: Callable[..., Any]) -> None:
+def test_a_wrong_password_is_refused_and_tries_are_bounded() -> None:
     with (
         Headwater() as headwater,
-        serve(headwater, CallerLimits(failures_per_minute=3)) as host,
+        serve_flight(headwater, CallerLimits(failures_per_minute=3)) as host,
         host.client() as client,
     ):
         for _ in range(3):
@@ -104,8 +102,8 @@ def test_a_wrong_password_is_refused_and_tries_are_bounded(serve: Callable[..., 
             client.authenticate_basic_token("admin", ADMIN_PASSWORD)
 
 
-def test_a_caller_runs_no_more_calls_at_once_than_its_limit(serve: Callable[..., Any]) -> None:
-    with Headwater() as headwater, serve(headwater, CallerLimits(concurrent_requests=1)) as host:
+def test_a_caller_runs_no_more_calls_at_once_than_its_limit() -> None:
+    with Headwater() as headwater, serve_flight(headwater, CallerLimits(concurrent_requests=1)) as host:
         headwater.add_data_source(name="demo", type="testdata")
         options = host.call_options(x_headwater_catalog="demo")
         with host.client() as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 
+import pyarrow as pa
 import pytest
 from pyarrow import flight
 
@@ -98,7 +99,7 @@ def test_a_data_source_that_has_changed_since_planning_is_refused_by_name(host: 
         ticket = client.get_flight_info(statement("random_walk"), options).endpoints[0].ticket
         host.headwater.update_data_source("demo", json_data={"seed": 5})
 
-        with pytest.raises(flight.FlightServerError, match="'demo' has changed since the query was planned"):
+        with pytest.raises(flight.FlightServerError, match=r"'demo' .* has been changed since"):
             client.do_get(ticket, options).read_all()
 
 
@@ -141,3 +142,22 @@ def test_cancelling_the_flight_info_ends_the_query(host: FlightHost) -> None:
         assert result.body.to_pybytes() == message("CancelFlightInfoResult", status=1).SerializeToString()
         with pytest.raises(flight.FlightCancelledError):  # of which `read_all` makes a KeyboardInterrupt
             deque(iter(reading.read_chunk, None), maxlen=0)
+
+
+def test_a_query_is_divided_when_the_connection_asks_for_it(host: FlightHost) -> None:
+    fixed = {"x_headwater_from": "1000000000000", "x_headwater_to": "1000003600000"}
+    options = host.call_options(x_headwater_catalog="demo", x_headwater_partitions="4", **fixed)
+    text = '{"scenario": "streaming_rows", "rows": 1000}'
+    with host.client() as client:
+        info = client.get_flight_info(statement(text), options)
+        parts = [client.do_get(each.ticket, options).read_all() for each in info.endpoints]
+
+    whole = read(host, text, **fixed)
+    assert len(parts) == 4
+    assert info.total_records == 1000
+    assert pa.concat_tables(parts).sort_by("time").equals(whole.sort_by("time"))
+
+
+def test_a_number_of_partitions_that_is_none_is_refused(host: FlightHost) -> None:
+    with pytest.raises(flight.FlightServerError, match="x-headwater-partitions: expected 1 to 1000"):
+        read(host, "random_walk", x_headwater_partitions="lots")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headwater.calls.context import CallContext
     from headwater.datasources import DataSource
     from headwater.frames import FrameStream
+    from headwater.models import User
     from headwater.plugins.registry import Registry
 
     from .service import QueryService
@@ -189,6 +190,7 @@ def read(
     data_source: DataSource,
     context: CallContext,
     kept: Callable[[Any], Any],
+    user: User | None,
 ) -> FrameStream:
     """The rows of `task`. Raises ReadTaskError if `data_source`, its plugin, this core or the schema is
     another than the task was planned with."""
@@ -200,7 +202,7 @@ def read(
         context.close()
         raise
     asked = MetricQuery(DataSourceRef(uid=task.data_source), task.query)
-    stream = stream_of(kept(service.query_chunked_data([asked], context)), context)
+    stream = stream_of(kept(service.query_chunked_data([asked], context, user)), context)
     try:
         schema = task.schema
         taken = _columns_of(task, schema, stream.schema)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,16 +12,22 @@ import pyarrow as pa
 from pyarrow import flight
 
 from headwater import Headwater
+from headwater.errors import ValidationError
+from headwater.queries import ReadTask
 
 from .access import Call
 from .errors import refused
 from .messages import message, pack
-from .statements import Statement, check_unchanged, plan
+from .sessions import HEADER_PREFIX
+from .statements import Statement, check_unchanged, find_source, plan
 from .tickets import TicketSealer
 
 _READ: Final = "read"
 _PREPARED: Final = "prepared"
 _MOST_PARAMETER_BYTES: Final = 64 * 1024
+_MOST_PARTITIONS: Final = 1000
+_NOT_OF_THE_QUERY: Final = {"refId", "datasource", "maxDataPoints", "intervalMs"}
+"""Keys of a request's query that are no keys of the plugin's."""
 
 
 class Planner:
@@ -46,22 +54,57 @@ class Planner:
         if name == "CommandStatementQuery":
             return plan(self._headwater, call, command.query, options)
         if name == "CommandPreparedStatementQuery":
-            return self._opened(call, _PREPARED, command.prepared_statement_handle)
+            return self._opened(call, command.prepared_statement_handle)
         raise refused(f"Data sources are read only: {name} is not taken.")
 
     def flight_info(
-        self, call: Call, statement: Statement, descriptor: flight.FlightDescriptor
+        self,
+        call: Call,
+        statement: Statement,
+        descriptor: flight.FlightDescriptor,
+        options: Mapping[str, str],
     ) -> flight.FlightInfo:
-        """Where and until when the rows can be read. Their schema comes with them: to know it before would
-        mean to run the query twice."""
-        ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
+        """Where and until when the rows can be read: in one piece, or in about as many as the connection asks
+        for, as far as the plugin can divide the query.
+
+        The schema of one piece comes with its rows: to know it before would mean to run the query twice.
+        """
+        target = _partitions(options)
+        if target == 1:
+            ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
+            return flight.FlightInfo(None, descriptor, [self._endpoint(ticket)], ordered=True)
+        query = statement.metric_query().query
+        tasks = self._headwater.read_tasks(
+            statement.uid,
+            {name: value for name, value in query.json.items() if name not in _NOT_OF_THE_QUERY},
+            target=target,
+            time_range=query.time_range,
+            max_data_points=query.max_data_points,
+            interval_ms=query.interval_ms,
+            context=call.context,
+        )
+        return flight.FlightInfo(
+            tasks.schema,
+            descriptor,
+            [self._task_endpoint(call, task) for task in tasks],
+            -1 if tasks.estimated_rows is None else tasks.estimated_rows,
+            -1 if tasks.estimated_bytes is None else tasks.estimated_bytes,
+            app_metadata=json.dumps({"consistency": tasks.consistency, "notices": tasks.notices}),
+        )
+
+    def _task_endpoint(self, call: Call, task: ReadTask) -> flight.FlightEndpoint:
+        content = {"by": call.caller_id, "task": base64.b64encode(task.to_bytes()).decode()}
+        return self._endpoint(self._sealer.seal(_READ, content, self._ticket_seconds), task.number)
+
+    def _endpoint(self, ticket: bytes, number: int = 0) -> flight.FlightEndpoint:
+        """Endpoints begin with another location each, so that clients spread over the hosts."""
+        first = number % (len(self._locations) or 1)
         until = datetime.now(UTC) + timedelta(seconds=self._ticket_seconds)
-        endpoint = flight.FlightEndpoint(
+        return flight.FlightEndpoint(
             pack(message("TicketStatementQuery", statement_handle=ticket)),
-            list(self._locations),
+            [*self._locations[first:], *self._locations[:first]],
             pa.scalar(until, pa.timestamp("ns", "UTC")),
         )
-        return flight.FlightInfo(None, descriptor, [endpoint], ordered=True)
 
     def prepared(self, call: Call, text: str, options: Mapping[str, str]) -> bytes:
         """A handle of the statement, which holds it."""
@@ -71,7 +114,7 @@ class Planner:
 
     def bound(self, call: Call, handle: bytes, reader: flight.MetadataRecordBatchReader) -> bytes:
         """A handle of the statement with the parameters that `reader` brings."""
-        statement = self._opened(call, _PREPARED, handle)
+        statement = self._opened(call, handle)
         batches = []
         while (chunk := _next(reader)) is not None:
             batches.append(chunk)
@@ -84,21 +127,36 @@ class Planner:
             raise refused("No parameters were given.", "flight.parameters")
         return self._sealed(call, _PREPARED, statement.with_parameters(rows[0]), self._prepared_seconds)
 
-    def opened(self, call: Call, handle: bytes) -> Statement:
-        """The statement of a ticket. Raises QueryRequestError for one that is expired, forged, another
-        caller's, or for a data source that has changed since."""
-        statement = self._opened(call, _READ, handle)
+    def opened(self, call: Call, ticket: bytes) -> Statement | ReadTask:
+        """What a ticket asks for. Raises QueryRequestError for one that is expired, forged or another
+        caller's; ReadTaskError for a data source that has changed since."""
+        content = self._content(call, _READ, ticket)
+        if "task" in content:
+            task = ReadTask.from_bytes(base64.b64decode(content["task"]))
+            find_source(self._headwater, call, task.data_source)
+            return task
+        statement = Statement.from_json(content)
         check_unchanged(self._headwater, call, statement)
         return statement
 
     def _sealed(self, call: Call, kind: str, statement: Statement, seconds: float) -> bytes:
         return self._sealer.seal(kind, {"by": call.caller_id, **statement.to_json()}, seconds)
 
-    def _opened(self, call: Call, kind: str, handle: bytes) -> Statement:
-        content = self._sealer.open(kind, handle)
+    def _opened(self, call: Call, handle: bytes) -> Statement:
+        return Statement.from_json(self._content(call, _PREPARED, handle))
+
+    def _content(self, call: Call, kind: str, ticket: bytes) -> dict[str, Any]:
+        content = self._sealer.open(kind, ticket)
         if content["by"] != call.caller_id:
             raise refused("The ticket was made for another caller.", "flight.ticketCaller")
-        return Statement.from_json(content)
+        return content
+
+
+def _partitions(options: Mapping[str, str]) -> int:
+    text = options.get("partitions", "1")
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PARTITIONS:
+        raise ValidationError(f"expected 1 to {_MOST_PARTITIONS}", path=f"{HEADER_PREFIX}partitions")
+    return int(text)
 
 
 def _next(reader: flight.MetadataRecordBatchReader) -> pa.RecordBatch | None:

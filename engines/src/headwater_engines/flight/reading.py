@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, HostExhaustedError, QueryCanceledError, describe
 from headwater.frames import FrameStream
 from headwater.logs import get_logger
+from headwater.queries import ReadTask
 from headwater.sdk import PrefetchQueue
 
 from .access import Access, Call
@@ -39,17 +41,15 @@ class Reads:
         server_call: flight.ServerCallContext,
         call: Call,
         handle: bytes,
-        statement: Callable[[], Statement],
+        opened: Callable[[], Statement | ReadTask],
     ) -> flight.GeneratorStream:
         """The rows of a ticket. The call is ended with them, or by an error before them."""
-        batches = self._batches(server_call, call, handle, statement)
+        batches = self._batches(server_call, call, handle, opened)
         return flight.GeneratorStream(next(batches), batches)
 
-    def schema(self, server_call: flight.ServerCallContext, call: Call, statement: Statement) -> pa.Schema:
+    def schema(self, call: Call, statement: Statement) -> pa.Schema:
         """The schema of a statement's rows: the query is begun for it, and ended."""
-        del server_call
-        call.note("datasources:query", statement.uid, statement.query)
-        with closing(self._access.rows(statement.metric_query(), call.context, call.user)) as stream:
+        with closing(self._rows(call, statement)) as stream:
             return stream.schema
 
     def cancel(self, call: Call, handles: Iterable[bytes]) -> bool:
@@ -61,6 +61,12 @@ class Reads:
             context.cancel()
         return bool(running)
 
+    def some_may_go_on(self) -> bool:
+        """Whether there is a read that has not been cancelled."""
+        with self._lock:
+            running = [context for contexts in self._running.values() for context in contexts]
+        return any(not context.cancelled for context in running)
+
     def close(self) -> None:
         self.watch.close()
 
@@ -69,23 +75,22 @@ class Reads:
         server_call: flight.ServerCallContext,
         call: Call,
         handle: bytes,
-        statement: Callable[[], Statement],
+        opened: Callable[[], Statement | ReadTask],
     ) -> Generator[Any, None, None]:
         """First the schema, so that the call is ended however early the generator is closed."""
         stream: FrameStream | None = None
         failure: HeadwaterError | None = None
         try:
             with self.watch.over(server_call, call.context), self._noted(call, handle):
-                read = statement()
-                call.note("datasources:query", read.uid, read.query)
-                stream = self._access.rows(read.metric_query(), call.context, call.user)
+                stream = self._rows(call, opened())
                 yield stream.schema
                 queue = PrefetchQueue(
                     [stream], ahead=_AHEAD, interrupt=stream.cancel, name="headwater-flight"
                 )
-                with closing(stream), queue:
+                with closing(stream), queue, call.context.on_cancel(partial(_end, queue, stream)):
                     for batch in queue:
                         yield pa.Table.from_batches([batch]) if _has_dictionary(batch.schema) else batch
+                    call.context.check()  # a queue that was stopped has an end like any other
         except GeneratorExit:
             failure = QueryCanceledError("The client went away.")
             raise
@@ -98,6 +103,13 @@ class Reads:
             else:
                 stream.close()
                 call.end(failure, rows=stream.rows, size=stream.bytes)
+
+    def _rows(self, call: Call, asked: Statement | ReadTask) -> FrameStream:
+        if isinstance(asked, ReadTask):
+            call.note("datasources:query", asked.data_source, asked.query.json)
+            return self._access.headwater.read_task(asked, context=call.context, user=call.user)
+        call.note("datasources:query", asked.uid, asked.query)
+        return self._access.rows(asked.metric_query(), call.context, call.user)
 
     def _explain(self, error: BaseException) -> HeadwaterError:
         if isinstance(error, QueryCanceledError) and self._access.closing:
@@ -120,6 +132,12 @@ class Reads:
                 self._running[key].discard(call.context)
                 if not self._running[key]:
                     del self._running[key]
+
+
+def _end(queue: PrefetchQueue[Any], stream: FrameStream) -> None:
+    """Let go of the data source, though the thread that sends may be held up by its client."""
+    queue.stop()
+    stream.close()
 
 
 def _has_dictionary(schema: pa.Schema) -> bool:

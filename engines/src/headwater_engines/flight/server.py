@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -10,6 +13,7 @@ from attrs import frozen
 from pyarrow import flight
 
 from headwater.errors import HeadwaterError, describe
+from headwater.logs import get_logger
 
 from .access import Access, Call
 from .actions import ACTIONS, Actions
@@ -25,6 +29,8 @@ from .tickets import TicketSealer
 
 R = TypeVar("R")
 _HEADERS: Final = "headers"
+_LOOK_SECONDS: Final = 0.1
+_STALLED_SECONDS: Final = 2.0
 
 
 @frozen(kw_only=True)
@@ -68,8 +74,21 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
         )
 
     def close(self) -> None:
-        """Take no more calls; wait for those that run, whose contexts the host ends."""
-        self.shutdown()
+        """Take no more calls; wait for those that run, whose contexts the host ends.
+
+        A client that reads nothing blocks Flight's own thread, which cannot be woken: it is left behind.
+        """
+        stopping = threading.Thread(target=self.shutdown, name="headwater-flight-stop", daemon=True)
+        stopping.start()
+        while stopping.is_alive() and self._reads.some_may_go_on():
+            stopping.join(_LOOK_SECONDS)
+        stopping.join(_STALLED_SECONDS)
+        if stopping.is_alive():
+            log = get_logger("headwater.flight", over=self._access.headwater.logger)
+            log.warning("Clients that left their rows unread were cut off.")
+            for each in gc.get_referents(self):
+                if isinstance(each, weakref.finalize):
+                    each.atexit = False  # Flight's own, which would wait for them as the program ends
         self._reads.close()
 
     @flight_errors_only
@@ -81,8 +100,9 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             if name in ANSWERS:
                 endpoint = flight.FlightEndpoint(pack(command), [])
                 return flight.FlightInfo(answer_schema(name, command), descriptor, [endpoint])
-            statement = self._planner.statement(call, name, command, self._options(context))
-            return self._planner.flight_info(call, statement, descriptor)
+            options = self._options(context)
+            statement = self._planner.statement(call, name, command, options)
+            return self._planner.flight_info(call, statement, descriptor, options)
 
         return self._call("flight:GetFlightInfo", context, answer)
 
@@ -95,7 +115,7 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]
             if name in ANSWERS:
                 return flight.SchemaResult(answer_schema(name, command))
             statement = self._planner.statement(call, name, command, self._options(context))
-            return flight.SchemaResult(self._reads.schema(context, call, statement))
+            return flight.SchemaResult(self._reads.schema(call, statement))
 
         return self._call("flight:GetSchema", context, answer)
 

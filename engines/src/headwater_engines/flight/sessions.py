@@ -12,7 +12,7 @@ from typing import Any, Final
 from .messages import message, parse
 
 HEADER_PREFIX: Final = "x-headwater-"
-OPTIONS: Final = ("catalog", "from", "to")
+OPTIONS: Final = ("catalog", "from", "to", "partitions")
 _INVALID_NAME, _ERROR = 1, 3
 _CLOSED: Final = 1
 

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from headwater import Headwater
 from headwater.datasources import DataSource
-from headwater.errors import DataSourceNotFoundError, ValidationError
+from headwater.errors import DataSourceNotFoundError, ReadTaskError, ValidationError
 from headwater.queries import MetricQuery, parse_metric_request
 
 from .access import Call
@@ -28,16 +28,14 @@ class Statement:
     was planned. `parameters` is one row in Arrow's IPC stream format, or nothing."""
 
     uid: str
-    id: int
-    version: int
+    fingerprint: str
     request: Mapping[str, Any]
     parameters: bytes = b""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "uid": self.uid,
-            "id": self.id,
-            "version": self.version,
+            "fingerprint": self.fingerprint,
             "request": self.request,
             "parameters": base64.b64encode(self.parameters).decode(),
         }
@@ -47,8 +45,7 @@ class Statement:
         """From what a ticket holds."""
         return cls(
             content["uid"],
-            content["id"],
-            content["version"],
+            content["fingerprint"],
             content["request"],
             base64.b64decode(content["parameters"]),
         )
@@ -112,20 +109,16 @@ def plan(headwater: Headwater, call: Call, text: str, options: Mapping[str, str]
         "from": str(time_range.from_ms),
         "to": str(time_range.to_ms),
     }
-    return Statement(stored.uid, stored.id, stored.version, request)
+    return Statement(stored.uid, stored.fingerprint, request)
 
 
 def check_unchanged(headwater: Headwater, call: Call, statement: Statement) -> None:
-    """Raises QueryRequestError if the data source is not the one that the statement was planned for.
-
-    Its version is compared, not its revision: that one changes, too, when keys are rotated.
-    """
+    """Raises ReadTaskError if the data source reads otherwise than when the statement was planned."""
     stored = find_source(headwater, call, statement.uid)
-    if (stored.id, stored.version) != (statement.id, statement.version):
-        raise refused(
-            f"The data source {stored.name!r} has changed since the query was planned (version "
-            f"{statement.version}, now {stored.version}): plan the query anew.",
-            "flight.dataSourceChanged",
+    if stored.fingerprint != statement.fingerprint:
+        raise ReadTaskError(
+            f"Data source {stored.name!r} ({stored.uid}) has been changed since the query was planned "
+            f"(fingerprint {stored.fingerprint}, then {statement.fingerprint}): plan the query anew."
         )
 
 

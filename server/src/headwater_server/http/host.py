@@ -96,6 +96,7 @@ class Host:
     def close(self) -> None:
         """End queries and threads. The Headwater and the audit log stay open: they are the caller's."""
         self.cancel_all("The host is shutting down.")
+        self.running.clear()
         self._forget_failures()
         self.garbage_collection.close()
         try:
