@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ events {{}}
 http {{
     access_log off; client_body_temp_path body; proxy_temp_path proxy;
     fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    {hosts}
     server {{ listen 127.0.0.1:{port}; {locations} }}
 }}
 """
@@ -33,18 +34,28 @@ location {path} {{
 """
 
 
+_HOSTS = "upstream hosts {{ {servers} }} proxy_next_upstream error timeout http_502 http_503;"
+
+
 @contextmanager
-def start_nginx(locations: Mapping[str, str], port: int | None = None) -> Iterator[str]:
+def start_nginx(
+    locations: Mapping[str, str], port: int | None = None, hosts: Sequence[str] = ()
+) -> Iterator[str]:
     """Passes each path on to its target, as `proxy_pass` says: a target that ends in a slash strips the path.
 
-    Yields nginx's own address.
+    The target `http://hosts` is each of `hosts`, such as 127.0.0.1:3000, in turn. Yields nginx's own address.
     """
     installed = find_program("nginx")
     program, environment = (installed, {}) if installed else _fetched()
     directory = Path(tempfile.mkdtemp(prefix="headwater-nginx-"))
     port = port or free_port()
     listed = "".join(_LOCATION.format(path=path, target=target) for path, target in locations.items())
-    (directory / "nginx.conf").write_text(_CONFIGURATION.format(port=port, locations=listed))
+    servers = " ".join(f"server {each} max_fails=1 fail_timeout=2s;" for each in hosts)
+    (directory / "nginx.conf").write_text(
+        _CONFIGURATION.format(
+            port=port, locations=listed, hosts=_HOSTS.format(servers=servers) if hosts else ""
+        )
+    )
     command = [program, "-p", str(directory), "-c", "nginx.conf", "-e", "stderr"]
     process = ServerProcess(
         command, ready=lambda: accepts_connections(port), directory=directory, environment=environment
