@@ -71,7 +71,7 @@ class Deployment:
         body = {"queries": [{"refId": "A", "datasource": {"uid": uid}, **QUERY}]}
         return self.ask(host, "POST", "/api/ds/query", token, json={**body, "from": "now-1h", "to": "now"})
 
-    def flight(self, host: int) -> flight.FlightClient:
+    def flight_client(self, host: int) -> flight.FlightClient:
         return flight.connect(f"grpc://127.0.0.1:{self.flight_ports[host]}")
 
     def flight_options(self, uid: str, **headers: str) -> flight.FlightCallOptions:

@@ -94,12 +94,12 @@ def test_a_ticket_of_one_host_is_read_by_another(deployment: Deployment, shared:
 
 def test_parts_of_one_query_are_read_by_both_hosts(deployment: Deployment, shared: str) -> None:
     options = deployment.flight_options(shared, x_headwater_partitions="4")
-    with deployment.flight(0) as planner:
+    with deployment.flight_client(0) as planner:
         info = planner.get_flight_info(statement('{"scenario": "streaming_rows", "rows": 1000}'), options)
 
     rows = 0
     for number, endpoint in enumerate(info.endpoints):
-        with deployment.flight(number % 2) as reader:
+        with deployment.flight_client(number % 2) as reader:
             rows += reader.do_get(endpoint.ticket, options).read_all().num_rows
 
     assert (len(info.endpoints), rows) == (4, 1000)
@@ -123,7 +123,7 @@ def test_a_ticket_is_refused_where_the_data_source_has_changed_meanwhile(
 
 
 def _plan(deployment: Deployment, host: int, uid: str) -> flight.Ticket:
-    with deployment.flight(host) as client:
+    with deployment.flight_client(host) as client:
         return (
             client.get_flight_info(statement(json.dumps(QUERY)), deployment.flight_options(uid))
             .endpoints[0]
@@ -132,7 +132,7 @@ def _plan(deployment: Deployment, host: int, uid: str) -> flight.Ticket:
 
 
 def _read(deployment: Deployment, host: int, uid: str, ticket: flight.Ticket) -> int:
-    with deployment.flight(host) as client:
+    with deployment.flight_client(host) as client:
         rows: int = client.do_get(ticket, deployment.flight_options(uid)).read_all().num_rows
         return rows
 

@@ -74,14 +74,14 @@ def test_clients_ask_again_and_what_was_acknowledged_is_kept(deployment: Deploym
 def test_parts_that_a_killed_host_was_reading_are_read_from_another(deployment: Deployment) -> None:
     options = deployment.flight_options("shared", x_headwater_partitions=str(_PARTS))
     text = f'{{"scenario": "streaming_rows", "rows": {_ROWS}}}'
-    with deployment.flight(0) as planner:
+    with deployment.flight_client(0) as planner:
         info = planner.get_flight_info(statement(text), options)
     killed = threading.Timer(0.05, deployment.hosts[1].process.send_signal, [signal.SIGKILL])
 
     def read(ticket: flight.Ticket) -> pa.Table:
         for host in (1, 0):
             try:
-                with deployment.flight(host) as reader:
+                with deployment.flight_client(host) as reader:
                     return reader.do_get(ticket, options).read_all()
             except (flight.FlightUnavailableError, flight.FlightInternalError):
                 continue
