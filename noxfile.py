@@ -165,6 +165,15 @@ def protocol(session: nox.Session) -> None:
 
 
 @nox.session
+def grafana(session: nox.Session) -> None:
+    """Plugins packed for Grafana: editors in Chromium on Grafana's own packages, packed environments."""
+    install(session, *distributions(), groups=("dev",))
+    session.run(
+        "pytest", "-m", "slow", "grafana/tests", "tests/wheels/test_packed_plugin.py", *session.posargs
+    )
+
+
+@nox.session
 def openapi(session: nox.Session) -> None:
     """Ask a running host 10,000 times whether it answers as its OpenAPI description says."""
     install(session, *distributions(), groups=("dev",))

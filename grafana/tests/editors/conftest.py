@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from servers.process import (
 
 HERE = Path(__file__).parent
 SOURCES = ("package.json", "package-lock.json", "build.mjs", "boot.js", "page.js")
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -140,41 +140,71 @@ class Editors:
         )
 
 
+@pytest.fixture(scope="module")
+def pages(browser: Browser, bundle: Path, host: tuple[str, str]) -> Iterator[Pages]:
+    opened = Pages(browser, bundle, *host)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def open_editors(
-    browser: Browser, bundle: Path, host: tuple[str, str], request: pytest.FixtureRequest
-) -> Iterator[Any]:
+def open_editors(pages: Pages) -> Iterator[Callable[[str], Editors]]:
     """`open_editors("mysql")` shows that plugin's. A complaint on the console fails the test."""
-    origin, token = host
-    context = browser.new_context(
-        viewport={"width": 1000, "height": 1400}, extra_http_headers={"Authorization": f"Bearer {token}"}
-    )
-    complaints: list[str] = []
+    used: list[Editors] = []
 
     def open_(plugin_id: str) -> Editors:
-        with Headwater() as headwater:
-            module = module_js(headwater.plugin_info(plugin_id))
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.route(f"{origin}/grafana/**", lambda route: _serve(route, bundle, module))
-        page.route("**/public/**", _nothing)  # fonts and icons of Grafana's application
-        page.goto(f"{origin}/grafana/index.html")
-        page.wait_for_function("window.harness !== undefined")
-        page.evaluate(
-            "([url, settings]) => harness.load(url, settings)",
-            [
-                f"{origin}/grafana/module.js",
-                {"uid": plugin_id, "id": 1, "name": plugin_id, "type": plugin_id, "jsonData": {},
-                 "meta": {"id": plugin_id}},
-            ],
-        )  # fmt: skip
-        return Editors(page, complaints)
+        editors = pages.editors(plugin_id)
+        editors.complaints.clear()
+        editors.page.bring_to_front()  # a page behind another gets no focus
+        used.append(editors)
+        return editors
 
     yield open_
-    context.close()
-    assert not complaints
+    assert [editors.complaints for editors in used if editors.complaints] == []
+
+
+class Pages:
+    """One page for each plugin: Grafana's packages take a while to load."""
+
+    def __init__(self, browser: Browser, bundle: Path, origin: str, token: str) -> None:
+        self._bundle = bundle
+        self._origin = origin
+        self._context = browser.new_context(
+            viewport={"width": 1000, "height": 1400}, extra_http_headers={"Authorization": f"Bearer {token}"}
+        )
+        self._editors: dict[str, Editors] = {}
+
+    def editors(self, plugin_id: str) -> Editors:
+        if plugin_id not in self._editors:
+            self._editors[plugin_id] = self._open(plugin_id)
+        return self._editors[plugin_id]
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _open(self, plugin_id: str) -> Editors:
+        with Headwater() as headwater:
+            module = module_js(headwater.plugin_info(plugin_id))
+        page = self._context.new_page()
+        page.set_default_timeout(60_000)
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.route(f"{self._origin}/grafana/**", lambda route: _serve(route, self._bundle, module))
+        page.route("**/public/**", _nothing)  # fonts and icons of Grafana's application
+        page.goto(f"{self._origin}/grafana/index.html")
+        page.wait_for_function("window.harness !== undefined")
+        settings = {
+            "uid": plugin_id, "id": 1, "name": plugin_id, "type": plugin_id, "jsonData": {},
+            "meta": {"id": plugin_id},
+        }  # fmt: skip
+        page.evaluate(
+            "([url, settings]) => harness.load(url, settings)",
+            [f"{self._origin}/grafana/module.js", settings],
+        )
+        page.set_default_timeout(20_000)
+        assert not complaints
+        return Editors(page, complaints)
 
 
 def _serve(route: Route, bundle: Path, module: str) -> None:

@@ -55,10 +55,13 @@ function render(component, props) {
   root.render(React.createElement(data.ThemeContext.Provider, { value: theme }, styles, editor));
 }
 
+let edits = 0;
+
 /** A component whose `state` changes as the host of an editor changes it; `window.state` is the newest. */
 function edit(component, state, propsOf) {
   window.state = state;
-  const show = () => render(component, propsOf(window.state, change));
+  const key = String(++edits); // a new editor, even of a kind that is shown
+  const show = () => render(component, { key, ...propsOf(window.state, change) });
   const change = (next) => {
     window.state = next;
     show();

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from headwater import Headwater
 
+from .conftest import Editors
+
 pytestmark = pytest.mark.slow  # Grafana's packages are 470 MB
 
+OpenEditors = Callable[[str], Editors]
 PLUGINS = ("testdata", "mysql", "prometheus", "clickhouse")
 
 
 @pytest.mark.parametrize("plugin_id", PLUGINS)
-def test_the_configuration_has_a_field_for_each_setting_and_secret(plugin_id: str, open_editors: Any) -> None:
+def test_the_configuration_has_a_field_for_each_setting_and_secret(
+    plugin_id: str, open_editors: OpenEditors
+) -> None:
     with Headwater() as headwater:
         info = headwater.plugin_info(plugin_id)
     editors = open_editors(plugin_id)
@@ -28,7 +33,7 @@ def test_the_configuration_has_a_field_for_each_setting_and_secret(plugin_id: st
     assert fields == len(listed) + connection + others
 
 
-def test_settings_are_written_in_their_types(open_editors: Any) -> None:
+def test_settings_are_written_in_their_types(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.edit_config(jsonData={"maxOpenConns": 5})
     page = editors.page
@@ -47,7 +52,7 @@ def test_settings_are_written_in_their_types(open_editors: Any) -> None:
     }  # fmt: skip
 
 
-def test_a_number_out_of_range_is_not_written(open_editors: Any) -> None:
+def test_a_number_out_of_range_is_not_written(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.edit_config(jsonData={})
     field = editors.field("Max open conns")
@@ -57,7 +62,7 @@ def test_a_number_out_of_range_is_not_written(open_editors: Any) -> None:
     assert editors.state["jsonData"] == {}
 
 
-def test_an_emptied_field_leaves_the_plugins_default(open_editors: Any) -> None:
+def test_an_emptied_field_leaves_the_plugins_default(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.edit_config(jsonData={"timezone": "UTC", "maxOpenConns": 5})
     for label in ("Timezone", "Max open conns"):
@@ -66,7 +71,7 @@ def test_an_emptied_field_leaves_the_plugins_default(open_editors: Any) -> None:
     assert editors.state["jsonData"] == {}
 
 
-def test_secrets_are_written_as_secure_fields_and_never_shown(open_editors: Any) -> None:
+def test_secrets_are_written_as_secure_fields_and_never_shown(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.edit_config(jsonData={}, secureJsonFields={"password": True})
     page = editors.page
@@ -82,7 +87,7 @@ def test_secrets_are_written_as_secure_fields_and_never_shown(open_editors: Any)
     assert editors.state["jsonData"] == {}
 
 
-def test_a_secret_of_a_family_gets_its_whole_name(open_editors: Any) -> None:
+def test_a_secret_of_a_family_gets_its_whole_name(open_editors: OpenEditors) -> None:
     editors = open_editors("clickhouse")
     editors.edit_config(jsonData={}, secureJsonFields={"secureHttpHeaders.X-Old": True})
     page = editors.page
@@ -93,7 +98,7 @@ def test_a_secret_of_a_family_gets_its_whole_name(open_editors: Any) -> None:
     assert editors.state["secureJsonData"] == {"secureHttpHeaders.X-Key": "k"}
 
 
-def test_settings_without_a_field_are_kept_and_edited_as_json(open_editors: Any) -> None:
+def test_settings_without_a_field_are_kept_and_edited_as_json(open_editors: OpenEditors) -> None:
     editors = open_editors("prometheus")
     editors.edit_config(jsonData={"httpMethod": "GET", "cacheLevel": "High"})
     others = editors.field("Other settings")
@@ -106,7 +111,9 @@ def test_settings_without_a_field_are_kept_and_edited_as_json(open_editors: Any)
     assert editors.state["jsonData"] == {"httpMethod": "GET", "cacheLevel": "Low"}
 
 
-def test_a_query_is_written_in_colours_of_its_language_and_runs_when_it_is_left(open_editors: Any) -> None:
+def test_a_query_is_written_in_colours_of_its_language_and_runs_when_it_is_left(
+    open_editors: OpenEditors,
+) -> None:
     editors = open_editors("mysql")
     editors.edit_query(rawSql="SELECT 1 -- one")
     page = editors.page
@@ -122,7 +129,7 @@ def test_a_query_is_written_in_colours_of_its_language_and_runs_when_it_is_left(
     assert (editors.state["rawSql"], page.evaluate("runs")) == ("SELECT 2", 1)
 
 
-def test_macros_are_explained_and_suggested(open_editors: Any) -> None:
+def test_macros_are_explained_and_suggested(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.edit_query(rawSql="")
     page = editors.page
@@ -134,7 +141,7 @@ def test_macros_are_explained_and_suggested(open_editors: Any) -> None:
     expect(page.locator(".suggest-widget")).to_contain_text("$__timeFilter(column)")
 
 
-def test_options_of_a_query_come_from_its_schema(open_editors: Any) -> None:
+def test_options_of_a_query_come_from_its_schema(open_editors: OpenEditors) -> None:
     editors = open_editors("testdata")
     editors.edit_query(scenario="random_walk")
     page = editors.page
@@ -151,7 +158,9 @@ def test_options_of_a_query_come_from_its_schema(open_editors: Any) -> None:
     }  # fmt: skip
 
 
-def test_a_query_goes_through_grafanas_backend_class_and_comes_back_as_frames(open_editors: Any) -> None:
+def test_a_query_goes_through_grafanas_backend_class_and_comes_back_as_frames(
+    open_editors: OpenEditors,
+) -> None:
     editors = open_editors("mysql")
     answer = editors.query(rawSql="SELECT id, city FROM shops ORDER BY id")
     assert answer["frames"] == [{"id": [1, 2, 3], "city": ["Bern", "L'Aquila", "Basel\\"]}]
@@ -159,11 +168,11 @@ def test_a_query_goes_through_grafanas_backend_class_and_comes_back_as_frames(op
     editors.complaints.clear()  # the browser's, of the status 400
 
 
-def test_the_health_check_is_grafanas(open_editors: Any) -> None:
+def test_the_health_check_is_grafanas(open_editors: OpenEditors) -> None:
     assert open_editors("testdata").call("testDatasource")["message"] == "Test data is ready."
 
 
-def test_values_of_variables_stay_values_in_sql(open_editors: Any) -> None:
+def test_values_of_variables_stay_values_in_sql(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     cities = ["L'Aquila", "Basel\\", "' OR 1=1 -- ", "\\' OR 1=1 -- "]
     editors.set_variable("city", cities, multi=True)
@@ -175,7 +184,7 @@ def test_values_of_variables_stay_values_in_sql(open_editors: Any) -> None:
         assert one["frames"][0].get("city", []) == found
 
 
-def test_values_of_variables_stay_values_in_promql(open_editors: Any) -> None:
+def test_values_of_variables_stay_values_in_promql(open_editors: OpenEditors) -> None:
     editors = open_editors("prometheus")
     editors.set_variable("job", ["a.b", 'c"d'], multi=True)
     assert editors.applied(expr='up{job=~"$job"}')["expr"] == 'up{job=~"(a\\\\.b|c\\"d)"}'
@@ -183,14 +192,14 @@ def test_values_of_variables_stay_values_in_promql(open_editors: Any) -> None:
     assert editors.applied(expr='up{job="$job"}')["expr"] == 'up{job="c\\"d\\\\"}'
 
 
-def test_variables_are_replaced_in_options_too(open_editors: Any) -> None:
+def test_variables_are_replaced_in_options_too(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     editors.set_variable("city", "Bern")
     answer = editors.query(rawSql="SELECT id FROM shops WHERE city = ?", params=["$city"])
     assert answer["frames"] == [{"id": [1]}]
 
 
-def test_the_choices_of_a_variable_come_from_a_query(open_editors: Any) -> None:
+def test_the_choices_of_a_variable_come_from_a_query(open_editors: OpenEditors) -> None:
     editors = open_editors("mysql")
     assert editors.call("metricFindQuery", "SELECT id, city FROM shops WHERE id < 3 ORDER BY id") == [
         {"text": "Bern", "value": "Bern"}, {"text": "L'Aquila", "value": "L'Aquila"},
@@ -199,7 +208,7 @@ def test_the_choices_of_a_variable_come_from_a_query(open_editors: Any) -> None:
     assert editors.call("metricFindQuery", named) == [{"text": "Bern", "value": "1"}]
 
 
-def test_a_variable_is_edited_as_a_query_is(open_editors: Any) -> None:
+def test_a_variable_is_edited_as_a_query_is(open_editors: OpenEditors) -> None:
     editors = open_editors("testdata")
     editors.edit_variable("csv")
     expect(editors.field("Scenario")).to_have_value("csv")
