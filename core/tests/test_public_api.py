@@ -84,14 +84,14 @@ PUBLIC = {
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",
         "PluginContextProvider", "PluginRecord", "PluginState", "RedactionMiddleware", "Registry",
-        "Target", "check_query", "check_settings", "discover", "from_bytes", "from_data", "hookimpl",
-        "is_later", "load_all", "to_bytes", "to_data",
+        "SourceReader", "Target", "check_query", "check_settings", "discover", "from_bytes", "from_data",
+        "hookimpl", "is_later", "load_all", "to_bytes", "to_data",
     },
     "headwater.queries": {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
         "TaskReader", "parse_metric_request",
         "AnswerCache", "AnswerStore", "CacheRule", "Hit", "KeptAnswer", "MemoryAnswerStore",
-        "stream_of",
+        "filters_of", "stream_of",
     },
     "headwater.queries.named": {
         "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",

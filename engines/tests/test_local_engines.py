@@ -7,17 +7,16 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from headwater import Filter, Headwater
 from headwater.errors import QueryError
-from headwater_engines import dataset as arrow, polars as lazy
+from headwater_engines import polars as lazy
 from headwater_engines.dataset import dataset
 from headwater_engines.polars import scan_headwater
 
 ORDERS = {"scenario": "streaming_rows", "rows": 10_000, "batchRows": 512, "seed": 5}
+NOON = datetime(2026, 1, 1, 12, 0, 0, 500, tzinfo=UTC)
 TYPES = (
     "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32",
     "float64", "float64_infinite", "decimal32", "decimal64", "decimal128", "date32", "date64", "time32_s",
@@ -111,40 +110,6 @@ def test_what_fails_while_it_is_read_fails_in_the_engine(host: Headwater) -> Non
     with pytest.raises(Exception, match="disk is gone"):
         scan_headwater(host, "shop", failing).select(pl.col("id").sum()).collect()
     assert source.schema.names == ["id", "time", "city", "value"]
-
-
-SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string()), ("t", pa.timestamp("us", "UTC"))])
-A, B, T = pc.field("a"), pc.field("b"), pc.field("t")
-NOON = datetime(2026, 1, 1, 12, 0, 0, 500, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("expression", "filters"),
-    [
-        (None, []),
-        (A == 3, [Filter("a", "=", 3)]),
-        ((A > -3) & (B == "x y"), [Filter("a", ">", -3), Filter("b", "=", "x y")]),
-        (T <= NOON, [Filter("t", "<=", NOON)]),
-        ((A > 1) | (A < 0), []),
-        (((A > 1) | (A < 0)) & (A != 5), [Filter("a", "!=", 5)]),
-        (~(A == 3), []),
-        (B == '") and (a == 3', []),
-        ((B == '\\") and (a == 3') & (A == 4), []),
-        ((B == "(a == 3)") & (A == 4), [Filter("a", "=", 4)]),
-        (B.isin(["x"]) & (A == 4), [Filter("a", "=", 4)]),
-        (A + 1 == 4, []),
-        (pc.field("no") == 4, []),
-    ],
-)  # fmt: skip
-def test_filters_are_read_from_an_expression_where_their_text_leaves_no_doubt(
-    expression: Any, filters: list[Filter]
-) -> None:
-    assert list(arrow.filters_of(expression, SCHEMA)) == filters
-
-
-def test_no_filter_is_read_where_a_column_could_be_taken_for_one() -> None:
-    schema = pa.schema([("a", pa.int64()), ("x) and (a == 3", pa.int64())])
-    assert arrow.filters_of(pc.field("x) and (a == 3") == 3, schema) == ()
 
 
 @pytest.mark.parametrize(

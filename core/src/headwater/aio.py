@@ -141,6 +141,21 @@ class AsyncHeadwater:
 
         return self._opening(start, options.get("context"))
 
+    async def sql(self, statement: str, **options: Unpack[QueryOptions]) -> Frame:
+        """See `Headwater.sql`."""
+        with self._own_context(options.get("context")) as context:
+            own: QueryOptions = {**options, "context": context}
+            return await self._run(context, lambda: self.headwater.sql(statement, **own))
+
+    def sql_stream(self, statement: str, **options: Unpack[QueryOptions]) -> _OpeningStream:
+        """See `Headwater.sql_stream`; entered or awaited as `stream` is."""
+
+        def start(context: CallContext) -> FrameStream:
+            own: QueryOptions = {**options, "context": context}
+            return self.headwater.sql_stream(statement, **own)
+
+        return self._opening(start, options.get("context"))
+
     async def read_tasks(
         self,
         data_source: str,

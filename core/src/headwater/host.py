@@ -44,6 +44,7 @@ from .models import (
     PluginContext,
     PluginInfo,
     QueryChunk,
+    QueryDataRequest,
     QueryDataResponse,
     User,
 )
@@ -68,10 +69,12 @@ from .queries.options import QueryOptions, check_options, context_of, data_query
 from .queries.read_tasks import ReadTask, ReadTasks, plan, read as read_task
 from .queries.request import EXPRESSIONS, DataSourceRef, MetricQuery, parse_metric_request
 from .queries.service import QueryService
+from .queries.sources import HostSources
 
 if TYPE_CHECKING:
     from .frames import Frame, FrameStream
     from .network import AddressPolicy
+    from .plugins.sources import SourceReader
     from .queries import AnswerCache, Hit, KeptAnswer
     from .queries.answer_cache.client import CachingClient
     from .queries.answer_cache.questions import Key, SourceVersion
@@ -407,6 +410,39 @@ class Headwater:
         self._streams.add(stream)
         return stream
 
+    def sql(self, statement: str, **options: Unpack[QueryOptions]) -> Frame:
+        """Run one SELECT over data sources and return its frame.
+
+        ```sql
+        SELECT o.day, o.total, p.value
+        FROM shop('SELECT day, total FROM orders') o JOIN metrics('rate(errors[5m])') p ON p.time = o.day
+        ```
+
+        The name of a data source is a table function whose argument is a query in its own language; where a
+        plugin knows tables, `shop.orders` is one. `EXPLAIN` shows what the sources are asked for. Needs the
+        distribution headwater-expressions. Options, bounds and errors as for `query`.
+        """
+        timeout = options.get("timeout", self.limits.timeout)
+        bounded: QueryOptions = {**options, "timeout": timeout}
+        limits = context_of(bounded, self.limits, timeout).limits
+        with self.sql_stream(statement, **bounded) as stream:
+            frame = stream.collect(limits.max_rows, limits.max_bytes)
+        warn_if_cut([frame], options, self.limits)
+        return frame
+
+    def sql_stream(self, statement: str, **options: Unpack[QueryOptions]) -> FrameStream:
+        """Like `sql`, reading the rows while they arrive, as `stream` does."""
+        context = self._query_context(options, None)
+        query = data_query_of({"type": "sql", "expression": statement}, options)
+        client, contexts = self._sql_plugin()
+        plugin_context = contexts.get_with_data_source(expressions_source())
+        chunks = client.query_sources(
+            QueryDataRequest(plugin_context, (query,)), self._source_reader(), context
+        )
+        stream = stream_of(self._kept(chunks), context)
+        self._streams.add(stream)
+        return stream
+
     def query_data(
         self,
         request: Mapping[str, Any] | Sequence[MetricQuery],
@@ -590,6 +626,13 @@ class Headwater:
         self.close()
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _sql_plugin(self) -> tuple[PluginClient, PluginContextProvider]:
+        """What calls the plugin of expressions."""
+        return self._client, self.plugin_contexts
+
+    def _source_reader(self) -> SourceReader:
+        return HostSources(self.query_service, self.data_source, self.plugin_info)
 
     def _make_caching_client(self) -> CachingClient | None:
         if self.answer_cache is None:

@@ -311,7 +311,9 @@ class PluginInfo:
     `secureJsonData`; `capabilities` are short words such as `cancel`, `stream`, `resources`. `notes` tell
     operators of this installation, such as which of two decoders it uses. `connection` says which of the
     fields that every data source has it uses, by their JSON keys (`url`, `user`, `database`,
-    `basicAuthUser`), and what each means to it: forms show no others. None leaves that open.
+    `basicAuthUser`), and what each means to it: forms show no others. None leaves that open. `table_query` is
+    the query that reads a whole table, with `{table}` for its name, each part of which is put between two
+    `identifier_quote`; without quotes a name has one part, of letters, digits, `_` and `:`.
     """
 
     id: str
@@ -331,3 +333,5 @@ class PluginInfo:
     notes: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     connection: Mapping[str, str] | None = None
+    table_query: Mapping[str, str] = field(factory=dict)
+    identifier_quote: str = ""

@@ -71,6 +71,10 @@ class Scripted:
         return self._give(request)
 
     @hookimpl
+    def query_sources(self, request: QueryDataRequest) -> Any:
+        return self._items(request)
+
+    @hookimpl
     def call_resource(self, request: CallResourceRequest) -> Any:
         return self._items(request)
 

@@ -93,6 +93,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
         "cache": st.none() | st.sampled_from(CacheStatus),
     },
     PluginInfo: {
+        "table_query": st.dictionaries(TEXT, TEXT, max_size=1),
         "alias_ids": st.lists(TEXT, max_size=2).map(tuple),
         "query_schema": OBJECTS,
         "settings_schema": OBJECTS,

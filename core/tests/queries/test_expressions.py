@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from headwater import CallContext, Frame, Headwater, hookimpl
-from headwater.errors import DownstreamServerError, PluginNotRegisteredError
-from headwater.models import DataResponse, QueryDataRequest, QueryDataResponse
+from headwater.errors import DownstreamServerError, MethodNotImplementedError, PluginNotRegisteredError
+from headwater.models import (
+    DataQuery,
+    DataResponse,
+    Filter,
+    Partition,
+    Partitions,
+    QueryChunk,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+from headwater.plugins import SourceReader
+from headwater.queries.sources import HostSources
 
 MakeHost = Callable[..., Headwater]
 
@@ -151,3 +163,45 @@ def test_a_host_in_the_callers_thread_computes_expressions_too(make_host: MakeHo
 def test_the_source_of_expressions_can_be_asked_alone(make_host: MakeHost) -> None:
     frame = with_expressions(make_host(), Sum()).query("__expr__", {})
     assert frame.to_pylist() == [{"value": 0}]
+
+
+class Joiner:
+    """Answers a statement with what the two sources have that it names."""
+
+    @hookimpl
+    def query_sources(
+        self, request: QueryDataRequest, sources: SourceReader, context: CallContext
+    ) -> Iterator[QueryChunk]:
+        (query,) = request.queries
+        for name in query.json["expression"].split():
+            assert sources.plugin_info(name).id == name
+            with sources.stream(name, evolve(query, json={"value": 7}), context) as stream:
+                yield QueryChunk(query.ref_id, frame=stream.read_all())
+
+
+def test_sql_is_run_by_the_plugin_of_expressions_over_the_hosts_sources(make_host: MakeHost) -> None:
+    host = with_expressions(make_host(one=Source(), two=Source()), Joiner())
+    assert host.sql("one two").table.column("value").to_pylist() == [7, 7]
+    with host.sql_stream("one") as stream:
+        assert stream.read_all().num_rows == 1
+
+
+def test_sql_needs_a_plugin_that_reads_sources(make_host: MakeHost) -> None:
+    with pytest.raises(MethodNotImplementedError, match="does not implement query_sources"):
+        with_expressions(make_host(), Sum()).sql("one")
+    with pytest.raises(PluginNotRegisteredError):
+        make_host(one=Source()).sql("one")
+
+
+def test_a_source_says_how_it_narrows_a_query(make_host: MakeHost) -> None:
+    class Narrow(Source):
+        @hookimpl
+        def partitions(self, request: QueryDataRequest, filters: tuple[Filter, ...]) -> Partitions:
+            return Partitions((Partition(request.queries[0]),), handled_filters=filters)
+
+    host = make_host(one=Narrow())
+    wanted = Filter("value", ">", 1)
+    sources = HostSources(host.query_service, host.data_source, host.plugin_info)
+    assert sources.narrow("one", DataQuery(), None, (wanted,), CallContext()).handled_filters == (wanted,)
+    whole = HostSources(host.query_service, host.data_source, host.plugin_info, divides=False)
+    assert whole.narrow("one", DataQuery(), None, (wanted,), CallContext()).handled_filters == ()

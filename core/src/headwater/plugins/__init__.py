@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         to_bytes as to_bytes,
         to_data as to_data,
     )
+    from .sources import SourceReader as SourceReader
 
 _MODULES = {
     "client": ("PluginClient",),
@@ -41,6 +42,7 @@ _MODULES = {
     "plugin_context": ("PluginContextProvider",),
     "registry": ("InMemoryRegistry", "Registry"),
     "serialization": ("from_bytes", "from_data", "to_bytes", "to_data"),
+    "sources": ("SourceReader",),
 }  # fmt: skip
 
 __all__ = [name for names in _MODULES.values() for name in names]

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from headwater.calls.context import CallContext
 
     from .plugin import Plugin
+    from .sources import SourceReader
 
+from .plugin import CorePlugin
 from .registry import Registry, not_registered
 
 __all__ = ["PluginClient"]
@@ -89,6 +91,20 @@ class PluginClient:
             return
         chunks = _guarded(plugin, context, plugin.query_chunked_data, request, context)
         for chunk in _guarded_items(plugin, context, "query_chunked_data", chunks, QueryChunk):
+            yield _complete(chunk)
+
+    def query_sources(
+        self, request: QueryDataRequest, sources: SourceReader, context: CallContext
+    ) -> Generator[QueryChunk, None, None]:
+        """As `query_chunked_data`, of a plugin that reads other data sources through `sources`.
+
+        Raises MethodNotImplementedError for one that does not.
+        """
+        plugin = self._plugin(request)
+        if not isinstance(plugin, CorePlugin):
+            raise MethodNotImplementedError(f"Plugin {plugin.plugin_id!r} does not implement query_sources.")
+        chunks = _guarded(plugin, context, plugin.query_sources, request, sources, context)
+        for chunk in _guarded_items(plugin, context, "query_sources", chunks, QueryChunk):
             yield _complete(chunk)
 
     def check_health(self, request: CheckHealthRequest, context: CallContext) -> CheckHealthResult:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         QueryDataResponse,
     )
 
+    from .sources import SourceReader
+
 PROJECT = "headwater"
 ENTRY_POINT_GROUP = "headwater.datasources.v1"
 
@@ -82,6 +84,15 @@ class DataSourceSpec:
 
         The first response carries status and headers, later ones only append to the body.
         `request.path` comes from outside: match it against declared routes.
+        """
+
+    @hookspec(firstresult=True)
+    def query_sources(
+        self, request: QueryDataRequest, sources: SourceReader, context: CallContext
+    ) -> Iterator[QueryChunk] | None:
+        """Like `query_chunked_data`, for a plugin that reads other data sources itself: `sources` opens them.
+
+        What it opens ends with `context`, or when the iterator is closed.
         """
 
     @hookspec(firstresult=True)

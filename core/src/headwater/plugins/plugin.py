@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         QueryDataResponse,
     )
 
+    from .sources import SourceReader
+
 __all__ = ["CorePlugin", "Plugin", "Target"]
 
 
@@ -219,6 +221,15 @@ class CorePlugin:
     ) -> Iterator[CallResourceResponse]:
         self._require("call_resource")
         answer: Iterator[CallResourceResponse] = self._hooks().call_resource(request=request, context=context)
+        return answer
+
+    def query_sources(
+        self, request: QueryDataRequest, sources: SourceReader, context: CallContext
+    ) -> Iterator[QueryChunk]:
+        self._require("query_sources")
+        answer: Iterator[QueryChunk] = self._hooks().query_sources(
+            request=request, sources=sources, context=context
+        )
         return answer
 
     def partitions(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .answer_cache.memory import MemoryAnswerStore as MemoryAnswerStore
     from .answer_cache.rules import CacheRule as CacheRule
     from .chunks import stream_of as stream_of
+    from .filters import filters_of as filters_of
     from .options import QueryOptions as QueryOptions
     from .read_tasks import ReadTask as ReadTask, ReadTasks as ReadTasks, TaskReader as TaskReader
     from .request import (
@@ -27,6 +28,7 @@ _MODULES = {
     "answer_cache.memory": ("MemoryAnswerStore",),
     "answer_cache.rules": ("CacheRule",),
     "chunks": ("stream_of",),
+    "filters": ("filters_of",),
     "options": ("QueryOptions",),
     "read_tasks": ("ReadTask", "ReadTasks", "TaskReader"),
     "request": ("DataSourceRef", "MetricQuery", "parse_metric_request"),

@@ -21,11 +21,16 @@ from headwater.models import (
     QueryMacro,
     User,
 )
+from headwater.plugins.client import PluginClient
+from headwater.plugins.discovery import discover
 from headwater.plugins.known_keys import check_query
-from headwater.plugins.registry import InMemoryRegistry
+from headwater.plugins.plugin_context import PluginContextProvider
+from headwater.plugins.registry import InMemoryRegistry, registry_of
+from headwater.plugins.sources import SourceReader
 from headwater.queries.options import QueryOptions, data_query_of
-from headwater.queries.request import DataSourceRef, MetricQuery
+from headwater.queries.request import EXPRESSIONS, DataSourceRef, MetricQuery
 from headwater.queries.service import QueryService
+from headwater.queries.sources import HostSources
 from headwater.sdk.http import HttpOptions
 from headwater.secrets import InMemoryKeySource, Secret
 
@@ -174,6 +179,14 @@ class RemoteHeadwater(Headwater):
     def read_task(self, *_: Any, **__: Any) -> NoReturn:
         """Raises MethodNotImplementedError; see `read_tasks`."""
         raise _only_in_the_host("no read task can be read")
+
+    def _sql_plugin(self) -> tuple[PluginClient, PluginContextProvider]:
+        """The statement runs in this process, over rows from the host."""
+        registry = registry_of(discover(allow={EXPRESSIONS}, logger=self.logger))
+        return PluginClient(registry), PluginContextProvider(registry, lambda _: {})
+
+    def _source_reader(self) -> SourceReader:
+        return HostSources(self.query_service, self._source, self.plugin_info, divides=False)
 
     def close(self) -> None:
         """Close connections and end what still runs; safe to repeat."""

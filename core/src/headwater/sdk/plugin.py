@@ -72,7 +72,8 @@ class DataSourcePlugin:
     with it, only when a data source is first used. `connection` says which of `url`, `user`, `database` and
     `basicAuthUser` it uses, and what each means: `{"url": "host:port of the server"}`. `routes` names
     those of its resources, such as `api/v1/label/{name}/values`, that a host also serves under its
-    data-source proxy.
+    data-source proxy. `table_query` is the query that reads a whole table (see `PluginInfo`), so that
+    `headwater.sql` takes `shop.orders`.
     """
 
     id: ClassVar[str]
@@ -89,6 +90,8 @@ class DataSourcePlugin:
     macros: ClassVar[tuple[QueryMacro, ...]] = ()
     routes: ClassVar[tuple[str, ...]] = ()
     connection: ClassVar[Mapping[str, str] | None] = None
+    table_query: ClassVar[Mapping[str, str]] = {}
+    identifier_quote: ClassVar[str] = ""
     data_source: ClassVar[type[AnyDataSource] | str]
 
     def __init__(self) -> None:
@@ -125,6 +128,8 @@ class DataSourcePlugin:
             notes=self.notes(),
             routes=self.routes,
             connection=self.connection,
+            table_query=self.table_query,
+            identifier_quote=self.identifier_quote,
         )
 
     @hookimpl

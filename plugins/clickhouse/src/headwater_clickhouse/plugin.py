@@ -25,6 +25,8 @@ class ClickHousePlugin(DataSourcePlugin):
     query_type = ClickHouseQuery
     query_text_key = "rawSql"
     query_language = "sql"
+    table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
+    identifier_quote = "`"
     connection: ClassVar[Mapping[str, str]] = {
         "url": "http://HOST:8123 or https://HOST:8443; chdb:// for an engine in this process, which needs no "
         "server and reads files with file('…'); chdb:///FOLDER for one that keeps its tables",

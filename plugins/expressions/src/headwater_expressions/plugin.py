@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from headwater.calls import CallContext
 from headwater.models import (
     PluginInfo,
+    QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
     QueryExample,
 )
-from headwater.plugins import hookimpl
+from headwater.plugins import SourceReader, hookimpl
 from headwater.sdk import json_schema
 
 from . import __version__
@@ -32,7 +35,7 @@ class ExpressionsPlugin:
             query_language="sql",
             query_schema=json_schema(ExpressionQuery),
             settings_schema={"type": "object", "properties": {}, "additionalProperties": False},
-            capabilities=frozenset({"cancel"}),
+            capabilities=frozenset({"cancel", "inputs"}),
             examples=(
                 QueryExample("Share in percent", {"type": "math", "expression": "$A / $B * 100"}),
                 QueryExample("Mean of each series", {"type": "reduce", "expression": "A", "reducer": "mean"}),
@@ -42,6 +45,15 @@ class ExpressionsPlugin:
             ),
             connection={},
         )
+
+    @hookimpl
+    def query_sources(
+        self, request: QueryDataRequest, sources: SourceReader, context: CallContext
+    ) -> Iterator[QueryChunk]:
+        from .sql.over_sources import select
+
+        (query,) = request.queries
+        return select(query, sources, context)
 
     @hookimpl
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:

@@ -25,6 +25,8 @@ class MySQLPlugin(DataSourcePlugin):
     query_type = MySQLQuery
     query_text_key = "rawSql"
     query_language = "mysql"
+    table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
+    identifier_quote = "`"
     connection: ClassVar[Mapping[str, str]] = {
         "url": "host, host:port or [ipv6]:port, port 3306 by default; or the path of a Unix socket",
         "user": "the user to log in as; the password is a secret",

@@ -24,6 +24,7 @@ class PrometheusPlugin(DataSourcePlugin):
     query_type = PrometheusQuery
     query_text_key = "expr"
     query_language = "promql"
+    table_query: ClassVar[Mapping[str, str]] = {"expr": "{table}"}
     connection: ClassVar[Mapping[str, str]] = {
         "url": "http://HOST:9090, with the path before /api/v1 where there is one",
         "basicAuthUser": "the user of basic authentication; basicAuthPassword is a secret",

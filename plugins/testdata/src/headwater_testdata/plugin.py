@@ -24,8 +24,9 @@ class TestDataPlugin(DataSourcePlugin):
     settings_type = ScenarioSettings
     query_type = ScenarioQuery
     query_text_key = "scenario"
+    table_query: ClassVar[Mapping[str, str]] = {"scenario": "{table}"}
     connection: ClassVar[Mapping[str, str]] = {}
-    capabilities = frozenset({"cancel", "stream", "resources"})
+    capabilities = frozenset({"cancel", "pushdown", "stream", "resources"})
     examples = (
         QueryExample(
             "Three random walks", {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"}

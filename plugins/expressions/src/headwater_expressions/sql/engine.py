@@ -66,7 +66,13 @@ class Engine:
         return Statement.parse(text, self._serialize)
 
     def run(
-        self, statement: Statement, tables: Mapping[int, Any], context: CallContext, *, ref_id: str = ""
+        self,
+        statement: Statement,
+        tables: Mapping[int, Any],
+        context: CallContext,
+        *,
+        ref_id: str = "",
+        parameters: Any = None,
     ) -> FrameStream:
         """The rows of `statement`, whose table at place `index` is `tables[index]`, from Arrow.
 
@@ -76,7 +82,7 @@ class Engine:
             stack.enter_context(context.on_cancel(self.interrupt))
             with translated():
                 sql = self._prepared(statement, tables)
-                reader = self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+                reader = self._connection.sql(sql, params=parameters or None).to_arrow_reader(_BATCH_ROWS)
             cleanup = stack.pop_all()
         return FrameStream(
             reader.schema, _batches(reader), ref_id=ref_id, on_close=cleanup.close, on_cancel=self.interrupt

@@ -1,0 +1,66 @@
+"""From the filter of an Arrow scan to filters that a data source may apply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from headwater.models import Filter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+__all__ = ["filters_of"]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_COMPARISON = re.compile(
+    r"\((?P<column>[A-Za-z_][A-Za-z0-9_]*) (?P<operator>==|!=|<=|>=|<|>) "
+    r"(?:(?P<integer>-?\d+)|\"(?P<text>[A-Za-z0-9_ .:/-]*)\""
+    r"|(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?Z?))\)"
+)
+
+
+def filters_of(expression: pc.Expression | None, schema: pa.Schema) -> Sequence[Filter]:
+    """Conditions that hold for every row that `expression` lets through: the comparisons among the terms of
+    its conjunction, as far as their text can be read without doubt."""
+    if expression is None or not all(_NAME.fullmatch(name) for name in schema.names):
+        return ()
+    return [each for each in _terms(str(expression)) if each.column in schema.names]
+
+
+def _terms(text: str) -> list[Filter]:
+    if match := _COMPARISON.fullmatch(text):
+        return [_comparison(match)]
+    split = _conjunction(text)
+    return [] if split is None else [*_terms(split[0]), *_terms(split[1])]
+
+
+def _conjunction(text: str) -> tuple[str, str] | None:
+    """Both sides of `(… and …)`; None for anything else, and for texts with escapes in them."""
+    if not text.startswith("(") or "\\" in text:
+        return None
+    depth, quoted = 0, False
+    for position, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif not quoted and character in "()[]{}":
+            depth += 1 if character in "([{" else -1
+        if depth == 1 and not quoted and text.startswith(" and ", position):
+            return text[1:position], text[position + 5 : -1]
+    return None
+
+
+def _comparison(match: re.Match[str]) -> Filter:
+    operator: Any = {"==": "="}.get(match["operator"], match["operator"])
+    value: Any
+    if match["integer"] is not None:
+        value = int(match["integer"])
+    elif match["text"] is not None:
+        value = match["text"]
+    else:
+        moment = datetime.fromisoformat(match["time"].removesuffix("Z"))
+        value = moment.replace(tzinfo=UTC) if match["time"].endswith("Z") else moment
+    return Filter(match["column"], operator, value)

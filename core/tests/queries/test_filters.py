@@ -1,0 +1,46 @@
+"""Filters of an Arrow scan that a data source may apply."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from headwater import Filter
+from headwater.queries import filters_of
+
+SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string()), ("t", pa.timestamp("us", "UTC"))])
+A, B, T = pc.field("a"), pc.field("b"), pc.field("t")
+NOON = datetime(2026, 1, 1, 12, 0, 0, 500, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "filters"),
+    [
+        (None, []),
+        (A == 3, [Filter("a", "=", 3)]),
+        ((A > -3) & (B == "x y"), [Filter("a", ">", -3), Filter("b", "=", "x y")]),
+        (T <= NOON, [Filter("t", "<=", NOON)]),
+        ((A > 1) | (A < 0), []),
+        (((A > 1) | (A < 0)) & (A != 5), [Filter("a", "!=", 5)]),
+        (~(A == 3), []),
+        (B == '") and (a == 3', []),
+        ((B == '\\") and (a == 3') & (A == 4), []),
+        ((B == "(a == 3)") & (A == 4), [Filter("a", "=", 4)]),
+        (B.isin(["x"]) & (A == 4), [Filter("a", "=", 4)]),
+        (A + 1 == 4, []),
+        (pc.field("no") == 4, []),
+    ],
+)  # fmt: skip
+def test_filters_are_read_from_an_expression_where_their_text_leaves_no_doubt(
+    expression: Any, filters: list[Filter]
+) -> None:
+    assert list(filters_of(expression, SCHEMA)) == filters
+
+
+def test_no_filter_is_read_where_a_column_could_be_taken_for_one() -> None:
+    schema = pa.schema([("a", pa.int64()), ("x) and (a == 3", pa.int64())])
+    assert filters_of(pc.field("x) and (a == 3") == 3, schema) == ()
