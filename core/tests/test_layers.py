@@ -23,6 +23,7 @@ LAYERS = (
     {"testing"},
     {"aio", "remote"},
     {"host"},
+    {"faces"},
     {"queries", "sdk"},
     {"plugins"},
     {"calls", "datasources"},

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 import weakref
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -32,42 +31,36 @@ from .errors import (
     LimitExceededError,
     PluginUnavailableError,
     SecretUnavailableError,
-    ValidationError,
 )
+from .faces.named_queries import NamedQueryMethods
+from .faces.read_tasks import ReadTaskMethods
+from .faces.sql import SqlMethods
 from .logs import get_logger
 from .models import (
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
-    Filter,
     PluginContext,
     PluginInfo,
-    QueryChunk,
-    QueryDataRequest,
-    QueryDataResponse,
     User,
 )
 from .plugins.client import PluginClient
 from .plugins.discovery import PluginRecord, discover, load_all
-from .plugins.known_keys import check_query, check_settings
+from .plugins.known_keys import check_settings
 from .plugins.local_paths import absolute_paths, absolute_url
 from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
 from .plugins.plugin import CorePlugin, Plugin
 from .plugins.plugin_context import PluginContextProvider
 from .plugins.registry import Registry, not_registered, registry_of
 from .queries.answer_cache.rules import CacheRule
-from .queries.answers import frames_of, only_frame, warn_if_cut
-from .queries.chunks import stream_of
+from .queries.answers import frames_of, only_frame
 from .queries.expressions import expressions_source
 from .queries.named.checking import fitted
-from .queries.named.limits import limited
-from .queries.named.running import NamedQueryRunner, options_and_values, within_limits
+from .queries.named.running import NamedQueryRunner
 from .queries.named.service import NamedQueries
 from .queries.named.store import MemoryNamedQueryStore
-from .queries.options import QueryOptions, check_options, context_of, data_query_of
-from .queries.read_tasks import ReadTask, ReadTasks, plan, read as read_task
-from .queries.request import EXPRESSIONS, DataSourceRef, MetricQuery, parse_metric_request
+from .queries.request import EXPRESSIONS, MetricQuery
 from .queries.service import QueryService
 from .queries.sources import HostSources
 
@@ -87,7 +80,7 @@ R = TypeVar("R")
 Command = TypeVar("Command", bound=AddDataSource | UpdateDataSource)
 
 
-class Headwater:
+class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
     """Finds the installed data-source plugins, keeps data sources, and queries them. Thread-safe.
 
     ```python
@@ -237,242 +230,6 @@ class Headwater:
 
     # --- queries -----------------------------------------------------------------------------------
 
-    def query(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> Frame:
-        """Run one query and return its frame.
-
-        `query` is the query object, or its main text (SQL, PromQL). Options, all by keyword:
-
-        * `from_`, `to`: datetimes, epoch milliseconds, or text such as `now-6h`; or `time_range`.
-          The last hour by default.
-        * `timeout` in seconds, `max_rows`, `max_bytes`: bounds, None for none. A cut result carries a notice,
-          and its frame is `truncated`; TruncatedResultWarning tells of one that the defaults cut.
-        * `max_data_points`, `interval_ms`: what the step is chosen from.
-        * `params`: parameters bound by the data source.
-        * `cache_ttl`: for how many seconds the answer may be remembered, 0 for none; see `answer_cache`.
-        * `context`: a CallContext, to cancel from another thread. The call ends with it.
-        * `on_progress`: called with a Progress.
-
-        Raises the query's error; ValidationError for a key that the plugin does not know;
-        FrameError if the answer has several frames (see `query_frames`).
-        """
-        frames = self._collect(data_source, query, options)
-        warn_if_cut(frames, options, self.limits)
-        return only_frame(frames)
-
-    def query_frames(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> list[Frame]:
-        """Like `query`, for answers of any number of frames."""
-        frames = self._collect(data_source, query, options)
-        warn_if_cut(frames, options, self.limits)
-        return frames
-
-    def start_query_frames(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> Future[list[Frame]]:
-        """Like `query_frames`, for an event loop; see `start_query_data`. Warns of nothing."""
-        context = self._query_context(options, self.limits.timeout)
-        return self._start(lambda: [self._asked(data_source, query, options)], context, None, frames_of)
-
-    def _collect(
-        self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions
-    ) -> list[Frame]:
-        with self._query_context(options, self.limits.timeout) as context:
-            asked = self._asked(data_source, query, options)
-            return frames_of(self.query_service.query_data([asked], context))
-
-    def stream(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> FrameStream:
-        """Run one query and read its rows while they arrive, in bounded memory.
-
-        Options as for `query`; row and byte limits do not apply, and there is no deadline unless
-        `timeout` sets one. Close the stream, or read it to its end. Returns once the schema is known.
-        """
-        context = self._query_context(options, None)
-        asked = self._asked(data_source, query, options)
-        chunks = self._kept(self.query_service.query_chunked_data([asked], context))
-        stream = stream_of(chunks, context)
-        self._streams.add(stream)
-        return stream
-
-    def query_chunks(
-        self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
-    ) -> Generator[QueryChunk, None, None]:
-        """Like `stream`, for answers of any number of frames: their pieces as they arrive.
-
-        Close the generator to end the query. An error is a chunk, too: its `error` is set.
-        """
-        with self._query_context(options, None) as context:
-            asked = self._asked(data_source, query, options)
-            yield from self.query_service.query_chunked_data([asked], context)
-
-    def run(self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any) -> Frame:
-        """Run a named query and return its frame.
-
-        Keywords are the values of its parameters, as in `run("revenue", day="2026-01-31")`, or options of
-        `query`; `values` holds others, whatever their names are. Limits of the named query bound those of
-        the options.
-
-        Raises NamedQueryNotFoundError; ValidationError with the path of a value that is missing or wrong;
-        and as `query` does.
-        """
-        options, _ = options_and_values(values, keywords)
-        frames = self._collect_run(named_query, values, keywords)
-        warn_if_cut(frames, options, self.limits)
-        return only_frame(frames)
-
-    def run_frames(
-        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
-    ) -> list[Frame]:
-        """Like `run`, for answers of any number of frames."""
-        options, _ = options_and_values(values, keywords)
-        frames = self._collect_run(named_query, values, keywords)
-        warn_if_cut(frames, options, self.limits)
-        return frames
-
-    def run_stream(
-        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
-    ) -> FrameStream:
-        """Like `run`, reading the rows while they arrive; see `stream`. The named query's limits hold."""
-        named = self.named_queries.find(named_query)
-        options, given = options_and_values(values, keywords)
-        context = self._query_context(within_limits(named, options, evolve(self.limits, timeout=None)), None)
-        prepared = self.named_query_runner.prepare(named, given, options, context)
-        chunks = self.query_service.query_chunked_data([prepared.query], context)
-        stream = stream_of(self._kept(limited(chunks, named.limits)), context)
-        self._streams.add(stream)
-        return stream
-
-    def start_run_frames(
-        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
-    ) -> Future[list[Frame]]:
-        """Like `run_frames`, for an event loop; see `start_query_data`. Warns of nothing."""
-        named = self.named_queries.find(named_query)
-        options, given = options_and_values(values, keywords)
-        context = self._query_context(within_limits(named, options, self.limits), self.limits.timeout)
-        prepare = self.named_query_runner.prepare
-        return self._start(lambda: [prepare(named, given, options, context).query], context, None, frames_of)
-
-    def _collect_run(
-        self, named_query: str, values: Mapping[str, Any] | None, keywords: Mapping[str, Any]
-    ) -> list[Frame]:
-        named = self.named_queries.find(named_query)
-        options, given = options_and_values(values, keywords)
-        with self._query_context(within_limits(named, options, self.limits), self.limits.timeout) as context:
-            prepared = self.named_query_runner.prepare(named, given, options, context)
-            return frames_of(self.query_service.query_data([prepared.query], context))
-
-    def read_tasks(
-        self,
-        data_source: str,
-        query: str | Mapping[str, Any] = "",
-        *,
-        target: int = 8,
-        columns: Sequence[str] | None = None,
-        filters: Sequence[Filter] = (),
-        **options: Unpack[QueryOptions],
-    ) -> ReadTasks:
-        """Divide the result of one query into about `target` tasks that other processes can read.
-
-        `columns` are those that the tasks return, all without. `filters` are pushed down as far as the plugin
-        applies them exactly; the answer's `unhandled_filters` are left to the reader. Options as for
-        `query`; times become absolute, and `params` has to be what JSON can hold.
-
-        A result that its plugin cannot divide is one task. Raises the query's error; QueryError for a column
-        that the result lacks.
-        """
-        with self._query_context(options, self.limits.timeout) as context:
-            asked = self._asked(data_source, query, options)
-            return plan(self.query_service, self.registry, asked, target, columns, filters, context)
-
-    def read_task(
-        self,
-        task: ReadTask,
-        *,
-        timeout: float | None = None,
-        context: CallContext | None = None,
-        user: User | None = None,
-    ) -> FrameStream:
-        """The rows of a task of `read_tasks`, planned here or in another process; as `stream` reads them.
-
-        `user` is who asks, as plugins see it.
-
-        Raises ReadTaskError if the data source, its schema or a version has changed since.
-        """
-        options: QueryOptions = {} if context is None else {"context": context}
-        call = self._query_context(options, timeout)
-        self._check_process()
-        stored = self._cache.get_by_uid(task.data_source, skip_cache=True)
-        stream = read_task(self.query_service, self.registry, task, stored, call, self._kept, user)
-        self._streams.add(stream)
-        return stream
-
-    def sql(self, statement: str, **options: Unpack[QueryOptions]) -> Frame:
-        """Run one SELECT over data sources and return its frame.
-
-        ```sql
-        SELECT o.day, o.total, p.value
-        FROM shop('SELECT day, total FROM orders') o JOIN metrics('rate(errors[5m])') p ON p.time = o.day
-        ```
-
-        The name of a data source is a table function whose argument is a query in its own language; where a
-        plugin knows tables, `shop.orders` is one. `EXPLAIN` shows what the sources are asked for. Needs the
-        distribution headwater-expressions. Options, bounds and errors as for `query`.
-        """
-        timeout = options.get("timeout", self.limits.timeout)
-        bounded: QueryOptions = {**options, "timeout": timeout}
-        limits = context_of(bounded, self.limits, timeout).limits
-        with self.sql_stream(statement, **bounded) as stream:
-            frame = stream.collect(limits.max_rows, limits.max_bytes)
-        warn_if_cut([frame], options, self.limits)
-        return frame
-
-    def sql_stream(self, statement: str, **options: Unpack[QueryOptions]) -> FrameStream:
-        """Like `sql`, reading the rows while they arrive, as `stream` does."""
-        context = self._query_context(options, None)
-        query = data_query_of({"type": "sql", "expression": statement}, options)
-        client, contexts = self._sql_plugin()
-        plugin_context = contexts.get_with_data_source(expressions_source())
-        chunks = client.query_sources(
-            QueryDataRequest(plugin_context, (query,)), self._source_reader(), context
-        )
-        stream = stream_of(self._kept(chunks), context)
-        self._streams.add(stream)
-        return stream
-
-    def query_data(
-        self,
-        request: Mapping[str, Any] | Sequence[MetricQuery],
-        context: CallContext | None = None,
-        *,
-        user: User | None = None,
-    ) -> QueryDataResponse:
-        """Run a request of several queries: the body of `POST /api/ds/query`, or parsed queries.
-
-        One outcome per ref id. Raises only what concerns the request as a whole.
-        """
-        with self._call(context, self.limits.timeout) as call:
-            return self.query_service.query_data(_metric_queries(request, call), call, user)
-
-    def start_query_data(
-        self,
-        request: Mapping[str, Any] | Sequence[MetricQuery],
-        context: CallContext | None = None,
-        *,
-        user: User | None = None,
-        then: Callable[[QueryDataResponse], R],
-    ) -> Future[R]:
-        """Like `query_data`, for an event loop: returns at once.
-
-        The future ends with what `then` makes of the answer, in the worker that brought it. Cancel the
-        context to end it early.
-        """
-        call = self._call(context, self.limits.timeout)
-        return self._start(lambda: _metric_queries(request, call), call, user, then)
-
     def remembered_answers(
         self, queries: Sequence[MetricQuery], headers: Mapping[str, str], user: User | None = None
     ) -> Sequence[Hit] | None:
@@ -500,22 +257,6 @@ class Headwater:
         if (found.id, found.version, found.updated) != (source.id, source.version, source.updated):
             return False
         return self.answer_cache.store.get(key) is answer
-
-    def query_chunked_data(
-        self,
-        request: Mapping[str, Any] | Sequence[MetricQuery],
-        context: CallContext,
-        *,
-        user: User | None = None,
-    ) -> Generator[QueryChunk, None, None]:
-        """Like `query_data`, piece by piece. Close the generator to end the queries."""
-        queries = _metric_queries(request, context)
-
-        def chunks() -> Generator[QueryChunk, None, None]:
-            with self._call(context, None) as call:
-                yield from self.query_service.query_chunked_data(queries, call, user)
-
-        return chunks()
 
     # --- health and resources ----------------------------------------------------------------------
 
@@ -647,17 +388,6 @@ class Headwater:
         if self.answer_cache is not None:
             self.answer_cache.store.discard(uid)
 
-    def _query_context(self, options: QueryOptions, default_timeout: float | None) -> CallContext:
-        check_options(options)
-        return self._runner.watch(context_of(options, self.limits, default_timeout, self.logger))
-
-    def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
-        stored = self.data_source(data_source)
-        json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
-        if isinstance(query, Mapping) and (plugin := self.registry.plugin(stored.type)) is not None:
-            check_query(plugin.info, query)
-        return MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
-
     def _check_settings(self, command: Command) -> Command:
         """`command` with absolute paths. Refuses settings and secrets that the plugin does not take.
 
@@ -689,44 +419,6 @@ class Headwater:
     def _ask_one(self, query: MetricQuery, context: CallContext) -> Frame:
         return only_frame(frames_of(self.query_service.query_data([query], context)))
 
-    def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:
-        """A context for one call, under the caller's if there is one."""
-        self._check_process()
-        options: QueryOptions = {} if context is None else {"context": context}
-        return self._runner.watch(context_of(options, self.limits, timeout, self.logger))
-
-    def _start(
-        self,
-        prepare: Callable[[], Sequence[MetricQuery]],
-        context: CallContext,
-        user: User | None,
-        then: Callable[[QueryDataResponse], R],
-    ) -> Future[R]:
-        """Everything in one worker, `prepare` too, because the store may block; a request of several data
-        sources takes one more for each of the others."""
-        outcome: Future[R] = Future()
-        outcome.set_running_or_notify_cancel()
-
-        def begin() -> None:
-            try:
-                self.query_service.start(prepare(), context, user, end, here=True)
-            except BaseException as error:
-                context.close()
-                outcome.set_exception(error)
-
-        def end(answer: Future[QueryDataResponse]) -> None:
-            try:
-                result = then(answer.result())
-            except BaseException as error:
-                context.close()
-                outcome.set_exception(error)
-            else:
-                context.close()
-                outcome.set_result(result)
-
-        self._runner.submit(begin)
-        return outcome
-
     def _call_plugin(self, call: Callable[[], R], context: CallContext, plugin_context: PluginContext) -> R:
         """What `call` returns, from a worker."""
         return self._runner.wait(lambda: self._runner.start(call, context, plugin_context), context)
@@ -738,10 +430,6 @@ class Headwater:
                 f"this Headwater belongs to process {self._process}, and this is a fork of it, without its "
                 "threads and connections; open one in each process, after the fork"
             )
-
-    def _kept(self, chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, None, None]:
-        """`chunks`, which keep this host alive: it has to end their query when the program ends."""
-        yield from chunks
 
     def _whole_answer(self, request: CallResourceRequest, context: CallContext) -> CallResourceResponse:
         most = context.limits.max_bytes
@@ -764,14 +452,6 @@ class Headwater:
             log = get_logger(over=self.logger)
             log.warning("Stopping a plugin failed.", plugin=plugin.plugin_id, exc_info=True)
 
-    def _text_query(self, stored: DataSource, text: str) -> dict[str, Any]:
-        if not text:
-            return {}
-        key = self.plugin_info(stored.type).query_text_key
-        if not key:
-            raise ValidationError(f"plugin {stored.type!r} takes query objects, not text", path="query")
-        return {key: text}
-
 
 def _key_sources(given: Sequence[KeySource] | None, *, kept: bool) -> Sequence[KeySource]:
     """`kept`: what is encrypted outlives the host; a key that does not is worth a line in the log then."""
@@ -783,11 +463,3 @@ def _key_sources(given: Sequence[KeySource] | None, *, kept: bool) -> Sequence[K
     if not kept:
         source.create("memory")
     return (source,)
-
-
-def _metric_queries(
-    request: Mapping[str, Any] | Sequence[MetricQuery], context: CallContext
-) -> Sequence[MetricQuery]:
-    if isinstance(request, Mapping):
-        return parse_metric_request(request, headers=context.headers)
-    return request
