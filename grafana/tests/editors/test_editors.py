@@ -14,7 +14,7 @@ from .conftest import Editors
 pytestmark = pytest.mark.slow  # Grafana's packages are 470 MB
 
 OpenEditors = Callable[[str], Editors]
-PLUGINS = ("testdata", "mysql", "prometheus", "clickhouse")
+PLUGINS = ("testdata", "mysql", "postgresql", "prometheus", "clickhouse")
 
 
 @pytest.mark.parametrize("plugin_id", PLUGINS)

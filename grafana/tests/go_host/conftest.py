@@ -13,6 +13,7 @@ from headwater import Headwater
 from servers.go_programs import started
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
+from servers.postgresql import PASSWORD as POSTGRES_PASSWORD, USER as POSTGRES_USER, start_postgresql
 from servers.prometheus import start_prometheus
 from servers.prometheus_samples import openmetrics
 
@@ -70,6 +71,29 @@ def prometheus_source() -> Iterator[Source]:
 
 
 @contextmanager
+def postgresql_source() -> Iterator[Source]:
+    with start_postgresql() as server:
+        yield Source(
+            "postgresql",
+            answered=(
+                {
+                    "rawSql": "SELECT 9007199254740993 AS big, 12.50::numeric(8, 2) AS price, "
+                    "'2024-01-01 00:00:00.123456+00'::timestamptz AS at, ARRAY[1, 2] AS a, "
+                    "NULL::text AS nothing"
+                },
+                {"rawSql": "SELECT n FROM generate_series(1, 2000) AS n ORDER BY n"},
+            ),
+            refused=({"rawSql": "SELECT broken"}, {"rawSql": "SELEC"}),
+            resource="tables",
+            url=f"127.0.0.1:{server.port}",
+            user=POSTGRES_USER,
+            database="postgres",
+            json_data={"sslmode": "disable"},
+            secrets={"password": POSTGRES_PASSWORD},
+        )
+
+
+@contextmanager
 def clickhouse_source() -> Iterator[Source]:
     yield Source(
         "clickhouse",
@@ -93,7 +117,7 @@ def clickhouse_source() -> Iterator[Source]:
     )
 
 
-@pytest.fixture(scope="module", params=["testdata", "mysql", "prometheus", "clickhouse"])
+@pytest.fixture(scope="module", params=["testdata", "mysql", "postgresql", "prometheus", "clickhouse"])
 def sides(request: pytest.FixtureRequest, go_host_program: Path, mariadb: DatabaseServer) -> Iterator[Sides]:
     mysql = Source(
         "mysql",
@@ -123,7 +147,8 @@ def sides(request: pytest.FixtureRequest, go_host_program: Path, mariadb: Databa
 @contextmanager
 def opened(plugin_id: str, mysql: Source) -> Iterator[Source]:
     others = {
-        "testdata": testdata_source, "prometheus": prometheus_source, "clickhouse": clickhouse_source,
+        "testdata": testdata_source, "postgresql": postgresql_source, "prometheus": prometheus_source,
+        "clickhouse": clickhouse_source,
     }  # fmt: skip
     if plugin_id == "mysql":
         yield mysql
