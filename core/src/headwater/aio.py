@@ -177,11 +177,16 @@ class AsyncHeadwater:
             )
 
     def read_task(
-        self, task: ReadTask, *, timeout: float | None = None, context: CallContext | None = None
+        self,
+        task: ReadTask,
+        *,
+        timeout: float | None = None,
+        context: CallContext | None = None,
+        user: User | None = None,
     ) -> _OpeningStream:
         """See `Headwater.read_task`; used like `stream`."""
         return self._opening(
-            lambda call: self.headwater.read_task(task, timeout=timeout, context=call), context
+            lambda call: self.headwater.read_task(task, timeout=timeout, context=call, user=user), context
         )
 
     def _opening(
