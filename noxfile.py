@@ -152,6 +152,15 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def isolated(session: nox.Session) -> None:
+    """The conformance suites of all plugins, each in a process of its own."""
+    install(session, *distributions(), groups=("dev",))
+    suites = sorted(str(path) for path in ROOT.glob("plugins/*/tests/test_conformance.py"))
+    arguments = ("--headwater-plugin-source=headwater_grafana:Isolation", "--headwater-expect=")
+    session.run("pytest", *suites, *arguments, *session.posargs)
+
+
+@nox.session
 def protocol(session: nox.Session) -> None:
     """Compile the messages between Grafana and its plugins: descriptors, and types for the type checker."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "protocol"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 import weakref
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
@@ -46,7 +46,7 @@ from .models import (
     User,
 )
 from .plugins.client import PluginClient
-from .plugins.discovery import PluginRecord, discover, load_all
+from .plugins.discovery import PluginRecord, PluginSource, discover, load_all
 from .plugins.known_keys import check_settings
 from .plugins.local_paths import absolute_paths, absolute_url
 from .plugins.middleware import LoggingMiddleware, RedactionMiddleware
@@ -95,6 +95,8 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
 
     * `registry` replaces discovery: its plugins are the only ones, used as they are. `middlewares` wrap what
       discovery and `add_plugin` bring. `allow_plugins` and `block_plugins` are plugin ids.
+    * `plugin_sources` bring other plugins than those of installed distributions, or run some of these
+      elsewhere: `headwater_grafana.Isolation` in processes of their own.
     * `config`: settings for plugins under Grafana's names.
     * `address_policy`: which addresses data sources may have; see `headwater.network`.
     * `answer_cache`: remembers answers by its rule and by those of data sources; without it none is.
@@ -117,6 +119,7 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
         registry: Registry | None = None,
         allow_plugins: Collection[str] | None = None,
         block_plugins: Collection[str] | None = None,
+        plugin_sources: Iterable[PluginSource] = (),
         middlewares: Sequence[object] = (),
         limits: QueryLimits | None = None,
         config: Mapping[str, str] | None = None,
@@ -147,7 +150,9 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
         )  # fmt: skip
         self.plugins: list[PluginRecord] = []
         if registry is None:
-            self.plugins = discover(allow=allow_plugins, block=block_plugins, logger=logger)
+            self.plugins = discover(
+                allow=allow_plugins, block=block_plugins, sources=plugin_sources, logger=logger
+            )
             registry = registry_of(self.plugins, self._middlewares)
         self.registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
@@ -352,6 +357,8 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
             stream.cancel(reason)
         for plugin in self.registry.plugins():
             self._stop(plugin)
+        for record in self.plugins:  # a host may have loaded plugins that it never called
+            record.close()
         self._cache.close()
         if self.answer_cache is not None:
             self.answer_cache.store.close()

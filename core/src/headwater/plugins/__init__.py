@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .client import PluginClient as PluginClient
     from .discovery import (
         PluginRecord as PluginRecord,
+        PluginSource as PluginSource,
         PluginState as PluginState,
         discover as discover,
         load_all as load_all,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "client": ("PluginClient",),
-    "discovery": ("PluginRecord", "PluginState", "discover", "load_all"),
+    "discovery": ("PluginRecord", "PluginSource", "PluginState", "discover", "load_all"),
     "hookspecs": ("hookimpl",),
     "known_keys": ("check_query", "check_settings", "is_later"),
     "middleware": ("LoggingMiddleware", "RedactionMiddleware"),

@@ -12,7 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import importlib_metadata
 from importlib_metadata import EntryPoint
@@ -21,9 +21,10 @@ from headwater.errors import PluginUnavailableError
 from headwater.logs import get_logger
 
 from .hookspecs import ENTRY_POINT_GROUP
+from .plugin import Target
 from .validation import flaw_in
 
-__all__ = ["PluginRecord", "PluginState", "discover", "load_all"]
+__all__ = ["PluginRecord", "PluginSource", "PluginState", "discover", "load_all"]
 
 ALLOW_VARIABLE = "HEADWATER_PLUGINS_ALLOW"
 BLOCK_VARIABLE = "HEADWATER_PLUGINS_BLOCK"
@@ -49,7 +50,10 @@ class PluginState(StrEnum):
 
 
 class PluginRecord:
-    """One installed plugin. `reason` explains every state but DISCOVERED and READY."""
+    """One installed plugin. `reason` explains every state but DISCOVERED and READY.
+
+    `target` is where it runs. `distribution` is what was installed: for a plugin of another kind, its folder.
+    """
 
     def __init__(
         self,
@@ -61,8 +65,10 @@ class PluginRecord:
         import_: Callable[[], object],
         state: PluginState = PluginState.DISCOVERED,
         reason: str = "",
+        target: Target = Target.IN_MEMORY,
     ) -> None:
         self.plugin_id = plugin_id
+        self.target = target
         self.entry_point = entry_point
         self.distribution = distribution
         self.version = version
@@ -88,6 +94,9 @@ class PluginRecord:
             if self.state is not PluginState.READY:
                 raise PluginUnavailableError(self.explanation) from self._cause
             return self._implementation
+
+    def close(self) -> None:
+        """End what `load` has started, if that was more than an import."""
 
     @property
     def explanation(self) -> str:
@@ -117,25 +126,39 @@ class PluginRecord:
         return f"<PluginRecord {self.plugin_id} {self.version} {self.state}>"
 
 
+class PluginSource(Protocol):
+    """Where plugins come from, or run, besides the entry points of installed distributions."""
+
+    def records(self, found: list[PluginRecord]) -> list[PluginRecord]:
+        """`found`, with others added or put in the place of some. Never raises for a plugin, starts none."""
+
+
 def discover(
     *,
     allow: Collection[str] | None = None,
     block: Collection[str] | None = None,
+    sources: Iterable[PluginSource] = (),
     distributions: Iterable[Any] | None = None,
     logger: Any = None,
 ) -> list[PluginRecord]:
     """Records of all installed plugins, sorted by id. Reads metadata only and never raises for a plugin.
 
     `allow` and `block` are plugin ids, `*` for all; None takes the comma-separated environment variables
-    HEADWATER_PLUGINS_ALLOW and HEADWATER_PLUGINS_BLOCK. One warning sums up what cannot be used;
-    `logger` takes it.
+    HEADWATER_PLUGINS_ALLOW and HEADWATER_PLUGINS_BLOCK. They hold for what `sources` add, too. One warning
+    sums up what cannot be used; `logger` takes it.
     """
     allow = _from_environment(ALLOW_VARIABLE) if allow is None else allow
     block = _from_environment(BLOCK_VARIABLE) if block is None else block
-    found: dict[str, list[PluginRecord]] = defaultdict(list)
     installed = importlib_metadata.distributions() if distributions is None else distributions
-    for entry_point, distribution in _entry_points(installed, logger):
-        found[entry_point.name].append(_record(entry_point, distribution, allow, block))
+    everything = [_record(*each) for each in _entry_points(installed, logger)]
+    for source in sources:
+        everything = source.records(everything)
+    found: dict[str, list[PluginRecord]] = defaultdict(list)
+    for record in everything:
+        blocked = _why_blocked(record.plugin_id, allow, block)
+        if blocked and record.state is not PluginState.INVALID:
+            record.state, record.reason = PluginState.BLOCKED, blocked
+        found[record.plugin_id].append(record)
     records = [record for plugin_id in sorted(found) for record in _mark_duplicates(found[plugin_id])]
     warn_of_unusable(records, logger)
     return records
@@ -189,9 +212,7 @@ def _entry_points(distributions: Iterable[Any], logger: Any) -> Iterator[tuple[E
                 yield entry_point, distribution
 
 
-def _record(
-    entry_point: EntryPoint, distribution: Any, allow: Collection[str], block: Collection[str]
-) -> PluginRecord:
+def _record(entry_point: EntryPoint, distribution: Any) -> PluginRecord:
     record = PluginRecord(
         entry_point.name,
         entry_point=entry_point.value,
@@ -202,8 +223,6 @@ def _record(
     if not _PLUGIN_ID.fullmatch(entry_point.name):
         record.state = PluginState.INVALID
         record.reason = "its id may hold only lower-case letters, digits, '-' and '_'"
-    elif blocked := _why_blocked(entry_point.name, allow, block):
-        record.state, record.reason = PluginState.BLOCKED, blocked
     elif conflict := _why_incompatible(distribution):
         record.state, record.reason = PluginState.INCOMPATIBLE, conflict
     return record

@@ -87,7 +87,9 @@ class Plugin(Protocol):
 
 
 class CorePlugin:
-    """A plugin in this process: one implementation behind a pluggy manager of its own.
+    """One implementation of the hooks behind a pluggy manager of its own.
+
+    `target` says where the plugin runs: an implementation may hand each call on to another process.
 
     One manager per plugin, because a shared one would show every request to every plugin. `middlewares`
     are objects with `hookimpl(wrapper=True)` methods; the first is the outermost.
@@ -103,8 +105,10 @@ class CorePlugin:
         *,
         version: str = "",
         middlewares: Sequence[object] = (),
+        target: Target = Target.IN_MEMORY,
     ) -> None:
         self._plugin_id = plugin_id
+        self._target = target
         self._version = version
         self._load = load
         self._middlewares = tuple(middlewares)
@@ -121,7 +125,8 @@ class CorePlugin:
     @classmethod
     def of(cls, plugin_id: str, implementation: object, **options: Any) -> CorePlugin:
         """A plugin around an object at hand. Raises PluginUnavailableError if its hooks are not valid."""
-        plugin = cls(plugin_id, lambda: implementation, **options)
+        target = getattr(implementation, "target", Target.IN_MEMORY)
+        plugin = cls(plugin_id, lambda: implementation, target=target, **options)
         plugin.start()
         return plugin
 
@@ -135,7 +140,7 @@ class CorePlugin:
 
     @property
     def target(self) -> Target:
-        return Target.IN_MEMORY
+        return self._target
 
     @property
     def is_managed(self) -> bool:

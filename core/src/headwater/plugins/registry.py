@@ -121,7 +121,13 @@ def registry_of(records: Iterable[PluginRecord], middlewares: Sequence[object] =
     registry = InMemoryRegistry()
     for plugin_id, record in by_id.items():
         registry.add(
-            CorePlugin(plugin_id, record.load, version=record.version, middlewares=middlewares)
+            CorePlugin(
+                plugin_id,
+                record.load,
+                version=record.version,
+                middlewares=middlewares,
+                target=record.target,
+            )
             if record.usable
             else unusable(plugin_id, record.explanation, record.version)
         )

@@ -3,12 +3,14 @@
 `pytest -p headwater.testing.report --headwater-report support.json` writes the results of every suite that
 ran, `--headwater-expect support.json` fails a run whose suites give other results than written there. Paths
 are relative to pytest's root folder. Results of suites that did not run stay in the file as they were.
+`--headwater-plugin-source headwater_grafana:Isolation` checks plugins in processes of their own.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="fail if checks have other outcomes than in FILE; not with --headwater-report",
     )
+    group.addoption(
+        "--headwater-plugin-source",
+        metavar="MODULE:CLASS",
+        help="check plugins where this source runs them, such as headwater_grafana:Isolation",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     expected: str | None = config.getoption("--headwater-expect")
+    if source := config.getoption("--headwater-plugin-source"):
+        module, _, name = source.partition(":")
+        DataSourceConformance.plugin_sources = (getattr(import_module(module), name)(),)
     if expected and not config.getoption("--headwater-report") and not (config.rootpath / expected).is_file():
         raise pytest.UsageError(f"--headwater-expect: there is no file {expected} in {config.rootpath}")
     if not hasattr(config, "workerinput"):  # of pytest-xdist, whose controller sees every report

@@ -17,7 +17,7 @@ from headwater.errors import HeadwaterError, PluginUnavailableError
 from headwater.frames import Frame, FrameStream
 from headwater.host import Headwater
 from headwater.models import TimeRange
-from headwater.plugins.discovery import PluginRecord
+from headwater.plugins.discovery import PluginRecord, PluginSource
 from headwater.plugins.plugin import CorePlugin
 from headwater.sdk import DataSourcePlugin
 from headwater.sdk.live import LiveDataSource
@@ -47,6 +47,8 @@ class ConformanceBase:
     """What every query asks for; fixed, so that answers repeat."""
     deadline: ClassVar[float] = 10.0
     """Seconds that a check waits for something that should be quick."""
+    plugin_sources: ClassVar[tuple[PluginSource, ...]] = ()
+    """As for `Headwater`: to check the plugin where it runs elsewhere."""
     patience: ClassVar[float] = 2.0
     """Seconds that a health check of a silent server gets."""
 
@@ -58,12 +60,16 @@ class ConformanceBase:
     @pytest.fixture
     def record(self) -> PluginRecord:
         """The installed plugin."""
-        return record_of(type(self), self.plugin_id)
+        return record_of(type(self), self.plugin_id, self.plugin_sources)
 
     @pytest.fixture
     def headwater(self, record: PluginRecord) -> Iterator[Headwater]:
         pa.array([0])  # for its first array pyarrow imports pandas: seconds that are not the data source's
-        with Headwater(allow_plugins={record.plugin_id}, limits=QueryLimits(timeout=self.deadline)) as host:
+        with Headwater(
+            allow_plugins={record.plugin_id},
+            plugin_sources=self.plugin_sources,
+            limits=QueryLimits(timeout=self.deadline),
+        ) as host:
             yield host
 
     @pytest.fixture

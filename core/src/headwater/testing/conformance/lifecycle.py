@@ -61,7 +61,7 @@ class LifecycleChecks(ConformanceBase):
         data_source.close()
 
     def _use_once(self, config: DataSourceConfig) -> None:
-        with Headwater(allow_plugins={self.plugin_id}) as host:
+        with Headwater(allow_plugins={self.plugin_id}, plugin_sources=self.plugin_sources) as host:
             source = self.add(host, config, "once")
             self.ask(host, source, self.probes.simple)
             with self.stream(host, source, self.probes.rows(10)) as stream:

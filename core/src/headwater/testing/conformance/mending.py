@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pytest
 
 from headwater.errors import PluginRequestFailedError
-from headwater.plugins.discovery import PluginRecord, discover
+from headwater.plugins.discovery import PluginRecord, PluginSource, discover
 from headwater.sdk import DataSourcePlugin
 
 __all__ = ["ConformanceError", "mend", "record_of"]
@@ -56,9 +56,9 @@ def mend(
     return decorate
 
 
-def record_of(suite: type, plugin_id: str) -> PluginRecord:
+def record_of(suite: type, plugin_id: str, sources: Iterable[PluginSource] = ()) -> PluginRecord:
     """The installed plugin. Raises ConformanceError if there is none."""
-    record = _installed(plugin_id)
+    record = _installed(plugin_id, sources)
     if record is None:
         raise ConformanceError.of(
             suite, f"No installed distribution has a plugin {plugin_id!r}", "project",
@@ -67,8 +67,10 @@ def record_of(suite: type, plugin_id: str) -> PluginRecord:
     return record
 
 
-def _installed(plugin_id: str) -> PluginRecord | None:
-    return next((each for each in discover(allow=(), block=()) if each.plugin_id == plugin_id), None)
+def _installed(plugin_id: str, sources: Iterable[PluginSource] = ()) -> PluginRecord | None:
+    return next(
+        (each for each in discover(allow=(), block=(), sources=sources) if each.plugin_id == plugin_id), None
+    )
 
 
 @contextmanager

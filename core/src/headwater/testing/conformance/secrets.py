@@ -28,7 +28,7 @@ class SecretsChecks(ConformanceBase):
     def bare_host(self, record: PluginRecord) -> Iterator[Headwater]:
         """A host without middlewares: the usual ones mask secrets, and so would a plugin's fault."""
         registry = InMemoryRegistry()
-        registry.add(CorePlugin(record.plugin_id, record.load))
+        registry.add(CorePlugin(record.plugin_id, record.load, target=record.target))
         with Headwater(registry=registry, limits=QueryLimits(timeout=self.deadline)) as host:
             yield host
 

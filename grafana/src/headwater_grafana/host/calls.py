@@ -1,0 +1,101 @@
+"""One call to a plugin process: cancelled with its context, and its failures as Headwater's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, NoReturn
+
+import grpc
+
+from headwater.calls import CallContext
+from headwater.errors import (
+    DownstreamError,
+    ErrorSource,
+    HeadwaterError,
+    LimitExceededError,
+    MethodNotImplementedError,
+    PluginRequestCanceledError,
+    PluginRequestFailedError,
+)
+from headwater.models import PluginContext
+from headwater_grafana.protocol.errors import DETAILS, NATIVE_ERROR, error_from, source_of
+from headwater_grafana.protocol.native_call import METADATA_KEY, NativeCall
+from headwater_grafana.protocol.services import Stub
+
+from .supervisor import Running, Supervisor
+
+# A channel that has been closed refuses calls with a ValueError.
+_FAILURES = (grpc.RpcError, grpc.FutureCancelledError, ValueError)
+_LAST_BREATH_SECONDS = 1.0
+"""The end of a process shows on its socket before it shows to who waits for it."""
+
+
+class ProcessCalls:
+    """Calls to the process that `supervisor` keeps."""
+
+    def __init__(self, plugin_id: str, supervisor: Supervisor) -> None:
+        self._plugin_id = plugin_id
+        self._supervisor = supervisor
+
+    def unary(
+        self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
+    ) -> Any:
+        """The answer of a method that gives one."""
+        running = self._supervisor.running(context)
+        try:
+            call = getattr(Stub(running.channel, service), method).future(
+                message, timeout=context.remaining(), metadata=_metadata(plugin_context, context)
+            )
+            with context.on_cancel(call.cancel):
+                return call.result()
+        except _FAILURES as error:
+            self._raise(error, running, context)
+
+    def stream(
+        self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
+    ) -> Generator[Any, None, None]:
+        """The answers of a method that gives several, as they come. Closing this cancels the call."""
+        running = self._supervisor.running(context)
+        call: Any = None
+        try:
+            call = getattr(Stub(running.channel, service), method)(
+                message, timeout=context.remaining(), metadata=_metadata(plugin_context, context)
+            )
+            with context.on_cancel(call.cancel):
+                yield from call
+        except _FAILURES as error:
+            self._raise(error, running, context)
+        finally:
+            if call is not None:
+                call.cancel()
+
+    def _raise(self, error: Exception, running: Running, context: CallContext) -> NoReturn:
+        context.check()
+        lost = not isinstance(error, grpc.RpcError) or error.code() is grpc.StatusCode.UNAVAILABLE
+        if running.process.wait(_LAST_BREATH_SECONDS if lost else 0.0):
+            raise self._supervisor.has_ended(running.process) from error
+        if isinstance(error, grpc.FutureCancelledError):
+            raise PluginRequestCanceledError("The call to the plugin's process was cancelled.") from error
+        raise _error_of(error, self._plugin_id) from error
+
+
+def _metadata(plugin_context: PluginContext, context: CallContext) -> tuple[tuple[str, bytes], ...]:
+    return ((METADATA_KEY, NativeCall.of(plugin_context, context).to_bytes()),)
+
+
+def _error_of(failed: Any, plugin_id: str) -> HeadwaterError:
+    """What `failed`, an RpcError, says. Headwater's own processes say it all."""
+    if not isinstance(failed, grpc.RpcError):
+        raise failed
+    trailing: Any = failed.trailing_metadata()
+    trailer: dict[str, Any] = dict(trailing or ())
+    if NATIVE_ERROR in trailer:
+        return error_from(trailer[NATIVE_ERROR])
+    code, text = failed.code(), failed.details() or "no reason given"
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return MethodNotImplementedError(f"Plugin {plugin_id!r} does not implement this call.")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return LimitExceededError(f"Plugin {plugin_id!r}: {text}")
+    if DETAILS in trailer and source_of(trailer[DETAILS]) == ErrorSource.DOWNSTREAM:
+        return DownstreamError(text)
+    return PluginRequestFailedError(f"Plugin {plugin_id!r} failed: {text}")

@@ -1,0 +1,280 @@
+"""`PluginProcess`: one run of a plugin's program, from its start to its end."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import IO
+
+import grpc
+
+from headwater.errors import PluginUnavailableError, ValidationError
+from headwater_grafana.protocol import go_plugin_pb2, health_pb2
+from headwater_grafana.protocol.handshake import (
+    COOKIE,
+    PROTOCOL_VERSIONS,
+    SOCKET_DIRECTORY,
+    Handshake,
+    HandshakeError,
+)
+from headwater_grafana.protocol.services import UNLIMITED, Stub
+
+from .limits import ProcessLimits
+from .output import Lines, PluginLog
+
+_READ_BYTES = 64 * 1024
+_STOP_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
+_LAST_BREATH_SECONDS = 0.2
+_PINGS, _PING_SECONDS = 5, 0.1
+_PORTS = {"PLUGIN_MIN_PORT": "10000", "PLUGIN_MAX_PORT": "25000"}
+
+
+class PluginProcess:
+    """Starts at once, in a thread that lives as long as the process: a plugin is killed when the thread that
+    started it ends. `ready` ends with the channel, or with PluginUnavailableError.
+
+    The process leads a group of its own, which is killed with it. Its sockets and temporary files are in a
+    folder that nobody else may enter: secrets cross those sockets in clear.
+    """
+
+    def __init__(
+        self,
+        plugin_id: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        limits: ProcessLimits,
+        start_timeout: float,
+        log: PluginLog,
+    ) -> None:
+        self.plugin_id = plugin_id
+        self.ready: Future[grpc.Channel] = Future()
+        self.started: float = time.monotonic()
+        self.end_is_counted = False
+        """By the supervisor, once."""
+        self._command = command
+        self._environment = environment
+        self._limits = limits
+        self._deadline = self.started + start_timeout
+        self._start_timeout = start_timeout
+        self._log = log
+        self._ended = threading.Event()
+        self._stopping = False
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._channel: grpc.Channel | None = None
+        self._folder: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"headwater-plugin-{plugin_id}", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """None before it has started."""
+        return None if self._popen is None else self._popen.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @property
+    def how_it_ended(self) -> str:
+        """`exited with status 3`, `was killed by SIGSEGV`; what it said last, if it did not end well."""
+        status = None if self._popen is None else self._popen.returncode
+        if status is None:
+            return "did not start"
+        if status < 0:
+            return f"was killed by {_signal_name(-status)}"
+        said = f": {self._log.last_words}" if status and self._log.last_words else ""
+        return f"exited with status {status}{said}"
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended within `seconds`."""
+        return self._ended.wait(seconds)
+
+    def stop(self) -> None:
+        """Ask it to end, and kill it if it has not after two seconds."""
+        self._stopping = True
+        channel = self._channel
+        if channel is not None and not self.ended:
+            with suppress(grpc.RpcError, ValueError):
+                Stub(channel, "plugin.GRPCController").shutdown(go_plugin_pb2.Empty(), timeout=_STOP_SECONDS)
+            self.wait(_STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process and everything that it has started."""
+        self._stopping = True
+        while self._thread.is_alive() and not self._ended.is_set():
+            self._kill_group()
+            self._ended.wait(0.05)
+        self._thread.join(_STOP_SECONDS)
+
+    # --- in its thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._start()
+            self._watch()
+        except (PluginUnavailableError, ValidationError) as error:
+            self._give_up(error)
+        except BaseException as error:
+            failed = PluginUnavailableError(
+                f"The process of plugin {self.plugin_id!r} cannot be started "
+                f"({type(error).__name__}: {error})."
+            )
+            failed.__cause__ = error
+            self._give_up(failed)
+        finally:
+            self._clean_up()
+
+    def _start(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="headwater-")
+        account = self._limits.account
+        if account is not None:
+            os.chown(self._folder, *account)
+        self._popen = subprocess.Popen(
+            self._limits.launching(self._command),
+            env=self._whole_environment(self._folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            cwd=self._folder,
+        )
+
+    def _whole_environment(self, folder: str) -> dict[str, str]:
+        # go-plugin's older versions do not know its variable for the folder of sockets, but TMPDIR.
+        ours = {SOCKET_DIRECTORY: folder, "TMPDIR": folder, **_PORTS}
+        return {**self._environment, **dict((COOKIE, PROTOCOL_VERSIONS)), **ours}
+
+    def _watch(self) -> None:
+        """Read what the process writes until it has ended: first the handshake."""
+        popen = self._popen
+        assert popen is not None
+        assert popen.stdout is not None
+        assert popen.stderr is not None
+        lines = {popen.stdout: Lines(self._stdout), popen.stderr: Lines(self._log.stderr)}
+        with selectors.DefaultSelector() as selector:
+            for pipe in lines:
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map() or not _has_ended(popen):
+                events = selector.select(_LOOK_SECONDS) if selector.get_map() else _pause()
+                for key, _ in events:
+                    self._read(key.fileobj, lines, selector)  # type: ignore[arg-type]
+                if not events and _has_ended(popen):
+                    break  # a process that it has started holds the pipes
+                if not self.ready.done() and time.monotonic() > self._deadline:
+                    raise self._unavailable(f"did not say where it listens within {self._start_timeout:g} s")
+        for each in lines.values():
+            each.end()
+
+    def _read(
+        self, pipe: IO[bytes], lines: Mapping[IO[bytes], Lines], selector: selectors.BaseSelector
+    ) -> None:
+        data = os.read(pipe.fileno(), _READ_BYTES)
+        if data:
+            lines[pipe].feed(data)
+        else:
+            selector.unregister(pipe)
+
+    def _stdout(self, line: str) -> None:
+        if self._channel is not None or self.ready.done():
+            self._log.stdout(line)
+            return
+        try:
+            handshake = Handshake.parse(line)
+        except HandshakeError as error:
+            self._log.stdout(line)
+            raise self._unavailable(f"began with a line that cannot be used, because {error}") from error
+        self._channel = grpc.insecure_channel(handshake.target, options=UNLIMITED)
+        # Meanwhile its output has to be read, or a chatty plugin would wait for us as we for it.
+        threading.Thread(target=self._connect, args=(self._channel,), daemon=True).start()
+
+    def _connect(self, channel: grpc.Channel) -> None:
+        try:
+            self._ping(channel)
+        except grpc.RpcError as error:
+            if not self.wait(_LAST_BREATH_SECONDS):  # its end would say more
+                self._fail_start(self._unavailable(f"does not answer ({error.code().name.lower()})"))
+        except PluginUnavailableError as error:
+            self._fail_start(error)
+        else:
+            with suppress(InvalidStateError):
+                self.ready.set_result(channel)
+
+    def _ping(self, channel: grpc.Channel) -> None:
+        """Raises RpcError, and PluginUnavailableError for a wrong answer."""
+        check = Stub(channel, "grpc.health.v1.Health").check
+        for tries_left in reversed(range(_PINGS)):
+            try:
+                answer = check(
+                    health_pb2.HealthCheckRequest(service="plugin"),
+                    timeout=max(self._deadline - time.monotonic(), _LAST_BREATH_SECONDS),
+                )
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries_left:
+                    raise
+                time.sleep(_PING_SECONDS)
+            else:
+                if answer.status != health_pb2.HealthCheckResponse.SERVING:
+                    raise self._unavailable("says that it does not serve")
+                return
+
+    def _fail_start(self, error: PluginUnavailableError) -> None:
+        with suppress(InvalidStateError):
+            self.ready.set_exception(error)
+        self._kill_group()
+
+    def _give_up(self, error: BaseException) -> None:
+        with suppress(InvalidStateError):
+            self.ready.set_exception(error)
+
+    def _clean_up(self) -> None:
+        if self._popen is not None:
+            self._kill_group()
+            self._popen.wait()
+            for pipe in (self._popen.stdout, self._popen.stderr):
+                assert pipe is not None
+                pipe.close()
+        self._ended.set()
+        self._give_up(self._unavailable(f"{self.how_it_ended} before it could be asked"))
+        if self._channel is not None:
+            self._channel.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kill_group(self) -> None:
+        """While the process has not been waited for, nobody else has its number."""
+        if self._popen is not None and self._popen.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+
+    def _unavailable(self, what: str) -> PluginUnavailableError:
+        return PluginUnavailableError(f"The process of plugin {self.plugin_id!r} {what}.")
+
+
+def _has_ended(popen: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; it stays to be waited for, so that its group can be killed."""
+    return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+def _pause() -> list[tuple[selectors.SelectorKey, int]]:
+    time.sleep(_LOOK_SECONDS)
+    return []
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,41 @@
+"""`ProcessRecord`: a plugin in a process, as discovery lists it."""
+
+from __future__ import annotations
+
+from headwater.errors import HeadwaterError, PluginUnavailableError
+from headwater.plugins import PluginRecord, PluginState, Target
+
+from .plugin import ProcessPlugin
+
+
+class ProcessRecord(PluginRecord):
+    """READY once its process answers. One that cannot be started is BROKEN, and tried again at its next use:
+    what kept it from starting may pass."""
+
+    def __init__(
+        self, plugin_id: str, process: ProcessPlugin, *, entry_point: str, distribution: str, version: str
+    ) -> None:
+        super().__init__(
+            plugin_id,
+            entry_point=entry_point,
+            distribution=distribution,
+            version=version,
+            import_=lambda: process,
+            target=Target.LOCAL,
+        )
+        self._process = process
+
+    def load(self) -> object:
+        """Start the process. Raises PluginUnavailableError."""
+        if not self.usable and self.state is not PluginState.BROKEN:
+            raise PluginUnavailableError(self.explanation)
+        try:
+            self._process.describe_plugin()
+        except HeadwaterError as error:
+            self.state, self.reason = PluginState.BROKEN, str(error)
+            raise PluginUnavailableError(self.explanation, retryable=error.retryable) from error
+        self.state, self.reason = PluginState.READY, ""
+        return self._process
+
+    def close(self) -> None:
+        self._process.stop_plugin()

@@ -1,0 +1,90 @@
+"""A plugin in a process of its own passes the conformance kit as one in this process does.
+
+`nox -s isolated` runs the suites of all plugins so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from headwater import Headwater
+from headwater.testing import DataSourceConformance, Features, Probes, Support, TypeProbe
+from headwater_grafana import Isolation
+
+
+class TestIsolatedTestData(DataSourceConformance):
+    plugin_id = "testdata"
+    title = "Test data in a process of its own"
+    plugin_sources = (Isolation({"testdata"}),)
+    features = Features(network=Support.UNSUPPORTED, parameters=Support.UNSUPPORTED)
+    probes = Probes(
+        simple={"scenario": "random_walk", "seed": 3},
+        wrong={"scenario": "no_such_scenario"},
+        rows=lambda count: {"scenario": "streaming_rows", "rows": count},
+        empty={"scenario": "streaming_rows", "rows": 0},
+        slow={"scenario": "slow", "delayMs": 60_000},
+        types=(
+            TypeProbe(
+                "text and numbers of a CSV",
+                {"scenario": "csv", "csvContent": "n,m\n1,a\n,b\n3,c\n"},
+                pa.int64(),
+                (1, None, 3),
+            ),
+        ),
+        resource="scenarios",
+    )
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[tuple[Headwater, Headwater]]:
+    """One that imports the plugin, and one that runs it elsewhere."""
+    with (
+        Headwater(allow_plugins={"testdata"}) as here,
+        Headwater(allow_plugins={"testdata"}, plugin_sources=[Isolation()]) as elsewhere,
+    ):
+        for host in (here, elsewhere):
+            host.add_data_source("demo", type="testdata")
+        yield here, elsewhere
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"scenario": "all_types"},
+        {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"},
+        {"scenario": "streaming_rows", "rows": 20_000},
+        {"scenario": "no_data"},
+    ],
+    ids=lambda query: query["scenario"],
+)
+def test_answers_are_the_same_to_the_last_type(
+    hosts: tuple[Headwater, Headwater], query: dict[str, object]
+) -> None:
+    here, elsewhere = (host.query_frames("demo", query, from_=0, to=3_600_000) for host in hosts)
+    assert here == elsewhere
+    assert [frame.schema for frame in here] == [frame.schema for frame in elsewhere]
+
+
+def test_the_plugin_says_the_same_of_itself(hosts: tuple[Headwater, Headwater]) -> None:
+    here, elsewhere = (host.plugin_info("testdata") for host in hosts)
+    assert here == elsewhere
+
+
+@pytest.mark.parametrize("error", ["bug", "caller", "limit", "downstream", "auth", "timeout", "protocol"])
+def test_errors_have_the_same_type_and_words(hosts: tuple[Headwater, Headwater], error: str) -> None:
+    found = []
+    for host in hosts:
+        with pytest.raises(Exception) as raised:
+            host.query("demo", {"scenario": "error", "error": error, "message": "so it is"})
+        found.append(raised.value)
+    here, elsewhere = found
+    assert type(here) is type(elsewhere)
+    assert str(here) == str(elsewhere)
+    assert vars(here).keys() - {"message_id", "status", "source"} == vars(elsewhere).keys() - {
+        "message_id",
+        "status",
+        "source",
+    }
