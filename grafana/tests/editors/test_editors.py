@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 from playwright.sync_api import expect
@@ -118,10 +120,8 @@ def test_a_query_is_written_in_colours_of_its_language_and_runs_when_it_is_left(
     editors.edit_query(rawSql="SELECT 1 -- one")
     page = editors.page
     expect(page.locator(".view-line").first).to_have_text("SELECT 1 -- one".replace(" ", "\u00a0"))
-    colours = page.evaluate(
-        "new Set([...document.querySelectorAll('.view-line span span')].map(e => e.className)).size"
-    )
-    assert colours >= 3
+    colours = "new Set([...document.querySelectorAll('.view-line span span')].map(e => e.className)).size"
+    page.wait_for_function(f"{colours} >= 3")
     page.locator(".view-line").first.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text("SELECT 2")
@@ -182,6 +182,20 @@ def test_values_of_variables_stay_values_in_sql(open_editors: OpenEditors) -> No
         editors.set_variable("city", city)
         one = editors.query(rawSql="SELECT city FROM shops WHERE city = '$city'")
         assert one["frames"][0].get("city", []) == found
+
+
+def test_any_value_of_a_variable_comes_back_from_the_database_as_it_was(open_editors: OpenEditors) -> None:
+    values = [
+        *map("".join, product("a'\\\"`%$;-\n\t ", repeat=2)),
+        "Zürich",
+        "☃",
+        "\\\\'",
+        "'; DROP TABLE shops; -- ",
+    ]
+    editors = open_editors("mysql")
+    editors.set_variable("value", values, multi=True)
+    answer = editors.query(rawSql="SELECT JSON_ARRAY($value) AS seen")
+    assert json.loads(answer["frames"][0]["seen"][0]) == values
 
 
 def test_values_of_variables_stay_values_in_promql(open_editors: OpenEditors) -> None:
