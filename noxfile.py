@@ -21,7 +21,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS = {
     "core": "[http,json,testing,yaml]",
     "engines": "[duckdb,flight,polars]",
-    "plugins/adbc": "[postgresql]",
+    "plugins/adbc": "[duckdb,flightsql,postgresql,sqlite]",
     "plugins/clickhouse": "[embedded]",
     "server": "[mysql,opentelemetry,postgresql]",
 }

@@ -17,12 +17,12 @@ Install = Callable[..., CleanEnvironment]
 
 CORE = "headwater[http,json,testing,yaml]"
 EVERYTHING = [
-    CORE, "headwater-adbc[postgresql]", "headwater-clickhouse", "headwater-mysql", "headwater-prometheus",
-    "headwater-testdata", "headwater-server[mysql,opentelemetry,postgresql]",
+    CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
+    "headwater-prometheus", "headwater-testdata", "headwater-server[mysql,opentelemetry,postgresql]",
 ]  # fmt: skip
 WITH_EXTRAS = {
     "core": [CORE],
-    "plugins/adbc": [CORE, "headwater-adbc[postgresql]"],
+    "plugins/adbc": [CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]"],
     "plugins/clickhouse": [CORE, "headwater-clickhouse[embedded]"],
     "plugins/mysql": [CORE, "headwater-mysql"],
     "plugins/prometheus": [CORE, "headwater-prometheus"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import adbc_driver_manager as adbc
@@ -17,6 +18,14 @@ from headwater_adbc.driver import bind_row
 from headwater_adbc.preset import Columns, Preset
 
 
+def run(connection: adbc.AdbcConnection, sql: str) -> None:
+    """Run statements whose rows do not matter; nothing if empty."""
+    if sql:
+        with adbc.AdbcStatement(connection) as statement:
+            statement.set_sql_query(sql)
+            statement.execute_update()
+
+
 class Connection:
     """What the pool lends."""
 
@@ -24,11 +33,11 @@ class Connection:
         self.opened_at = time.monotonic()
         self.reusable = True
         self.used = False
-        self._connection = connection
+        self._connection: adbc.AdbcConnection | None = connection
+        self._statement: adbc.AdbcStatement | None = None
         self._preset = preset
         self._seconds: float | None = None
-        self._lock = threading.Lock()  # guards _closed: no driver is told to cancel on what it has freed
-        self._closed = False
+        self._lock = threading.Lock()  # guards both above: nothing is cancelled that is freed meanwhile
 
     def begin(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -52,9 +61,12 @@ class Connection:
             raise self._preset.explain(error) from error
 
     def interrupt(self) -> None:
-        with self._lock, contextlib.suppress(adbc.Error):
-            if not self._closed:
-                self._connection.cancel()
+        """Drivers cancel by the statement, by the connection, or by both; some ignore the other one."""
+        with self._lock:
+            for handle in (self._statement, self._connection):
+                if handle is not None:
+                    with contextlib.suppress(adbc.Error):
+                        handle.cancel()
 
     def quiet(self) -> bool:
         return self.reusable
@@ -64,28 +76,34 @@ class Connection:
 
     def close(self) -> None:
         with self._lock, contextlib.suppress(adbc.Error, RuntimeError):
-            self._closed = True
-            self._connection.close()
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    def free(self, statement: adbc.AdbcStatement) -> None:
+        """Close a statement; its reader is closed already."""
+        with self._lock, contextlib.suppress(adbc.Error, RuntimeError):
+            self._statement = None
+            statement.close()
 
     def _run(self, sql: str) -> None:
-        if sql:
-            with adbc.AdbcStatement(self._connection) as statement:
-                statement.set_sql_query(sql)
-                statement.execute_update()
+        assert self._connection is not None
+        run(self._connection, sql)
 
     def _execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
-        statement = adbc.AdbcStatement(self._connection)
+        statement = self._statement = adbc.AdbcStatement(self._connection)
         try:
             if options := self._preset.statement_options(verb):
                 statement.set_options(**options)
             statement.set_sql_query(sql)
             if values:
+                statement.prepare()
                 bind_row(statement, values)
             handle, _ = statement.execute_query()
             reader = AdbcRecordBatchReader._import_from_c(handle.address)
-            return Result(statement, reader, self._preset.columns)
+            return Result(reader, self._preset.columns, partial(self.free, statement))
         except BaseException:
-            statement.close()
+            self.free(statement)
             raise
 
 
@@ -93,10 +111,10 @@ class Result:
     """A running statement's rows. `given`: the columns as the driver has them, `schema`: as delivered."""
 
     def __init__(
-        self, statement: adbc.AdbcStatement, reader: AdbcRecordBatchReader, columns: type[Columns]
+        self, reader: AdbcRecordBatchReader, columns: type[Columns], on_close: Callable[[], object]
     ) -> None:
-        self._statement = statement
         self._reader = reader
+        self._on_close = on_close
         self.given: pa.Schema = reader.schema
         self._columns = columns(self.given)
         self.schema = self._columns.schema
@@ -109,6 +127,6 @@ class Result:
         return map(self._columns.convert, self._reader)
 
     def close(self) -> None:
-        for opened in (self._reader, self._statement):
-            with contextlib.suppress(adbc.Error, OSError, RuntimeError):
-                opened.close()
+        with contextlib.suppress(adbc.Error, OSError):
+            self._reader.close()
+        self._on_close()

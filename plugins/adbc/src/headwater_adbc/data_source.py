@@ -13,7 +13,7 @@ import pyarrow as pa
 from headwater.errors import HeadwaterError
 from headwater.sdk import CallContext, DataSourceInstanceSettings, ResourceRequest, resource
 from headwater.sdk.sql import Records, SqlDataSource
-from headwater_adbc.connection import Connection
+from headwater_adbc.connection import Connection, run
 from headwater_adbc.driver import open_database
 from headwater_adbc.preset import Preset
 from headwater_adbc.settings import AdbcSettings
@@ -36,10 +36,7 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
     def connect(self, seconds: float, context: CallContext) -> Connection:
         del context  # no driver can be woken while it connects: its time limit is what ends it
         try:
-            with self._lock:
-                if self._database is None:
-                    self._database = open_database(self.preset.options(seconds))
-            return Connection(adbc.AdbcConnection(self._database), self.preset)
+            return Connection(adbc.AdbcConnection(self._opened(seconds)), self.preset)
         except Exception as error:
             raise self.preset.explain(error, connecting=True) from error
 
@@ -61,3 +58,13 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         """Hypertables of TimescaleDB: schema, name. None where the setting `timescaledb` is off."""
         del request
         return self.browse("hypertables", (), context)
+
+    def _opened(self, seconds: float) -> adbc.AdbcDatabase:
+        with self._lock:
+            if self._database is None:
+                database = open_database(self.preset.options(seconds))
+                if setup := self.preset.setup():
+                    with adbc.AdbcConnection(database) as connection:
+                        run(connection, setup)
+                self._database = database
+            return self._database

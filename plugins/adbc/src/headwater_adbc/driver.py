@@ -43,6 +43,6 @@ def bind_row(statement: adbc.AdbcStatement, values: tuple[Any, ...]) -> None:
     import pyarrow as pa
 
     arrays = [pa.array([value]) for value in values]
-    row = pa.record_batch(arrays, names=[f"p{number}" for number in range(1, len(values) + 1)])
+    row = pa.record_batch(arrays, names=[str(number) for number in range(len(values))])
     schema, array = row.__arrow_c_array__()
     statement.bind(array, schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import adbc_driver_manager as adbc
@@ -24,6 +25,11 @@ _AUTHENTICATION: Final = frozenset({Status.UNAUTHENTICATED, Status.UNAUTHORIZED}
 _OF_THE_STATEMENT: Final = frozenset(
     {Status.NOT_FOUND, Status.ALREADY_EXISTS, Status.INVALID_ARGUMENT, Status.INVALID_DATA, Status.INTEGRITY}
 )
+_AROUND: Final = re.compile(
+    r"^[A-Z_]+: |\[(?:libpq|SQLite|FlightSQL)\] |Failed to (?:prepare|execute|step) query: "
+    r"|\s*\bquery(?: was)?: .*",
+    re.IGNORECASE | re.DOTALL,
+)
 _MOST_CHARACTERS: Final = 1024
 
 
@@ -43,7 +49,7 @@ def from_driver(error: Exception, *, connecting: bool = False) -> HeadwaterError
 
 def server_words(error: adbc.Error) -> str:
     """The server's own words, without the driver's around them."""
-    text = _detail(error, "PG_DIAG_MESSAGE_PRIMARY") or str(error).partition(": ")[2] or str(error)
+    text = _detail(error, "PG_DIAG_MESSAGE_PRIMARY") or _AROUND.sub("", str(error))
     hint = _detail(error, "PG_DIAG_MESSAGE_HINT")
     return f"{text.strip()[:_MOST_CHARACTERS]}{f' ({hint})' if hint else ''}"
 

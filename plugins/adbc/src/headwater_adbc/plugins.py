@@ -7,19 +7,45 @@ from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
 from headwater.sdk.sql import SqlQuery
+from headwater_adbc.presets.file_settings import DuckDBSettings, SQLiteSettings
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
+from headwater_adbc.presets.remote_settings import (
+    BigQuerySettings,
+    FlightSQLSettings,
+    OtherSettings,
+    SnowflakeSettings,
+)
+from headwater_adbc.settings import AdbcSettings
+
+_TABLE = QueryExample("Table", {"rawSql": "SELECT 1 AS one"})
+_TIME_SERIES = QueryExample(
+    "Time series",
+    {
+        "rawSql": "SELECT $__timeGroupAlias(created, '1m', NULL), region AS metric, sum(total) "
+        "FROM orders WHERE $__timeFilter(created) GROUP BY 1, 2 ORDER BY 1",
+        "format": "time_series",
+    },
+    "A value per minute and metric, gaps filled with null.",
+)
 
 
 class AdbcPlugin(DataSourcePlugin):
-    """Base of all: they differ in what they are called and in their settings."""
+    """Base of all, and any driver that has no preset."""
 
     id = "adbc"
     name = "ADBC"
     version = "0.1.0"
+    description = "Any database with an ADBC driver that the host's operator allows."
+    settings_type: ClassVar[type[AdbcSettings]] = OtherSettings
     query_type = SqlQuery
     query_text_key = "rawSql"
     query_language = "sql"
     capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "the driver's uri; where it holds a password, use the secret uri",
+        "user": "the user to log in as, if the driver wants one",
+    }
+    examples = (_TABLE, _TIME_SERIES)
     data_source = "headwater_adbc.data_source:AdbcDataSource"
 
 
@@ -36,13 +62,53 @@ class PostgreSQLPlugin(AdbcPlugin):
     }
     examples = (
         QueryExample("Table", {"rawSql": "SELECT schemaname, tablename FROM pg_catalog.pg_tables"}),
-        QueryExample(
-            "Time series",
-            {
-                "rawSql": "SELECT $__timeGroupAlias(created, '1m', NULL), region AS metric, sum(total) "
-                "FROM orders WHERE $__timeFilter(created) GROUP BY 1, 2 ORDER BY 1",
-                "format": "time_series",
-            },
-            "A value per minute and metric, gaps filled with null.",
-        ),
+        _TIME_SERIES,
     )
+
+
+class SQLitePlugin(AdbcPlugin):
+    id = "sqlite"
+    name = "SQLite"
+    description = "SQLite files, opened read-only."
+    settings_type = SQLiteSettings
+    capabilities = AdbcPlugin.capabilities - {"cancel"}  # its driver has none
+    connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file"}
+
+
+class DuckDBPlugin(AdbcPlugin):
+    id = "duckdb"
+    name = "DuckDB"
+    description = "DuckDB files, opened read-only, and the folders that the operator allows."
+    settings_type = DuckDBSettings
+    connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file; or :memory:"}
+
+
+class FlightSQLPlugin(AdbcPlugin):
+    id = "flightsql"
+    name = "Flight SQL"
+    description = "Databases and services that speak Arrow Flight SQL."
+    settings_type = FlightSQLSettings
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "grpc+tls://host:port, or grpc://host:port in clear",
+        "user": "the user to log in as; the password is a secret; or a token instead",
+    }
+
+
+class SnowflakePlugin(AdbcPlugin):
+    id = "snowflake"
+    name = "Snowflake"
+    description = "Snowflake, through its ADBC driver."
+    settings_type = SnowflakeSettings
+    connection: ClassVar[Mapping[str, str]] = {
+        "url": "the account, such as myorg-account1",
+        "user": "the user to log in as",
+        "database": "the database of unqualified names",
+    }
+
+
+class BigQueryPlugin(AdbcPlugin):
+    id = "bigquery"
+    name = "BigQuery"
+    description = "Google BigQuery, through its ADBC driver."
+    settings_type = BigQuerySettings
+    connection: ClassVar[Mapping[str, str]] = {"database": "the data set of unqualified names"}

@@ -43,7 +43,7 @@ class Preset(Generic[S]):
     macros: TimeMacros = StandardMacros(Dialect())
     columns: ClassVar[type[Columns]] = Columns
     catalog: Mapping[str, str] = {}
-    version_sql: ClassVar[str] = ""
+    version_sql: ClassVar[str] = "SELECT '' AS version"
 
     def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:
         self.settings = settings
@@ -55,6 +55,10 @@ class Preset(Generic[S]):
         Raises ValidationError, PluginUnavailableError.
         """
         raise NotImplementedError
+
+    def setup(self) -> str:
+        """Statements sent once, when the database is opened; none if empty."""
+        return ""
 
     def begin(self, seconds: float | None) -> str:
         """Statements sent before a query, which may take `seconds`; none if empty."""

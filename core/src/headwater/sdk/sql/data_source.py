@@ -48,7 +48,7 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
     reads: ReadStatements = ReadStatements()
     macros: TimeMacros = StandardMacros(Dialect())
     catalog: Mapping[str, str] = {}
-    version_sql: str = ""
+    version_sql: str = "SELECT '' AS version"
 
     def __init__(self, settings: SettingsT, instance: DataSourceInstanceSettings, logger: Any = None) -> None:
         super().__init__(settings, instance, logger)
@@ -93,16 +93,14 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         try:
-            version = self.rows(self.version_sql, (), context) if self.version_sql else []
-            if not version:
-                Execution(self.pool, context, self.explain).close()
+            version = self.rows(self.version_sql, (), context)
         except HeadwaterError as error:
             context.check()
             return CheckHealthResult.failed(str(error), verboseMessage=str(error.__cause__ or error))
         return CheckHealthResult.ok(
             "Database Connection OK",
             server=self.title,
-            version=str(version[0]["version"]) if version else "",
+            version=str(version[0]["version"]),
             openConnections=self.pool.state.open,
             idleConnections=self.pool.state.idle,
         )

@@ -1,0 +1,122 @@
+"""DuckDB: a file, opened read-only, in an engine that may read no other file unless the operator says so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import adbc_driver_manager as adbc
+
+from headwater.errors import DownstreamServerError, ErrorSource, HeadwaterError, PluginUnavailableError
+from headwater.sdk.sql import (
+    NUMBERED,
+    Dialect,
+    EpochUnit,
+    MacroScope,
+    ReadStatements,
+    TimeMacros,
+    seconds_text,
+)
+from headwater_adbc.errors import server_words
+from headwater_adbc.preset import Preset
+from headwater_adbc.presets.file_settings import DuckDBSettings, allowed, database_file
+
+DIALECT: Final = Dialect(quotes="'\"", heredocs=True)
+
+_OF_THE_STATEMENT: Final = re.compile(
+    r"\b(?:Binder|Catalog|Conversion|Invalid Input|Invalid Type|Not implemented|Out of Range|"
+    r"Parser|Permission|Syntax) Error: "
+)
+
+
+class DuckDBMacros(TimeMacros):
+    """Groups stay times: `time_bucket` knows them."""
+
+    group_step = timedelta(milliseconds=1)
+
+    def moment(self, seconds: int, scope: MacroScope) -> str:
+        del scope
+        return f"to_timestamp({seconds})"
+
+    def unix_seconds(self, column: str, scope: MacroScope) -> str:
+        scope.epoch_units.add(EpochUnit.SECONDS)
+        return f"epoch({column})"
+
+    def time_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
+        del scope
+        origin = "TIMESTAMP '1970-01-01'"
+        return f"time_bucket(INTERVAL '{seconds_text(step)} seconds', {column}::TIMESTAMP, {origin})"
+
+
+class DuckDB(Preset[DuckDBSettings]):
+    """The engine runs in this process; its configuration is locked once it is open."""
+
+    title = "DuckDB"
+    dialect = DIALECT
+    placeholders = NUMBERED
+    reads = ReadStatements(
+        first_words=frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "SUMMARIZE"})
+    )
+    macros = DuckDBMacros(DIALECT)
+    version_sql = "SELECT version() AS version"
+    catalog: Mapping[str, str] = {
+        "schemas": """
+            SELECT DISTINCT schema_name AS name FROM duckdb_schemas()
+            WHERE NOT internal OR schema_name = 'main' ORDER BY 1""",
+        "tables": """
+            SELECT schema_name AS schema, table_name AS name, 'table' AS kind,
+              coalesce(comment, '') AS comment
+            FROM duckdb_tables() WHERE NOT internal AND $1 IN ('', schema_name)
+            UNION ALL SELECT schema_name, view_name, 'view', coalesce(comment, '')
+            FROM duckdb_views() WHERE NOT internal AND $1 IN ('', schema_name) ORDER BY 1, 2""",
+        "columns": """
+            SELECT column_name AS name, data_type AS type, is_nullable AS nullable,
+              column_default AS "default", coalesce(comment, '') AS comment
+            FROM duckdb_columns() WHERE $1 IN ('', schema_name) AND table_name = $2 ORDER BY column_index""",
+        "functions": """
+            SELECT function_name AS name, coalesce(any_value(return_type), '') AS returns,
+              coalesce(any_value(description), '') AS comment
+            FROM duckdb_functions() WHERE function_name ~ '^[a-z]' GROUP BY 1 ORDER BY 1""",
+    }
+
+    def options(self, seconds: float) -> dict[str, str]:
+        del seconds
+        settings = self.settings
+        engine = importlib.util.find_spec("_duckdb")
+        if engine is None or engine.origin is None:
+            raise PluginUnavailableError(
+                "DuckDB is not installed. Install it: pip install 'headwater-adbc[duckdb]'"
+            )
+        memory = self.instance.url in ("", ":memory:")
+        options = {
+            "driver": engine.origin,
+            "entrypoint": "duckdb_adbc_init",
+            "path": ":memory:" if memory else str(database_file(self.instance.url)),
+            "access_mode": "READ_ONLY" if settings.read_only and not memory else "READ_WRITE",
+            "threads": str(settings.threads or ""),
+            "memory_limit": settings.memory_limit,
+        }
+        return {key: value for key, value in options.items() if value}
+
+    def setup(self) -> str:
+        folders = [str(allowed(folder, "jsonData.folders")) + "/" for folder in self.settings.folders]
+        return (
+            f"SET allowed_directories = [{', '.join(map(_quoted, folders))}]; "
+            "SET enable_external_access = false; SET lock_configuration = true"
+        )
+
+    def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
+        if not connecting and _OF_THE_STATEMENT.search(str(error)) and isinstance(error, adbc.Error):
+            described = DownstreamServerError(
+                f"db query error: {server_words(error)}", status=400, source=ErrorSource.CALLER
+            )
+            described.__cause__ = error
+            return described
+        return super().explain(error, connecting=connecting)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

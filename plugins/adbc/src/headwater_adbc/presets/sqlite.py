@@ -1,0 +1,76 @@
+"""SQLite: a file, opened read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote
+
+from headwater.errors import HeadwaterError, QueryError
+from headwater.sdk.sql import Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
+from headwater_adbc.driver import bundled
+from headwater_adbc.preset import Preset
+from headwater_adbc.presets.file_settings import SQLiteSettings, database_file
+
+DIALECT: Final = Dialect(quotes="'\"`[")
+
+
+class SQLiteMacros(TimeMacros):
+    """Times are texts such as `2024-01-02 03:04:05`, as SQLite's own functions read and write them."""
+
+    def time(self, column: str, scope: MacroScope) -> str:
+        return f'{self.unix_seconds(column, scope)} AS "time"'
+
+    def moment(self, seconds: int, scope: MacroScope) -> str:
+        del scope
+        return f"datetime({seconds}, 'unixepoch')"
+
+    def unix_seconds(self, column: str, scope: MacroScope) -> str:
+        scope.epoch_units.add(EpochUnit.SECONDS)
+        return f"CAST(strftime('%s', {column}) AS INTEGER)"
+
+    def multiple(self, number: str, step: timedelta, scope: MacroScope) -> str:
+        width = seconds_text(step)
+        if scope.start < 0:
+            return f"(({number}) - (({number}) % {width} + {width}) % {width})"
+        return f"({number}) / {width} * {width}"
+
+
+class SQLite(Preset[SQLiteSettings]):
+    """The driver chooses a column's type by its first rows: a later value that does not fit is an error."""
+
+    title = "SQLite"
+    dialect = DIALECT
+    reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES"}))
+    macros = SQLiteMacros(DIALECT)
+    version_sql = "SELECT sqlite_version() AS version"
+    catalog: Mapping[str, str] = {
+        "schemas": "SELECT 'main' AS name",
+        "tables": """
+            SELECT 'main' AS schema, name, type AS kind, '' AS comment FROM sqlite_schema
+            WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' AND ? IN ('', 'main')
+            ORDER BY name""",
+        "columns": """
+            SELECT name, type, NOT "notnull" AS nullable, dflt_value AS "default", pk > 0 AS "primaryKey"
+            FROM (SELECT ? AS schema), pragma_table_info(?) WHERE schema IN ('', 'main')""",
+        "functions": "SELECT DISTINCT name FROM pragma_function_list ORDER BY name",
+    }
+
+    def options(self, seconds: float) -> dict[str, str]:
+        del seconds
+        path = database_file(self.instance.url)
+        mode = "ro" if self.settings.read_only else "rw"
+        driver = bundled("adbc_driver_sqlite", "sqlite")
+        return {"driver": driver, "uri": f"file:{quote(str(path))}?mode={mode}"}
+
+    def statement_options(self, verb: str) -> dict[str, str]:
+        del verb
+        return {"adbc.sqlite.query.batch_rows": "8192"}
+
+    def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
+        if not connecting and "type mismatch" in str(error).lower():
+            return QueryError(
+                f"a column holds values of several types ({error}); cast it, such as CAST(column AS TEXT)"
+            )
+        return super().explain(error, connecting=connecting)
