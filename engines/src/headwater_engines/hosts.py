@@ -57,7 +57,8 @@ class StoreHost(WorkerHost):
             ) from None
         directory = DataDirectory.named(None)
         directory.prepare()
-        return Headwater(SqlStore.open(directory.store_url), key_sources=key_sources(directory))
+        store = SqlStore.open(directory.store_url, keep_connections=False)  # one of many workers
+        return Headwater(store, key_sources=key_sources(directory))
 
     def __str__(self) -> str:
         return "store"

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeoutError
 
 from headwater.errors import HeadwaterError, StoreError, StoreLockedError
 
 _DISK_FULL = "The disk of the store is full; nothing was changed."
 _WRITE = "headwater_write"
+_WAIT_SECONDS = 120.0
+_REST_SECONDS = 0.5
+_LONGEST_PAUSE = 10.0
+_NONE_FREE = (
+    "too many clients", "too many connections", "connection slots are reserved",
+    "closed the connection unexpectedly", "Connection reset by peer", "could not fork",
+)  # fmt: skip
 _DRIVERS = {
     "sqlite": ("sqlite", "sqlite3", ""),
     "postgresql": ("postgresql+psycopg", "psycopg", "pip install 'headwater-server[postgresql]'"),
@@ -25,15 +35,21 @@ _DRIVERS = {
 }
 
 
-def open_engine(url: str, *, lock_timeout: float) -> Engine:
+def open_engine(url: str, *, lock_timeout: float, keep_connections: bool = True) -> Engine:
     """An engine for `url`; nothing is connected yet. `lock_timeout` in seconds bounds the wait for another
     writer.
+
+    Without `keep_connections` there is one connection at most: closed when it has rested for half a second,
+    and waited for, up to two minutes, while the database has none free. Of a thousand processes few need one
+    at a time.
 
     Raises StoreError if the URL is wrong or its driver is not installed.
     """
     parsed = _parse(url)
     options: dict[str, Any] = {"hide_parameters": True}
-    if parsed.get_backend_name() != "sqlite":
+    if not keep_connections:
+        options |= {"pool_size": 1, "max_overflow": 0}
+    elif parsed.get_backend_name() != "sqlite":
         options |= {"pool_pre_ping": True, "pool_recycle": 1800}
     if parsed.password is not None and parsed.get_driver_name() == "pymysql":
         options["connect_args"] = {"password": parsed.password.encode()}  # PyMySQL sends a str as Latin-1
@@ -42,6 +58,9 @@ def open_engine(url: str, *, lock_timeout: float) -> Engine:
         engine.dialect.name, _prepare_mysql
     )
     prepare(engine, lock_timeout)
+    if not keep_connections:
+        _wait_for_a_free_connection(engine)
+        _close_what_rests(engine)
     return engine
 
 
@@ -86,6 +105,44 @@ def _parse(url: str) -> URL:
     if parsed.get_backend_name() in ("mysql", "mariadb"):
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
     return parsed.set(drivername=drivername)
+
+
+def _wait_for_a_free_connection(engine: Engine) -> None:
+    """Pauses are random, or those who were refused together would come back together."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Dialect, _record: object, arguments: Any, named: Any) -> Any:
+        end, pause = time.monotonic() + _WAIT_SECONDS, 0.1
+        while True:
+            try:
+                return dialect.connect(*arguments, **named)
+            except dialect.loaded_dbapi.OperationalError as error:
+                if time.monotonic() > end or not _has_none_free(error):
+                    raise
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - not for secrets
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _close_what_rests(engine: Engine) -> None:
+    timer = threading.Timer(0, engine.dispose)
+
+    @event.listens_for(engine, "checkout")
+    def use(*_: object) -> None:
+        timer.cancel()
+
+    @event.listens_for(engine, "checkin")
+    def rest(*_: object) -> None:
+        nonlocal timer
+        timer.cancel()
+        timer = threading.Timer(_REST_SECONDS, engine.dispose)
+        timer.daemon = True
+        timer.start()
+
+
+def _has_none_free(error: Exception) -> bool:
+    """libpq gives no code for a connection that is refused, only the server's sentence."""
+    text = str(error)
+    return (error.args[:1] in ((1040,), (1203,))) or any(each in text for each in _NONE_FREE)
 
 
 def _prepare_sqlite(engine: Engine, lock_timeout: float) -> None:

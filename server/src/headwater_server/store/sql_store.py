@@ -29,28 +29,31 @@ class SqlStore(SqlKeyRegister):
     another. An update writes only the secrets that differ. Another process sees a change by `revision()`; on
     PostgreSQL it is told at once (`subscribe`), and on every database subscribers of this object are."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, keep_connections: bool = True) -> None:
         """For an engine whose schema is up to date; `open` is the usual way."""
         self._engine = engine
+        self._keeps_connections = keep_connections
         self._subscribers = Subscribers()
         self._listener: Any = None
         super().__init__(Transactions(engine, self._subscribers))
 
     @classmethod
-    def open(cls, url: str, *, lock_timeout: float = 10.0) -> SqlStore:
+    def open(cls, url: str, *, lock_timeout: float = 10.0, keep_connections: bool = True) -> SqlStore:
         """Connects to an SQLAlchemy URL and brings the schema up to date.
 
         `sqlite:////var/lib/headwater/headwater.db`, `postgresql://user:password@host/database`,
         `mysql://user:password@host/database`. A write waits up to `lock_timeout` seconds for another process.
+        `keep_connections=False` is for a process that is one of very many, such as a worker of an engine: it
+        holds a connection only while it asks something, and sees changes of others by `revision()` alone.
         Raises StoreError, also for a schema from a newer version, which is left untouched.
         """
-        engine = open_engine(url, lock_timeout=lock_timeout)
+        engine = open_engine(url, lock_timeout=lock_timeout, keep_connections=keep_connections)
         try:
             upgrade(engine)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, keep_connections=keep_connections)
 
     @property
     def engine(self) -> Engine:
@@ -124,8 +127,8 @@ class SqlStore(SqlKeyRegister):
 
     def subscribe(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
         """Calls `changed` for every change made by this object, and on PostgreSQL for those of other
-        processes too."""
-        if self._engine.dialect.name == "postgresql" and self._listener is None:
+        processes too, if connections are kept."""
+        if self._keeps_connections and self._engine.dialect.name == "postgresql" and self._listener is None:
             from .notifications import Listener
 
             self._listener = Listener(self._engine.url, self._subscribers)
