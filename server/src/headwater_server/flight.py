@@ -21,7 +21,7 @@ from headwater.models import User
 from headwater.queries import MetricQuery
 from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError, Principal
-from headwater_server.http import Service
+from headwater_server.http.app import Service
 from headwater_server.http.call import headers_for_plugins
 from headwater_server.http.host import Host
 from headwater_server.http.middleware import finish

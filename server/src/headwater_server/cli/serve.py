@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from headwater.queries import AnswerCache, CacheRule
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
-    from headwater_server.http import HeadwaterApp, Service
+    from headwater_server.http import HeadwaterApp
+    from headwater_server.http.app import Service
     from headwater_server.serving import ListenOptions
     from headwater_server.serving.logs import LogFormat
 

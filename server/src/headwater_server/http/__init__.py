@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .app import HeadwaterApp, Service, create_app
+from .app import HeadwaterApp, create_app
 from .options import HttpOptions
 
-__all__ = ["HeadwaterApp", "HttpOptions", "Service", "create_app"]
+__all__ = ["HeadwaterApp", "HttpOptions", "create_app"]
