@@ -193,12 +193,3 @@ def test_a_part_that_is_read_again_has_the_same_rows_while_nothing_changes(shop:
     task = shop.read_tasks("ch", ORDERS, target=4)[1]
     first, second = (task.read(shop).read_all().table.to_pylist() for _ in range(2))
     assert same(first, second)
-
-
-def test_an_old_server_is_divided_too(old_server: ClickHouseServer) -> None:
-    with Headwater(allow_plugins=["clickhouse"]) as host:
-        host.add_data_source("ch", type="clickhouse", url=old_server.url, json_data={"allowWrites": True})
-        host.query("ch", "CREATE TABLE few (k Int64, t String) ENGINE = MergeTree ORDER BY k")
-        host.query("ch", "INSERT INTO few SELECT number, toString(number) FROM numbers(100)")
-        tasks = host.read_tasks("ch", "SELECT t FROM few", target=4)
-        assert sizes(tasks, host) == [25] * 4

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 from attrs import evolve, frozen
 
-from headwater.errors import DownstreamProtocolError, QueryError
+from headwater.errors import DownstreamProtocolError, DownstreamServerError, QueryError
 from headwater.sdk import Consistency, Filter, Partition, Partitions
 from headwater.sdk.sql import SpanKind, range_conditions, scan
 
@@ -100,7 +100,10 @@ def _table_of(sql: str, rows: Rows) -> tuple[str, str]:
         if span.kind is SpanKind.CODE
     ):
         return "", "FINAL and SAMPLE make rows of the whole table: each part would read all of it."
-    steps = list(_steps(_plan_of(sql, rows)))
+    try:
+        steps = list(_steps(_plan_of(sql, rows)))
+    except (DownstreamServerError, QueryError) as error:  # wrong, or older than plans as JSON: 21.1
+        return "", f"The server does not explain the statement, which is read as one part: {error}"
     if other := [kind for kind, _ in steps if kind not in _ROW_BY_ROW]:
         return (
             "",
