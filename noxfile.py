@@ -161,6 +161,17 @@ def isolated(session: nox.Session) -> None:
 
 
 @nox.session
+def engines(session: nox.Session) -> None:
+    """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, or all three. Spark needs Java."""
+    chosen = session.posargs or ["dask", "ray", "spark"]
+    install(session, "core", "plugins/testdata", "server")
+    session.install(
+        "-e", f"{ROOT / 'engines'}[{','.join(chosen)}]", "psutil", "pytest>=9,<10", "pytest-timeout"
+    )
+    session.run("pytest", *(f"engines/tests/clusters/test_{name}.py" for name in chosen))
+
+
+@nox.session
 def protocol(session: nox.Session) -> None:
     """Compile the messages between Grafana and its plugins: descriptors, and types for the type checker."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "protocol"))

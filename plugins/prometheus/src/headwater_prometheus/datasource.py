@@ -14,7 +14,7 @@ from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, LimitExceededError, PluginRequestCanceledError
 from headwater.frames import FieldConfig, Frame, FrameMeta, Notice, Stat
 from headwater.models import CheckHealthResult, DataSourceInstanceSettings
-from headwater.sdk import DataSource
+from headwater.sdk import DataSource, Filter, Partitions
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
@@ -33,6 +33,7 @@ from .layouts import (
 )
 from .promql import add_grouping, add_matchers
 from .query import PrometheusQuery
+from .read_tasks import divide
 from .resources import ResourceRoutes
 from .settings import PrometheusSettings
 from .steps import Plan, plan
@@ -58,10 +59,20 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         server says of the whole answer (warnings, infos, statistics) stands on the result's first frame
         or, if the answer is too large to wait for its end, on the last.
         """
-        query.check()
-        planned = plan(query, self.settings.time_interval)
-        planned = evolve(planned, expr=_with_filters(planned.expr, query))
-        return self._frames(query, planned, context)
+        return self._frames(query, self._planned(query), context)
+
+    def partitions(
+        self,
+        query: PrometheusQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        def instant(expr: str, time: int) -> AbstractContextManager[AnswerReader]:
+            return self.api.instant_query(expr, time=time, context=context)
+
+        return divide(query, self._planned(query), target, filters, instant)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         return check_health(self.api, context, verified=not self.settings.tls_skip_verify)
@@ -69,16 +80,21 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
     def close(self) -> None:
         self._client.close()
 
+    def _planned(self, query: PrometheusQuery) -> Plan:
+        query.check()
+        planned = plan(query, self.settings.time_interval)
+        return evolve(planned, expr=_with_filters(planned.expr, query))
+
     def _frames(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Iterator[Frame]:
         layout = Layout(query.chosen_layout)
         if query.wants_range:
-            display = Display(planned.expr, query.legend_format, planned.step)
+            display = Display(planned.expr, query.legend_format, planned.step, query.label_columns)
             answer = self.api.range_query(
                 planned.expr, start=planned.start, end=planned.end, step=planned.step, context=context
             )
             yield from _described(_result(answer, display, layout, context), planned)
         if query.instant:
-            display = Display(planned.expr, query.legend_format)
+            display = Display(planned.expr, query.legend_format, labels=query.label_columns)
             answer = self.api.instant_query(planned.expr, time=planned.at, context=context)
             yield from _described(_result(answer, display, layout, context), planned)
         if query.exemplar and context.headers.get("FromAlert") != "true":

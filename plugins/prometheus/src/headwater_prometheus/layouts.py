@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from attrs import evolve, frozen
 
-from headwater.errors import LimitExceededError
+from headwater.errors import LimitExceededError, QueryError
 from headwater.frames import Frame, FrameMeta, FrameType, unique_names
 
 from .answer import Histogram, HistogramSample, Labels, SeriesBlock
@@ -55,12 +55,14 @@ class Layout(StrEnum):
 class Display:
     """What the frames of one answer have in common. `step_ms` is None for an instant query.
 
-    The interval of the time column is the step; the display name of a value is its legend.
+    The interval of the time column is the step; the display name of a value is its legend. `labels` are those
+    that the long layout has columns for, None for those of the answer.
     """
 
     expr: str
     legend_format: str = ""
     step_ms: int | None = None
+    labels: tuple[str, ...] | None = None
 
     def meta(self, layout: Layout, *, is_vector: bool) -> FrameMeta:
         return FrameMeta(
@@ -93,7 +95,7 @@ def long_frame(block: SeriesBlock, display: Display, check: Check = _never_over)
         times.append(time_array([sample.time for sample in extra]))
         values.append(pa.nulls(len(extra), pa.float64()))
     columns = [pa.chunked_array(times, TIME_TYPE)]
-    for name, column in label_columns(name for metric in block.metrics for name in metric):
+    for name, column in label_columns(_labels(block, display)):
         check()
         fields.append(pa.field(column, pa.dictionary(pa.int32(), pa.string())))
         columns.append(_label_column(block.metrics, name, rows))
@@ -107,6 +109,18 @@ def long_frame(block: SeriesBlock, display: Display, check: Check = _never_over)
         pa.Table.from_arrays(columns, schema=pa.schema(fields)),
         meta=display.meta(Layout.LONG, is_vector=block.is_vector),
     )
+
+
+def _labels(block: SeriesBlock, display: Display) -> set[str]:
+    """Raises QueryError for series that have more to them than the columns that were asked for."""
+    found = {name for metric in block.metrics for name in metric}
+    if display.labels is None:
+        return found
+    if others := found.difference(display.labels):
+        raise QueryError(f"Series have the label {min(others)!r}, which is not among labelColumns.")
+    if block.histograms:
+        raise QueryError("Series have native histograms, which labelColumns leaves no column for.")
+    return set(display.labels)
 
 
 def wide_frame(

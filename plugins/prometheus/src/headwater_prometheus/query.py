@@ -37,6 +37,9 @@ class PrometheusQuery(Query):
     adhoc_filters: tuple[Filter, ...] = field(factory=tuple, doc="As scopes; override them by key.")
     group_by_keys: tuple[str, ...] = field(factory=tuple, doc="Labels that every aggregation keeps.")
     layout: Literal["long", "wide", "multi"] | None = field(None, doc="Shape of the result.")
+    label_columns: tuple[str, ...] | None = field(
+        None, doc="Labels that `long` has columns for, and no others; by default those that the answer has."
+    )
 
     @property
     def wants_range(self) -> bool:

@@ -1,0 +1,140 @@
+"""Spark: a local cluster of two executors, of which one may die."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyspark", reason="nox -s engines -- spark installs Spark; it needs a Java runtime")
+
+import psutil
+from pyspark.sql import DataFrame, SparkSession, functions as f
+
+from headwater import Headwater
+from headwater_engines.hosts import FilesHost
+from headwater_engines.spark import register
+from headwater_engines.spark_types import cast_batch
+from servers.killing import killed_soon
+
+pytestmark = pytest.mark.filterwarnings("default")  # Spark's own, of what it is made of
+ORDERS = '{"scenario": "streaming_rows", "rows": 20000, "batchRows": 500, "seed": 5}'
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def spark(files: FilesHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    del files  # its secret is in the environment that workers inherit
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    events = tmp_path_factory.mktemp("events")
+    spark = (
+        SparkSession.builder.master("local-cluster[2,1,512]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.eventLog.enabled", "true")
+        .config("spark.eventLog.dir", events.as_uri())
+        .config("spark.executor.memory", "512m")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    register(spark)
+    yield spark
+    spark.stop()
+
+
+@pytest.fixture
+def read(spark: SparkSession, files: FilesHost) -> Any:
+    """Read a query, with further options."""
+
+    def load(query: str = ORDERS, **options: str) -> DataFrame:
+        reader = spark.read.format("headwater").option("dataSource", "shop").option("host", str(files))
+        for name, value in {"query": query, "target": "4", **options}.items():
+            reader = reader.option(name, value)
+        return reader.load()
+
+    return load
+
+
+def test_a_data_frame_has_the_rows_of_one_process(read: Any, driver: Headwater) -> None:
+    orders = read()
+    assert orders.rdd.getNumPartitions() == 4
+    whole = driver.query("shop", {"scenario": "streaming_rows", "rows": ROWS, "seed": 5}).table
+    assert orders.toArrow().sort_by("id").to_pylist() == whole.to_pylist()
+
+
+def test_every_type_is_there_or_the_nearest_that_spark_has(read: Any, driver: Headwater) -> None:
+    names = [
+        name for name in driver.query("shop", "all_types").table.column_names[1:]
+        if name not in {"dense_union", "month_day_nano_interval", "null"}
+    ]  # fmt: skip
+    query = {"scenario": "all_types", "types": names}
+    table = driver.query("shop", query).table.combine_chunks()
+    (batch,) = table.to_batches()
+    expected = cast_batch(batch).to_pydict()
+    found = read(json.dumps(query)).toArrow().to_pydict()
+    for name in expected:
+        assert repr(found[name]) == repr(expected[name]), name
+
+
+def test_a_data_frame_is_used_with_a_filter_and_without(read: Any) -> None:
+    orders = read()
+    assert orders.filter(f.col("id") < 100).count() == 100
+    assert orders.count() == ROWS
+
+
+def test_filters_that_the_source_applies_are_spark_no_more(read: Any) -> None:
+    chosen = (f.col("id") >= 100) & (f.col("id") < 200) & (f.col("city") != "Bern")
+    orders = read(pushFilters="true", columns="id,city").filter(chosen)
+    plan = orders._jdf.queryExecution().executedPlan().toString()
+    assert "city" in plan.partition("Filter")[2].partition("BatchScan")[0]
+    assert "id#" not in plan.partition("Filter")[2].partition("BatchScan")[0]
+    assert orders.columns == ["id", "city"]
+    assert 0 < orders.count() < 100
+
+
+def test_neither_plans_nor_event_logs_hold_the_secret(read: Any, spark: SparkSession, secret: str) -> None:
+    orders = read()
+    orders.count()
+    assert secret not in orders._jdf.queryExecution().toString()
+    logs = Path(spark.conf.get("spark.eventLog.dir").removeprefix("file:"))
+    texts = [file.read_text(errors="replace") for file in logs.rglob("*") if file.is_file()]
+    assert texts
+    assert not any(secret in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"password": "x-secret-x"}, "option password.*looks like a secret"),
+        ({"partitions": "3"}, "option partitions: is none of dataSource"),
+        ({"query": ""}, "option query: is missing"),
+        ({"target": "many"}, "option target: is no whole number"),
+        ({"host": "shop"}, "expected how workers get"),
+        ({"dataSource": "shops"}, "shops"),
+        ({"query": '{"scenario": "no"}'}, "no scenario 'no'"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_at_the_driver(read: Any, options: dict[str, str], words: str) -> None:
+    with pytest.raises(Exception, match=words) as refused:
+        read(**options)
+    assert "x-secret-x" not in str(refused.value)
+
+
+def test_an_executor_that_dies_amid_a_read_costs_no_row(read: Any) -> None:
+    def executors() -> list[int]:
+        children = psutil.Process(os.getpid()).children(recursive=True)
+        return [each.pid for each in children if "CoarseGrainedExecutorBackend" in " ".join(each.cmdline())]
+
+    slow = ORDERS.replace("}", ', "delayMs": 100}')
+    orders = read(slow, target="6").agg(f.count("id").alias("rows"), f.sum("id").alias("sum"))
+    with killed_soon(executors, after=2.0) as killed:
+        (found,) = orders.collect()
+    assert killed
+    assert (found["rows"], found["sum"]) == (ROWS, ROWS * (ROWS - 1) // 2)
