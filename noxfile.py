@@ -56,7 +56,8 @@ def tests(session: nox.Session) -> None:
     install(session, *distributions(), groups=("dev",))
     check_style(session)
     check_types(session)
-    session.run("pytest", *session.posargs)
+    # A process for each core; the tests of a file stay together, with the servers that they start.
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
 
 
 @nox.session
