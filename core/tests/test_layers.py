@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 LAYERS = (
     {"testing"},
+    {"notebook"},
     {"aio", "remote"},
     {"host"},
     {"faces"},

@@ -30,3 +30,19 @@ def words(notebook: Any) -> list[str]:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     texts = [output.get("text") or output["data"]["text/plain"] for output in outputs]
     return re.findall(r"[\w.]+", "\n".join(texts))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_questions_are_cells_of_their_own() -> None:
+    cells = [
+        "%load_ext headwater",
+        "from headwater import Headwater\nhost = Headwater()\nhost.add_data_source('demo', type='testdata')",
+        '%%headwater demo\n{"scenario": "csv", "csvContent": "city\\nAarau\\n"}',
+        "%%headwater demo --as pandas -o rows --max-rows 7\nstreaming_rows",
+        "len(rows)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])  # type: ignore[no-untyped-call]
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    table, count = notebook.cells[2].outputs[0].data["text/html"], notebook.cells[4].outputs[0].data
+    assert "Aarau" in table
+    assert count["text/plain"] == "7"

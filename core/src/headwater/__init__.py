@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .frames import Frame as Frame, FrameStream as FrameStream
     from .host import Headwater as Headwater
     from .models import Filter as Filter, TimeRange as TimeRange
+    from .notebook import load_ipython_extension as load_ipython_extension
     from .plugins import InMemoryRegistry as InMemoryRegistry, hookimpl as hookimpl
     from .queries import ReadTask as ReadTask
     from .remote import connect as connect
@@ -35,6 +36,7 @@ _MODULES = {
     "frames": ("Frame", "FrameStream"),
     "host": ("Headwater",),
     "models": ("Filter", "TimeRange"),
+    "notebook": ("load_ipython_extension",),
     "plugins": ("InMemoryRegistry", "hookimpl"),
     "remote": ("connect",),
     "queries": ("ReadTask",),
@@ -42,6 +44,7 @@ _MODULES = {
     "version": ("__version__",),
 }  # fmt: skip
 
-__all__ = [name for names in _MODULES.values() for name in names]
+# IPython asks for its name, and is there then.
+__all__ = [name for names in _MODULES.values() for name in names if name != "load_ipython_extension"]
 
 load_lazily(__name__, _MODULES)

@@ -1,0 +1,98 @@
+"""`%load_ext headwater`, in a shell as notebooks have it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+from headwater import Frame, Headwater
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    made = InteractiveShell()
+    made.run_line_magic("load_ext", "headwater")
+    yield made
+    made.history_manager.end_session()
+
+
+@pytest.fixture
+def host(shell: Any) -> Iterator[Headwater]:
+    with Headwater(allow_plugins=["testdata"]) as headwater:
+        headwater.add_data_source("demo", type="testdata")
+        shell.user_ns["host"] = headwater
+        yield headwater
+
+
+def ask(shell: Any, line: str, cell: str) -> Any:
+    return shell.run_cell_magic("headwater", line, cell)
+
+
+CSV = '{"scenario": "csv", "csvContent": "city,people\\nBern,134794\\n"}'
+
+
+def test_a_cell_asks_and_shows_a_table(shell: Any, host: Headwater) -> None:
+    answer = ask(shell, "demo", CSV)
+    assert answer.to_pylist() == [{"city": "Bern", "people": 134794}]
+    assert "Bern" in answer._repr_html_()
+    assert ask(shell, "demo --max-rows 5", "streaming_rows").num_rows == 5
+    assert ask(shell, "demo --from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z", "random_walk").num_rows
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [("frame", Frame), ("arrow", pa.Table), ("pandas", pd.DataFrame), ("polars", pl.DataFrame)],
+)
+def test_an_answer_becomes_what_one_works_with(shell: Any, host: Headwater, form: str, kind: type) -> None:
+    assert ask(shell, f"demo --as {form} -o kept", CSV) is None
+    assert isinstance(shell.user_ns["kept"], kind)
+
+
+def test_data_sources_are_listed_and_completed(shell: Any, host: Headwater) -> None:
+    assert shell.run_line_magic("headwater", "").to_pylist() == [{"name": "demo", "type": "testdata"}]
+    assert "demo" in completed(shell, "%%headwater de")
+
+
+def completed(shell: Any, text: str) -> list[str]:
+    with provisionalcompleter():
+        return [each.text for each in shell.Completer.completions(text, len(text))]
+
+
+def test_which_host_is_said_where_it_is_not_clear(shell: Any) -> None:
+    with pytest.raises(UsageError, match="Say which host"):
+        ask(shell, "demo", CSV)
+    with Headwater(allow_plugins=["testdata"]) as one, Headwater(allow_plugins=["testdata"]) as other:
+        for headwater in (one, other):
+            headwater.add_data_source("demo", type="testdata")
+        shell.user_ns |= {"one": one, "other": other, "same": one}
+        with pytest.raises(UsageError, match="there are 2"):
+            ask(shell, "demo", CSV)
+        shell.run_line_magic("headwater", "use other")
+        assert ask(shell, "demo", CSV).num_rows == 1
+        with pytest.raises(UsageError, match="no Headwater"):
+            shell.run_line_magic("headwater", "use nothing")
+
+
+def test_a_host_elsewhere_needs_a_token(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEADWATER_TOKEN", raising=False)
+    with pytest.raises(UsageError, match="HEADWATER_TOKEN"):
+        shell.run_line_magic("headwater", "connect https://example.com")
+    monkeypatch.setenv("HEADWATER_TOKEN", "t")
+    shell.run_line_magic("headwater", "connect https://example.com")
+
+
+def test_the_stop_button_ends_the_query(shell: Any, host: Headwater) -> None:
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        ask(shell, "demo", '{"scenario": "slow", "delayMs": 60000}')
