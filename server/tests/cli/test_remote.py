@@ -247,3 +247,9 @@ def _ended_early(host: Host) -> list[dict[str, object]]:
     """Queries in the host's audit log that sent rows, but not all."""
     lines = host.audit_log.read_text().splitlines() if host.audit_log.exists() else []
     return [each for each in map(json.loads, lines) if each["rows"] and each["outcome"] != "ok"]
+
+
+def test_a_select_over_the_data_sources_of_the_host(remote: Run) -> None:
+    done = remote("sql", "SELECT count(*) AS n, max(id) AS last FROM demo.streaming_rows", "-o", "jsonl")
+    assert done.stdout, done.stderr
+    assert json.loads(done.stdout) == {"n": 1000, "last": 999}

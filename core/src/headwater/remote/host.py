@@ -234,6 +234,8 @@ def _read_plugin(body: Any) -> PluginInfo:
         examples=tuple(QueryExample(**example) for example in body.get("examples") or ()),
         macros=tuple(QueryMacro(**macro) for macro in body.get("macros") or ()),
         connection=body.get("connection"),
+        table_query=body.get("tableQuery") or {},
+        identifier_quote=body.get("identifierQuote", ""),
     )
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "query": LazyCommand(
         f"{_HERE}.query", "query", "Run a query and print its rows, or write them to a file."
     ),
+    "sql": LazyCommand(f"{_HERE}.sql", "sql", "Run one SELECT over several data sources."),
     "schema": LazyCommand(f"{_HERE}.schema", "schema", "Show a data source's tables, or a table's columns."),
     "ds": LazyCommand(f"{_HERE}.data_sources", "ds", "Add, list, show, test and remove data sources."),
     "plugin": LazyCommand(

@@ -229,6 +229,8 @@ class PluginSettingsBody(PluginBody, rename="camel", kw_only=True):
     examples: list[dict[str, Any]]
     macros: list[dict[str, str]]
     connection: dict[str, str] | None
+    table_query: dict[str, str] = {}
+    identifier_quote: str = ""
     json_data: dict[str, Any] = {}
     secure_json_fields: dict[str, bool] = {}
 

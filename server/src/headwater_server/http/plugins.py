@@ -52,6 +52,8 @@ async def get_settings(call: Call) -> Response:
         examples=[attrs.asdict(example) for example in info.examples],
         macros=[attrs.asdict(macro) for macro in info.macros],
         connection=None if info.connection is None else dict(info.connection),
+        table_query=dict(info.table_query),
+        identifier_quote=info.identifier_quote,
     )
     return json_response(body)
 

@@ -15,6 +15,7 @@ from .target import PluginSummary, Record
 if TYPE_CHECKING:
     from headwater import Headwater
     from headwater.calls import CallContext, QueryLimits
+    from headwater.frames import FrameStream
     from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
     from headwater.secrets import FieldState, Secret
 
@@ -99,6 +100,11 @@ class LocalTarget:
 
         start_arrow_without_pandas()
         return self.headwater.query_chunks(data_source, query, from_=from_, to=to, context=context)
+
+    def sql(
+        self, statement: str, *, from_: str, to: str, params: Mapping[str, Any], context: CallContext
+    ) -> FrameStream:
+        return self.headwater.sql_stream(statement, from_=from_, to=to, params=params, context=context)
 
 
 def text_query_of(plugin: PluginInfo, text: str) -> Record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import orjson
@@ -30,6 +30,10 @@ from .remote_answers import SILENCE_SECONDS, QueryCall
 from .remote_errors import host_error, raise_refusal
 from .target import PluginSummary, Record
 
+if TYPE_CHECKING:
+    from headwater import Headwater
+    from headwater.frames import FrameStream
+
 _MAX_BODY = 64 * 1024 * 1024
 _MAX_DATA_POINTS, _INTERVAL_MS = 1000, 1000
 
@@ -41,6 +45,8 @@ class RemoteTarget:
         self.limits = QueryLimits()
         self._client = HttpClient(settings, user_agent="headwater-cli")
         self._origin = settings.origin
+        self._settings = settings
+        self._sql_host: Headwater | None = None
 
     def data_sources(self) -> list[Record]:
         found = sorted(self._get("api/datasources"), key=lambda each: str(each["name"]))
@@ -139,7 +145,20 @@ class RemoteTarget:
         body = orjson.dumps({"queries": [asked], "from": from_, "to": to})
         return QueryCall(self._client, self._origin, body, context).chunks()
 
+    def sql(
+        self, statement: str, *, from_: str, to: str, params: Mapping[str, Any], context: CallContext
+    ) -> FrameStream:
+        """The statement runs in this process, over rows from the host."""
+        from headwater import connect
+
+        if self._sql_host is None:
+            token = self._settings.options.bearer_token
+            self._sql_host = connect(self._settings.url, token=token or Secret(""), allow_http=True)
+        return self._sql_host.sql_stream(statement, from_=from_, to=to, params=params, context=context)
+
     def close(self) -> None:
+        if self._sql_host is not None:
+            self._sql_host.close()
         self._client.close()
 
     def __enter__(self) -> Self:

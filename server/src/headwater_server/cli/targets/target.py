@@ -9,6 +9,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from headwater.calls import CallContext, QueryLimits
+    from headwater.frames import FrameStream
     from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
     from headwater.secrets import Secret
 
@@ -62,3 +63,8 @@ class Target(Protocol):
         self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
     ) -> Generator[QueryChunk, None, None]:
         """The answer piece by piece; an error is a piece too. Close the generator to end the query."""
+
+    def sql(
+        self, statement: str, *, from_: str, to: str, params: Mapping[str, Any], context: CallContext
+    ) -> FrameStream:
+        """The rows of one SELECT over data sources. Close the stream to end it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -39,7 +39,7 @@ def encode_chunks(chunks: Iterable[QueryChunk]) -> Iterator[bytes]:
 
 def stream_chunks(
     stream: FrameStream | Frame, ref_id: str, frame_id: str = "0", *, batch_rows: int = DEFAULT_BATCH_ROWS
-) -> Iterator[QueryChunk]:
+) -> Generator[QueryChunk, None, None]:
     """The chunks of one frame: one per batch, at least one, and a last one with the error if it fails.
 
     Notices that come up on the way, such as that of a limit, follow in a frame of their own that has meta
