@@ -6,12 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .host.folders import PluginFolder as PluginFolder, PluginFolders as PluginFolders
     from .host.limits import ProcessLimits as ProcessLimits
     from .host.plugin import ProcessPlugin as ProcessPlugin
     from .isolation import Isolation as Isolation
 
 _MODULES = {
     "Isolation": "isolation",
+    "PluginFolder": "host.folders",
+    "PluginFolders": "host.folders",
     "ProcessLimits": "host.limits",
     "ProcessPlugin": "host.plugin",
 }

@@ -57,10 +57,10 @@ def pack(
     signed: bool,
     root_urls: tuple[str, ...],
 ) -> None:
-    """Put PLUGIN into DIR, a folder that Grafana installs as a data source with a backend in Python.
+    """Put PLUGIN into DIR, a folder that Grafana installs.
 
-    Prints the path of the folder, or of the archive.
-    """  # fmt: skip
+    In Grafana it is a data source with a backend in Python. Prints the path of the folder, or of the archive.
+    """
     from . import folder as packing
     from .signing import sign
 

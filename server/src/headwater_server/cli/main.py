@@ -28,7 +28,10 @@ COMMANDS = {
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
     "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API, with Grafana's paths."),
     "grafana-pack": LazyCommand(
-        "headwater_grafana.pack.command", "pack", "Put a plugin into a folder that Grafana installs."
+        "headwater_grafana.pack.command", "pack", "Put PLUGIN into DIR, a folder that Grafana installs."
+    ),
+    "grafana-serve": LazyCommand(
+        "headwater_grafana.serve.command", "serve", "Serve PLUGIN to Grafana, which starts this by itself."
     ),
     "completion": LazyCommand(
         f"{_HERE}.completion", "completion", "Print what bash, zsh or fish loads to complete what is typed."

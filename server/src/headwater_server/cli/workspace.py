@@ -32,10 +32,12 @@ def open_headwater(
 ) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
 
-    Raises StoreError; EncryptionKeyError, with `degraded` only if there is no place for a first key.
+    Raises StoreError; ValidationError for a `headwater.toml` that cannot be; EncryptionKeyError, with
+    `degraded` only if there is no place for a first key.
     """
     from headwater import Headwater
     from headwater_server.key_sources import key_sources
+    from headwater_server.plugin_sources import plugin_sources
 
     from .logs import write_logs_to_stderr
 
@@ -45,6 +47,7 @@ def open_headwater(
         with Headwater(
             store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded,
             address_policy=address_policy, answer_cache=answer_cache,
+            plugin_sources=plugin_sources(directory.path),
         ) as headwater:  # fmt: skip
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:

@@ -81,7 +81,12 @@ class LocalTarget:
     def plugins(self) -> list[PluginSummary]:
         return [
             PluginSummary(
-                record.plugin_id, record.version, record.distribution, str(record.state), record.reason
+                record.plugin_id,
+                record.version,
+                record.distribution,
+                str(record.state),
+                record.reason,
+                str(record.target),
             )
             for record in self.headwater.load_plugins()
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +14,12 @@ from headwater.secrets import Secret
 from headwater_server.cli.inputs import read_text
 from headwater_server.cli.location import Location
 from headwater_server.cli.workspace import open_headwater
+from headwater_server.plugin_sources import plugin_sources
 
 from .target import Target
+
+if TYPE_CHECKING:
+    from headwater.plugins import PluginSource
 
 TOKEN_VARIABLE = "HEADWATER_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -43,8 +48,16 @@ def open_plugins(location: Location) -> Iterator[Target]:
 
     from .local import LocalTarget
 
-    with Headwater() as headwater:
+    with Headwater(plugin_sources=_plugin_sources(location)) as headwater:
         yield LocalTarget(headwater)
+
+
+def _plugin_sources(location: Location) -> tuple[PluginSource, ...]:
+    try:
+        directory = location.directory
+    except ValidationError:  # no folder can be named, so no file in it says where plugins run
+        return ()
+    return plugin_sources(directory.path)
 
 
 @contextmanager

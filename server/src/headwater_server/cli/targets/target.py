@@ -18,13 +18,15 @@ Record: TypeAlias = dict[str, Any]
 
 @frozen
 class PluginSummary:
-    """`state` is READY, or why the plugin cannot be used; `distribution` is empty if the host keeps it."""
+    """`state` is READY, or why the plugin cannot be used. `target` is where it runs: `in_memory`, or `local`
+    in a process of its own. `distribution` and `target` are empty if the host keeps them."""
 
     id: str
     version: str
     distribution: str
     state: str
     reason: str
+    target: str = ""
 
 
 class Target(Protocol):

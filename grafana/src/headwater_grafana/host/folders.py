@@ -1,0 +1,182 @@
+"""`PluginFolders`: plugins as Grafana installs them, each a folder with a `plugin.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from attrs import field, frozen
+
+from headwater.errors import ValidationError
+from headwater.models import PluginInfo
+from headwater.plugins import PluginRecord, PluginState, Target
+
+from .limits import ProcessLimits
+from .plugin import ProcessPlugin
+from .record import ProcessRecord
+
+_ID = re.compile(r"[0-9a-z]+-([0-9a-z]+-)?datasource")
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_LARGEST_MANIFEST = 10 * 1024 * 1024
+
+
+class Signature(StrEnum):
+    """What a folder's `MANIFEST.txt` says. Its own signature is not checked: none of these is trust."""
+
+    UNSIGNED = "unsigned"
+    """There is none."""
+    MODIFIED = "modified"
+    """Files differ from it, or are not in it."""
+    UNVERIFIED = "unverified"
+    """Every file is as it says."""
+
+
+@frozen
+class PluginFolder:
+    """A plugin's folder, read. `command` starts its program for this platform."""
+
+    path: Path
+    info: PluginInfo
+    command: tuple[str, ...]
+    signature: Signature
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises ValidationError, which says what of `plugin.json` cannot be used."""
+        described = _json(path / "plugin.json")
+        plugin_id = str(described.get("id", ""))
+        if not _ID.fullmatch(plugin_id):
+            raise ValidationError("is not of the form vendor-name-datasource", path="id")
+        if described.get("type") != "datasource" or described.get("backend") is not True:
+            raise ValidationError("is not a data source with a backend", path="type")
+        program = path / f"{described.get('executable', '')}_{_platform()}"
+        if not _is_inside(program, path) or not os.access(program, os.X_OK) or program.is_dir():
+            raise ValidationError(f"there is no program {program.name} for this platform", path="executable")
+        return cls(path, _info(described, plugin_id), (str(program),), _signature(path))
+
+
+@frozen
+class PluginFolders:
+    """The plugins in the folders below `path`, each in a process of its own.
+
+    ```python
+    folders = PluginFolders("/var/lib/grafana/plugins", allow_unsigned={"acme-thing-datasource"})
+    headwater = Headwater(plugin_sources=[folders])
+    ```
+
+    Signatures are not checked, so `allow_unsigned` names each plugin that may run. `limits` are of each
+    process, `limits_of` of those with an entry of their own; `environment` is what they get beside proxies.
+    """
+
+    path: Path = field(converter=Path)
+    allow_unsigned: Collection[str] = ()
+    limits: ProcessLimits | None = None
+    limits_of: Mapping[str, ProcessLimits] = {}
+    environment: Mapping[str, str] = {}
+    logger: Any = None
+
+    def records(self, found: Sequence[PluginRecord]) -> list[PluginRecord]:
+        """`found` and the plugins of the folders."""
+        return [*found, *(self._record(folder) for folder in self._folders())]
+
+    def _folders(self) -> Iterable[Path]:
+        try:
+            return sorted(each.parent for each in self.path.glob("*/plugin.json"))
+        except OSError:
+            return ()
+
+    def _record(self, path: Path) -> PluginRecord:
+        try:
+            folder = PluginFolder.read(path)
+        except ValidationError as error:
+            return _unusable(path, path.name, "", PluginState.INVALID, str(error))
+        if folder.info.id not in self.allow_unsigned:
+            reason = f"it is {folder.signature}; name it in allow_unsigned to run it"
+            return _unusable(path, folder.info.id, folder.info.version, PluginState.BLOCKED, reason)
+        process = ProcessPlugin(
+            folder.command,
+            plugin_id=folder.info.id,
+            info=folder.info,
+            environment=self.environment,
+            limits=self.limits_of.get(folder.info.id, self.limits),
+            logger=self.logger,
+        )
+        return ProcessRecord(
+            folder.info.id,
+            process,
+            entry_point=folder.command[0],
+            distribution=str(path),
+            version=folder.info.version,
+        )
+
+
+def _unusable(path: Path, plugin_id: str, version: str, state: PluginState, reason: str) -> PluginRecord:
+    return PluginRecord(
+        plugin_id,
+        entry_point=str(path),
+        distribution=str(path),
+        version=version,
+        import_=lambda: None,
+        state=state,
+        reason=reason,
+        target=Target.LOCAL,
+    )
+
+
+def _info(described: Mapping[str, Any], plugin_id: str) -> PluginInfo:
+    about = described.get("info") or {}
+    return PluginInfo(
+        id=plugin_id,
+        name=str(described.get("name") or plugin_id),
+        version=str(about.get("version") or ""),
+        description=str(about.get("description") or ""),
+        alias_ids=tuple(map(str, described.get("aliasIDs") or ())),
+        capabilities=frozenset({"stream"}) if described.get("streaming") else frozenset(),
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValidationError(f"cannot be read ({type(error).__name__})", path=path.name) from error
+    if not isinstance(described, dict):
+        raise ValidationError("is not a JSON object", path=path.name)
+    return described
+
+
+def _platform() -> str:
+    """As Grafana names the programs of a plugin: `linux_amd64`."""
+    machine = platform.machine()
+    return f"{sys.platform}_{_ARCHITECTURES.get(machine, machine)}"
+
+
+def _is_inside(program: Path, folder: Path) -> bool:
+    return program.resolve().is_relative_to(folder.resolve())
+
+
+def _signature(path: Path) -> Signature:
+    manifest = path / "MANIFEST.txt"
+    if not manifest.is_file() or manifest.stat().st_size > _LARGEST_MANIFEST:
+        return Signature.UNSIGNED
+    text = manifest.read_text(errors="replace")
+    start, end = text.find("{"), text.rfind("}")
+    try:
+        listed: dict[str, str] = dict(json.loads(text[start : end + 1])["files"])
+    except (ValueError, KeyError, TypeError):
+        return Signature.MODIFIED
+    return Signature.UNVERIFIED if listed == dict(_digests(path)) else Signature.MODIFIED
+
+
+def _digests(path: Path) -> Iterator[tuple[str, str]]:
+    for each in path.rglob("*"):
+        if each.is_file() and each.name != "MANIFEST.txt":
+            yield each.relative_to(path).as_posix(), hashlib.sha256(each.read_bytes()).hexdigest()
