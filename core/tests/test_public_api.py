@@ -56,9 +56,9 @@ PUBLIC = {
     },
     "headwater.datasources": {
         "AddDataSource", "AddOptions", "ChangeNotifier", "DataSource", "DataSourceCache", "DataSourceService",
-        "DataSourceStore", "MemoryStore", "PLAIN_FIELDS", "PlainField", "REQUEST_FIELDS", "SealedFile",
-        "SealedJob", "Subscribers", "UpdateDataSource", "UpdateOptions", "apply_plan", "check_uid",
-        "export_data_sources", "job_key", "json_key", "provision", "read_plan",
+        "DataSourceStore", "MemoryStore", "PLAIN_FIELDS", "PlainField", "ProvisioningReport",
+        "REQUEST_FIELDS", "SealedFile", "SealedJob", "Subscribers", "UpdateDataSource", "UpdateOptions",
+        "apply_plan", "check_uid", "export_data_sources", "job_key", "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
         "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus", "iter_data_response",
@@ -98,7 +98,7 @@ PUBLIC = {
         "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",
         "NamedQueryPlan", "NamedQueryStore", "Parameter", "ParameterType", "PreparedQuery", "REQUIRED",
         "RunnersView", "apply_named_queries", "check_next", "limited", "named_query_from", "named_query_to",
-        "not_found", "parameters_schema", "read_named_queries",
+        "not_found", "parameters_schema", "read_named_queries", "runners_form",
     },
     "headwater.secrets": {
         "DirectoryKeySource", "EnvironmentKeySource", "FieldState", "InMemoryKeySource", "KeyRecord",

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     )
     from .memory_store import MemoryStore as MemoryStore
     from .model import DataSource as DataSource
-    from .provisioning import apply_plan as apply_plan, provision as provision, read_plan as read_plan
+    from .provisioning import (
+        ProvisioningReport as ProvisioningReport,
+        apply_plan as apply_plan,
+        provision as provision,
+        read_plan as read_plan,
+    )
     from .sealed_file import SealedFile as SealedFile
     from .sealed_job import SealedJob as SealedJob, job_key as job_key
     from .service import DataSourceService as DataSourceService
@@ -42,7 +47,7 @@ _MODULES = {
     ),
     "memory_store": ("MemoryStore",),
     "model": ("DataSource",),
-    "provisioning": ("apply_plan", "provision", "read_plan"),
+    "provisioning": ("ProvisioningReport", "apply_plan", "provision", "read_plan"),
     "sealed_file": ("SealedFile",),
     "sealed_job": ("SealedJob", "job_key"),
     "service": ("DataSourceService",),

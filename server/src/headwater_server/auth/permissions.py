@@ -24,21 +24,36 @@ class Action(StrEnum):
     WRITE_SECRETS = "secrets:write"
     """Set or clear secrets of data sources."""
 
+    READ_QUERIES = "queries:read"
+    """See named queries whole: their text, data source and versions."""
+    WRITE_QUERIES = "queries:write"
+    """Add, change and delete named queries, of data sources that the caller may query."""
+    RUN_QUERIES = "queries:run"
+    """Run named queries, and see what parameters they have; nothing else of them."""
+
     @property
     def has_uid(self) -> bool:
         return self is not Action.WRITE_SECRETS
 
+    @property
+    def noun(self) -> str:
+        """What access is denied to."""
+        if self is Action.WRITE_SECRETS:
+            return ""
+        return " to data source" if self.startswith("datasources:") else " to named query"
+
 
 @frozen
 class Scope:
-    """One action, on every data source or on the one with `uid`."""
+    """One action, on all or on the data source, or the named query, with `uid`."""
 
     action: Action
     uid: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Scope:
-        """`datasources:read|write|query`, each with `:uid` or without, or `secrets:write`.
+        """`datasources:read|write|query` or `queries:read|write|run`, each with `:uid` or without, or
+        `secrets:write`.
 
         Raises ValidationError.
         """
@@ -77,8 +92,14 @@ class Role(StrEnum):
 
 
 _ROLE_ACTIONS: Mapping[Role, tuple[Action, ...]] = {
-    Role.VIEWER: (Action.QUERY,),
-    Role.EDITOR: (Action.QUERY, Action.READ),
+    Role.VIEWER: (Action.QUERY, Action.RUN_QUERIES),
+    Role.EDITOR: (
+        Action.QUERY,
+        Action.READ,
+        Action.RUN_QUERIES,
+        Action.READ_QUERIES,
+        Action.WRITE_QUERIES,
+    ),
     Role.ADMIN: tuple(Action),
 }
 
@@ -104,11 +125,11 @@ class Principal:
         return cls(id, name, role, frozenset(scopes) | (role.scopes if role else frozenset()))
 
     def may(self, action: Action, uid: str = "") -> bool:
-        """Whether it may do `action` on data source `uid`; without one, on every data source."""
+        """Whether it may do `action` on data source or named query `uid`; without one, on every one."""
         return Scope(action) in self.scopes or (bool(uid) and Scope(action, uid) in self.scopes)
 
     def may_somewhere(self, action: Action) -> bool:
-        """Whether there can be a data source on which it may do `action`."""
+        """Whether there can be something on which it may do `action`."""
         return any(scope.action is action for scope in self.scopes)
 
     @property

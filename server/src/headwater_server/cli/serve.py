@@ -24,6 +24,7 @@ from .workspace import open_headwater
 
 if TYPE_CHECKING:
     from headwater import Headwater
+    from headwater.datasources import ProvisioningReport
     from headwater.network import AddressPolicy
     from headwater.queries import AnswerCache, CacheRule
     from headwater_server.audit import AuditLog
@@ -383,12 +384,20 @@ def _provision(headwater: Headwater, paths: tuple[Path, ...]) -> None:
     """Bring the store to what the files say. All are read before anything changes."""
     if not paths:
         return
-    from headwater.datasources import provision
+    from headwater.datasources import apply_plan, read_plan
+    from headwater.queries.named import apply_named_queries, read_named_queries
 
-    report = provision(headwater.data_sources, paths)
+    data_sources, named_queries = read_plan(paths), read_named_queries(paths)
+    _say_provisioned("data sources", apply_plan(headwater.data_sources, data_sources))
+    report = apply_named_queries(headwater.named_queries, named_queries)
+    if named_queries.queries or report.deleted:
+        _say_provisioned("named queries", report)
+
+
+def _say_provisioned(what: str, report: ProvisioningReport) -> None:
     changes = {name: getattr(report, name) for name in ("added", "updated", "deleted", "unchanged")}
     done = ", ".join(f"{len(names)} {outcome}" for outcome, names in changes.items() if names)
-    click.echo(f"Provisioned data sources: {done or 'none'}.", err=True)
+    click.echo(f"Provisioned {what}: {done or 'none'}.", err=True)
 
 
 def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[str, Any]) -> Authenticator:

@@ -45,9 +45,9 @@ def open_headwater(
     with closing(_open_store(directory)) as store:
         is_new = not store.key_records()
         with Headwater(
-            store, key_sources=key_sources(directory), middlewares=middlewares, degraded=degraded,
-            address_policy=address_policy, answer_cache=answer_cache,
-            plugin_sources=plugin_sources(directory.path),
+            store, named_query_store=store.named_queries, key_sources=key_sources(directory),
+            middlewares=middlewares, degraded=degraded, address_policy=address_policy,
+            answer_cache=answer_cache, plugin_sources=plugin_sources(directory.path),
         ) as headwater:  # fmt: skip
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +25,9 @@ from headwater_server.auth import Action, PermissionDeniedError, Principal
 from .disconnect import DISCONNECTS, Disconnects
 
 if TYPE_CHECKING:
+    from headwater.models import QueryChunk, QueryDataResponse, User
+    from headwater.queries import MetricQuery
+
     from .host import Host
     from .record import RequestRecord
 
@@ -37,6 +41,23 @@ def headers_for_plugins(headers: Mapping[str, str]) -> dict[str, str]:
     """A caller's headers, names in lower case, less those between it and this host: a plugin never sees our
     token."""
     return {name: value for name, value in headers.items() if name not in _OWN_HEADERS}
+
+
+class Querying(Protocol):
+    """What runs the queries of a request: a `Headwater`, or what bounds it."""
+
+    def start_query_data(
+        self,
+        request: Sequence[MetricQuery],
+        context: CallContext | None = None,
+        *,
+        user: User | None = None,
+        then: Callable[[QueryDataResponse], T],
+    ) -> Future[T]: ...
+
+    def query_chunked_data(
+        self, request: Sequence[MetricQuery], context: CallContext, *, user: User | None = None
+    ) -> Generator[QueryChunk, None, None]: ...
 
 
 class BodyError(HeadwaterError):
@@ -56,6 +77,7 @@ class Call:
         self.principal = principal
         self.record = record
         self.stack = stack
+        self.querying: Querying = host.headwater
 
     @property
     def path_params(self) -> Mapping[str, str]:
@@ -78,11 +100,9 @@ class Call:
         return asked or "no-cache" in self.headers.get("cache-control", "").lower()
 
     def require(self, action: Action, uid: str = "") -> None:
-        """Raises PermissionDeniedError unless the caller may do `action` on this data source, or on all."""
+        """Raises PermissionDeniedError unless the caller may do `action` on what has this uid, or on all."""
         if not self.principal.may(action, uid):
-            raise PermissionDeniedError(
-                "Access denied to data source" if action.has_uid else f"Access denied: needs {action}"
-            )
+            raise PermissionDeniedError(f"Access denied{action.noun or f': needs {action}'}")
 
     async def body(self) -> bytes:
         """The whole body. Raises BodyError with 408, 413 or 415; PluginRequestCanceledError, which is 499."""

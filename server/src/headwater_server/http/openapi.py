@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, get_args
 
 import msgspec
 
+from headwater.queries.named import NamedQuery, parameters_schema
 from headwater_server import __version__
 
 from .models import ErrorBody, HealthBody
+from .named_query_models import RunNamedQueryBody
 from .operations import Answer, Operation
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _WHAT_IT_IS = {
     "uid": "uid of the data source",
-    "id": "id: of a plugin, or the number of a data source",
+    "id": "id: of a plugin or a named query, or the number of a data source",
     "name": "name of the data source",
     "path": "path of the resource",
 }
@@ -91,12 +93,20 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     for operation in operations:
         path = _PATH_PARAMETER.sub(r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+    return _document(
+        "Headwater", "Data sources over HTTP, with the paths and bodies of Grafana's API.", paths, schemas
+    )
+
+
+def _document(
+    title: str, description: str, paths: Mapping[str, Any], schemas: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Headwater",
+            "title": title,
             "version": __version__,
-            "description": "Data sources over HTTP, with the paths and bodies of Grafana's API.",
+            "description": description,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -111,6 +121,34 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
+def describe_runs(named_queries: Iterable[NamedQuery]) -> dict[str, Any]:
+    """A document of runs: a path for each of `named_queries`, and in its body their own parameters."""
+    paths = {f"/api/queries/{named.id}/run": {"post": _run_operation(named)} for named in named_queries}
+    _, schemas = msgspec.json.schema_components([ErrorBody, RunNamedQueryBody], ref_template=_REF)
+    return _document("Named queries", "The runs that the caller may do.", paths, schemas | _free_schemas())
+
+
+def _run_operation(named: NamedQuery) -> dict[str, Any]:
+    parameters = parameters_schema(named)
+    body = {
+        "allOf": [{"$ref": _REF.format(name="RunNamedQueryBody")}],
+        "properties": {"parameters": parameters},
+        "required": ["parameters"] if parameters["required"] else [],
+    }
+    answers = {
+        "200": _answer(Answer(description="The rows.", type="QueryResults")),
+        "400": _answer(Answer(description="It failed.", type="QueryFailure")),
+    }
+    return {
+        "operationId": f"run_{named.id}",
+        "summary": named.title or named.id,
+        **({"description": named.description} if named.description else {}),
+        "tags": list(named.tags),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": answers,
+    }
+
+
 def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     types: set[Any] = {ErrorBody, HealthBody}
     for operation in operations:
@@ -119,13 +157,13 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     ordered = sorted(types, key=lambda each: each.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template=_REF)
     error, health = {"$ref": _REF.format(name="ErrorBody")}, {"$ref": _REF.format(name="HealthBody")}
-    results = {"$ref": _REF.format(name="QueryResults")}
-    return schemas | {
-        "Frame": _FRAME,
-        "QueryResults": _RESULTS,
-        "QueryFailure": {"anyOf": [results, error]},
-        "HealthFailure": {"anyOf": [health, error]},
-    }
+    return schemas | _free_schemas() | {"HealthFailure": {"anyOf": [health, error]}}
+
+
+def _free_schemas() -> dict[str, Any]:
+    """Of answers to queries."""
+    error, results = {"$ref": _REF.format(name="ErrorBody")}, {"$ref": _REF.format(name="QueryResults")}
+    return {"Frame": _FRAME, "QueryResults": _RESULTS, "QueryFailure": {"anyOf": [results, error]}}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

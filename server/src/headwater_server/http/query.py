@@ -44,6 +44,15 @@ async def query(call: Call) -> Response | ChunkedResponse:
     if may_remember and (ready := _ready_answer(call, body)) is not None:
         return ready
     queries = await _read(call, decode_json(body, dict[str, Any]))
+    if wants_json:
+        remembered = _remembered_answer(call, queries, body) if may_remember else None
+        return remembered or await json_answer(call, queries)
+    return await answer_queries(call, queries)
+
+
+async def answer_queries(call: Call, queries: Sequence[MetricQuery]) -> Response | ChunkedResponse:
+    """The answer to queries that the caller may run, in the form that it accepts."""
+    accepted = call.headers.get("accept", JSON)
     if JSON_LINES in accepted:
         return await json_lines_answer(call, queries)
     if ARROW_CHUNKS_MEDIA_TYPE in accepted:
@@ -52,8 +61,7 @@ async def query(call: Call) -> Response | ChunkedResponse:
         return await arrow_answer(call, queries)
     if PARQUET in accepted:
         return await parquet_answer(call, queries)
-    remembered = _remembered_answer(call, queries, body) if may_remember else None
-    return remembered or await json_answer(call, queries)
+    return await json_answer(call, queries)
 
 
 def _ready_answer(call: Call, body: bytes) -> Response | None:
@@ -119,7 +127,7 @@ async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | 
     reservation = await call.stack.enter_async_context(host.memory.reserve(context.remaining()))
 
     async with host.start_limiter.slot():
-        started = host.headwater.start_query_data(
+        started = call.querying.start_query_data(
             queries, context, user=call.principal.user, then=_encoded_if_small
         )
         answer, size, body = await result_of(started)

@@ -21,6 +21,7 @@ from .models import (
     PluginSettingsBody,
     UpdateDataSourceBody,
 )
+from .named_query_routes import named_query_operations
 from .operations import Answer, Handler, Operation, Parameter
 from .responses import PARQUET
 
@@ -317,4 +318,5 @@ def operations(*, protect_metrics: bool = False) -> list[Operation]:
         *_health_and_resources(),
         *_data_sources(),
         *_plugins(),
+        *named_query_operations(),
     ]

@@ -55,7 +55,7 @@ async def _chunked_answer(
     wanted = call.request.headers.get(PROGRESS_HEADER) == "true"
     progress = ProgressLines() if wanted else None
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout, progress))
-    chunks = host.headwater.query_chunked_data(queries, context, user=call.principal.user)
+    chunks = call.querying.query_chunked_data(queries, context, user=call.principal.user)
     response = ChunkedResponse(
         encode(_counted(chunks, call)), host=host, context=context, media_type=media_type, live=True
     )
@@ -71,7 +71,7 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedRes
         raise FrameError("An Arrow stream holds one frame: send one query, or accept text/jsonl.")
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
-    chunks = _counted(host.headwater.query_chunked_data(queries, context, user=call.principal.user), call)
+    chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
     try:
         stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
@@ -93,7 +93,7 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
         raise FrameError("A Parquet file holds one query's rows: send one query, or accept text/jsonl.")
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
-    chunks = _counted(host.headwater.query_chunked_data(queries, context, user=call.principal.user), call)
+    chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
     failures: list[HeadwaterError] = []
 
     def noted() -> Generator[QueryChunk, None, None]:

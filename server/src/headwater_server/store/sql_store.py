@@ -15,6 +15,7 @@ from headwater.secrets import SealedSecrets, wrapping_key_id
 from . import tables
 from .engine import open_engine
 from .key_register import SqlKeyRegister, find_key
+from .named_queries import SqlNamedQueryStore
 from .rows import ORG_ID, has_uid, load, to_row
 from .schema import upgrade
 from .transactions import Transactions, WriteTransaction
@@ -58,6 +59,11 @@ class SqlStore(SqlKeyRegister):
     @property
     def engine(self) -> Engine:
         return self._engine
+
+    @property
+    def named_queries(self) -> SqlNamedQueryStore:
+        """The named queries of the same database."""
+        return SqlNamedQueryStore(self._transactions)
 
     def get_by_uid(self, uid: str) -> DataSource:
         return self._one(select(_sources).where(has_uid(uid)))

@@ -126,3 +126,16 @@ api_token = Table(
     sqlite_autoincrement=True,
 )
 """`digest` is the SHA-256 of the token in hexadecimal; the token itself is nowhere."""
+
+named_query = Table(
+    "headwater_named_query",
+    metadata,
+    Column("query_id", exact(40), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", LONG_TEXT, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("updated_by", exact(190), nullable=False),
+)
+"""A row for each version that is kept; the newest is the query."""

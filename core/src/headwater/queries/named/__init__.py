@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
-    from .json_form import named_query_from as named_query_from, named_query_to as named_query_to
+    from .json_form import (
+        named_query_from as named_query_from,
+        named_query_to as named_query_to,
+        runners_form as runners_form,
+    )
     from .json_schema import parameters_schema as parameters_schema
     from .limits import limited as limited
     from .model import NamedQuery as NamedQuery, NamedQueryLimits as NamedQueryLimits
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from .view import RunnersView as RunnersView
 
 _MODULES = {
-    "json_form": ("named_query_from", "named_query_to"),
+    "json_form": ("named_query_from", "named_query_to", "runners_form"),
     "json_schema": ("parameters_schema",),
     "limits": ("limited",),
     "model": ("NamedQuery", "NamedQueryLimits"),

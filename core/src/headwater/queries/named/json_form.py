@@ -16,7 +16,7 @@ from headwater.errors import ValidationError
 from .model import NamedQuery, NamedQueryLimits
 from .parameters import Parameter, ParameterType, Scalar
 
-__all__ = ["named_query_from", "named_query_to"]
+__all__ = ["named_query_from", "named_query_to", "runners_form"]
 
 _OWN_QUERY_KEYS = frozenset(
     {"refId", "datasource", "datasourceId", "timeRange", "intervalMs", "maxDataPoints", "hide", "key"}
@@ -101,6 +101,25 @@ def named_query_to(named: NamedQuery, *, stamps: bool = True) -> dict[str, Any]:
         "updated": named.updated.isoformat(),
         "updatedBy": named.updated_by,
         "readOnly": named.read_only,
+    }
+
+
+def runners_form(named: NamedQuery) -> dict[str, Any]:
+    """What those may know of `named` who may run it and not read it: what a run needs.
+
+    Where choices come from another named query that one is not named; `choicesFrom` is true.
+    """
+    parameters = [parameter_to(each) for each in named.parameters]
+    for parameter in parameters:
+        if "choicesFrom" in parameter:
+            parameter["choicesFrom"] = True
+    return {
+        "id": named.id,
+        "title": named.title,
+        "description": named.description,
+        "parameters": parameters,
+        "timeRange": {"from": named.from_, "to": named.to},
+        "tags": list(named.tags),
     }
 
 

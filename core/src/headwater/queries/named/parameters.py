@@ -90,7 +90,7 @@ class Parameter:
             raise ValidationError("only a text has a pattern", path="pattern")
         try:
             re.compile(self.pattern)
-        except (re.error, OverflowError, RecursionError):
+        except (re.error, OverflowError, RecursionError, Warning):
             raise ValidationError("is no regular expression", path="pattern") from None
         if not 1 <= self.max_length <= _MAX_TEXT:
             raise ValidationError(f"is from 1 to {_MAX_TEXT:,}", path="maxLength")
@@ -202,8 +202,8 @@ def _number(given: Any, _: datetime) -> int | float:
             raise ValidationError("expected a number") from None
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise ValidationError("expected a number")
-    if isinstance(given, int):
-        return given if _LEAST <= given <= _MOST else float(given)
+    if isinstance(given, int) and not _LEAST <= given <= _MOST:
+        raise ValidationError("has more than 64 bits")
     if not math.isfinite(given):
         raise ValidationError("expected a finite number")
     return given
@@ -228,7 +228,7 @@ def _time(given: Any, now: datetime) -> datetime:
         raise ValidationError("expected a time such as 2026-01-31T12:00:00Z or now-1d")
     from headwater.frames.times.date_math import parse_time
 
-    return parse_time(str(given), now=now)
+    return parse_time(given if isinstance(given, str) else str(_integer(given, now)), now=now)
 
 
 def _duration(given: Any, now: datetime) -> int | float:

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from headwater.errors import (
     DeadlineExceededError,
+    FrameError,
     HeadwaterError,
     HostExhaustedError,
     LimitExceededError,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RunnersView"]
 
-_TOLD = (DeadlineExceededError, HostExhaustedError, LimitExceededError, PluginRequestCanceledError)
+_TOLD = (
+    DeadlineExceededError, FrameError, HostExhaustedError, LimitExceededError, PluginRequestCanceledError,
+)  # fmt: skip
 _WORD = re.compile(r"[\w.:-]*")
 
 
