@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from headwater.testing import DataSourceConfig, DataSourceConformance, Features, Probes, Support
+from headwater.testing import (
+    DataSourceConfig,
+    DataSourceConformance,
+    Features,
+    ParameterProbe,
+    Probes,
+    Support,
+)
 from servers.prometheus import V3, PrometheusServer, start_prometheus
 
 BUSY = " + ".join(["vector(time())"] * 10)
@@ -25,7 +32,6 @@ class TestPrometheus(DataSourceConformance):
     features = Features(
         # Label columns are known only at the end of an answer; `multi` streams, series by series.
         streaming=Support.NOT_IMPLEMENTED,
-        parameters=Support.UNSUPPORTED,
     )
     probes = Probes(
         simple={"expr": "vector(1)"},
@@ -33,6 +39,13 @@ class TestPrometheus(DataSourceConformance):
         rows=lambda count: {"expr": f"vector(1)[{count}s:1s]", "instant": True},
         empty={"expr": "nothing_has_this_name"},
         slow={"expr": f"sum_over_time(({BUSY})[100d:1s])", "instant": True},
+        parameter=ParameterProbe(
+            lambda value: (
+                {"expr": 'label_join(vector(1), "v", ${value}, "x", "y")', "instant": True},
+                {"value": value},
+            ),
+            column="v",
+        ),
         resource="api/v1/labels",
     )
 

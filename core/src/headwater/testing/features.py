@@ -64,7 +64,10 @@ class TypeProbe:
 
 @frozen
 class ParameterProbe:
-    """A query that returns its only parameter: `make(value)` gives query and params for one value."""
+    """A query that returns its only parameter: `make(value)` gives query and params for one value.
+
+    The value is in `column`, the first one if that is empty.
+    """
 
     make: Callable[[str], tuple[Mapping[str, Any], Any]]
     hostile: tuple[str, ...] = (
@@ -74,7 +77,12 @@ class ParameterProbe:
         "$__interval",
         "%s {x} ?",
         "ß🦆",
+        "$1 ${value} :value {{value}} {value:String} @value",
+        "a\tb\nc\r\u2028 /* -- # */",
+        "\\",
+        "x" * 1000,
     )
+    column: str = ""
 
 
 @frozen

@@ -31,6 +31,7 @@ from .layouts import (
     scalar_frame,
     wide_frame,
 )
+from .parameters import bind
 from .promql import add_grouping, add_matchers
 from .query import PrometheusQuery
 from .read_tasks import divide
@@ -83,7 +84,7 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
     def _planned(self, query: PrometheusQuery) -> Plan:
         query.check()
         planned = plan(query, self.settings.time_interval)
-        return evolve(planned, expr=_with_filters(planned.expr, query))
+        return evolve(planned, expr=_with_filters(bind(planned.expr, query.params), query))
 
     def _frames(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Iterator[Frame]:
         layout = Layout(query.chosen_layout)

@@ -29,7 +29,7 @@ class PrometheusPlugin(DataSourcePlugin):
         "url": "http://HOST:9090, with the path before /api/v1 where there is one",
         "basicAuthUser": "the user of basic authentication; basicAuthPassword is a secret",
     }
-    capabilities = frozenset({"cancel", "stream", "resources"})
+    capabilities = frozenset({"cancel", "parameters", "resources", "stream"})
     examples = (
         QueryExample("Targets over time", {"expr": "up"}),
         QueryExample(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from attrs import frozen
 
@@ -36,6 +37,9 @@ class PrometheusQuery(Query):
     scopes: tuple[Scope, ...] = field(factory=tuple, doc="Filters added to every selector.")
     adhoc_filters: tuple[Filter, ...] = field(factory=tuple, doc="As scopes; override them by key.")
     group_by_keys: tuple[str, ...] = field(factory=tuple, doc="Labels that every aggregation keeps.")
+    params: Mapping[str, Any] = field(
+        factory=dict, doc="Values of ${name} placeholders, quoted as they need."
+    )
     layout: Literal["long", "wide", "multi"] | None = field(None, doc="Shape of the result.")
     label_columns: tuple[str, ...] | None = field(
         None, doc="Labels that `long` has columns for, and no others; by default those that the answer has."

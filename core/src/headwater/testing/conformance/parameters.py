@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from headwater.errors import ErrorSource, HeadwaterError
 from headwater.host import Headwater
+from headwater.queries.named import NamedQuery, Parameter
 
 from .base import ConformanceBase
 from .mending import mend
+
+if TYPE_CHECKING:
+    from headwater.frames import Frame
 
 
 class ParameterChecks(ConformanceBase):
@@ -14,12 +21,16 @@ class ParameterChecks(ConformanceBase):
     def test_hostile_values_come_back_as_they_are(self, headwater: Headwater, source: str) -> None:
         self.need("parameters")
         probe = self.probe("parameter")
+        _add_named_query(headwater, source, *probe.make("x"))
         for value in probe.hostile:
             query, params = probe.make(value)
-            column = self.ask_one(headwater, source, query, params=params).table.column(0)
-            assert column.to_pylist() == [value], (
-                f"The parameter {value!r} came back as {column.to_pylist()!r}"
-            )
+            self._check_frame(self.ask_one(headwater, source, query, params=params), value)
+            frame = headwater.run("conformance", value=value, time_range=self.time_range)
+            self._check_frame(frame, value)
+
+    def _check_frame(self, frame: Frame, value: str) -> None:
+        column = frame.table.column(self.probe("parameter").column or 0).to_pylist()
+        assert column == [value], f"The parameter {value!r} came back as {column!r}"
 
     @mend("source.query", "raise QueryError for a parameter that is not given")
     def test_a_missing_parameter_is_the_callers_error(self, headwater: Headwater, source: str) -> None:
@@ -28,3 +39,16 @@ class ParameterChecks(ConformanceBase):
         error = self.error_of(headwater, source, query, "its parameter is missing")
         assert isinstance(error, HeadwaterError), f"A missing parameter gave {error!r}"
         assert error.source is not ErrorSource.PLUGIN, f"A missing parameter is the plugin's fault: {error!r}"
+
+
+def _add_named_query(headwater: Headwater, source: str, query: Mapping[str, Any], params: Any) -> None:
+    """A named query `conformance` that asks what `query` asks, with the parameter `value` as its only one."""
+    reference = {"$param": "value"}
+    bound = dict.fromkeys(params, reference) if isinstance(params, Mapping) else [reference]
+    named = NamedQuery(
+        id="conformance",
+        data_source=source,
+        query={**query, "params": bound},
+        parameters=(Parameter(name="value"),),
+    )
+    headwater.named_queries.save(named)

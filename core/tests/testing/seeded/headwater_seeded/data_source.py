@@ -139,9 +139,11 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
                 raise KeyError("params")
             raise QueryError("one parameter is missing")
         value = query.params[0]
-        return Frame.from_pydict(
-            {"words": [value.replace("'", "''") if FAULT == "pastes_parameters" else value]}
-        )
+        if FAULT == "pastes_parameters":
+            value = value.replace("'", "''")
+        if FAULT == "fills_placeholders_in_values":
+            value = value.replace("$1", value)
+        return Frame.from_pydict({"words": [value]})
 
     def _slow(self, query: SeededQuery, context: CallContext) -> Frame:
         end = time.monotonic() + 30
