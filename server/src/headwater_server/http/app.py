@@ -127,7 +127,7 @@ def _below(prefix: str, scope: Scope) -> Scope:
 
 def _endpoints(host: Host) -> dict[str, Endpoint]:
     """One for each path, in the order of the table."""
-    table = operations(protect_metrics=host.options.protect_metrics)
+    table = [*operations(protect_metrics=host.options.protect_metrics), *host.agents.operations()]
     return {
         path: Endpoint(host, path, list(group))
         for path, group in groupby(table, key=lambda operation: operation.path)

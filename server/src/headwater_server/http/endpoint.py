@@ -12,6 +12,7 @@ from headwater.errors import ErrorSource, HeadwaterError
 from headwater.logs import get_logger
 from headwater_server.auth import AuthenticationError, PermissionDeniedError, Principal
 
+from .agents import MCP_PATH, metadata_url
 from .call import Call
 from .errors import error_response
 from .host import Host
@@ -55,6 +56,9 @@ class Endpoint:
             if started:
                 raise
             response = error_response(error, record.request_id)
+            if error.status == 401 and self._path == MCP_PATH:
+                url = metadata_url(Request(scope), self._host.options.root_url)
+                response.headers["www-authenticate"] = f'Bearer resource_metadata="{url}"'
             if isinstance(error, MethodNotAllowedError):
                 response.headers["allow"] = ", ".join(sorted(self._operations))
             await response(scope, receive, send)
