@@ -92,7 +92,7 @@ PUBLIC = {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
         "TaskReader", "parse_metric_request",
         "AnswerCache", "AnswerStore", "CacheRule", "Hit", "KeptAnswer", "MemoryAnswerStore",
-        "filters_of", "stream_of",
+        "RedisAnswerStore", "filters_of", "stream_of",
     },
     "headwater.queries.named": {
         "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",

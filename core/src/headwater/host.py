@@ -387,6 +387,7 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
             return None
         from .queries.answer_cache.client import CachingClient
 
+        self.answer_cache.store.seal_with(self.data_sources.cipher)
         return CachingClient(self.registry, self.answer_cache, self._runner)
 
     def _forget(self, uid: str) -> None:

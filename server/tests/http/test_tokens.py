@@ -113,7 +113,7 @@ def test_a_scope_for_one_data_source_is_not_one_for_another_or_for_all() -> None
 
 def test_roles_hold_more_from_viewer_to_admin() -> None:
     assert Role.VIEWER.scopes < Role.EDITOR.scopes < Role.ADMIN.scopes
-    assert {scope.action for scope in Role.VIEWER.scopes} == {Action.QUERY}
+    assert {scope.action for scope in Role.VIEWER.scopes} == {Action.QUERY, Action.RUN_QUERIES}
 
 
 # --- stores ----------------------------------------------------------------------------------------

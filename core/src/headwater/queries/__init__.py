@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .answer_cache.cache import AnswerCache as AnswerCache
     from .answer_cache.kept import AnswerStore as AnswerStore, Hit as Hit, KeptAnswer as KeptAnswer
     from .answer_cache.memory import MemoryAnswerStore as MemoryAnswerStore
+    from .answer_cache.redis import RedisAnswerStore as RedisAnswerStore
     from .answer_cache.rules import CacheRule as CacheRule
     from .chunks import stream_of as stream_of
     from .filters import filters_of as filters_of
@@ -26,6 +27,7 @@ _MODULES = {
     "answer_cache.cache": ("AnswerCache",),
     "answer_cache.kept": ("AnswerStore", "Hit", "KeptAnswer"),
     "answer_cache.memory": ("MemoryAnswerStore",),
+    "answer_cache.redis": ("RedisAnswerStore",),
     "answer_cache.rules": ("CacheRule",),
     "chunks": ("stream_of",),
     "filters": ("filters_of",),

@@ -147,6 +147,20 @@ class SecretCipher:
         plain = {name: secret.reveal() for name, secret in self.open(owner, stored).items()}
         return self.seal(owner, SealedSecrets(), plain)
 
+    def new_data_key(self, owner: SecretOwner) -> tuple[DataKey, bytes]:
+        """A data key for what is no secret of a data source, and the same wrapped by the active KEK.
+
+        Raises EncryptionKeyError."""
+        dek = DataKey.generate()
+        return dek, self._wrap(owner, dek)
+
+    def open_data_key(self, owner: SecretOwner, wrapped: bytes) -> DataKey:
+        """What `new_data_key` wrapped. Raises SecretUnavailableError."""
+        try:
+            return self._unwrap(owner, wrapped)
+        except _Failure as failure:
+            raise unavailable(owner.uid, [FieldState("data key", failure.state, failure.key_id)]) from failure
+
     def _usable_dek(self, owner: SecretOwner, wrapped_keys: Iterable[bytes]) -> DataKey | None:
         for wrapped in wrapped_keys:
             try:

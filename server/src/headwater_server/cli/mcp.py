@@ -53,7 +53,8 @@ def _principal(scopes: tuple[str, ...]) -> Principal:
 
 
 def _serve(headwater: Headwater, principal: Principal) -> None:
-    import anyio
+    import asyncio
+
     from mcp.server.stdio import stdio_server
 
     from headwater.calls import WorkerPool
@@ -71,6 +72,6 @@ def _serve(headwater: Headwater, principal: Principal) -> None:
             await server.run(read_stream, write_stream, server.create_initialization_options())
 
     try:
-        anyio.run(serve)
+        asyncio.run(serve())
     finally:
         workers.close()

@@ -113,6 +113,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="MIB",
     help="Memory for remembered answers, of each process.",
 )
+@click.option(
+    "--cache-url",
+    metavar="URL",
+    envvar="HEADWATER_CACHE_URL",
+    show_envvar=True,
+    help="Keep remembered answers in Valkey or Redis, for all hosts, encrypted: redis://…, rediss://…",
+)
 @click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
 @click.option(
     "--log-format",
@@ -265,6 +272,11 @@ def _cache_rule(text: str) -> CacheRule:
 def _answer_cache(options: dict[str, Any]) -> AnswerCache:
     from headwater.queries import AnswerCache
 
+    url = options["cache_url"]
+    if url:
+        from headwater.queries import RedisAnswerStore
+
+        return AnswerCache(options["cache_ttl"], store=RedisAnswerStore(url))
     return AnswerCache(options["cache_ttl"], max_bytes=options["cache_memory"] * 1024 * 1024)
 
 

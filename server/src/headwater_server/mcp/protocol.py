@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import mcp_types as types
+from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError

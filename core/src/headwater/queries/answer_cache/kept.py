@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 if TYPE_CHECKING:
     from headwater.calls.context import QueryLimits
     from headwater.frames import CacheStatus, Frame
+    from headwater.secrets.cipher import SecretCipher
 
     from .questions import Key, SourceVersion
 
@@ -76,6 +77,10 @@ class AnswerStore(Protocol):
     @property
     def is_local(self) -> bool:
         """Whether it answers at once, from this process."""
+        ...
+
+    def seal_with(self, cipher: SecretCipher) -> None:
+        """Encrypt what leaves this process by the keys of `cipher`."""
         ...
 
     def get(self, key: Key) -> KeptAnswer | None:

@@ -6,9 +6,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from .kept import KeptAnswer
 from .questions import Key
+
+if TYPE_CHECKING:
+    from headwater.secrets.cipher import SecretCipher
 
 __all__ = ["MemoryAnswerStore"]
 
@@ -37,6 +41,9 @@ class MemoryAnswerStore:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def seal_with(self, cipher: SecretCipher) -> None:
+        """Nothing leaves this process."""
 
     def get(self, key: Key) -> KeptAnswer | None:
         """What is kept under `key` and is not past its time."""
