@@ -27,7 +27,9 @@ COMMANDS = {
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
     "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API, with Grafana's paths."),
-    "mcp": LazyCommand(f"{_HERE}.mcp", "mcp", "Serve tools for agents (Model Context Protocol) on stdin and stdout."),
+    "mcp": LazyCommand(
+        f"{_HERE}.mcp", "mcp", "Serve tools for agents (Model Context Protocol) on stdin and stdout."
+    ),
     "grafana-pack": LazyCommand(
         "headwater_grafana.pack.command", "pack", "Put PLUGIN into DIR, a folder that Grafana installs."
     ),

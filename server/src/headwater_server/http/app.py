@@ -19,6 +19,7 @@ from headwater_server.audit import AuditLog, NoAuditLog
 from headwater_server.auth import Authenticator, CallerLimits, MemoryTokenStore, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
+from .agents import Agents
 from .endpoint import Endpoint
 from .errors import plain_error
 from .host import Host
@@ -74,7 +75,8 @@ class HeadwaterApp:
     def __init__(self, host: Host, services: Sequence[Service] = ()) -> None:
         self.host = host
         self._services = services
-        endpoints = _endpoints(host)
+        self._agents = Agents()
+        endpoints = _endpoints(host, self._agents)
         self._fixed = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
         self._router = Router(_routes(endpoints, host), redirect_slashes=False, lifespan=self._lifespan)
         self._others = ExceptionMiddleware(self._router, {HTTPException: _outside_of_handlers})
@@ -97,6 +99,7 @@ class HeadwaterApp:
 
     def close(self) -> None:
         """End running queries and the app's threads."""
+        self._agents.close()
         self.host.close()
 
     @asynccontextmanager
@@ -125,9 +128,9 @@ def _below(prefix: str, scope: Scope) -> Scope:
     return {**scope, "root_path": root + prefix}
 
 
-def _endpoints(host: Host) -> dict[str, Endpoint]:
+def _endpoints(host: Host, agents: Agents) -> dict[str, Endpoint]:
     """One for each path, in the order of the table."""
-    table = [*operations(protect_metrics=host.options.protect_metrics), *host.agents.operations()]
+    table = [*operations(protect_metrics=host.options.protect_metrics), *agents.operations()]
     return {
         path: Endpoint(host, path, list(group))
         for path, group in groupby(table, key=lambda operation: operation.path)

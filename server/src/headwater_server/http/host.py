@@ -13,7 +13,6 @@ from headwater_server.audit import AuditLog, NoAuditLog
 from headwater_server.auth import AuthenticationError, Authenticator, Principal, RequestLimiter
 from headwater_server.metrics import HostMetrics
 
-from .agents import Agents
 from .garbage_collection import GarbageCollection
 from .key_watch import KeyWatch
 from .options import HttpOptions
@@ -48,7 +47,6 @@ class Host:
         self.memory = ResultMemory(options.result_memory, options.result_reserve, metrics.result_bytes.set)
         self.start_limiter = StartLimiter()
         self.ready_answers = ReadyAnswers(headwater)
-        self.agents = Agents()
         self.keys = KeyWatch(headwater.data_sources, degraded=options.degraded)
         failures = SecretFailures(metrics, audit)
         self._forget_failures = headwater.data_sources.on_unavailable(failures.record)
@@ -101,7 +99,6 @@ class Host:
         self.running.clear()
         self._forget_failures()
         self.garbage_collection.close()
-        self.agents.close()
         try:
             self.authenticator.note_last_used()
         finally:
