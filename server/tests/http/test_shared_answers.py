@@ -29,7 +29,7 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def bare(server: RedisServer) -> Iterator[redis.Redis]:
+def bare(server: RedisServer) -> Iterator[Any]:
     """What somebody sees who holds the server."""
     client = redis.Redis(port=server.port, password=PASSWORD)
     client.flushall()
@@ -69,7 +69,7 @@ def ask(headwater: Headwater, **query: Any) -> DataResponse:
 
 @pytest.fixture
 def pair(
-    server: RedisServer, bare: redis.Redis, store: SqlStore, keys: KeySource
+    server: RedisServer, bare: Any, store: SqlStore, keys: KeySource
 ) -> Iterator[tuple[Headwater, Headwater]]:
     """Two hosts of one store, as two processes on one database are."""
     with host(server, store, keys) as one, host(server, store, keys) as other:
@@ -86,9 +86,7 @@ def test_what_one_host_was_told_the_other_knows(pair: tuple[Headwater, Headwater
         assert (ours.name, ours.meta) == (theirs.name, theirs.meta)
 
 
-def test_the_server_holds_neither_rows_nor_questions(
-    pair: tuple[Headwater, Headwater], bare: redis.Redis
-) -> None:
+def test_the_server_holds_neither_rows_nor_questions(pair: tuple[Headwater, Headwater], bare: Any) -> None:
     secret = "Zürich-Hardbrücke"
     ask(pair[0], scenario="csv", csvContent=f"station\n{secret}\n")
     (name,) = bare.keys()
@@ -99,7 +97,7 @@ def test_the_server_holds_neither_rows_nor_questions(
 
 @pytest.mark.parametrize("place", [0, 5, 40, 100, -1])
 def test_bytes_that_were_changed_are_no_answer(
-    pair: tuple[Headwater, Headwater], bare: redis.Redis, place: int
+    pair: tuple[Headwater, Headwater], bare: Any, place: int
 ) -> None:
     one, other = pair
     ask(one)
@@ -110,9 +108,7 @@ def test_bytes_that_were_changed_are_no_answer(
     assert ask(other).cache is MISS
 
 
-def test_an_answer_in_anothers_place_is_no_answer(
-    pair: tuple[Headwater, Headwater], bare: redis.Redis
-) -> None:
+def test_an_answer_in_anothers_place_is_no_answer(pair: tuple[Headwater, Headwater], bare: Any) -> None:
     one, other = pair
     ask(one, seed=1)
     (name,) = bare.keys()
@@ -138,7 +134,7 @@ def test_a_host_with_other_keys_reads_nothing(
 
 
 def test_an_edit_empties_the_part_of_its_data_source_for_all(
-    pair: tuple[Headwater, Headwater], bare: redis.Redis
+    pair: tuple[Headwater, Headwater], bare: Any
 ) -> None:
     one, other = pair
     one.add_data_source("Second", type="testdata", uid="second")
@@ -161,9 +157,7 @@ def test_queries_go_on_without_the_server(store: SqlStore, keys: KeySource) -> N
         assert [ask(headwater).cache for _ in range(3)] == [MISS] * 3
 
 
-def test_answers_end_at_the_server_when_they_are_stale(
-    pair: tuple[Headwater, Headwater], bare: redis.Redis
-) -> None:
+def test_answers_end_at_the_server_when_they_are_stale(pair: tuple[Headwater, Headwater], bare: Any) -> None:
     ask(pair[0])
     (name,) = bare.keys()
     assert 0 < bare.ttl(name) <= 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -60,11 +59,12 @@ class LocalCaller:
         context = CallContext(timeout=limits.timeout, limits=limits, on_progress=on_progress)
         try:
             yield context
-        except asyncio.CancelledError:
-            self._workers.submit(context.cancel)  # a callback may block
+        except BaseException:
+            # Somebody may still work for this context: it must hear of the end before it is forgotten. In a
+            # worker, for a callback may block.
+            self._workers.submit(context.cancel)
             raise
-        finally:
-            context.close()
+        context.close()
 
     async def ask(self, queries: Sequence[MetricQuery], context: CallContext) -> QueryDataResponse:
         return await result_of(
