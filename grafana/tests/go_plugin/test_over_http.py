@@ -72,4 +72,4 @@ def test_the_command_line_prints_its_rows(host: RunningHost) -> None:
     command += ["query", "go", '{"do": "series", "rows": 3}', "--output", "csv"]
     environment = {**os.environ, "HEADWATER_TOKEN": host.admin}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "value\n0\n1\n2\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, '"value"\n0\n1\n2\n'), done.stderr

@@ -115,7 +115,7 @@ func (source) QueryChunkedData(request *pluginv2.QueryDataRequest, out grpc.Serv
 
 // series sends the schema with the first chunk only, as Grafana's chunks are.
 func series(refID string, wanted query, out grpc.ServerStream) error {
-	for chunk := 0; chunk < wanted.Chunks; chunk++ {
+	for chunk := 0; chunk < wanted.Chunks || chunk == 0; chunk++ {
 		frame := map[string]interface{}{"data": values(chunk*wanted.Rows, wanted.Rows)}
 		if chunk == 0 {
 			frame["schema"] = schema("series", "value", "number", "int64")
