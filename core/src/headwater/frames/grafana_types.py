@@ -109,6 +109,8 @@ def _plan_extension(type_: pa.BaseExtensionType) -> tuple[FieldType, Convert | N
         return FieldType.JSON, lambda array: array.storage.cast(pa.string())
     if type_.extension_name == "arrow.uuid":
         return FieldType.STRING, _uuid_texts
+    if type_.extension_name == "arrow.opaque" and type_.type_name == "numeric":
+        return FieldType.FLOAT64, lambda array: array.storage.cast(pa.float64())
     if type_.extension_name == "arrow.bool8":
         return FieldType.BOOL, lambda array: array.storage.cast(pa.bool_())
     return _after(lambda array: array.storage, type_.storage_type)

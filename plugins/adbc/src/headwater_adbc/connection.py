@@ -95,7 +95,7 @@ class Connection:
         try:
             if options := self._preset.statement_options(verb):
                 statement.set_options(**options)
-            statement.set_sql_query(sql)
+            statement.set_sql_query(f"{sql}\n")  # so that a comment at its end swallows nothing behind
             if values:
                 statement.prepare()
                 bind_row(statement, values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import adbc_driver_manager as adbc
 import pyarrow as pa
@@ -18,6 +18,10 @@ from headwater_adbc.driver import open_database
 from headwater_adbc.preset import Preset
 from headwater_adbc.settings import AdbcSettings
 
+_SAID_BY_PRESETS: Final = (
+    "title", "dialect", "placeholders", "reads", "macros", "catalog", "cutter", "version_sql",
+)  # fmt: skip
+
 
 class AdbcDataSource(SqlDataSource[AdbcSettings]):
     """Opens the database at the first use. Thread-safe."""
@@ -28,7 +32,7 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         super().__init__(settings, instance, logger)
         module, _, name = settings.preset.partition(":")
         self.preset: Preset[Any] = getattr(import_module(module), name)(settings, instance)
-        for attribute in ("title", "dialect", "placeholders", "reads", "macros", "catalog", "version_sql"):
+        for attribute in _SAID_BY_PRESETS:
             setattr(self, attribute, getattr(self.preset, attribute))
         self._lock = threading.Lock()  # guards _database
         self._database: adbc.AdbcDatabase | None = None

@@ -25,6 +25,9 @@ _AUTHENTICATION: Final = frozenset({Status.UNAUTHENTICATED, Status.UNAUTHORIZED}
 _OF_THE_STATEMENT: Final = frozenset(
     {Status.NOT_FOUND, Status.ALREADY_EXISTS, Status.INVALID_ARGUMENT, Status.INVALID_DATA, Status.INTEGRITY}
 )
+_NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
+_REFUSED: Final = re.compile(r'authentication|no pg_hba.conf entry|FATAL: +role ".*" does not exist')
+_FULL: Final = re.compile(r"too many (?:clients|connections)|remaining connection slots")
 _AROUND: Final = re.compile(
     r"^[A-Z_]+: |\[(?:libpq|SQLite|FlightSQL)\] |Failed to (?:prepare|execute|step) query: "
     r"|\s*\bquery(?: was)?: .*",
@@ -56,11 +59,11 @@ def server_words(error: adbc.Error) -> str:
 
 def _connecting(error: adbc.Error) -> HeadwaterError:
     state = error.sqlstate or ""
-    if error.status_code in _AUTHENTICATION or state.startswith("28") or "authentication" in str(error):
+    if state == "3D000" or _NO_DATABASE.search(str(error)):
+        return DownstreamServerError("the data source's database does not exist", code="3D000")
+    if error.status_code in _AUTHENTICATION or state.startswith("28") or _REFUSED.search(str(error)):
         return DownstreamAuthError("failed to connect to server - it refused the data source's user")
-    if state == "3D000":
-        return DownstreamServerError("the data source's database does not exist", code=state)
-    if state.startswith("53"):
+    if state.startswith("53") or _FULL.search(str(error)):
         return DownstreamConnectionError("failed to connect to server - it has too many connections")
     if "timeout" in str(error).lower() or error.status_code == Status.TIMEOUT:
         return DownstreamTimeoutError("failed to connect to server - no answer in time")

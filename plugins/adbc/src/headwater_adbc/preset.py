@@ -10,11 +10,24 @@ import pyarrow as pa
 from headwater.errors import HeadwaterError
 from headwater.frames import Notice
 from headwater.sdk import DataSourceInstanceSettings
-from headwater.sdk.sql import IN_ORDER, Dialect, Placeholders, ReadStatements, StandardMacros, TimeMacros
+from headwater.sdk.sql import (
+    IN_ORDER,
+    Cutter,
+    Dialect,
+    Placeholders,
+    ReadStatements,
+    StandardMacros,
+    TimeMacros,
+)
 from headwater_adbc.errors import from_driver
 from headwater_adbc.settings import AdbcSettings
 
 S = TypeVar("S", bound=AdbcSettings)
+
+
+def quoted(name: str) -> str:
+    """A name as the SQL standard quotes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 class Columns:
@@ -34,7 +47,7 @@ class Columns:
 
 
 class Preset(Generic[S]):
-    """One kind of database. `catalog`, `version_sql`: as of `SqlDataSource`."""
+    """One kind of database. `catalog`, `cutter`, `version_sql`: as of `SqlDataSource`."""
 
     title: ClassVar[str] = "the database"
     dialect: ClassVar[Dialect] = Dialect()
@@ -43,6 +56,7 @@ class Preset(Generic[S]):
     macros: TimeMacros = StandardMacros(Dialect())
     columns: ClassVar[type[Columns]] = Columns
     catalog: Mapping[str, str] = {}
+    cutter: Cutter = Cutter(Dialect(), quoted, random="random()")
     version_sql: ClassVar[str] = "SELECT '' AS version"
 
     def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:

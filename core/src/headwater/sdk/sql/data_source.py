@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from headwater.calls.context import CallContext
 from headwater.errors import HeadwaterError, ValidationError, describe
-from headwater.frames import FrameMeta, FrameStream
-from headwater.models import CheckHealthResult, DataSourceInstanceSettings
+from headwater.frames import Frame, FrameMeta, FrameStream
+from headwater.models import CheckHealthResult, DataSourceInstanceSettings, Filter, Partitions
 from headwater.sdk.data_source import DataSource, QueryResult
 from headwater.sdk.resources import ResourceRequest, resource
 
 from .catalog import KeptAnswers, Records
+from .cuts import Cutter
 from .execution import Execution, SqlConnection
 from .parameters import IN_ORDER, Placeholders, bind
 from .pool import Pool, PoolLimits
@@ -25,6 +26,7 @@ from .query import TIME_SERIES, SqlQuery
 from .scanner import Dialect
 from .series import metric_index, time_series
 from .settings import SqlSettings
+from .side_by_side import read_side_by_side
 from .statements import ReadStatements, statement_words, without_semicolon
 from .time_columns import EpochColumns
 from .time_macros import ExpandedQuery, StandardMacros, TimeMacros
@@ -39,7 +41,7 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
 
     `catalog` has the SQL that answers each resource: `schemas`; `tables`, with a schema's name as its only
     parameter, empty for all; `columns`, with a schema's and a table's; `functions`. `version_sql` gives a
-    column `version`.
+    column `version`. `cutter` divides results into parts; without one, none is divided.
     """
 
     title: ClassVar[str] = "the database"
@@ -48,6 +50,7 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
     reads: ReadStatements = ReadStatements()
     macros: TimeMacros = StandardMacros(Dialect())
     catalog: Mapping[str, str] = {}
+    cutter: Cutter | None = None
     version_sql: str = "SELECT '' AS version"
 
     def __init__(self, settings: SettingsT, instance: DataSourceInstanceSettings, logger: Any = None) -> None:
@@ -77,6 +80,30 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
         query.check()
         if not query.raw_sql.strip():
             return None
+        if query.partitions > 1:
+            return self._side_by_side(query, context)
+        return self._answer(query, context)
+
+    def partitions(
+        self,
+        query: SqlQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        query.check()
+        if self.cutter is None:
+            return None
+
+        def ask(sql: str) -> pa.Table:
+            answer = self._answer(attrs.evolve(query, raw_sql=sql, partitions=1), context)
+            assert isinstance(answer, FrameStream)
+            return answer.collect(max_bytes=context.limits.max_bytes).table
+
+        return self.cutter.divide(query, target, columns, filters, ask)
+
+    def _answer(self, query: SqlQuery, context: CallContext) -> Frame | FrameStream:
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
         expanded = self.macros.expand(query.raw_sql, query.time_range, interval)
         verb = self._verb(expanded.sql)
@@ -90,6 +117,19 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
             frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         frame = frame.with_(table=self.numbers(frame.table))
         return time_series(frame, metric_index(frame.schema), expanded, query.time_range, limits.max_rows)
+
+    def _side_by_side(self, query: SqlQuery, context: CallContext) -> Frame | FrameStream:
+        divided = self.partitions(query, query.partitions, None, (), context)
+        statements = [part.query.json["rawSql"] for part in divided.parts] if divided else []
+        if len(statements) < 2:
+            return self._answer(attrs.evolve(query, partitions=1), context)
+
+        def start(sql: str, part: CallContext) -> FrameStream:
+            answer = self._answer(attrs.evolve(query, raw_sql=sql, partitions=1), part)
+            assert isinstance(answer, FrameStream)
+            return answer
+
+        return read_side_by_side(statements, start, context)
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         try:

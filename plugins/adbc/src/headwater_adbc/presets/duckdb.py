@@ -13,6 +13,7 @@ import adbc_driver_manager as adbc
 from headwater.errors import DownstreamServerError, ErrorSource, HeadwaterError, PluginUnavailableError
 from headwater.sdk.sql import (
     NUMBERED,
+    Cutter,
     Dialect,
     EpochUnit,
     MacroScope,
@@ -21,7 +22,7 @@ from headwater.sdk.sql import (
     seconds_text,
 )
 from headwater_adbc.errors import server_words
-from headwater_adbc.preset import Preset
+from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.file_settings import DuckDBSettings, allowed, database_file
 
 DIALECT: Final = Dialect(quotes="'\"", heredocs=True)
@@ -61,6 +62,7 @@ class DuckDB(Preset[DuckDBSettings]):
         first_words=frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "SUMMARIZE"})
     )
     macros = DuckDBMacros(DIALECT)
+    cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT version() AS version"
     catalog: Mapping[str, str] = {
         "schemas": """

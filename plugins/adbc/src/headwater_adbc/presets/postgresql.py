@@ -17,6 +17,7 @@ from headwater.errors import DownstreamConnectionError, ValidationError
 from headwater.network import resolve
 from headwater.sdk import DataSourceInstanceSettings
 from headwater.sdk.sql import (
+    Cutter,
     Dialect,
     EpochUnit,
     MacroCall,
@@ -26,7 +27,7 @@ from headwater.sdk.sql import (
     TimeMacros,
 )
 from headwater_adbc.driver import bundled
-from headwater_adbc.preset import Preset
+from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
 from headwater_adbc.presets.postgresql_types import PostgreSQLColumns, numbers_of, readable
 
@@ -91,6 +92,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
     placeholders = Placeholders(numbered=True, no_values="")
     reads = ReadStatements(explain_words=frozenset({"ANALYZE", "VERBOSE", "ANALYSE"}))
     columns = PostgreSQLColumns
+    cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT current_setting('server_version') AS version"
     catalog: Mapping[str, str] = {
         "schemas": """

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 
 from headwater.errors import QueryError
 from headwater.frames import Notice
-from headwater_adbc.preset import Columns
+from headwater_adbc.preset import Columns, quoted
 
 _NUMERIC: Final = "numeric"
 _AS_NUMBER: Final = {"oid": "int8", "money": "text"}
+_TIME_NAMES: Final = frozenset({"time", "time_sec", "timeend"})
 _DIMENSIONS: Final = "headwater array dimensions"
 _FIRST_TIME: Final = -211_813_488_000_000_000
 """4714-11-24 BC in microseconds, before which PostgreSQL has no time: the driver wraps infinity, and times
@@ -35,12 +36,12 @@ def readable(sql: str, schema: pa.Schema) -> str:
         return sql
     names = [f"c{number}" for number in range(len(schema))]
     columns = [
-        f"{name}{f'::{cast}' if cast else ''} AS {_quoted(field.name)}"
+        f"{name}{f'::{cast}' if cast else ''} AS {quoted(field.name)}"
         for name, cast, field in zip(names, casts, schema, strict=True)
     ]
     if arrays:
         dimensions = ", ".join(f"array_ndims({names[number]})" for number in arrays)
-        columns.append(f"GREATEST({dimensions}) AS {_quoted(_DIMENSIONS)}")
+        columns.append(f"GREATEST({dimensions}) AS {quoted(_DIMENSIONS)}")
     # The line breaks keep a comment at the statement's end from swallowing the bracket.
     return f"SELECT {', '.join(columns)} FROM (\n{sql}\n) AS q({', '.join(names)})"  # noqa: S608
 
@@ -91,6 +92,8 @@ class PostgreSQLColumns(Columns):
             return self._finite(array, pa.int32(), _FIRST_DATE)
         if pa.types.is_decimal(type_):
             return self._decimals(array.storage, type_)
+        if pa.types.is_floating(type_) and _opaque(array.type):
+            return array.storage.cast(type_)
         if array.type != type_:
             return array.cast(type_)
         return array
@@ -140,6 +143,8 @@ def _opaque(type_: pa.DataType) -> str:
 
 def _delivered(field: pa.Field) -> pa.DataType:
     type_ = field.type
+    if _opaque(type_) == _NUMERIC and field.name.lower() in _TIME_NAMES:
+        return pa.float64()  # seconds, as macros compute them
     if _opaque(type_) == _NUMERIC:
         return _decimal(int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1"))) or type_
     if pa.types.is_list(type_) and _opaque(type_.value_type) == _NUMERIC:
@@ -155,7 +160,3 @@ def _decimal(typmod: int) -> pa.DataType | None:
     if not 0 <= scale <= precision <= 76:
         return None
     return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

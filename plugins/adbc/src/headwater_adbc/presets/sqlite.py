@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import quote
 
 from headwater.errors import HeadwaterError, QueryError
-from headwater.sdk.sql import Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
+from headwater.sdk.sql import Cutter, Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
 from headwater_adbc.driver import bundled
-from headwater_adbc.preset import Preset
+from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.file_settings import SQLiteSettings, database_file
 
 DIALECT: Final = Dialect(quotes="'\"`[")
@@ -44,6 +44,7 @@ class SQLite(Preset[SQLiteSettings]):
     dialect = DIALECT
     reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES"}))
     macros = SQLiteMacros(DIALECT)
+    cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT sqlite_version() AS version"
     catalog: Mapping[str, str] = {
         "schemas": "SELECT 'main' AS name",
