@@ -21,7 +21,10 @@ from headwater_server.http.openapi import describe
 from headwater_server.http.routes import operations
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-PLUGINS = ("__expr__", "clickhouse", "mysql", "prometheus", "testdata")
+PLUGINS = (
+    "__expr__", "adbc", "bigquery", "clickhouse", "duckdb", "flightsql", "mysql", "postgresql", "prometheus",
+    "snowflake", "sqlite", "testdata",
+)  # fmt: skip
 
 
 def support() -> str:

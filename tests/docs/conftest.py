@@ -23,6 +23,14 @@ def mysql_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    from servers.postgresql import start_postgresql
+
+    with start_postgresql() as server:
+        yield server.url()
+
+
+@pytest.fixture(scope="session")
 def clickhouse_url() -> Iterator[str]:
     from servers.clickhouse import start_clickhouse
 

@@ -9,8 +9,12 @@ import pytest
 from headwater.errors import MacroError
 from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
-from headwater.sdk.sql import EpochUnit
+from headwater.sdk import QueryMacro
+from headwater.sdk.sql import Dialect, EpochUnit, StandardMacros, TimeMacros
+from headwater_adbc.macro_help import DUCKDB, POSTGRESQL, SQLITE, STANDARD
+from headwater_adbc.presets.duckdb import DuckDBMacros
 from headwater_adbc.presets.postgresql import PostgreSQLMacros
+from headwater_adbc.presets.sqlite import SQLiteMacros
 
 # 2018-04-12 18:00 to 18:05 UTC
 RANGE = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_500)
@@ -73,3 +77,22 @@ def test_a_group_says_how_its_gaps_are_filled_and_what_it_counts_in() -> None:
 def test_what_does_not_fit_says_why(sql: str) -> None:
     with pytest.raises(MacroError, match="interpolation failed"):
         expanded(sql)
+
+
+@pytest.mark.parametrize(
+    ("told", "macros"),
+    [
+        (POSTGRESQL, PLAIN),
+        (SQLITE, SQLiteMacros(Dialect())),
+        (DUCKDB, DuckDBMacros(Dialect())),
+        (STANDARD, StandardMacros(Dialect())),
+    ],
+    ids=["postgresql", "sqlite", "duckdb", "standard"],
+)
+def test_a_macro_expands_as_its_help_says(told: tuple[QueryMacro, ...], macros: TimeMacros) -> None:
+    whole = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_000)
+    for macro in told:
+        found = macros.expand(macro.usage, whole, timedelta(minutes=1)).sql
+        if not macro.expansion.startswith(("the ", "column is")):
+            assert found == macro.expansion.replace("{from}", "1523556000").replace("{to}", "1523556300")
+    assert {f"${name}" for name in macros.names} <= {macro.usage.partition("(")[0] for macro in told}

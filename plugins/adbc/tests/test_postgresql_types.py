@@ -71,11 +71,11 @@ def test_a_value_is_the_one_that_psycopg_gives(
 ) -> None:
     found = column(headwater, expression)
     with database.cursor() as cursor:
-        row = cursor.execute(f"SELECT {expression}").fetchone()  # type: ignore[arg-type]
+        row = cursor.execute(f"SELECT {expression}").fetchone()
         assert row is not None
         expected = row[0]
         if pa.types.is_string(type_) and not isinstance(expected, str):
-            row = cursor.execute(f"SELECT ({expression})::text").fetchone()  # type: ignore[arg-type]
+            row = cursor.execute(f"SELECT ({expression})::text").fetchone()
             assert row is not None
             expected = row[0]
     assert found.type == (pa.list_(pa.field("item", type_.value_type)) if pa.types.is_list(type_) else type_)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
 from headwater.sdk.sql import SqlQuery
+from headwater_adbc.macro_help import DUCKDB, POSTGRESQL, SQLITE, STANDARD
 from headwater_adbc.presets.file_settings import DuckDBSettings, SQLiteSettings
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
 from headwater_adbc.presets.remote_settings import (
@@ -46,6 +47,7 @@ class AdbcPlugin(DataSourcePlugin):
         "user": "the user to log in as, if the driver wants one",
     }
     examples = (_TABLE, _TIME_SERIES)
+    macros = STANDARD
     data_source = "headwater_adbc.data_source:AdbcDataSource"
 
 
@@ -64,6 +66,7 @@ class PostgreSQLPlugin(AdbcPlugin):
         QueryExample("Table", {"rawSql": "SELECT schemaname, tablename FROM pg_catalog.pg_tables"}),
         _TIME_SERIES,
     )
+    macros = POSTGRESQL
 
 
 class SQLitePlugin(AdbcPlugin):
@@ -72,6 +75,7 @@ class SQLitePlugin(AdbcPlugin):
     description = "SQLite files, opened read-only."
     settings_type = SQLiteSettings
     capabilities = AdbcPlugin.capabilities - {"cancel"}  # its driver has none
+    macros = SQLITE
     connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file"}
 
 
@@ -80,6 +84,7 @@ class DuckDBPlugin(AdbcPlugin):
     name = "DuckDB"
     description = "DuckDB files, opened read-only, and the folders that the operator allows."
     settings_type = DuckDBSettings
+    macros = DUCKDB
     connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file; or :memory:"}
 
 
