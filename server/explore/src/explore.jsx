@@ -1,6 +1,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pluginSettings } from "./api.js";
+import { ExpressionRow } from "./query/expression_row.jsx";
 import { History, remember } from "./query/history.jsx";
+import { EXPRESSIONS, isExpression } from "./query/input_names.js";
 import { QueryRow } from "./query/query_row.jsx";
 import { SchemaBrowser } from "./query/schema_browser.jsx";
 import { TimeRange } from "./query/time_range.jsx";
@@ -20,6 +22,7 @@ export function Explore({ hidden, sources, onManage }) {
   const [range, setRange] = useState(readRange);
   const [zoomed, setZoomed] = useState(() => readState().zoomed === "true");
   const [failure, setFailure] = useState("");
+  const [computes, setComputes] = useState(false);
   const [wanted, setWanted] = useState(0);
   const active = useRef(0);
   const { answer, run, reset, cancel } = useRun();
@@ -37,6 +40,10 @@ export function Explore({ hidden, sources, onManage }) {
     pluginSettings(type).then((plugin) => current && setLoaded({ type, plugin }), (error) => current && setFailure(error.message));
     return () => { current = false; };
   }, [source?.type]);
+  // Whether the host has the plugin of expressions.
+  useEffect(() => {
+    pluginSettings(EXPRESSIONS.type).then(() => setComputes(true), () => {});
+  }, []);
   useEffect(() => {
     if (!hidden && !wanted) writeState(state);
   }, [uid, queries, range, zoomed]);
@@ -48,7 +55,7 @@ export function Explore({ hidden, sources, onManage }) {
     run(request);
   }
   const latest = useRef({});
-  latest.current = { start, state, hasRun: wanted > 0 || answer.status !== "idle" };
+  latest.current = { start, state, request, hasRun: wanted > 0 || answer.status !== "idle" };
   // A run that was asked for along with a new range or query starts once both are there, and before anything
   // else can happen, such as another Back.
   useLayoutEffect(() => {
@@ -129,6 +136,7 @@ export function Explore({ hidden, sources, onManage }) {
     change(index, changes);
     setVersion((count) => count + 1);
   }
+  const add = (extra) => setQueries([...queries, { refId: refId(queries.length), text: "", extra }]);
   function remove(index) {
     setQueries((old) => old.filter((_, at) => at !== index).map((each, at) => ({ ...each, refId: refId(at) })));
     setVersion((count) => count + 1);
@@ -156,16 +164,26 @@ export function Explore({ hidden, sources, onManage }) {
           {request && <Share request={request} source={source} plugin={plugin} range={range} />}
         </div>
         {failure && <p class="error" role="alert">{failure}</p>}
-        {plugin && queries.map((query, index) => (
+        {plugin && queries.map((query, index) => (isExpression(query) ? (
+          <ExpressionRow
+            key={`${uid}/${index}`} query={query} version={version} requestOf={() => latest.current.request}
+            onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
+            onRemove={() => remove(index)} onRun={() => latest.current.start()}
+          />
+        ) : (
           <QueryRow
             key={`${uid}/${index}`} uid={uid} plugin={plugin} query={query} version={version} single={queries.length === 1}
             onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
             onWrite={(changes) => write(index, changes)} onRemove={() => remove(index)}
             onFocus={() => { active.current = index; }} onRun={() => latest.current.start()}
           />
-        ))}
+        )))}
         {plugin && queries.length < MOST_QUERIES && (
-          <button class="quiet add" onClick={() => setQueries([...queries, { refId: refId(queries.length), text: "", extra: {} }])}>+ Add query</button>
+          <>
+            <button class="quiet add" onClick={() => add({})}>+ Add query</button>
+            {computes && <button class="quiet add" onClick={() => add({ datasource: EXPRESSIONS, type: "sql" })}>+ SQL</button>}
+            {computes && <button class="quiet add" onClick={() => add({ datasource: EXPRESSIONS, type: "math" })}>+ Math</button>}
+          </>
         )}
         <Results key={uid} answer={answer} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
       </section>
@@ -196,7 +214,8 @@ function requestFor(source, plugin, queries, range) {
     to: range.to,
     queries: queries.map(({ refId, text, extra }) => {
       const query = { refId, datasource: { uid: source.uid, type: source.type }, maxDataPoints: 1000, ...extra };
-      if (plugin.queryTextKey) query[plugin.queryTextKey] = text;
+      const key = isExpression({ extra }) ? "expression" : plugin.queryTextKey;
+      if (key) query[key] = text;
       return query;
     }),
   };

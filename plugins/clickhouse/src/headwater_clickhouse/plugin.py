@@ -34,7 +34,7 @@ class ClickHousePlugin(DataSourcePlugin):
         "database": "the default database of queries",
         "basicAuthUser": "for a proxy that asks for it",
     }
-    capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions"})
+    capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions", "pushdown"})
     examples = (
         QueryExample("Table", {"rawSql": "SELECT number, number * number AS square FROM numbers(10)"}),
         QueryExample(

@@ -92,7 +92,7 @@ function languageOf(plugin, uid) {
   if (!/sql/.test(plugin.queryLanguage)) return [];
   const isMySQL = plugin.queryLanguage === "mysql";
   const dialect = isMySQL ? MySQL : PostgreSQL;
-  const sources = [macroCompletion(plugin.macros ?? []), sqlNameCompletion(new SqlNames(uid), isMySQL ? "`" : '"'), sqlKeywordCompletion(dialect)];
+  const sources = [macroCompletion(plugin.macros ?? []), sqlNameCompletion(plugin.names ?? new SqlNames(uid), isMySQL ? "`" : '"'), sqlKeywordCompletion(dialect)];
   return new LanguageSupport(dialect.language, sources.map((autocomplete) => dialect.language.data.of({ autocomplete })));
 }
 

@@ -1,4 +1,5 @@
 import { Editor } from "./editor.jsx";
+import { Hide } from "./hide.jsx";
 import { Macros } from "./macros.jsx";
 import { Options } from "./options.jsx";
 
@@ -22,6 +23,7 @@ export function QueryRow({ uid, plugin, query, version, single, onText, onExtra,
           </select>
         )}
         <span class="hint">Ctrl+Enter runs, Esc cancels{plugin.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
+        {!single && <Hide query={query} onExtra={onExtra} />}
         {!single && <button class="quiet" onClick={onRemove} aria-label={`Remove query ${query.refId}`}>Remove</button>}
       </div>
       <Editor uid={uid} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} onChange={onText} onRun={onRun} />
