@@ -19,6 +19,7 @@ from headwater import Headwater
 from headwater_grafana.pack.frontend import module_js
 from servers.browser import open_browser
 from servers.mariadb import start_mariadb
+from servers.postgresql import PASSWORD as POSTGRES_PASSWORD, USER as POSTGRES_USER, start_postgresql
 from servers.process import (
     ServerProcess,
     accepts_connections,
@@ -57,18 +58,23 @@ def bundle() -> Path:
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Address and token of a host with the data sources `testdata` and `mysql`, under Grafana's paths."""
-    with start_mariadb() as database:
+    """Address and token of a host, under Grafana's paths; its data sources are named after their plugins."""
+    with start_mariadb() as database, start_postgresql() as postgres:
         with database.admin() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE shops (id BIGINT PRIMARY KEY, city VARCHAR(40))")
             cursor.execute("INSERT INTO shops VALUES (1, 'Bern'), (2, \"L'Aquila\"), (3, 'Basel\\\\')")
         environment = {
             "HEADWATER_DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "DB_PASSWORD": database.password,
+            "PG_PASSWORD": POSTGRES_PASSWORD,
         }
         command = str(Path(sys.executable).with_name("headwater"))
         for source in (
             ["testdata", "--type", "testdata"],
+            ["clickhouse", "--type", "clickhouse", "--url", "chdb://"],
+            ["postgresql", "--type", "postgresql", "--url", f"127.0.0.1:{postgres.port}",
+             "--user", POSTGRES_USER, "--database", "postgres", "--set", "sslmode=disable",
+             "--secret", "password=env:PG_PASSWORD"],
             ["mysql", "--type", "mysql", "--url", database.address, "--user", database.user, "--database",
              database.database, "--secret", "password=env:DB_PASSWORD"],
         ):  # fmt: skip

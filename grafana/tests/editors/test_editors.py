@@ -184,18 +184,29 @@ def test_values_of_variables_stay_values_in_sql(open_editors: OpenEditors) -> No
         assert one["frames"][0].get("city", []) == found
 
 
-def test_any_value_of_a_variable_comes_back_from_the_database_as_it_was(open_editors: OpenEditors) -> None:
+@pytest.mark.parametrize(
+    ("plugin_id", "expression"),
+    [
+        ("mysql", "JSON_ARRAY($value)"),
+        ("postgresql", "to_json(ARRAY[$value])"),
+        ("clickhouse", "toJSONString([$value])"),
+    ],
+)
+def test_any_value_of_a_variable_comes_back_from_the_database_as_it_was(
+    plugin_id: str, expression: str, open_editors: OpenEditors
+) -> None:
     values = [
         *map("".join, product("a'\\\"`%$;-\n\t ", repeat=2)),
         "Zürich",
         "☃",
         "\\\\'",
-        "'; DROP TABLE shops; -- ",
+        "'; DROP TABLE x; -- ",
     ]
-    editors = open_editors("mysql")
+    editors = open_editors(plugin_id)
     editors.set_variable("value", values, multi=True)
-    answer = editors.query(rawSql="SELECT JSON_ARRAY($value) AS seen")
-    assert json.loads(answer["frames"][0]["seen"][0]) == values
+    answer = editors.query(rawSql=f"SELECT {expression} AS seen", format="table")
+    [seen] = answer["frames"][0]["seen"]
+    assert (json.loads(seen) if isinstance(seen, str) else seen) == values
 
 
 def test_values_of_variables_stay_values_in_promql(open_editors: OpenEditors) -> None:

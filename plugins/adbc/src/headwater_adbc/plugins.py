@@ -56,6 +56,7 @@ class PostgreSQLPlugin(AdbcPlugin):
     name = "PostgreSQL"
     description = "PostgreSQL, and what speaks its protocol, read in its binary format into Arrow."
     alias_ids = ("postgres", "grafana-postgresql-datasource")
+    query_language = "postgresql"
     settings_type = PostgreSQLSettings
     connection: ClassVar[Mapping[str, str]] = {
         "url": "host, host:port or [ipv6]:port, port 5432 by default; or the folder of a Unix socket",
@@ -73,6 +74,7 @@ class SQLitePlugin(AdbcPlugin):
     id = "sqlite"
     name = "SQLite"
     description = "SQLite files, opened read-only."
+    query_language = "sqlite"
     settings_type = SQLiteSettings
     capabilities = AdbcPlugin.capabilities - {"cancel"}  # its driver has none
     macros = SQLITE
