@@ -142,14 +142,13 @@ def plan(
         times = {"from_": given.get("from", "now-1h"), "to": given.get("to", "now")}
     if "params" in given:
         times["params"] = _json(given["params"], "params")
-    if target is None:
-        target = _number(given.get("target", str(_PARTS)), "target")
+    parts = _number(given.get("target", str(_PARTS)), "target")
     query: Any = given["query"]
     if query.lstrip().startswith("{"):
         query = _json(query, "query")
     columns = [name.strip() for name in given["columns"].split(",")] if given.get("columns") else None
     return host_of(given["host"]).read_tasks(
-        given["datasource"], query, target=target, columns=columns, filters=filters or (), **times
+        given["datasource"], query, target=target or parts, columns=columns, filters=filters or (), **times
     )
 
 

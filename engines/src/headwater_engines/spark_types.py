@@ -22,7 +22,10 @@ def spark_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def cast_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """`batch` with Spark's types. Times keep microseconds: what is finer is cut off."""
+    """`batch` with Spark's types. Times keep microseconds: what is finer is cut off.
+
+    Raises ArrowInvalid for a duration that microseconds cannot count.
+    """
     schema = spark_schema(batch.schema)
     return pa.record_batch(
         [_cast(column, each.type) for column, each in zip(batch.columns, schema, strict=True)], schema=schema
@@ -74,4 +77,6 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
         column = pc.run_end_decode(column)
     if column.type.equals(kind):
         return column
-    return column.cast(kind, safe=not pa.types.is_temporal(kind))
+    if pa.types.is_list_view(column.type) or pa.types.is_large_list_view(column.type):
+        return pa.array(column.to_pylist(), kind)  # Arrow's cast of sliced views is not valid
+    return column.cast(kind, safe=getattr(column.type, "unit", "") != "ns")
