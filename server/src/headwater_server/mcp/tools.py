@@ -220,9 +220,9 @@ class Toolbox:
         self._caller.record("datasources:query", stored.uid, json_)
         async with self._caller.context(on_progress) as context:
             limits = evolve(context.limits, **_bounds(context))
-            with context.child(limits=limits) as bounded:
-                metric_query = MetricQuery(DataSourceRef(uid=stored.uid), asked)
-                answer = await self._caller.ask([metric_query], bounded)
+            # Not closed here: if the call is given up, its end reaches the query by way of the parent.
+            bounded = context.child(limits=limits)
+            answer = await self._caller.ask([MetricQuery(DataSourceRef(uid=stored.uid), asked)], bounded)
         request = StoredRequest(data_source=stored.uid, query=json_, from_ms=times.from_ms, to_ms=times.to_ms)
         return request, _frames(answer)
 
@@ -241,21 +241,20 @@ class Toolbox:
         async with self._caller.context(on_progress) as context:
             limits = evolve(context.limits, **_bounds(context))
             limits = evolve(limits, **named.limits.within(limits))
-            with context.child(timeout=named.limits.timeout, limits=limits) as bounded:
-                try:
-                    prepared = await self._caller.run(
-                        lambda: headwater.named_query_runner.prepare(
-                            named, values, {"time_range": times}, bounded
-                        )
+            bounded = context.child(timeout=named.limits.timeout, limits=limits)
+            try:
+                prepared = await self._caller.run(
+                    lambda: headwater.named_query_runner.prepare(
+                        named, values, {"time_range": times}, bounded
                     )
-                    self._caller.record(
-                        f"queries:run:{named.id}", named.data_source, dict(prepared.query.query.json)
-                    )
-                    answer = await self._caller.ask([prepared.query], bounded)
-                except ValidationError:
-                    raise
-                except HeadwaterError as error:
-                    raise (error if view is None else view.of_error(error)) from error
+                )
+                query = dict(prepared.query.query.json)
+                self._caller.record(f"queries:run:{named.id}", named.data_source, query)
+                answer = await self._caller.ask([prepared.query], bounded)
+            except ValidationError:
+                raise
+            except HeadwaterError as error:
+                raise (error if view is None else view.of_error(error)) from error
         if view is not None:
             answer = view.of_answer(answer)
         request = StoredRequest(named_query=named.id, values=values, from_ms=times.from_ms, to_ms=times.to_ms)
