@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .models import QueryChunk
     from .plugins import PluginRecord
     from .queries.request import MetricQuery
+    from .secrets import FieldState
 
 __all__ = ["AsyncFrameStream", "AsyncHeadwater"]
 
@@ -73,6 +74,10 @@ class AsyncHeadwater:
     async def data_source(self, uid_or_name: str) -> DataSource:
         """See `Headwater.data_source`."""
         return await self._run(CallContext(), lambda: self.headwater.data_source(uid_or_name))
+
+    async def secret_states(self, data_source: str) -> Mapping[str, FieldState]:
+        """See `Headwater.secret_states`."""
+        return await self._run(CallContext(), lambda: self.headwater.secret_states(data_source))
 
     async def plugin_info(self, plugin_id: str) -> PluginInfo:
         """See `Headwater.plugin_info`."""

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from .queries.answer_cache.client import CachingClient
     from .queries.answer_cache.questions import Key, SourceVersion
     from .queries.named import NamedQuery, NamedQueryStore
-    from .secrets import KeySource
+    from .secrets import FieldState, KeySource
 
 __all__ = ["Headwater"]
 
@@ -220,6 +220,10 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
         """All data sources by lower-case name, as the store has them now."""
         self._check_process()
         return self.data_sources.list()
+
+    def secret_states(self, data_source: str) -> Mapping[str, FieldState]:
+        """Whether each secret of a data source, named by uid or name, can be opened."""
+        return self.data_sources.secret_states(self.data_source(data_source))
 
     def data_source(self, uid_or_name: str) -> DataSource:
         """The data source with this uid or else this name. Raises DataSourceNotFoundError.

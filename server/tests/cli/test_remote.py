@@ -66,7 +66,7 @@ def test_a_data_source_lives_on_the_host_from_add_to_rm(remote: Run, data_dir: P
     shown = json.loads(remote("ds", "show", "far", "--json").stdout)
     assert (shown["jsonData"], shown["secrets"], shown["isDefault"]) == (
         {"seed": 7},
-        {"apiKey": "set"},
+        {"apiKey": "ok"},
         False,
     )
     tested = remote("ds", "test", "far")

@@ -16,6 +16,7 @@ from headwater import AsyncHeadwater, CallContext, Headwater, QueryLimits, TimeR
 from headwater.errors import (
     DataSourceNotFoundError,
     DeadlineExceededError,
+    DownstreamAuthError,
     DownstreamConnectionError,
     DownstreamProtocolError,
     FrameError,
@@ -206,8 +207,9 @@ def test_a_token_that_may_only_query_is_enough_for_queries(host: RunningHost) ->
     with headwater.connect(host.url, token=host.token("asks", "datasources:query:demo")) as remote:
         assert remote.query("demo", "random_walk").num_rows
         assert remote.check_health("demo").status is HealthStatus.OK
-        with pytest.raises(HeadwaterError, match="Access denied") as caught:
-            remote.data_source("demo")
+        assert (remote.data_source("demo").type, remote.data_source("demo").url) == ("testdata", "")
+        with pytest.raises(DownstreamAuthError, match="Access denied") as caught:
+            remote.remove_data_source("demo")
     assert caught.value.status == 403
 
 
@@ -217,9 +219,11 @@ def test_a_token_may_do_no_more_here_than_elsewhere(host: RunningHost) -> None:
         assert not remote.list_data_sources()
         with pytest.raises(DataSourceNotFoundError):
             remote.query("demo", "random_walk")
-    with headwater.connect(host.url, token="wrong") as remote, pytest.raises(HeadwaterError) as caught:
-        remote.list_data_sources()
-    assert caught.value.status == 401
+    with headwater.connect(host.url, token="wrong") as remote:
+        with pytest.raises(DownstreamAuthError, match="does not know the token"):
+            remote.list_data_sources()
+        with pytest.raises(DownstreamAuthError, match="does not know the token"):
+            remote.query("demo", "random_walk")
 
 
 def test_no_token_in_clear_but_on_this_machine() -> None:

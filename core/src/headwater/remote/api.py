@@ -8,7 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 from headwater.calls.context import CallContext
-from headwater.errors import DownstreamProtocolError, HeadwaterError, ValidationError, restored
+from headwater.errors import (
+    DownstreamAuthError,
+    DownstreamProtocolError,
+    HeadwaterError,
+    LimitExceededError,
+    ValidationError,
+    restored,
+)
 from headwater.sdk.http import HttpClient, HttpClientSettings, HttpOptions, HttpResponse
 from headwater.version import __version__
 
@@ -23,7 +30,8 @@ class HostApi:
 
     def __init__(self, url: str, options: HttpOptions, *, allow_http: bool) -> None:
         settings = HttpClientSettings(url.rstrip("/"), options)
-        if settings.parsed.scheme == "http" and not settings.is_loopback and not allow_http:
+        self.in_clear = settings.parsed.scheme == "http" and not settings.is_loopback
+        if self.in_clear and options.bearer_token is not None and not allow_http:
             raise ValidationError(
                 "the token would travel in clear: use https, or allow_http=True on a network that you trust",
                 path="url",
@@ -95,14 +103,17 @@ class HostApi:
             return None
         if not isinstance(body, dict) or not {"messageId", "message", "traceID"} <= body.keys():
             return None
+        message_id, message = str(body["messageId"]), str(body["message"])
+        if response.status == 401 and message_id == "auth.unauthorized":
+            return DownstreamAuthError(f"{self.origin} does not know the token.")
+        if message_id == "auth.forbidden":
+            return DownstreamAuthError(f"{self.origin} refuses: {message}", status=403)
+        if message_id == "request.tooMany":
+            return LimitExceededError(message, status=response.status, retryable=True)
         extra = body.get("extra")
         path = extra.get("path") if isinstance(extra, Mapping) else None
-        return restored(
-            str(body["messageId"]),
-            str(body["message"]),
-            status=response.status,
-            path=path if isinstance(path, str) else "",
-        )
+        path = path if isinstance(path, str) else ""
+        return restored(message_id, message, status=response.status, path=path)
 
 
 def api_path(*segments: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, Unpack, cast
 from urllib.parse import parse_qsl
 
 from headwater.calls.context import CallContext, QueryLimits
-from headwater.datasources import AddOptions, DataSource, DataSourceCache, UpdateOptions
+from headwater.datasources import AddOptions, DataSource, UpdateOptions
 from headwater.datasources.fields import edited_fields
-from headwater.errors import MethodNotImplementedError
+from headwater.errors import MethodNotImplementedError, PluginNotRegisteredError
 from headwater.host import Headwater
 from headwater.models import (
     CallResourceResponse,
@@ -22,29 +22,34 @@ from headwater.models import (
     User,
 )
 from headwater.plugins.client import PluginClient
-from headwater.plugins.discovery import discover
+from headwater.plugins.discovery import PluginRecord, PluginState, discover
 from headwater.plugins.known_keys import check_query
 from headwater.plugins.plugin_context import PluginContextProvider
-from headwater.plugins.registry import InMemoryRegistry, registry_of
+from headwater.plugins.registry import InMemoryRegistry, not_registered, registry_of
 from headwater.plugins.sources import SourceReader
 from headwater.queries.options import QueryOptions, data_query_of
 from headwater.queries.request import EXPRESSIONS, DataSourceRef, MetricQuery
 from headwater.queries.service import QueryService
 from headwater.queries.sources import HostSources
 from headwater.sdk.http import HttpOptions
-from headwater.secrets import InMemoryKeySource, Secret
+from headwater.secrets import FieldState, InMemoryKeySource, Secret, SecretState
 
 from .api import HostApi, api_path
 from .service import RemoteQueryService
-from .store import QueryableStore, RemoteStore, read_data_source, write_data_source
+from .store import RemoteStore, read_data_source, write_data_source
 
-_REMEMBERED_SECONDS = 5.0
+_STATES = {
+    "pluginBlocked": PluginState.BLOCKED,
+    "pluginIncompatible": PluginState.INCOMPATIBLE,
+    "pluginDuplicate": PluginState.DUPLICATE,
+    "pluginInvalid": PluginState.INVALID,
+}
 
 
 def connect(
     url: str,
     *,
-    token: str | Secret,
+    token: str | Secret = "",
     ca_cert: str = "",
     allow_http: bool = False,
     limits: QueryLimits | None = None,
@@ -56,7 +61,8 @@ def connect(
     goes away ends the query at its database. Errors have the classes that the host raised them with; one that
     cannot be reached is a DownstreamConnectionError.
 
-    * `token`: what `headwater token add` printed; it decides what may be seen and done.
+    * `token`: what `headwater token create` printed; it decides what may be seen and done. Without one the
+      host has to let anybody in.
     * `ca_cert`: PEM text of the authority to trust in place of the system's.
     * `allow_http`: send the token in clear to a host that is not on this machine.
 
@@ -64,8 +70,9 @@ def connect(
 
     For asyncio: `AsyncHeadwater(headwater.connect(…))`.
     """
+    token = token if isinstance(token, Secret) else Secret(token)
     options = HttpOptions(
-        bearer_token=token if isinstance(token, Secret) else Secret(token),
+        bearer_token=token if token.reveal() else None,
         tls_auth_with_ca_cert=bool(ca_cert),
         tls_ca_cert=Secret(ca_cert) if ca_cert else None,
     )
@@ -89,8 +96,17 @@ class RemoteHeadwater(Headwater):
             limits=limits,
             logger=logger,
         )
-        self._queryable = DataSourceCache(QueryableStore(api), ttl=_REMEMBERED_SECONDS)
         self.query_service = cast("QueryService", RemoteQueryService(api))
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port`, for messages."""
+        return self._api.origin
+
+    @property
+    def sends_in_clear(self) -> bool:
+        """Whether what is sent, a token included, can be read on its way."""
+        return self._api.in_clear
 
     def add_data_source(self, name: str = "", *, type: str, **fields: Unpack[AddOptions]) -> DataSource:  # noqa: A002
         """See `Headwater.add_data_source`. Secrets travel to the host, which encrypts them."""
@@ -107,7 +123,7 @@ class RemoteHeadwater(Headwater):
         """See `Headwater.remove_data_source`."""
         stored = self.data_source(data_source)
         self._api.ask("DELETE", "datasources", "uid", stored.uid)
-        self._clear()
+        self._cache.clear()
 
     def check_health(
         self,
@@ -119,7 +135,7 @@ class RemoteHeadwater(Headwater):
     ) -> CheckHealthResult:
         """See `Headwater.check_health`."""
         del user
-        uid = self._source(data_source).uid
+        uid = self.data_source(data_source).uid
         with self._call(context, timeout) as call:
             answer = self._api.ask("GET", "datasources", "uid", uid, "health", context=call, answers=(400,))
         if not isinstance(answer, Mapping) or answer.get("status") not in HealthStatus.__members__:
@@ -141,7 +157,7 @@ class RemoteHeadwater(Headwater):
     ) -> CallResourceResponse:
         """See `Headwater.call_resource`."""
         del user
-        uid = self._source(data_source).uid
+        uid = self.data_source(data_source).uid
         target = f"{api_path('datasources', 'uid', uid, 'resources')}/{path.lstrip('/')}".rstrip("/")
         sent = {name: value for name, values in (headers or {}).items() for value in values}
         with (
@@ -163,10 +179,28 @@ class RemoteHeadwater(Headwater):
         with self._infos_lock:
             known = self._infos.get(plugin_id)
         if known is None:
-            known = _read_plugin(self._api.ask("GET", "plugins", plugin_id, "settings"))
+            try:
+                known = _read_plugin(self._api.ask("GET", "plugins", plugin_id, "settings"))
+            except PluginNotRegisteredError:
+                raise not_registered(plugin_id) from None  # the host's own words are Grafana's
             with self._infos_lock:
                 self._infos[plugin_id] = known
         return known
+
+    def load_plugins(self) -> list[PluginRecord]:
+        """The plugins of the host, with their states there."""
+        usable = [_record(each["id"], each["info"]["version"]) for each in self._api.ask("GET", "plugins")]
+        unusable = [
+            _record(each["pluginId"], "", _STATES.get(each["errorCode"], PluginState.BROKEN), each["message"])
+            for each in self._api.ask("GET", "plugins", "errors")
+        ]
+        return usable + unusable
+
+    def secret_states(self, data_source: str) -> Mapping[str, FieldState]:
+        """See `Headwater.secret_states`."""
+        body = self._api.ask("GET", "datasources", "uid", self.data_source(data_source).uid)
+        states = body.get("secretState") or {}
+        return {name: FieldState(name, SecretState(state)) for name, state in states.items()}
 
     def add_plugin(self, *_: Any, **__: Any) -> NoReturn:
         """Plugins are installed where the host runs. Raises MethodNotImplementedError."""
@@ -186,7 +220,7 @@ class RemoteHeadwater(Headwater):
         return PluginClient(registry), PluginContextProvider(registry, lambda _: {})
 
     def _source_reader(self) -> SourceReader:
-        return HostSources(self.query_service, self._source, self.plugin_info, divides=False)
+        return HostSources(self.query_service, self.data_source, self.plugin_info, divides=False)
 
     def close(self) -> None:
         """Close connections and end what still runs; safe to repeat."""
@@ -194,27 +228,36 @@ class RemoteHeadwater(Headwater):
         self._api.close()
 
     def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
-        stored = self._source(data_source)
+        stored = self.data_source(data_source)
         json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
         if isinstance(query, Mapping):
             check_query(self.plugin_info(stored.type), query)
         return MetricQuery(DataSourceRef(uid=stored.uid, type=stored.type), data_query_of(json, options))
 
-    def _source(self, uid_or_name: str) -> DataSource:
-        """What is known of a data source to those who may only query it."""
-        self._check_process()
-        return self._queryable.find(uid_or_name)
-
     def _changed(self, answer: Any) -> DataSource:
         if not isinstance(answer, Mapping):
             raise self._api.not_a_host()
         changed = read_data_source(answer.get("datasource"))
-        self._clear()
+        self._cache.clear()
         return changed
 
-    def _clear(self) -> None:
-        self._cache.clear()
-        self._queryable.clear()
+
+def _record(
+    plugin_id: str, version: str, state: PluginState = PluginState.READY, reason: str = ""
+) -> PluginRecord:
+    return PluginRecord(
+        plugin_id,
+        entry_point="",
+        distribution="",
+        version=version,
+        import_=_not_here,
+        state=state,
+        reason=reason,
+    )
+
+
+def _not_here() -> NoReturn:
+    raise _only_in_the_host("no plugin can be loaded")
 
 
 def _read_plugin(body: Any) -> PluginInfo:

@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headwater.datasources import PLAIN_FIELDS, DataSource, MemoryStore
-from headwater.errors import DataSourceNotFoundError, DownstreamProtocolError
+from headwater.errors import DataSourceNotFoundError, DownstreamAuthError, DownstreamProtocolError
 from headwater.secrets import SealedSecrets
 
 from .api import HostApi
 
+_UNAUTHORIZED = 401
 _UID = re.compile(r"[a-zA-Z0-9_-]{1,40}")
 
 
 class RemoteStore(MemoryStore):
-    """Reads from the host. Changes go through `RemoteHeadwater`: here nobody could encrypt for the host."""
+    """Reads from the host. Changes go through `RemoteHeadwater`: here nobody could encrypt for the host.
+
+    Of a data source that the token may query but not read there are uid, name and type.
+    """
 
     def __init__(self, api: HostApi) -> None:
         super().__init__()
         self._api = api
 
     def get_by_uid(self, uid: str) -> DataSource:
-        if not _UID.fullmatch(uid):
-            raise DataSourceNotFoundError(f"Data source {uid!r} not found")
-        return read_data_source(self._api.ask("GET", "datasources", "uid", uid))
+        if _UID.fullmatch(uid):
+            try:
+                return read_data_source(self._api.ask("GET", "datasources", "uid", uid))
+            except (DataSourceNotFoundError, DownstreamAuthError) as error:
+                if error.status == _UNAUTHORIZED:
+                    raise
+        return _only(self._queryable(), "uid", uid)
 
     def get_by_id(self, id: int) -> DataSource:  # noqa: A002
         return read_data_source(self._api.ask("GET", "datasources", str(id)))
 
     def get_by_name(self, name: str) -> DataSource:
-        for found in self.list():
-            if found.name == name:
-                return self.get_by_uid(found.uid)
-        raise DataSourceNotFoundError(f"Data source {name!r} not found")
+        return self.get_by_uid(_only(self._queryable(), "name", name).uid)
 
     def get_default(self) -> DataSource | None:
-        return next((found for found in self.list() if found.is_default), None)
+        return next((found for found in self._queryable() if found.is_default), None)
 
     def list(self) -> Sequence[DataSource]:
         answer = self._api.ask("GET", "datasources")
@@ -45,29 +50,19 @@ class RemoteStore(MemoryStore):
             raise self._api.not_a_host()
         return [read_data_source(each) for each in answer]
 
-
-class QueryableStore(RemoteStore):
-    """The data sources that the token may query, which may be more than it may read: without addresses and
-    settings."""
-
-    def get_by_uid(self, uid: str) -> DataSource:
-        return self._only("uid", uid)
-
-    def get_by_name(self, name: str) -> DataSource:
-        return self._only("name", name)
-
-    def list(self) -> Sequence[DataSource]:
+    def _queryable(self) -> Sequence[DataSource]:
         answer = self._api.ask("GET", "frontend", "settings")
         sources = answer.get("datasources") if isinstance(answer, Mapping) else None
         if not isinstance(sources, Mapping):
             raise self._api.not_a_host()
         return [read_data_source(each) for each in sources.values()]
 
-    def _only(self, field: str, value: str) -> DataSource:
-        for found in self.list():
-            if getattr(found, field) == value:
-                return found
-        raise DataSourceNotFoundError(f"Data source {value!r} not found")
+
+def _only(sources: Iterable[DataSource], field: str, value: str) -> DataSource:
+    for found in sources:
+        if getattr(found, field) == value:
+            return found
+    raise DataSourceNotFoundError(f"Data source {value!r} not found")
 
 
 def read_data_source(body: Any) -> DataSource:

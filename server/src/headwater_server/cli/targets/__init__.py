@@ -1,4 +1,4 @@
-"""What commands talk to: one protocol, for a data directory of this machine and for a remote host."""
+"""What commands talk to: a host on the data directory of this machine, or one elsewhere."""
 
 from __future__ import annotations
 

@@ -31,10 +31,8 @@ def open_target(location: Location) -> Iterator[Target]:
         with _open_remote(location) as remote:
             yield remote
         return
-    from .local import LocalTarget
-
     with open_headwater(location.directory) as headwater:
-        yield LocalTarget(headwater)
+        yield Target(headwater)
 
 
 @contextmanager
@@ -46,10 +44,8 @@ def open_plugins(location: Location) -> Iterator[Target]:
         return
     from headwater import Headwater
 
-    from .local import LocalTarget
-
     with Headwater(plugin_sources=_plugin_sources(location)) as headwater:
-        yield LocalTarget(headwater)
+        yield Target(headwater)
 
 
 def _plugin_sources(location: Location) -> tuple[PluginSource, ...]:
@@ -62,21 +58,19 @@ def _plugin_sources(location: Location) -> tuple[PluginSource, ...]:
 
 @contextmanager
 def _open_remote(location: Location) -> Iterator[Target]:
-    from headwater.sdk.http import HttpClientSettings, HttpOptions
-
-    from .remote import RemoteTarget
+    from headwater import connect
 
     token = _token(location)
     try:
-        settings = HttpClientSettings(location.host, HttpOptions(bearer_token=token))
+        host = connect(location.host, token=token or "", allow_http=True)
     except ValidationError as error:
         # The one secret here has another name than a data source's.
         path = (location.token_file or TOKEN_VARIABLE) if "bearerToken" in error.path else error.path
         raise ValidationError(error.reason, path=path) from None
-    if token is not None and settings.parsed.scheme == "http" and not settings.is_loopback:
-        click.echo(f"warning: the token goes to {settings.origin} unencrypted; use https.", err=True)
-    with RemoteTarget(settings) as remote:
-        yield remote
+    with host:
+        if token is not None and host.sends_in_clear:
+            click.echo(f"warning: the token goes to {host.origin} unencrypted; use https.", err=True)
+        yield Target(host)
 
 
 def _token(location: Location) -> Secret | None:

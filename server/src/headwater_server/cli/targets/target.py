@@ -1,17 +1,23 @@
-"""`Target`: the operations that work on a data directory and on a remote host alike."""
+"""`Target`: what commands do with a host, be it a data directory's or one elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlencode
 
 from attrs import frozen
 
+from headwater.errors import ValidationError
+
 if TYPE_CHECKING:
+    from headwater import Headwater
     from headwater.calls import CallContext, QueryLimits
+    from headwater.datasources import DataSource
     from headwater.frames import FrameStream
     from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo, QueryChunk
-    from headwater.secrets import Secret
+    from headwater.secrets import FieldState, Secret
+
 
 Record: TypeAlias = dict[str, Any]
 
@@ -29,44 +35,115 @@ class PluginSummary:
     target: str = ""
 
 
-class Target(Protocol):
-    """Data sources are named by name or uid. Every method raises HeadwaterError, whichever the target is."""
+@frozen
+class Target:
+    """Data sources are named by name or uid. Every method raises HeadwaterError, wherever the host is."""
+
+    headwater: Headwater
 
     @property
-    def limits(self) -> QueryLimits: ...
+    def limits(self) -> QueryLimits:
+        return self.headwater.limits
 
     def data_sources(self) -> list[Record]:
-        """By name: `name`, `type`, `uid`, `url`, `read-only`."""
+        stored = sorted(self.headwater.store.list(), key=lambda each: each.name)
+        return [
+            {
+                "name": each.name,
+                "type": each.type,
+                "uid": each.uid,
+                "url": each.url,
+                "read-only": each.read_only,
+            }
+            for each in stored
+        ]
 
     def describe(self, data_source: str) -> Record:
-        """All that may be shown of a data source: `name`, `type`, `uid`, …; of secrets their state."""
+        stored = self.headwater.data_source(data_source)
+        states = self.headwater.secret_states(data_source)
+        return {
+            "name": stored.name,
+            "type": stored.type,
+            "uid": stored.uid,
+            "url": stored.url,
+            "user": stored.user,
+            "database": stored.database,
+            "isDefault": stored.is_default,
+            "readOnly": stored.read_only,
+            "jsonData": dict(stored.json_data),
+            "secrets": {key: _state(state) for key, state in states.items()},
+            "version": stored.version,
+            **_times(stored),
+        }
 
     def add(
         self, *, name: str, type_: str, secrets: Mapping[str, Secret], settings: Record, **fields: Any
     ) -> Record:
-        """Add a data source; `fields` are url, user, database, uid, is_default. Returns name and uid."""
+        self.headwater.plugin_info(type_)  # a plugin that cannot be used says why
+        added = self.headwater.add_data_source(
+            name=name, type=type_, json_data=settings, secure_json_data=dict(secrets), **fields
+        )
+        return {"name": added.name, "uid": added.uid}
 
-    def remove(self, uid: str) -> None: ...
+    def remove(self, uid: str) -> None:
+        self.headwater.remove_data_source(uid)
 
     def check_health(self, data_source: str, timeout: float) -> CheckHealthResult:
-        """`timeout` in seconds. A source that is down is a result, not an exception."""
+        return self.headwater.check_health(data_source, timeout=timeout)
 
     def call_resource(self, data_source: str, path: str, params: Mapping[str, str]) -> CallResourceResponse:
-        """GET a plugin's resource. Raises MethodNotImplementedError if the plugin has none there."""
+        return self.headwater.call_resource(data_source, path, query_string=urlencode(params))
 
-    def plugins(self) -> list[PluginSummary]: ...
+    def plugins(self) -> list[PluginSummary]:
+        return [
+            PluginSummary(
+                record.plugin_id,
+                record.version,
+                record.distribution,
+                str(record.state),
+                record.reason,
+                str(record.target),
+            )
+            for record in self.headwater.load_plugins()
+        ]
 
-    def plugin_info(self, plugin_id: str) -> PluginInfo: ...
+    def plugin_info(self, plugin_id: str) -> PluginInfo:
+        return self.headwater.plugin_info(plugin_id)
 
     def text_query(self, data_source: str, text: str) -> Record:
-        """The query object whose main text is `text`."""
+        type_ = self.headwater.data_source(data_source).type
+        return text_query_of(self.plugin_info(type_), text)
 
     def query_chunks(
         self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
     ) -> Generator[QueryChunk, None, None]:
-        """The answer piece by piece; an error is a piece too. Close the generator to end the query."""
+        from headwater_server.arrow_start import start_arrow_without_pandas
+
+        start_arrow_without_pandas()
+        return self.headwater.query_chunks(data_source, query, from_=from_, to=to, context=context)
 
     def sql(
         self, statement: str, *, from_: str, to: str, params: Mapping[str, Any], context: CallContext
     ) -> FrameStream:
-        """The rows of one SELECT over data sources. Close the stream to end it."""
+        return self.headwater.sql_stream(statement, from_=from_, to=to, params=params, context=context)
+
+
+def text_query_of(plugin: PluginInfo, text: str) -> Record:
+    """Raises ValidationError if the plugin's queries have no main text."""
+    if not plugin.query_text_key:
+        raise ValidationError(f"plugin {plugin.id!r} takes query objects, not text", path="query")
+    return {plugin.query_text_key: text}
+
+
+def _times(stored: DataSource) -> Record:
+    """A host elsewhere does not tell them."""
+    if not stored.created.timestamp():
+        return {}
+    return {
+        "created": stored.created.isoformat(timespec="seconds"),
+        "updated": stored.updated.isoformat(timespec="seconds"),
+    }
+
+
+def _state(field: FieldState) -> str:
+    return f"{field.state}, key {field.key_id}" if field.key_id else str(field.state)
