@@ -15,8 +15,8 @@ import pytest
 
 from headwater import Headwater
 from headwater.frames import decode_grafana_file
+from headwater_grafana.executables import platform_suffix
 from headwater_grafana.pack.folder import pack
-from headwater_grafana.pack.starter import platform_suffix
 from servers.go_programs import GoHost, from_base64, in_base64, started
 from servers.mysql_family import DatabaseServer
 from servers.process import eventually

@@ -13,7 +13,7 @@ import pytest
 from headwater import Headwater
 from headwater.plugins import PluginState, Target
 from headwater_grafana import PluginFolders
-from headwater_grafana.host.folders import _platform
+from headwater_grafana.executables import platform_suffix
 
 NAME = "acme-thing-datasource"
 
@@ -33,7 +33,7 @@ def plugin_folder(root: Path, **changes: Any) -> Path:
         "info": {"version": "1.2.3", "description": "Things"},
     }
     (folder / "plugin.json").write_text(json.dumps({**described, **changes}))
-    program = folder / f"gpx_thing_{_platform()}"
+    program = folder / f"gpx_thing_{platform_suffix()}"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -P -m headwater_grafana testdata\n")
     program.chmod(0o755)
     return folder
@@ -108,7 +108,7 @@ def test_a_folder_that_is_no_plugin_or_not_there_is_no_fault(tmp_path: Path) -> 
 
 def test_a_program_outside_its_folder_is_not_run(tmp_path: Path) -> None:
     folder = plugin_folder(tmp_path)
-    program = folder / f"gpx_thing_{_platform()}"
+    program = folder / f"gpx_thing_{platform_suffix()}"
     program.unlink()
     program.symlink_to(sys.executable)
     [(_, state, reason)] = states(tmp_path, {NAME})

@@ -14,8 +14,8 @@ import pytest
 from headwater import Headwater
 from headwater.errors import PluginUnavailableError, ValidationError
 from headwater.models import PluginInfo
+from headwater_grafana.executables import platform_suffix
 from headwater_grafana.pack.folder import pack, zip_folder
-from headwater_grafana.pack.starter import platform_suffix
 
 ID = "headwater-testdata-datasource"
 

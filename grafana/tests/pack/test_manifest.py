@@ -8,7 +8,7 @@ import pytest
 
 from headwater.errors import ValidationError
 from headwater.models import PluginInfo
-from headwater_grafana.pack.manifest import executable_name, grafana_id, manifest
+from headwater_grafana.pack.manifest import grafana_id, manifest
 
 INFO = PluginInfo(
     id="my_shop",
@@ -48,7 +48,7 @@ def test_what_the_plugin_cannot_do_is_not_promised() -> None:
 
 
 def test_the_executable_is_named_after_the_plugin() -> None:
-    assert described()["executable"] == executable_name("my_shop") == "gpx_my_shop"
+    assert described()["executable"] == "gpx_my_shop"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,13 +16,13 @@ from attrs import field, frozen
 from headwater.errors import ValidationError
 from headwater.models import PluginInfo
 from headwater.plugins import PluginRecord, PluginState, Target
+from headwater_grafana.executables import platform_suffix
 
 from .limits import ProcessLimits
 from .plugin import ProcessPlugin
 from .record import ProcessRecord
 
 _ID = re.compile(r"[0-9a-z]+-([0-9a-z]+-)?datasource")
-_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _LARGEST_MANIFEST = 10 * 1024 * 1024
 
 
@@ -57,7 +55,7 @@ class PluginFolder:
             raise ValidationError("is not of the form vendor-name-datasource", path="id")
         if described.get("type") != "datasource" or described.get("backend") is not True:
             raise ValidationError("is not a data source with a backend", path="type")
-        program = path / f"{described.get('executable', '')}_{_platform()}"
+        program = path / f"{described.get('executable', '')}_{platform_suffix()}"
         if not _is_inside(program, path) or not os.access(program, os.X_OK) or program.is_dir():
             raise ValidationError(f"there is no program {program.name} for this platform", path="executable")
         return cls(path, _info(described, plugin_id), (str(program),), _signature(path))
@@ -151,12 +149,6 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(described, dict):
         raise ValidationError("is not a JSON object", path=path.name)
     return described
-
-
-def _platform() -> str:
-    """As Grafana names the programs of a plugin: `linux_amd64`."""
-    machine = platform.machine()
-    return f"{sys.platform}_{_ARCHITECTURES.get(machine, machine)}"
 
 
 def _is_inside(program: Path, folder: Path) -> bool:

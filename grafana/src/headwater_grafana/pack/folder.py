@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headwater.errors import ValidationError
+from headwater_grafana.executables import executable_name, platform_suffix
 
 from .frontend import logo_svg, module_js
-from .manifest import GRAFANA_VERSION, LOGO, executable_name, manifest
-from .starter import check_python, create_environment, platform_suffix, write_starter
+from .manifest import GRAFANA_VERSION, LOGO, manifest
+from .starter import check_python, create_environment, write_starter
 
 if TYPE_CHECKING:
     from headwater.models import PluginInfo

@@ -12,8 +12,9 @@ from typing import Any
 
 from headwater.errors import ValidationError
 from headwater.models import PluginInfo
+from headwater_grafana.executables import executable_name
 
-__all__ = ["GRAFANA_VERSION", "LOGO", "check_id", "executable_name", "grafana_id", "manifest"]
+__all__ = ["GRAFANA_VERSION", "LOGO", "check_id", "grafana_id", "manifest"]
 
 GRAFANA_VERSION = ">=11.6.0"
 """The editors use components that came with it."""
@@ -39,11 +40,6 @@ def check_id(wanted: str) -> str:
             f"Grafana takes no plugin id {wanted!r}: it is vendor-name-datasource, of a to z and digits."
         )
     return wanted
-
-
-def executable_name(plugin_id: str) -> str:
-    """The name to which Grafana adds `_linux_amd64` and the like."""
-    return f"gpx_{re.sub(r'[^0-9a-z]', '_', plugin_id.lower())}"
 
 
 def manifest(info: PluginInfo, grafana_plugin_id: str, *, updated: date) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 import stat
 import subprocess
@@ -12,21 +11,14 @@ from pathlib import Path
 
 from headwater.errors import PluginUnavailableError
 
-__all__ = ["create_environment", "platform_suffix", "write_starter"]
+__all__ = ["check_python", "create_environment", "write_starter"]
 
 ENVIRONMENT = "venv"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 _STARTER = """\
 #!/bin/sh
 # Started by Grafana, without an environment: -I lets Python read none either.
 exec {python} -I -m headwater_grafana {plugin}
 """
-
-
-def platform_suffix() -> str:
-    """This machine as Grafana names it in an executable's name: `linux_amd64`."""
-    machine = platform.machine()
-    return f"{sys.platform}_{_ARCHITECTURES.get(machine.lower(), machine.lower())}"
 
 
 def write_starter(path: Path, plugin_id: str, python: Path | None) -> None:
