@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,13 +11,15 @@ import httpx2
 import psycopg
 import pytest
 from attrs import define, field
+from click.testing import CliRunner
 from pyarrow import flight
 
 from headwater_engines.flight.messages import message, pack
+from headwater_server.cli.main import main
 from servers.nginx import start_nginx
 from servers.postgresql import PostgresServer
 from servers.process import free_port
-from servers.serve_process import COMMAND, ServeProcess, admin_token
+from servers.serve_process import ServeProcess, admin_token
 
 QUERY = {"scenario": "streaming_rows", "rows": 3}
 
@@ -57,10 +57,8 @@ class Deployment:
 
     def command(self, *arguments: str) -> str:
         """What `headwater …` prints, run beside the hosts."""
-        done = subprocess.run(
-            [*COMMAND, "--data-dir", str(self.hosts[0].directory), *arguments],
-            capture_output=True, text=True, check=True, timeout=60, env={**os.environ},
-        )  # fmt: skip
+        done = CliRunner().invoke(main, ["--data-dir", str(self.hosts[0].directory), *arguments])
+        assert done.exit_code == 0, done.output
         return done.stdout.strip()
 
     def ask(self, host: int, method: str, path: str, token: str = "", **options: Any) -> httpx2.Response:

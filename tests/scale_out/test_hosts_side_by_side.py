@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from pyarrow import flight
@@ -70,6 +71,25 @@ def test_a_revoked_token_ends_everywhere(deployment: Deployment, shared: str) ->
 
     for host in (0, 1):
         assert eventually(lambda host=host: deployment.query(host, shared, token).status_code == 401)
+
+
+def test_a_named_query_is_run_as_it_was_last_saved_anywhere(deployment: Deployment, shared: str) -> None:
+    query = {"id": "rows", "datasource": shared, "query": {"scenario": "streaming_rows", "rows": 2}}
+    assert deployment.ask(0, "POST", "/api/queries", json=query).status_code == 201
+
+    def rows(host: int) -> int:
+        answer = deployment.ask(host, "POST", "/api/queries/rows/run", json={})
+        (result,) = answer.json()["results"].values()
+        return len(result["frames"][0]["data"]["values"][0])
+
+    assert [rows(host) for host in (0, 1)] == [2, 2]
+    changed = {**query, "query": {"scenario": "streaming_rows", "rows": 5}, "version": 1}
+    assert deployment.ask(1, "PUT", "/api/queries/rows", json=changed).status_code == 200
+
+    assert eventually(lambda: [rows(host) for host in (0, 1)] == [5, 5])
+    deployment.ask(0, "DELETE", "/api/queries/rows")
+    gone = partial(deployment.ask, 1, "POST", "/api/queries/rows/run", json={})
+    assert eventually(lambda: gone().status_code == 404)
 
 
 def test_keys_are_changed_while_every_host_answers(deployment: Deployment, shared: str) -> None:

@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pyarrow as pa
@@ -20,11 +19,11 @@ from .deployment import QUERY, Deployment, deploy, statement
 _ROWS, _PARTS = 200_000, 16
 
 
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     with (
         start_postgresql() as postgresql,
-        deploy(tmp_path, postgresql, "killed", mute=False) as deployment,
+        deploy(tmp_path_factory.mktemp("killed"), postgresql, "killed", mute=False) as deployment,
     ):
         source = {"name": "shared", "uid": "shared", "type": "testdata"}
         assert deployment.ask(0, "POST", "/api/datasources", json=source).status_code == 200
@@ -74,14 +73,16 @@ def test_clients_ask_again_and_what_was_acknowledged_is_kept(deployment: Deploym
 def test_parts_that_a_killed_host_was_reading_are_read_from_another(deployment: Deployment) -> None:
     options = deployment.flight_options("shared", x_headwater_partitions=str(_PARTS))
     text = f'{{"scenario": "streaming_rows", "rows": {_ROWS}}}'
+    doomed = len(deployment.hosts)
+    host = deployment.start_host()
     with deployment.flight_client(0) as planner:
         info = planner.get_flight_info(statement(text), options)
-    killed = threading.Timer(0.05, deployment.hosts[1].process.send_signal, [signal.SIGKILL])
+    killed = threading.Timer(0.05, host.process.send_signal, [signal.SIGKILL])
 
     def read(ticket: flight.Ticket) -> pa.Table:
-        for host in (1, 0):
+        for number in (doomed, 0):
             try:
-                with deployment.flight_client(host) as reader:
+                with deployment.flight_client(number) as reader:
                     return reader.do_get(ticket, options).read_all()
             except (flight.FlightUnavailableError, flight.FlightInternalError):
                 continue
