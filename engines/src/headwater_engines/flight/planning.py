@@ -73,6 +73,7 @@ class Planner:
         if target == 1:
             ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
             return flight.FlightInfo(None, descriptor, [self._endpoint(ticket)], ordered=True)
+        call.note("datasources:query", statement.uid, statement.query)
         query = statement.metric_query().query
         tasks = self._headwater.read_tasks(
             statement.uid,

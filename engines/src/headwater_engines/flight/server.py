@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
-from attrs import frozen
+from attrs import field, frozen
 from pyarrow import flight
 
 from headwater.errors import HeadwaterError, describe
@@ -41,7 +41,7 @@ class FlightOptions:
     host: str = "127.0.0.1"
     port: int = 0
     tls_certificate: bytes = b""
-    tls_key: bytes = b""
+    tls_key: bytes = field(default=b"", repr=False)
     locations: tuple[str, ...] = ()
     ticket_seconds: float = 900.0
     prepared_seconds: float = 12 * 3600.0
