@@ -1,19 +1,22 @@
-"""The data source. It answers from SQLite in memory; your database goes to the places marked REPLACE."""
+"""The data source. It answers from SQLite in memory; your database goes to the places marked REPLACE.
+
+Macros, parameters, time series, the pool, health, browsing and partitions are `SqlDataSource`'s.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-from headwater.errors import QueryError
-from headwater.frames import FrameMeta, FrameStream
-from headwater.sdk import CallContext, CheckHealthResult, DataSource, ResourceRequest, resource
+from headwater.errors import HeadwaterError, QueryError
+from headwater.frames import Notice
+from headwater.sdk import CallContext
+from headwater.sdk.sql import ReadStatements, SqlDataSource
 
-from .macros import expand
-from .query import SqlQuery
+from .macros import DIALECT, Macros
 from .settings import Settings
 
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -27,81 +30,93 @@ _SAMPLE = """
 """
 
 
-class {{ cookiecutter.__class }}Source(DataSource[Settings, SqlQuery]):
-    """Several threads use one object. Building it opens nothing: connect on first use."""
+class {{ cookiecutter.__class }}Source(SqlDataSource[Settings]):
+    """Several threads use one object. Building it opens nothing: the pool connects on first use."""
 
-    def query(self, query: SqlQuery, context: CallContext) -> FrameStream:
-        """A stream: rows become Arrow while the database still works, in bounded memory."""
-        sql = expand(query.raw_sql, query.time_range)
-        with ExitStack() as ending:
-            connection = ending.enter_context(closing(_connect()))
-            # The callback runs in another thread, when the caller cancels and at the deadline.
-            ending.enter_context(context.on_cancel(connection.interrupt))
-            context.check()
-            with _explained(context):
-                cursor = connection.execute(sql, query.params)
-                first = cursor.fetchmany(self.settings.fetch_rows)
-            schema = _schema(cursor, first)
-            batches = self._batches(cursor, schema, first, context)
-            # Explore and Grafana show the SQL that was executed, macros written out.
-            meta = FrameMeta(executed_query_string=sql)
-            return FrameStream(schema, batches, meta=meta, on_close=ending.pop_all().close)
+    title = "{{ cookiecutter.title }}"
+    dialect = DIALECT
+    macros = Macros(DIALECT)
+    # REPLACE: the first words of statements that only read.
+    reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES"}))
+    # REPLACE: what answers the health check, and the lists of schema browsers and editors.
+    version_sql = "SELECT sqlite_version() AS version"
+    catalog: Mapping[str, str] = {
+        "tables": "SELECT name, type AS kind FROM sqlite_schema WHERE ? IN ('', 'main')",
+        "columns": "SELECT name, type FROM (SELECT ? AS schema), pragma_table_info(?)",
+    }
 
-    def check_health(self, context: CallContext) -> CheckHealthResult:
-        """REPLACE: connect with your driver. That the database is down is a result, not an exception."""
-        with closing(_connect()) as connection:
-            [(version,)] = connection.execute("SELECT sqlite_version()")
-        password = "set" if self.settings.password else "not set"
-        return CheckHealthResult.ok("Answers from memory.", sqlite=version, password=password)
+    def connect(self, seconds: float, context: CallContext) -> Connection:
+        """REPLACE: connect with your driver within `seconds`, as `self.instance` and `self.settings` say."""
+        return Connection(self.settings.fetch_rows)
 
-    @resource("tables")
-    def tables(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
-        """What schema browsers list and editors complete: `headwater schema`, the Explore page."""
-        with closing(_connect()) as connection:
-            return [{"name": name} for (name,) in connection.execute("SELECT name FROM sqlite_schema")]
+    def explain(self, error: Exception) -> HeadwaterError:
+        """REPLACE: say of your driver's errors whose fault they are; see `headwater.errors`.
 
-    @resource("columns")
-    def columns(self, request: ResourceRequest, context: CallContext) -> list[dict[str, Any]]:
-        """The columns of `table`; the name is bound, like everything that comes from outside."""
-        table = request.query.get("table", "")
-        with closing(_connect()) as connection:
-            columns = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table])
-            return [{"name": name, "type": kind} for name, kind in columns]
+        A server that is down is a DownstreamConnectionError, wrong SQL a QueryError.
+        """
+        if isinstance(error, sqlite3.Error):
+            explained = QueryError(str(error))
+            explained.__cause__ = error
+            return explained
+        return super().explain(error)
+
+
+class Connection:
+    """REPLACE: one connection of your driver. Each query has one to itself, which the pool lends."""
+
+    def __init__(self, fetch_rows: int) -> None:
+        self.opened_at = time.monotonic()
+        self.reusable = True
+        self.used = False
+        self._fetch_rows = fetch_rows
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+        self._connection.executescript(_SAMPLE)
+        # ATTACH would open the host's files, and readOnly may be turned off.
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+
+    def begin(self, seconds: float | None) -> None:
+        """Begin a read-only transaction, if your database has them, with `seconds` as its time limit."""
+
+    def execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+        return Result(self._connection.execute(sql, values), self._fetch_rows)
+
+    def renew(self) -> None:
+        """Take back what the query left in the session: end its transaction."""
+        self.used = True
+
+    def interrupt(self) -> None:
+        """End the running statement. Called from another thread: at the deadline, and on cancellation."""
+        self._connection.interrupt()
+
+    def quiet(self) -> bool:
+        return self.reusable
+
+    def ping(self, seconds: float) -> None:
+        """Raise an error if the server does not answer any more."""
 
     def close(self) -> None:
-        """REPLACE: close your pool. Called once, when no query uses the object any more."""
+        self._connection.close()
 
-    def _batches(
-        self, cursor: sqlite3.Cursor, schema: pa.Schema, rows: Rows, context: CallContext
-    ) -> Iterator[pa.RecordBatch]:
+
+class Result:
+    """REPLACE: rows become Arrow while the database still works, in bounded memory."""
+
+    notices: tuple[Notice, ...] = ()
+
+    def __init__(self, cursor: sqlite3.Cursor, fetch_rows: int) -> None:
+        self._cursor = cursor
+        self._fetch_rows = fetch_rows
+        self._first: Rows = cursor.fetchmany(fetch_rows)
+        self.schema = _schema(cursor, self._first)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        rows = self._first
         while rows:
-            yield _batch(schema, rows)
-            with _explained(context):
-                rows = cursor.fetchmany(self.settings.fetch_rows)
+            yield _batch(self.schema, rows)
+            rows = self._cursor.fetchmany(self._fetch_rows)
 
-
-def _connect() -> sqlite3.Connection:
-    """REPLACE with a pool of your driver's connections, which `self.instance` and `self.settings` describe.
-
-    Each query has a connection to itself, so that interrupting it stops no other.
-    """
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    connection.executescript(_SAMPLE)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # ATTACH would open the host's files
-    return connection
-
-
-@contextmanager
-def _explained(context: CallContext) -> Iterator[None]:
-    """REPLACE: say of your driver's errors whose fault they are; see `headwater.errors`.
-
-    A server that is down is a DownstreamConnectionError, wrong SQL a QueryError.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        context.check()  # an interrupted query: the caller cancelled, or the time is up
-        raise QueryError(str(error)) from error
+    def close(self) -> None:
+        self._cursor.close()
 
 
 def _schema(cursor: sqlite3.Cursor, rows: Rows) -> pa.Schema:

@@ -1,33 +1,25 @@
-"""Macros: what `$__name(arguments)` stands for. Strings and comments are left alone, and macros may nest."""
+"""Macros: what `$__name(arguments)` stands for. Strings and comments are left alone, and macros may nest.
+
+`TimeMacros` has those of Grafana's SQL data sources; here is how your database writes times.
+"""
 
 from __future__ import annotations
 
-from headwater.models import TimeRange
 from headwater.sdk import QueryMacro
-from headwater.sdk.sql import Dialect, MacroCall, MacroEngine
+from headwater.sdk.sql import Dialect, MacroScope, TimeMacros
 
 # REPLACE with what quotes and comments look like in your database.
 DIALECT = Dialect()
 
 
-def expand(sql: str, time_range: TimeRange) -> str:
-    """`sql` as the database gets it. Raises MacroError for a macro that is unknown or wrongly used."""
-    return _ENGINE.expand(sql, time_range)
+class Macros(TimeMacros):
+    """REPLACE: the sample table has times in unix seconds."""
 
+    def moment(self, seconds: int, scope: MacroScope) -> str:
+        return str(seconds)
 
-def _time_filter(call: MacroCall, scope: TimeRange) -> str:
-    (column,) = call.expect(1)
-    return f"{column} BETWEEN {scope.from_s} AND {scope.to_s}"
-
-
-def _time_from(call: MacroCall, scope: TimeRange) -> str:
-    call.expect(0)
-    return str(scope.from_s)
-
-
-def _time_to(call: MacroCall, scope: TimeRange) -> str:
-    call.expect(0)
-    return str(scope.to_s)
+    def unix_seconds(self, column: str, scope: MacroScope) -> str:
+        return column
 
 
 # What users are told: completion and help in Explore, `headwater plugin info`. {from} and {to} are the ends
@@ -37,7 +29,3 @@ MACROS = (
     QueryMacro("$__timeFrom()", "{from}"),
     QueryMacro("$__timeTo()", "{to}"),
 )
-
-# REPLACE: add yours, here and above. Each returns SQL; the sample table has times in unix seconds.
-FUNCTIONS = {"__timeFilter": _time_filter, "__timeFrom": _time_from, "__timeTo": _time_to}
-_ENGINE: MacroEngine[TimeRange] = MacroEngine(FUNCTIONS, DIALECT)

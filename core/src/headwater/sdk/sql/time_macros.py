@@ -12,16 +12,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
 from headwater.errors import MacroError, QueryError, ValidationError
-from headwater.frames import Fill, FillMode, format_interval, parse_interval
+from headwater.frames.times.intervals import format_interval, parse_interval
 from headwater.models import TimeRange
 
 from .macros import MacroCall, MacroEngine
 from .scanner import Dialect
+
+if TYPE_CHECKING:
+    from headwater.frames import Fill
 
 __all__ = ["EpochUnit", "ExpandedQuery", "MacroScope", "StandardMacros", "TimeMacros", "seconds_text"]
 
@@ -243,6 +246,8 @@ def _unix_epoch_nano_filter(call: MacroCall, scope: MacroScope) -> str:
 
 
 def _fill(argument: str) -> Fill:
+    from headwater.frames import Fill, FillMode
+
     text = argument.strip("'\"")
     if text.upper() == "NULL":
         return Fill(FillMode.NULL)
