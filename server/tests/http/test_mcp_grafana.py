@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from headwater import Headwater
@@ -17,6 +18,7 @@ from headwater_server.http import create_app
 from servers.clickhouse import start_clickhouse
 from servers.http_host import RunningHost, admin_authenticator, run_host
 from servers.mariadb import start_mariadb
+from servers.postgresql import PASSWORD, USER, start_postgresql
 from servers.process import unavailable
 from servers.prometheus import start_prometheus
 
@@ -87,13 +89,24 @@ def host() -> Iterator[RunningHost]:
         start_mariadb() as mariadb,
         start_clickhouse() as clickhouse,
         start_prometheus() as prometheus,
+        start_postgresql() as postgresql,
         run_host(create_app(headwater, authenticator=authenticator), admin) as running,
         running.client() as client,
     ):
+        with psycopg.connect(postgresql.url()) as connection:
+            connection.execute("CREATE TABLE orders (id int PRIMARY KEY, total numeric(10, 2))")
         account = {"user": mariadb.user, "database": mariadb.database}
         secrets = {"secureJsonData": {"password": mariadb.password}}
         for body in (
             {"uid": "sql", "type": "mysql", "url": mariadb.address, **account, **secrets},
+            {
+                "uid": "pg",
+                "type": "grafana-postgresql-datasource",
+                "url": f"127.0.0.1:{postgresql.port}",
+                "user": USER,
+                "jsonData": {"database": "postgres", "sslmode": "disable"},
+                "secureJsonData": {"password": PASSWORD},
+            },
             {"uid": "olap", "type": "grafana-clickhouse-datasource", "url": clickhouse.url},
             {"uid": "prom", "type": "prometheus", "url": prometheus.url},
         ):
@@ -118,6 +131,7 @@ def test_it_lists_the_data_sources(mcp: McpClient) -> None:
         "sql": "mysql",
         "olap": "grafana-clickhouse-datasource",
         "prom": "prometheus",
+        "pg": "grafana-postgresql-datasource",
         "python": "grafana-clickhouse-datasource",
     }
 
@@ -129,7 +143,7 @@ def test_it_finds_one_by_uid_and_by_name(mcp: McpClient) -> None:
 
 def test_it_finds_all_of_them_well(mcp: McpClient) -> None:
     checked = mcp("check_datasources_health")
-    assert (checked["checked"], checked["healthy"]) == (4, 4)
+    assert (checked["checked"], checked["healthy"]) == (5, 5)
 
 
 def test_it_queries_promql(mcp: McpClient) -> None:
@@ -147,7 +161,7 @@ def test_it_lists_metrics_and_labels(mcp: McpClient) -> None:
     assert mcp("list_prometheus_label_names", datasourceUid="prom") == []
 
 
-@pytest.mark.parametrize("uid", ["sql", "olap", "python"])
+@pytest.mark.parametrize("uid", ["sql", "pg", "olap", "python"])
 def test_it_queries_sql(mcp: McpClient, uid: str) -> None:
     answer = mcp("query_sql", datasourceUid=uid, query="SELECT 7 AS n")
     assert (answer["columns"], answer["rows"]) == (["n"], [{"n": 7}])
@@ -156,3 +170,8 @@ def test_it_queries_sql(mcp: McpClient, uid: str) -> None:
 @pytest.mark.parametrize("uid", ["olap", "python"])
 def test_it_lists_the_tables_of_clickhouse(mcp: McpClient, uid: str) -> None:
     assert "tables" in json.dumps(mcp("list_sql_tables", datasourceUid=uid, database="system"))
+
+
+def test_it_lists_and_describes_the_tables_of_postgresql(mcp: McpClient) -> None:
+    assert "orders" in json.dumps(mcp("list_sql_tables", datasourceUid="pg"))
+    assert "total" in json.dumps(mcp("describe_sql_table", datasourceUid="pg", table="orders"))

@@ -161,15 +161,20 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
         del request
         return self.browse("schemas", (), context)
 
+    @resource("databases")
+    def databases(self, request: ResourceRequest, context: CallContext) -> Records:
+        """The schemas, by the name that other SQL data sources give them."""
+        return self.schemas(request, context)
+
     @resource("tables")
     def tables(self, request: ResourceRequest, context: CallContext) -> Records:
         """Tables and views of `?schema=`, of all schemas without it: schema, name, kind, comment."""
-        return self.browse("tables", (request.query.get("schema", ""),), context)
+        return self.browse("tables", (_schema(request),), context)
 
     @resource("columns")
     def columns(self, request: ResourceRequest, context: CallContext) -> Records:
         """Columns of `?table=` in `?schema=`: name, type, nullability, default, comment."""
-        schema, table = request.query.get("schema", ""), request.query.get("table", "")
+        schema, table = _schema(request), request.query.get("table", "")
         if not table:
             raise ValidationError("is required", path="table")
         if not schema and "." in table:
@@ -216,3 +221,8 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
             epochs.schema, batches(), meta=meta, on_close=execution.close, on_cancel=execution.cancel
         )
         return stream
+
+
+def _schema(request: ResourceRequest) -> str:
+    """`?schema=`, or `?database=`, as editors ask of every SQL data source."""
+    return request.query.get("schema") or request.query.get("database", "")
