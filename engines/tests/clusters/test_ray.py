@@ -49,7 +49,10 @@ def test_plain_tasks_return_every_type(driver: Headwater, files: FilesHost) -> N
     whole = driver.query("shop", query).table
     table = pa.concat_tables(ray.get(read_tables(driver, "shop", query, host=files)))
     assert table.schema.equals(whole.schema)
-    assert str(table.to_pylist()) == str(whole.to_pylist())
+    for found, expected in zip(
+        table.columns, whole.columns, strict=True
+    ):  # NaN equals nothing, but as a text
+        assert found.equals(expected) or str(found.to_pylist()) == str(expected.to_pylist())
 
 
 def test_all_of_the_filters_are_applied_and_only_the_columns_read(
