@@ -15,10 +15,11 @@ from built import DISTRIBUTIONS, ROOT, CleanEnvironment, run, uv
 
 Install = Callable[..., CleanEnvironment]
 
-CORE = "headwater[http,json,testing,yaml]"
+CORE = "headwater[http,json,redis,testing,yaml]"
 EVERYTHING = [
     CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
-    "headwater-prometheus", "headwater-testdata", "headwater-server[mysql,opentelemetry,postgresql]",
+    "headwater-prometheus", "headwater-testdata",
+    "headwater-server[mcp,mysql,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
 WITH_EXTRAS = {
     "core": [CORE],

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from headwater.calls import CallContext, Progress
 from headwater.errors import (
@@ -112,18 +112,22 @@ class Call:
         declared = self.headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > options.max_body_bytes:
             raise _too_large(options.max_body_bytes)
-        body = bytearray()
+        pieces, size = [], 0
         try:
             async with asyncio.timeout(options.body_timeout):
-                async for piece in self.request.stream():
-                    body += piece
-                    if len(body) > options.max_body_bytes:
+                more = True
+                while more:
+                    message = await self.request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise PluginRequestCanceledError("The client went away.")
+                    pieces.append(message.get("body", b""))
+                    size += len(pieces[-1])
+                    if size > options.max_body_bytes:
                         raise _too_large(options.max_body_bytes)
+                    more = message.get("more_body", False)
         except TimeoutError:
             raise BodyError("The request body did not arrive in time.", status=408) from None
-        except ClientDisconnect:
-            raise PluginRequestCanceledError("The client went away.") from None
-        return bytes(body)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def json(self, type_: type[T]) -> T:
         """The body as a `type_`. Raises BodyError, ValidationError."""

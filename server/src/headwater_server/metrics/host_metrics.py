@@ -97,7 +97,7 @@ class HostMetrics:
 
         def observe(status: CacheStatus) -> None:
             counters[status].inc()
-            if isinstance(cache.store, MemoryAnswerStore):
+            if status is not CacheStatus.HIT and isinstance(cache.store, MemoryAnswerStore):
                 self.answer_bytes.set(cache.store.size)
 
         cache.on_answer(observe)
