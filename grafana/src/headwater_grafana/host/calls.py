@@ -20,7 +20,6 @@ from headwater.errors import (
 from headwater.models import PluginContext
 from headwater_grafana.protocol.errors import DETAILS, NATIVE_ERROR, error_from, source_of
 from headwater_grafana.protocol.native_call import METADATA_KEY, NativeCall
-from headwater_grafana.protocol.services import Stub
 
 from .supervisor import Running, Supervisor
 
@@ -43,9 +42,8 @@ class ProcessCalls:
         """The answer of a method that gives one."""
         running = self._supervisor.running(context)
         try:
-            call = getattr(Stub(running.channel, service), method).future(
-                message, timeout=context.remaining(), metadata=_metadata(plugin_context, context)
-            )
+            ask = running.method(service, method).future
+            call = ask(message, timeout=context.remaining(), metadata=_metadata(plugin_context, context))
             with context.on_cancel(call.cancel):
                 return call.result()
         except _FAILURES as error:
@@ -58,9 +56,8 @@ class ProcessCalls:
         running = self._supervisor.running(context)
         call: Any = None
         try:
-            call = getattr(Stub(running.channel, service), method)(
-                message, timeout=context.remaining(), metadata=_metadata(plugin_context, context)
-            )
+            ask = running.method(service, method)
+            call = ask(message, timeout=context.remaining(), metadata=_metadata(plugin_context, context))
             with context.on_cancel(call.cancel):
                 yield from call
         except _FAILURES as error:

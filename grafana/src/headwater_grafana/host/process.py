@@ -26,7 +26,7 @@ from headwater_grafana.protocol.handshake import (
     Handshake,
     HandshakeError,
 )
-from headwater_grafana.protocol.services import UNLIMITED, Stub
+from headwater_grafana.protocol.services import IN_CALLERS_THREAD, UNLIMITED, Stub
 
 from .limits import ProcessLimits
 from .output import Lines, PluginLog
@@ -196,7 +196,7 @@ class PluginProcess:
         except HandshakeError as error:
             self._log.stdout(line)
             raise self._unavailable(f"began with a line that cannot be used, because {error}") from error
-        self._channel = grpc.insecure_channel(handshake.target, options=UNLIMITED)
+        self._channel = grpc.insecure_channel(handshake.target, options=(*UNLIMITED, *IN_CALLERS_THREAD))
         # Meanwhile its output has to be read, or a chatty plugin would wait for us as we for it.
         threading.Thread(target=self._connect, args=(self._channel,), daemon=True).start()
 

@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
-from attrs import frozen
 
 from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, PluginUnavailableError
+from headwater_grafana.protocol.services import Stub
 
 from .process import PluginProcess
 
@@ -23,12 +23,20 @@ _SETTLED_SECONDS = 60.0
 """A process that has lived so long has not died of its start."""
 
 
-@frozen
 class Running:
     """A process that answers, and the channel to it."""
 
-    process: PluginProcess
-    channel: grpc.Channel
+    def __init__(self, process: PluginProcess, channel: grpc.Channel) -> None:
+        self.process = process
+        self.channel = channel
+        self._stubs: dict[str, Stub] = {}
+
+    def method(self, service: str, name: str) -> Any:
+        """A method, as gRPC's stubs have it."""
+        stub = self._stubs.get(service)
+        if stub is None:
+            stub = self._stubs[service] = Stub(self.channel, service)
+        return getattr(stub, name)
 
 
 class Supervisor:
@@ -41,6 +49,7 @@ class Supervisor:
         self._start = start
         self._lock = threading.Lock()  # guards all below
         self._process: PluginProcess | None = None
+        self._running: Running | None = None
         self._deaths = 0
         self._not_before = 0.0
         self._last_end = ""
@@ -64,7 +73,10 @@ class Supervisor:
         except PluginUnavailableError as error:
             self._has_died(process, str(error))
             raise
-        return Running(process, channel)
+        running = self._running
+        if running is None or running.process is not process:
+            running = self._running = Running(process, channel)
+        return running
 
     def has_ended(self, process: PluginProcess) -> PluginUnavailableError:
         """What to say to a call that was going on when `process` ended."""

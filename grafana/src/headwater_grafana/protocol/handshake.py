@@ -6,7 +6,8 @@ from typing import Final, Self
 
 from attrs import frozen
 
-COOKIE: Final = ("grafana_plugin_type", "datasource")
+COOKIE_NAME: Final = "grafana_plugin_type"
+COOKIE: Final = (COOKIE_NAME, "datasource")
 PROTOCOL_VERSIONS: Final = ("PLUGIN_PROTOCOL_VERSIONS", "2")
 SOCKET_DIRECTORY: Final = "PLUGIN_UNIX_SOCKET_DIR"
 

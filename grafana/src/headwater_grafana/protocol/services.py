@@ -12,6 +12,8 @@ from .descriptors import methods_of
 
 #: Frames may be of any size, so messages are; gRPC's own limit of 4 MiB would cut them off.
 UNLIMITED = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+#: Answers are read by the thread that waits for them, not by one that gRPC starts for each call.
+IN_CALLERS_THREAD = (("SingleThreadedUnaryStream", 1),)  # gRPC's own name for it, of grpc.experimental
 
 
 def add_service(server: grpc.Server, service: str, servicer: object) -> None:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from headwater.calls import WorkerPool
 from headwater.plugins import CorePlugin, LoggingMiddleware, RedactionMiddleware, discover
 from headwater.secrets import Redactor
-from headwater_grafana.protocol.handshake import COOKIE
+from headwater_grafana.protocol.handshake import COOKIE, COOKIE_NAME
 
 from .logs import hclog_line, write_logs_to_stderr
 from .metrics import RequestMetrics
@@ -32,7 +32,7 @@ def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
     `standalone` listens on TCP, for a host that is told the address, to debug a plugin: at the address in
     `GF_PLUGIN_GRPC_ADDRESS_` and the id in upper case with `_` for `-`, or at any free port of loopback.
     """
-    if not standalone and os.environ.get(COOKIE[0]) != COOKIE[1]:
+    if not standalone and os.environ.get(COOKIE_NAME) != COOKIE[1]:
         _refuse("This is a plugin: Grafana or headwater starts it. To debug it by itself, give --standalone.")
     parent = None if standalone else os.getppid()
     redactor, ending = Redactor(), threading.Event()
