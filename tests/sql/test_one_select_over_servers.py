@@ -30,7 +30,7 @@ SELECT o.city, sum(o.amount) AS revenue, max(v.visits) AS visits, max(m.Value) A
   count(t.id) AS rows
 FROM shop('SELECT city, hour, amount FROM orders WHERE amount > 1') o
 JOIN lake.visits v ON v.city = o.city
-JOIN metrics('requests') m ON m."Time" = o.hour AND m.job = 'a'
+JOIN metrics('requests') m ON m."Time" = o.hour AND m.job = 'j1'
 JOIN demo('{"scenario": "streaming_rows", "rows": 3}') t ON t.id < 2
 GROUP BY o.city ORDER BY o.city
 """
@@ -55,7 +55,7 @@ def mariadb() -> Iterator[DatabaseServer]:
 @pytest.fixture(scope="module")
 def clickhouse() -> Iterator[ClickHouseServer]:
     with start_clickhouse() as server:
-        server.command("CREATE TABLE visits (city String, visits UInt32) ENGINE = Memory")
+        server.command("CREATE TABLE visits (city String, visits UInt32) ENGINE = MergeTree ORDER BY city")
         server.command("INSERT INTO visits VALUES ('Bern', 7), ('Basel', 9), ('Chur', 1)")
         yield server
 
@@ -102,7 +102,7 @@ def served(headwater: Headwater) -> Iterator[RunningHost]:
 
 
 def check(rows: list[dict[str, Any]]) -> None:
-    """Two orders of Bern and one of Basel are above 1; each meets one sample of job a and two rows."""
+    """Two orders of Bern and one of Basel are above 1; each meets one sample of job j1 and two rows."""
     assert [row["city"] for row in rows] == ["Basel", "Bern"]
     assert [float(row["revenue"]) for row in rows] == [8, 25.5]
     assert [row["visits"] for row in rows] == [9, 7]
@@ -114,24 +114,26 @@ def test_from_python(headwater: Headwater) -> None:
 
 
 def test_over_the_sources_of_a_host_elsewhere(served: RunningHost) -> None:
+    """Which answers Prometheus' queries from elsewhere as Grafana's clients expect, a frame per series."""
+    statement = JOIN.replace("metrics('requests')", """metrics('{"expr": "requests", "layout": "long"}')""")
     with connect(served.url, token=served.admin) as remote:
-        check(remote.sql(JOIN.replace("lake.visits", "lake('SELECT * FROM visits')"), **HOUR).to_pylist())
+        check(remote.sql(statement, **HOUR).to_pylist())
 
 
 def test_over_http_as_an_expression(served: RunningHost) -> None:
-    texts = {
+    texts: dict[str, tuple[str, dict[str, Any]]] = {
         "orders": ("shop", {"rawSql": "SELECT city, hour, amount FROM orders WHERE amount > 1"}),
         "visits": ("lake", {"rawSql": "SELECT * FROM visits"}),
         "requests": ("metrics", {"expr": "requests", "layout": "long", "intervalMs": 900_000}),
         "demo": ("demo", {"scenario": "streaming_rows", "rows": 3}),
     }
-    queries = [
+    queries: list[dict[str, Any]] = [
         {"refId": ref_id, "datasource": {"uid": uid}, "hide": True, **query}
         for ref_id, (uid, query) in texts.items()
     ]
     statement = """
     SELECT o.city, sum(o.amount) AS revenue, max(v.visits) AS visits, count(t.id) AS rows
-    FROM orders o JOIN visits v USING (city) JOIN requests m ON m."Time" = o.hour AND m.job = 'a'
+    FROM orders o JOIN visits v USING (city) JOIN requests m ON m."Time" = o.hour AND m.job = 'j1'
     JOIN demo t ON t.id < 2 GROUP BY o.city ORDER BY o.city
     """
     queries.append({"refId": "Q", "datasource": {"uid": "__expr__"}, "type": "sql", "expression": statement})
