@@ -43,8 +43,10 @@ class Isolation:
         return [self._isolated(each) if self._isolates(each) else each for each in found]
 
     def _isolates(self, record: PluginRecord) -> bool:
+        # Ids such as `__expr__` are of plugins that work on the answers of others, in the host.
+        own = record.plugin_id.startswith("__")
         named = self.plugins == ALL or record.plugin_id in self.plugins
-        return named and record.usable and record.target is Target.IN_MEMORY
+        return named and not own and record.usable and record.target is Target.IN_MEMORY
 
     def _isolated(self, record: PluginRecord) -> PluginRecord:
         environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}

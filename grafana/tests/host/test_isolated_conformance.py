@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from headwater import Headwater
+from headwater.calls import CallContext
+from headwater.models import DataQuery, Filter, QueryDataRequest, TimeRange
+from headwater.plugins import PluginRecord
 from headwater.testing import DataSourceConformance, Features, Probes, Support, TypeProbe
 from headwater_grafana import Isolation
 
@@ -88,3 +92,28 @@ def test_errors_have_the_same_type_and_words(hosts: tuple[Headwater, Headwater],
         "status",
         "source",
     }
+
+
+def test_its_result_is_divided_and_its_answers_described_as_here(hosts: tuple[Headwater, Headwater]) -> None:
+    query = DataQuery(
+        json={"scenario": "streaming_rows", "rows": 1000}, time_range=TimeRange.from_epoch_ms(0, 1)
+    )
+    found = []
+    for host in hosts:
+        plugin: Any = host.registry.plugin("testdata")
+        context = host.plugin_contexts.get_with_data_source(host.data_source("demo"))
+        filters = (Filter("id", ">=", 5),)
+        with CallContext() as call:
+            request = QueryDataRequest(context, (query,))
+            parts = plugin.partitions(request, 4, ("id", "city"), filters, call)
+        found.append((parts, plugin.describe_answer(query, context)))
+    here, elsewhere = found
+    assert here == elsewhere
+    assert len(here[0].parts) == 4
+
+
+def test_expressions_stay_in_the_host() -> None:
+    record = PluginRecord(
+        "__expr__", entry_point="x:y", distribution="x", version="1", import_=lambda: object()
+    )
+    assert Isolation().records([record]) == [record]

@@ -14,19 +14,23 @@ from headwater.calls import CallContext
 from headwater.errors import FrameError, HeadwaterError, MethodNotImplementedError, PluginUnavailableError
 from headwater.frames import Frame, FrameStream
 from headwater.models import (
+    AnswerTraits,
     CallResourceRequest,
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
+    DataQuery,
     DataResponse,
+    Filter,
     HealthStatus,
+    Partitions,
     PluginContext,
     PluginInfo,
     QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugins import Target, from_bytes, hookimpl
+from headwater.plugins import Target, from_bytes, hookimpl, to_bytes
 from headwater.secrets import Redactor
 from headwater_grafana.protocol import native_pb2, pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import write_headers, write_plugin_context, write_query
@@ -41,6 +45,7 @@ from .process import PluginProcess
 from .supervisor import Supervisor
 
 _START_SECONDS = 60.0
+_DESCRIBE_SECONDS = 5.0
 _DATA, _NATIVE = "pluginv2.Data", "headwater.plugin.v1.Native"
 #: What Grafana hands on of its own environment; the rest of ours may hold secrets.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -83,6 +88,7 @@ class ProcessPlugin:
         self.supervisor: Supervisor = Supervisor(self._info.id, self._start)
         self._calls = ProcessCalls(self._info.id, self.supervisor)
         self._streams = True
+        self._optional_hooks: frozenset[str] | None = None
 
     # --- hooks -------------------------------------------------------------------------------------
 
@@ -97,9 +103,11 @@ class ProcessPlugin:
         except grpc.RpcError as error:
             failed: Any = error
             if failed.code() is grpc.StatusCode.UNIMPLEMENTED:
+                self._optional_hooks = frozenset()
                 return self._info
             with CallContext() as context:
                 self._calls._raise(failed, running, context)
+        self._optional_hooks = frozenset(answer.hooks)
         return from_bytes(answer.plugin_info, PluginInfo)
 
     @hookimpl
@@ -157,6 +165,39 @@ class ProcessPlugin:
             yield CallResourceResponse(answer.code, headers, answer.body)
 
     @hookimpl
+    def partitions(
+        self,
+        request: QueryDataRequest,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        if not self._has("partitions"):
+            return None
+        message = native_pb2.PartitionsRequest(
+            plugin_context=self._context(request.plugin_context),
+            headers=write_headers(request.headers),
+            query=write_query(request.queries[0], native=True),
+            target=target,
+            columns=to_bytes(columns),
+            filters=to_bytes(filters),
+        )
+        answer = self._calls.unary(_NATIVE, "partitions", message, request.plugin_context, context)
+        return from_bytes(answer.partitions, Partitions) if answer.partitions else None
+
+    @hookimpl
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+        if not self._has("describe_answer"):
+            return None
+        message = native_pb2.DescribeAnswerRequest(
+            plugin_context=self._context(plugin_context), query=write_query(query, native=True)
+        )
+        with CallContext(timeout=_DESCRIBE_SECONDS) as context:
+            answer = self._calls.unary(_NATIVE, "describe_answer", message, plugin_context, context)
+        return from_bytes(answer.traits, AnswerTraits) if answer.traits else None
+
+    @hookimpl
     def stop_plugin(self) -> None:
         self.supervisor.stop()
 
@@ -191,6 +232,12 @@ class ProcessPlugin:
         return text
 
     # --- inside ------------------------------------------------------------------------------------
+
+    def _has(self, hook: str) -> bool:
+        """Whether the plugin behind the process implements `hook`; only Headwater's kind can."""
+        if self._optional_hooks is None:
+            self.describe_plugin()
+        return hook in (self._optional_hooks or ())
 
     def _start(self) -> PluginProcess:
         return PluginProcess(

@@ -1,7 +1,8 @@
 from headwater_grafana.protocol import pluginv2_pb2 as _pluginv2_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -11,10 +12,12 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("plugin_info",)
+    __slots__ = ("plugin_info", "hooks")
     PLUGIN_INFO_FIELD_NUMBER: _ClassVar[int]
+    HOOKS_FIELD_NUMBER: _ClassVar[int]
     plugin_info: bytes
-    def __init__(self, plugin_info: _Optional[bytes] = ...) -> None: ...
+    hooks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, plugin_info: _Optional[bytes] = ..., hooks: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DiscardInstanceRequest(_message.Message):
     __slots__ = ("plugin_context",)
@@ -25,3 +28,46 @@ class DiscardInstanceRequest(_message.Message):
 class DiscardInstanceResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class PartitionsRequest(_message.Message):
+    __slots__ = ("plugin_context", "headers", "query", "target", "columns", "filters")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PLUGIN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    plugin_context: _pluginv2_pb2.PluginContext
+    headers: _containers.ScalarMap[str, str]
+    query: _pluginv2_pb2.DataQuery
+    target: int
+    columns: bytes
+    filters: bytes
+    def __init__(self, plugin_context: _Optional[_Union[_pluginv2_pb2.PluginContext, _Mapping]] = ..., headers: _Optional[_Mapping[str, str]] = ..., query: _Optional[_Union[_pluginv2_pb2.DataQuery, _Mapping]] = ..., target: _Optional[int] = ..., columns: _Optional[bytes] = ..., filters: _Optional[bytes] = ...) -> None: ...
+
+class PartitionsResponse(_message.Message):
+    __slots__ = ("partitions",)
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    partitions: bytes
+    def __init__(self, partitions: _Optional[bytes] = ...) -> None: ...
+
+class DescribeAnswerRequest(_message.Message):
+    __slots__ = ("plugin_context", "query")
+    PLUGIN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    plugin_context: _pluginv2_pb2.PluginContext
+    query: _pluginv2_pb2.DataQuery
+    def __init__(self, plugin_context: _Optional[_Union[_pluginv2_pb2.PluginContext, _Mapping]] = ..., query: _Optional[_Union[_pluginv2_pb2.DataQuery, _Mapping]] = ...) -> None: ...
+
+class DescribeAnswerResponse(_message.Message):
+    __slots__ = ("traits",)
+    TRAITS_FIELD_NUMBER: _ClassVar[int]
+    traits: bytes
+    def __init__(self, traits: _Optional[bytes] = ...) -> None: ...

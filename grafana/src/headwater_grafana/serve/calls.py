@@ -12,7 +12,7 @@ from attrs import frozen
 from headwater.calls import CallContext, CallRunner, WorkerPool
 from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.models import PluginContext
-from headwater.plugins import InMemoryRegistry, Plugin, PluginClient
+from headwater.plugins import CorePlugin, InMemoryRegistry, PluginClient
 from headwater.secrets import Redactor
 from headwater_grafana.protocol.contexts import read_headers, read_plugin_context
 from headwater_grafana.protocol.errors import abort
@@ -35,7 +35,7 @@ class Call:
 class PluginCalls:
     """The one plugin of this process behind the client that also hosts use. Thread-safe."""
 
-    def __init__(self, plugin: Plugin, redactor: Redactor, workers: WorkerPool) -> None:
+    def __init__(self, plugin: CorePlugin, redactor: Redactor, workers: WorkerPool) -> None:
         registry = InMemoryRegistry()
         registry.add(plugin)
         self.plugin = plugin

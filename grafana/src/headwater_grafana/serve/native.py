@@ -5,11 +5,16 @@ from __future__ import annotations
 import grpc
 
 from headwater.errors import HeadwaterError
-from headwater.plugins import to_bytes
+from headwater.models import Filter, QueryDataRequest
+from headwater.plugins import from_bytes, to_bytes
 from headwater_grafana.protocol import native_pb2 as pb
+from headwater_grafana.protocol.contexts import read_headers, read_query
 from headwater_grafana.protocol.errors import abort
 
 from .calls import PluginCalls
+
+#: Hooks that a host need not call where the plugin has none.
+_HOOKS = ("partitions", "describe_answer")
 
 
 class NativeService:
@@ -20,10 +25,29 @@ class NativeService:
 
     def describe(self, message: pb.DescribeRequest, rpc: grpc.ServicerContext) -> pb.DescribeResponse:
         try:
-            return pb.DescribeResponse(plugin_info=to_bytes(self._calls.plugin.info))
+            plugin = self._calls.plugin
+            hooks = [hook for hook in _HOOKS if plugin.implements(hook)]
+            return pb.DescribeResponse(plugin_info=to_bytes(plugin.info), hooks=hooks)
         except HeadwaterError as error:
             abort(rpc, error, native=True)
             raise
+
+    def partitions(self, message: pb.PartitionsRequest, rpc: grpc.ServicerContext) -> pb.PartitionsResponse:
+        with self._calls.answering(message, rpc, message.headers) as call:
+            request = QueryDataRequest(
+                call.plugin_context, (read_query(message.query),), read_headers(message.headers)
+            )
+            columns = from_bytes(message.columns, tuple[str, ...] | None)  # type: ignore[arg-type]
+            filters = from_bytes(message.filters, tuple[Filter, ...])
+            found = self._calls.plugin.partitions(request, message.target, columns, filters, call.context)
+        return pb.PartitionsResponse(partitions=b"" if found is None else to_bytes(found))
+
+    def describe_answer(
+        self, message: pb.DescribeAnswerRequest, rpc: grpc.ServicerContext
+    ) -> pb.DescribeAnswerResponse:
+        with self._calls.answering(message, rpc) as call:
+            traits = self._calls.plugin.describe_answer(read_query(message.query), call.plugin_context)
+        return pb.DescribeAnswerResponse(traits=b"" if traits is None else to_bytes(traits))
 
     def discard_instance(
         self, message: pb.DiscardInstanceRequest, rpc: grpc.ServicerContext
