@@ -33,9 +33,10 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def database(postgres: PostgresServer) -> psycopg.Connection:
+def database(postgres: PostgresServer) -> Iterator[psycopg.Connection]:
     """A superuser's connection, to make what tests read."""
-    return psycopg.connect(postgres.url(), autocommit=True)
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -1,0 +1,257 @@
+"""What each preset tells its driver, and which files and drivers are allowed. No server is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headwater import Headwater
+from headwater.errors import HeadwaterError, PluginUnavailableError, QueryError, ValidationError
+from headwater.models import DataSourceInstanceSettings
+from headwater.sdk import Secret
+from headwater_adbc import driver as driver_module
+from headwater_adbc.preset import Preset
+from headwater_adbc.presets import bigquery, snowflake
+from headwater_adbc.presets.bigquery import BigQuery
+from headwater_adbc.presets.flightsql import FlightSQL
+from headwater_adbc.presets.other import Other
+from headwater_adbc.presets.postgresql import PostgreSQL
+from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
+from headwater_adbc.presets.remote_settings import (
+    BigQuerySettings,
+    FlightSQLSettings,
+    OtherSettings,
+    SnowflakeSettings,
+)
+from headwater_adbc.presets.snowflake import Snowflake
+from servers.database_files import duckdb_file, sqlite_file
+
+
+def instance(**fields: Any) -> DataSourceInstanceSettings:
+    return DataSourceInstanceSettings(uid="u", name="n", type="t", **fields)
+
+
+def options(preset: Preset[Any]) -> dict[str, str]:
+    """Without the driver's path."""
+    return {key: value for key, value in preset.options(10).items() if key != "driver"}
+
+
+@pytest.fixture
+def any_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the drivers of the two clouds were installed."""
+    for module in (bigquery, snowflake):
+        monkeypatch.setattr(module, "bundled", lambda name, extra: f"{name}[{extra}]")
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------------
+
+
+def postgresql(url: str = "db:5432", **settings: Any) -> PostgreSQL:
+    where = instance(url=url, user="app", database="shop")
+    return PostgreSQL(PostgreSQLSettings(password=Secret("it's \\ 1"), **settings), where)
+
+
+def test_postgresql_is_encrypted_and_verified_by_default() -> None:
+    told = options(postgresql("127.0.0.1"))["uri"]
+    assert "sslmode='verify-full'" in told
+    assert "sslrootcert='" in told
+    assert r"password='it\'s \\ 1'" in told
+
+
+def test_certificates_are_files_for_their_owner_only_and_are_removed() -> None:
+    preset = postgresql(
+        "127.0.0.1", tls_ca_cert=Secret("CA"), tls_client_cert=Secret("CERT"), tls_client_key=Secret("KEY")
+    )
+    told = options(preset)["uri"]
+    path = Path(told.partition("sslkey='")[2].partition("'")[0])
+    assert path.read_text() == "KEY"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    preset.close()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("url", ["", "host:0", "host:99999", "user@host", "host/path?sslmode=disable", "a b"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="url"):
+        postgresql(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("127.0.0.1", "127.0.0.1", 5432),
+        ("[::1]:5433", "::1", 5433),
+        ("/run/postgresql", "/run/postgresql", 5432),
+    ],
+)
+def test_addresses_are_read_as_grafana_does(url: str, host: str, port: int) -> None:
+    told = options(postgresql(url, sslmode="disable"))["uri"]
+    assert f"host='{host}' port='{port}'" in told
+
+
+# --- files --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_file_has_to_exist_and_to_be_absolute(kind: str, tmp_path: Path) -> None:
+    with Headwater(allow_plugins={kind}) as host:
+        for name, url in (("relative", "shop.db"), ("missing", str(tmp_path / "none.db"))):
+            host.add_data_source(type=kind, name=name, url=url)
+            with pytest.raises(ValidationError, match="url"):
+                host.query(name, "SELECT 1")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_files_lie_where_the_operator_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    outside.mkdir()
+    monkeypatch.setenv("HEADWATER_DATABASE_FOLDERS", str(inside))
+    path = sqlite_file(outside, "CREATE TABLE t (a INTEGER)")
+    (inside / "link.sqlite").symlink_to(path)
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="inside", url=str(sqlite_file(inside, "CREATE TABLE t (a)")))
+        host.add_data_source(type="sqlite", name="outside", url=str(path))
+        host.add_data_source(type="sqlite", name="link", url=str(inside / "link.sqlite"))
+        assert host.query("inside", "SELECT count(*) AS n FROM t").to_pylist() == [{"n": 0}]
+        for name in ("outside", "link"):
+            with pytest.raises(ValidationError, match="HEADWATER_DATABASE_FOLDERS"):
+                host.query(name, "SELECT 1")
+
+
+def test_duckdb_reads_no_other_file_unless_it_may(tmp_path: Path) -> None:
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    (allowed / "a.csv").write_text("n\n1\n2\n")
+    (tmp_path / "secret.csv").write_text("n\n3\n")
+    path = duckdb_file(tmp_path, "CREATE TABLE t AS SELECT 1 AS a")
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="file", url=str(path))
+        host.add_data_source(
+            type="duckdb", name="folder", url=":memory:", json_data={"folders": [str(allowed)]}
+        )
+        assert host.query("folder", f"SELECT * FROM '{allowed}/a.csv'").to_pylist() == [{"n": 1}, {"n": 2}]
+        for name, sql in (
+            ("file", f"SELECT * FROM read_csv('{tmp_path}/secret.csv')"),
+            ("folder", f"SELECT * FROM read_csv('{tmp_path}/secret.csv')"),
+            ("folder", f"SELECT * FROM read_csv('{allowed}/../secret.csv')"),
+            ("file", "ATTACH '/tmp/other.db'"),
+            ("file", "COPY t TO '/tmp/copied.csv'"),
+            ("file", "SET enable_external_access = true"),
+            ("file", "INSTALL httpfs"),
+            ("file", "INSERT INTO t VALUES (2)"),
+        ):
+            with pytest.raises(HeadwaterError) as caught:
+                host.query(name, sql)
+            assert caught.value.status == 400, sql
+
+
+def test_sqlite_says_which_values_do_not_fit_their_column(tmp_path: Path) -> None:
+    rows = "INSERT INTO t SELECT value FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 "
+    path = sqlite_file(
+        tmp_path, "CREATE TABLE t (a)", f"{rows} FROM n WHERE value < 9000) SELECT value FROM n)",
+        "INSERT INTO t VALUES ('text')",
+    )  # fmt: skip
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+        with pytest.raises(QueryError, match="cast it"):
+            host.query("shop", "SELECT a FROM t")
+        assert host.query("shop", "SELECT CAST(a AS TEXT) AS a FROM t").num_rows == 9001
+
+
+# --- drivers ------------------------------------------------------------------------------------------
+
+
+def test_a_missing_driver_names_the_extra() -> None:
+    with pytest.raises(PluginUnavailableError, match=r"pip install 'headwater-adbc\[oracle\]'"):
+        driver_module.bundled("adbc_driver_oracle", "oracle")
+
+
+def test_a_driver_by_path_is_loaded_only_if_the_operator_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sqlite_file(tmp_path, "CREATE TABLE t AS SELECT 7 AS a")
+    sqlite = driver_module.bundled("adbc_driver_sqlite", "sqlite")
+    broken = str(tmp_path / "libnothing.so")
+    monkeypatch.delenv("HEADWATER_ADBC_DRIVERS", raising=False)
+    with Headwater(allow_plugins={"adbc"}) as host:
+        host.add_data_source(type="adbc", name="db", url=str(path), json_data={"driver": sqlite})
+        host.add_data_source(type="adbc", name="broken", json_data={"driver": broken})
+        with pytest.raises(ValidationError, match="HEADWATER_ADBC_DRIVERS"):
+            host.query("db", "SELECT a FROM t")
+        monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", os.pathsep.join([sqlite, broken]))
+        assert host.query("db", "SELECT a FROM t WHERE a = ?", params=[7]).to_pylist() == [{"a": 7}]
+        with pytest.raises(PluginUnavailableError, match="cannot be loaded"):
+            host.query("broken", "SELECT 1")
+
+
+def test_secret_options_reach_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", "acme")
+    settings = OtherSettings(
+        driver="acme", options={"acme.region": "eu"}, secret_options={"acme.token": Secret("t0ken")}
+    )
+    told = options(Other(settings, instance(url="acme://host")))
+    assert told == {"uri": "acme://host", "acme.region": "eu", "acme.token": "t0ken"}
+
+
+# --- remote databases ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://host:1", "grpc://user@host:1", "grpc://host:1/path", "grpc://host:1?x=1"]
+)
+def test_flight_sql_takes_an_address_and_nothing_else(url: str) -> None:
+    with pytest.raises(ValidationError, match="grpc"):
+        options(FlightSQL(FlightSQLSettings(), instance(url=url)))
+
+
+def test_flight_sql_is_told_headers_and_a_token() -> None:
+    settings = FlightSQLSettings(token=Secret("t0ken"), metadata=({"name": "Database", "value": "shop"},))
+    told = options(FlightSQL(settings, instance(url="grpc+tls://127.0.0.1:31337")))
+    assert told["uri"] == "grpc+tls://127.0.0.1:31337"
+    assert told["adbc.flight.sql.authorization_header"] == "Bearer t0ken"
+    assert told["adbc.flight.sql.rpc.call_header.database"] == "shop"
+    assert told["adbc.flight.sql.client_option.tls_override_hostname"] == "127.0.0.1"
+    assert "adbc.flight.sql.client_option.tls_skip_verify" not in told
+
+
+@pytest.mark.usefixtures("any_driver")
+def test_snowflake_is_told_its_account_and_how_to_log_in() -> None:
+    settings = SnowflakeSettings(warehouse="WH", role="READER", password=Secret("s3cret"))
+    told = options(Snowflake(settings, instance(url="org-acc", user="app", database="SHOP")))
+    prefix = "adbc.snowflake.sql."
+    assert told == {
+        "username": "app",
+        "password": "s3cret",
+        f"{prefix}account": "org-acc",
+        f"{prefix}db": "SHOP",
+        f"{prefix}warehouse": "WH",
+        f"{prefix}role": "READER",
+        f"{prefix}auth_type": "auth_snowflake",
+        f"{prefix}client_option.login_timeout": "10s",
+    }
+    with pytest.raises(ValidationError, match="account"):
+        options(Snowflake(settings, instance()))
+    with pytest.raises(ValidationError, match="privateKey"):
+        options(Snowflake(SnowflakeSettings(auth_type="keyPair"), instance(url="org-acc")))
+
+
+@pytest.mark.usefixtures("any_driver")
+def test_bigquery_is_told_its_project_and_key() -> None:
+    settings = BigQuerySettings(default_project="shop", credentials=Secret("{}"), processing_location="EU")
+    told = options(BigQuery(settings, instance(database="sales")))
+    prefix = "adbc.bigquery.sql."
+    assert told == {
+        f"{prefix}project_id": "shop",
+        f"{prefix}dataset_id": "sales",
+        f"{prefix}location": "EU",
+        f"{prefix}auth_type": f"{prefix}auth_type.json_credential_string",
+        f"{prefix}auth_credentials": "{}",
+    }
+    with pytest.raises(ValidationError, match="defaultProject"):
+        options(BigQuery(BigQuerySettings(), instance()))
+    with pytest.raises(ValidationError, match="credentials"):
+        options(BigQuery(BigQuerySettings(default_project="shop"), instance()))
