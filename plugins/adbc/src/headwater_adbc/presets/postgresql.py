@@ -42,6 +42,9 @@ _HYPERTABLES: Final = """
     FROM timescaledb_information.hypertables ORDER BY 1, 2"""
 _CLAUSE: Final = re.compile(r"\b(?:select|by)\b", re.IGNORECASE)
 _LOOK_BACK: Final = 2000
+_BATCH_BYTES: Final = str(4 << 20)
+"""Of the driver's batches, which are cut further: small enough to stream in little memory."""
+
 _COPIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 """What the driver reads as COPY, which streams; everything else it reads whole."""
 
@@ -155,7 +158,8 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
         return "ROLLBACK" if self.settings.read_only else "COMMIT"
 
     def statement_options(self, verb: str) -> dict[str, str]:
-        return {} if verb in _COPIES else {"adbc.postgresql.use_copy": "false"}
+        copies = {} if verb in _COPIES else {"adbc.postgresql.use_copy": "false"}
+        return {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES, **copies}
 
     def readable(self, sql: str, schema: pa.Schema) -> str:
         return readable(sql, schema)
