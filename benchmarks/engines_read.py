@@ -87,7 +87,7 @@ def spark_readers(stack: ExitStack, server: DatabaseServer, host: str) -> dict[s
     spark.sparkContext.setLogLevel("ERROR")
     register(spark)
     ours = spark.read.format("headwater").option("dataSource", "db").option("query", SQL).option("host", host)
-    url = f"jdbc:mariadb://{server.address}/{server.database}"
+    url = f"jdbc:mysql://{server.address}/{server.database}"  # not mariadb: Spark would quote names wrongly
     given = {"user": server.user, "password": server.password, "driver": "org.mariadb.jdbc.Driver"}
     theirs = spark.read.jdbc(
         url, "numbers", column="id", lowerBound=1, upperBound=ROWS, numPartitions=PARTS, properties=given
