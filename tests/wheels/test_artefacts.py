@@ -14,7 +14,7 @@ import pytest
 
 from built import DISTRIBUTIONS, ROOT, Artefacts, run
 
-LITTER = re.compile(r"__pycache__|\.py[co]$|_cache/|\.hypothesis|\.db$|node_modules|/\.git/|~$")
+LITTER = re.compile(r"__pycache__|\.py[co]$|\.\w+_cache/|\.hypothesis|\.db$|node_modules|/\.git/|~$")
 NEEDED = {  # beside the modules
     "core": ["headwater/plugins/hookspecs.py", "headwater/testing/conformance/base.py"],
     "server": [

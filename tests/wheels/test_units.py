@@ -18,13 +18,17 @@ Install = Callable[..., CleanEnvironment]
 CORE = "headwater[http,json,redis,testing,yaml]"
 EVERYTHING = [
     CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
-    "headwater-prometheus", "headwater-testdata",
+    "headwater-prometheus", "headwater-testdata", "headwater-expressions",
+    "headwater-engines[duckdb,flight,polars]", "headwater-grafana",
     "headwater-server[mcp,mysql,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
 WITH_EXTRAS = {
     "core": [CORE],
+    "engines": [*EVERYTHING],
+    "grafana": [*EVERYTHING, "headwater-clickhouse[embedded]"],
     "plugins/adbc": [CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]"],
     "plugins/clickhouse": [CORE, "headwater-clickhouse[embedded]"],
+    "plugins/expressions": [CORE, "headwater-expressions", "headwater-testdata"],
     "plugins/mysql": [CORE, "headwater-mysql"],
     "plugins/prometheus": [CORE, "headwater-prometheus"],
     "plugins/testdata": [CORE, "headwater-testdata"],
@@ -32,8 +36,11 @@ WITH_EXTRAS = {
 }
 QUICK = {  # what needs no server and takes seconds
     "core": ["datasources", "frames/test_frame.py", "secrets", "sdk", "test_host.py", "test_public_api.py"],
+    "engines": ["test_hosts.py"],
+    "grafana": ["pack", "protocol", "host/test_folders.py"],
     "plugins/adbc": ["test_macros.py"],
     "plugins/clickhouse": ["test_declared_types.py", "test_macro_help.py"],
+    "plugins/expressions": ["test_math.py", "test_reduce.py", "test_sql.py"],
     "plugins/mysql": [
         "test_decoders.py",
         "test_macros.py",
@@ -52,7 +59,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without `src`: tests, and the pages that tests read."""
     target = tmp_path_factory.mktemp("workspace")
     ignore = shutil.ignore_patterns("__pycache__", "src", ".*", "node_modules", "explore")
-    for name in ("core", "docs", "examples", "plugins", "server", "tests"):
+    for name in ("core", "docs", "engines", "examples", "grafana", "plugins", "server", "tests"):
         shutil.copytree(ROOT / name, target / name, ignore=ignore)
     for name in ("conftest.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, target)
