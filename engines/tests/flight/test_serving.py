@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections import deque
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pyarrow import flight
 
 from headwater import Headwater
+from headwater_server.cli.main import main
 from servers.certificates import make_certificates
 from servers.process import free_port
 from servers.serve_process import COMMAND, ServeProcess, admin_token
@@ -104,3 +107,16 @@ def test_a_port_that_is_taken_is_said_before_anything_is_made(tmp_path: Path) ->
 
     assert f"port {taken}" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_without_the_distribution_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "headwater_engines.flight", None)
+
+    done = CliRunner().invoke(
+        main, ["--data-dir", str(tmp_path), "serve", "--port", "0", "--flight", str(free_port())]
+    )
+
+    assert done.exit_code == 2
+    assert "pip install 'headwater-engines[flight]'" in done.output
