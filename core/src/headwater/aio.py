@@ -134,6 +134,16 @@ class AsyncHeadwater:
 
         return self._opening(start, keywords.get("context"))
 
+    def run_chunks(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> AsyncGenerator[QueryChunk, None]:
+        """See `Headwater.run_chunks`. Leave it early within `contextlib.aclosing`."""
+
+        def start(context: CallContext) -> Generator[QueryChunk, None, None]:
+            return self.headwater.run_chunks(named_query, values, **{**keywords, "context": context})
+
+        return self._each(start, keywords.get("context"))
+
     def stream(
         self, data_source: str, query: str | Mapping[str, Any] = "", **options: Unpack[QueryOptions]
     ) -> _OpeningStream:

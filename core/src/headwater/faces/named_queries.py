@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from .queries import QueryMethods
 
 if TYPE_CHECKING:
     from headwater.frames import Frame, FrameStream
+    from headwater.models import QueryChunk
     from headwater.queries.named.running import NamedQueryRunner
     from headwater.queries.named.service import NamedQueries
 
@@ -63,6 +64,17 @@ class NamedQueryMethods(QueryMethods):
         stream = stream_of(self._kept(limited(chunks, named.limits)), context)
         self._streams.add(stream)
         return stream
+
+    def run_chunks(
+        self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any
+    ) -> Generator[QueryChunk, None, None]:
+        """Like `run_stream`, for answers of any number of frames; see `query_chunks`."""
+        named = self.named_queries.find(named_query)
+        options, given = options_and_values(values, keywords)
+        bounded = within_limits(named, options, evolve(self.limits, timeout=None))
+        with self._query_context(bounded, None) as context:
+            prepared = self.named_query_runner.prepare(named, given, options, context)
+            yield from limited(self.query_service.query_chunked_data([prepared.query], context), named.limits)
 
     def start_run_frames(
         self, named_query: str, values: Mapping[str, Any] | None = None, /, **keywords: Any

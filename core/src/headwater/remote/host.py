@@ -27,6 +27,8 @@ from headwater.plugins.known_keys import check_query
 from headwater.plugins.plugin_context import PluginContextProvider
 from headwater.plugins.registry import InMemoryRegistry, not_registered, registry_of
 from headwater.plugins.sources import SourceReader
+from headwater.queries.named.model import NamedQuery
+from headwater.queries.named.running import NamedQueryRunner
 from headwater.queries.options import QueryOptions, data_query_of
 from headwater.queries.request import EXPRESSIONS, DataSourceRef, MetricQuery
 from headwater.queries.service import QueryService
@@ -35,6 +37,7 @@ from headwater.sdk.http import HttpOptions
 from headwater.secrets import FieldState, InMemoryKeySource, Secret, SecretState
 
 from .api import HostApi, api_path
+from .named_queries import RemoteNamedQueryRunner, RemoteNamedQueryStore
 from .service import RemoteQueryService
 from .store import RemoteStore, read_data_source, write_data_source
 
@@ -93,9 +96,11 @@ class RemoteHeadwater(Headwater):
             RemoteStore(api),
             key_sources=(own_key,),
             registry=InMemoryRegistry(),
+            named_query_store=RemoteNamedQueryStore(api),
             limits=limits,
             logger=logger,
         )
+        self.named_query_runner = cast("NamedQueryRunner", RemoteNamedQueryRunner(api))
         self.query_service = cast("QueryService", RemoteQueryService(api))
 
     @property
@@ -233,6 +238,10 @@ class RemoteHeadwater(Headwater):
         if isinstance(query, Mapping):
             check_query(self.plugin_info(stored.type), query)
         return MetricQuery(DataSourceRef(uid=stored.uid, type=stored.type), data_query_of(json, options))
+
+    def _check_named_query(self, named: NamedQuery) -> NamedQuery:
+        """The host checks it."""
+        return named
 
     def _changed(self, answer: Any) -> DataSource:
         if not isinstance(answer, Mapping):

@@ -14,6 +14,7 @@ from headwater.queries.request import MetricQuery, check_ref_ids
 
 from .api import HostApi, api_path
 from .collect import collect
+from .named_queries import NamedRun
 
 _HEADERS = {
     "Accept": ARROW_CHUNKS_MEDIA_TYPE,
@@ -68,9 +69,8 @@ class RemoteQueryService:
                 total_rows=progress.get("totalRows", 0),
             )
 
-        response = self._api.send(
-            "POST", api_path("ds", "query"), body=_request(queries), context=context, headers=_HEADERS
-        )
+        path, body = _request(queries)
+        response = self._api.send("POST", path, body=body, context=context, headers=_HEADERS)
         with response:
             if response.status >= 400:
                 response.raise_for_status()
@@ -80,9 +80,12 @@ class RemoteQueryService:
             context.check()
 
 
-def _request(queries: Sequence[MetricQuery]) -> dict[str, Any]:
+def _request(queries: Sequence[MetricQuery]) -> tuple[str, dict[str, Any]]:
+    """Path and body."""
+    if isinstance(run := queries[0], NamedRun):
+        return api_path("queries", run.id, "run"), run.body()
     asked = [_query(each) for each in queries]
-    return {**asked[0]["timeRange"], "queries": asked}
+    return api_path("ds", "query"), {**asked[0]["timeRange"], "queries": asked}
 
 
 def _query(asked: MetricQuery) -> dict[str, Any]:

@@ -19,6 +19,10 @@ from headwater.errors import (
     EncryptionKeyError,
     HeadwaterError,
     LimitExceededError,
+    NamedQueryExistsError,
+    NamedQueryNotFoundError,
+    NamedQueryReadOnlyError,
+    NamedQueryVersionConflictError,
     PluginNotRegisteredError,
     PluginRequestCanceledError,
     PluginRequestFailedError,
@@ -46,6 +50,10 @@ _CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
             DataSourceExistsError,
             DataSourceReadOnlyError,
             DataSourceVersionConflictError,
+            NamedQueryExistsError,
+            NamedQueryNotFoundError,
+            NamedQueryReadOnlyError,
+            NamedQueryVersionConflictError,
         ),
         USAGE,
     ),
@@ -54,6 +62,7 @@ _CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
 _HINTS: dict[type[HeadwaterError], str] = {
     DataSourceNotFoundError: "See `headwater ds list`, or add it with `headwater ds add`.",
     DataSourceExistsError: "Choose another name, or remove the other with `headwater ds rm`.",
+    NamedQueryNotFoundError: "See `headwater named list`.",
     PluginNotRegisteredError: "See `headwater plugin list`.",
     EncryptionKeyError: "Restore the key files from their backup; `headwater doctor` shows what is expected.",
     StoreLockedError: "Another process holds it; try again when that has ended.",
@@ -65,6 +74,8 @@ def exit_code_of(error: BaseException) -> int:
     for types, code in _CODES:
         if isinstance(error, types):
             return code
+    if isinstance(error, HeadwaterError) and error.message_id.startswith("auth."):
+        return SECRET  # a host's word on a token
     return error.exit_code if isinstance(error, click.exceptions.Exit | click.ClickException) else QUERY
 
 

@@ -24,8 +24,6 @@ from .service import NamedQueries
 
 __all__ = ["NamedQueryPlan", "apply_named_queries", "read_named_queries"]
 
-_BY = "provisioning"
-
 
 @frozen
 class ProvisionedQuery:
@@ -74,8 +72,10 @@ def read_named_queries(paths: Iterable[str | os.PathLike[str]]) -> NamedQueryPla
     return NamedQueryPlan(tuple(queries), tuple(deletions), prune)
 
 
-def apply_named_queries(named_queries: NamedQueries, plan: NamedQueryPlan) -> ProvisioningReport:
-    """Brings the store to what `plan` says; applying it again changes nothing.
+def apply_named_queries(
+    named_queries: NamedQueries, plan: NamedQueryPlan, by: str = "provisioning"
+) -> ProvisioningReport:
+    """Brings the store to what `plan` says; applying it again changes nothing. `by` is noted as who did.
 
     Raises DocumentError, before anything is written, for what the plugin or the host refuses; StoreError.
     """
@@ -90,7 +90,7 @@ def apply_named_queries(named_queries: NamedQueries, plan: NamedQueryPlan) -> Pr
     stored = {each.id: each.version for each in named_queries.list()}
     for each in plan.queries:
         before = stored.get(each.named.id, 0)
-        saved = named_queries.save(each.named, _BY, force=True)
+        saved = named_queries.save(each.named, by, force=True)
         outcome = "added" if not before else "updated" if saved.version != before else "unchanged"
         outcomes[outcome].append(saved.id)
     return ProvisioningReport(
