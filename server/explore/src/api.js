@@ -69,7 +69,7 @@ export async function readSession() {
   return {
     user,
     sources: sources.sort((a, b) => a.name.localeCompare(b.name)),
-    may: { query: may("datasources:query"), read: may("datasources:read"), write: may("datasources:write") },
+    may: { query: may("datasources:query"), read: may("datasources:read"), write: may("datasources:write"), run: may("queries:run"), save: may("queries:write") },
   };
 }
 
@@ -96,9 +96,9 @@ export function resource(uid, path, params = {}, signal) {
 
 // Runs queries. Yields lists of the lines that arrived together, as objects, with the bytes so far and the
 // request's id. Lines of progress are among them.
-export async function* queryLines(request, signal) {
+export async function* queryLines({ path = "/api/ds/query", ...request }, signal) {
   const headers = { "X-Headwater-Progress": "true" };
-  const response = await call("POST", "/api/ds/query", { body: request, accept: "text/jsonl", headers, signal });
+  const response = await call("POST", path, { body: request, accept: "text/jsonl", headers, signal });
   const requestId = response.headers.get("x-request-id") ?? "";
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -125,6 +125,6 @@ export function parseExactly(text) {
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context.source) : value);
 }
 
-export async function queryFile(request, accept, signal) {
-  return (await call("POST", "/api/ds/query", { body: request, accept, signal })).blob();
+export async function queryFile({ path = "/api/ds/query", ...request }, accept, signal) {
+  return (await call("POST", path, { body: request, accept, signal })).blob();
 }

@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pluginSettings } from "./api.js";
+import { SaveAsNamed } from "./named/save.jsx";
 import { ExpressionRow } from "./query/expression_row.jsx";
 import { History, remember } from "./query/history.jsx";
 import { EXPRESSIONS, isExpression } from "./query/input_names.js";
@@ -14,7 +15,7 @@ import { isRun, pushQueries, pushRun, queriesState, readQueries, readState, refI
 const MOST_QUERIES = 6;
 
 // While it is hidden it keeps what it shows.
-export function Explore({ hidden, sources, onManage }) {
+export function Explore({ hidden, sources, onManage, maySave }) {
   const [chosen, setChosen] = useState(() => readState().source ?? "");
   const [loaded, setLoaded] = useState(null);
   const [queries, setQueries] = useState(readQueries);
@@ -162,6 +163,7 @@ export function Explore({ hidden, sources, onManage }) {
             ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
             : <button class="primary" disabled={!request} onClick={start} title="Ctrl+Enter">Run</button>}
           {request && <Share request={request} source={source} plugin={plugin} range={range} />}
+          {request && maySave && <SaveAsNamed request={request} source={source} />}
         </div>
         {failure && <p class="error" role="alert">{failure}</p>}
         {plugin && queries.map((query, index) => (isExpression(query) ? (

@@ -6,6 +6,7 @@ import { hasToken, readSession, useToken } from "./api.js";
 import { Explore } from "./explore.jsx";
 import { takeGrafanaLink } from "./grafana_link.js";
 import { Login } from "./login.jsx";
+import { NamedQueries } from "./named/named_queries.jsx";
 import { DataSources } from "./sources/data_sources.jsx";
 import { Theme } from "./theme.jsx";
 import { pushPage, readState, takeToken } from "./url.js";
@@ -31,8 +32,9 @@ function App() {
     try {
       const found = await readSession();
       await takeGrafanaLink(found.sources);
-      if (found.may.query || found.may.read) setSession(found);
-      setRefusal(found.may.query || found.may.read ? null : FORBIDDEN);
+      const { query, read, run } = found.may;
+      if (query || read || run) setSession(found);
+      setRefusal(query || read || run ? null : FORBIDDEN);
       setFailure("");
     } catch (error) {
       if (error.status === 403) setRefusal(`The host knows this token, but refuses it: ${error.message}`);
@@ -68,7 +70,8 @@ function App() {
   if (failure) return <main class="message"><p class="error" role="alert">{failure}</p> <button onClick={load}>Try again</button></main>;
   if (!session) return <main class="message">Loading…</main>;
   const { sources, may, user } = session;
-  const shown = may.read ? page : "explore";
+  const explores = may.query || may.read;
+  const shown = (page === "sources" && may.read) || (page === "queries" && may.run) ? page : explores ? "explore" : "queries";
   const signOut = () => {
     useToken("");
     setSession(null);
@@ -79,7 +82,8 @@ function App() {
       <header>
         <strong>Headwater</strong>
         <nav aria-label="Pages">
-          <button aria-current={shown === "explore" ? "page" : undefined} onClick={() => go("explore")}>Explore</button>
+          {explores && <button aria-current={shown === "explore" ? "page" : undefined} onClick={() => go("explore")}>Explore</button>}
+          {may.run && <button aria-current={shown === "queries" ? "page" : undefined} onClick={() => go("queries")}>Named queries</button>}
           {may.read && <button aria-current={shown === "sources" ? "page" : undefined} onClick={() => go("sources")}>Data sources</button>}
         </nav>
         <span class="muted">{user.login}</span>
@@ -87,7 +91,8 @@ function App() {
         <Theme />
       </header>
       {shown === "sources" && <DataSources may={may} reload={load} />}
-      <Explore hidden={shown !== "explore"} sources={sources} onManage={may.write ? () => go("sources") : null} />
+      {shown === "queries" && <NamedQueries />}
+      <Explore hidden={shown !== "explore"} sources={sources} onManage={may.write ? () => go("sources") : null} maySave={may.save} />
     </>
   );
 }

@@ -14,7 +14,7 @@ export function useRun() {
   async function run(request) {
     running.current?.abort();
     const abort = (running.current = new AbortController());
-    const collector = new Collector(request.queries.length);
+    const collector = new Collector(request.queries?.length ?? 1);
     const started = performance.now();
     let bytes = 0;
     let requestId = "";
@@ -40,7 +40,7 @@ export function useRun() {
       if (abort !== running.current) return;
       requestId ||= error.requestId ?? "";
       if (abort.signal.aborted) setAnswer(state("cancelled"));
-      else setAnswer(state("failed", [...collector.errors, { refId: "", message: error.message, source: error.source, status: error.status }]));
+      else setAnswer(state("failed", [...collector.errors, { refId: "", message: error.message, source: error.source, status: error.status, place: error.place }]));
     } finally {
       if (abort === running.current) running.current = null;
     }

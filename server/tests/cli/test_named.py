@@ -62,7 +62,7 @@ def test_named_queries_from_add_to_rm(headwater: Run, file: Path, tmp_path: Path
     ran = headwater("named", "run", "walk", "--param", "n=3", "--limit", "3", "-o", "csv")
     assert re.findall(r"walk-\d", ran.stdout) == ["walk-0", "walk-1", "walk-2"]
     several = headwater("named", "run", "words", "--param", 'kinds=["int8","bool"]', "-o", "csv")
-    assert several.stdout.split()[0].replace('"', "") == "int8,bool"
+    assert several.stdout.split()[0].replace('"', "") == "row,int8,bool"
     exported = tmp_path / "exported.yaml"
     assert headwater("named", "export", "--out", exported).returncode == 0
     assert headwater("named", "add", exported).stderr == "unchanged: walk\nunchanged: words\n"

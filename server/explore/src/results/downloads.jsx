@@ -15,7 +15,7 @@ export function Downloads({ table, request, refId }) {
     const [type, suffix] = FILES[what];
     setState({ busy: what, failure: "" });
     try {
-      const one = { ...request, queries: request.queries.filter((query) => query.refId === refId) };
+      const one = request.queries ? { ...request, queries: request.queries.filter((query) => query.refId === refId) } : request;
       save(await queryFile(one, type), `result.${suffix}`);
       setState({ busy: "", failure: "" });
     } catch (error) {
