@@ -74,8 +74,6 @@ def exit_code_of(error: BaseException) -> int:
     for types, code in _CODES:
         if isinstance(error, types):
             return code
-    if isinstance(error, HeadwaterError) and error.message_id.startswith("auth."):
-        return SECRET  # a host's word on a token
     return error.exit_code if isinstance(error, click.exceptions.Exit | click.ClickException) else QUERY
 
 
