@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import json
 import math
 
@@ -19,7 +20,9 @@ from headwater.frames import (
     FrameMeta,
     FrameTypeError,
     TypeConfig,
+    decode_frame,
     decode_grafana_file,
+    encode_frame,
     encode_grafana_file,
 )
 
@@ -167,3 +170,26 @@ def test_times_at_the_ends_of_nanoseconds_are_kept() -> None:
     read = decode_grafana_file(encode_grafana_file(Frame.from_pydict({"t": ends})))
     assert read.table.column(0).cast(pa.timestamp("us")).combine_chunks().equals(ends)
     assert read.notices == ()
+
+
+FAR = [dt.datetime(1, 1, 1), None]  # noqa: DTZ001 - columns without a time zone
+UNUSUAL: dict[str, pa.Array] = {
+    "times in a dictionary": pa.array(FAR).dictionary_encode(),
+    "times by runs": pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(FAR)),
+    "times in lists": pa.array([FAR]),
+    "a zone": pa.array([dt.datetime(9999, 12, 31, tzinfo=dt.UTC)]),
+    "large decimals": pa.array([decimal.Decimal("1e30")], pa.decimal256(60, 2)),
+    "structs": pa.array([{"a": dt.date(1, 1, 1), "b": [b"x"]}]),
+    "maps": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+    "a union": pa.UnionArray.from_sparse(pa.array([1], pa.int8()), [pa.array([1]), pa.array(["a"])]),
+    "views": pa.array([b"x"], pa.binary_view()),
+    "an interval": pa.array([pa.MonthDayNano([1, 2, 3])]),
+    "nothing": pa.nulls(2),
+}
+
+
+@pytest.mark.parametrize("column", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_what_json_can_write_a_file_can_too(column: pa.Array) -> None:
+    frame = Frame.from_table(pa.table({"c": column}))
+    rows = len(decode_frame(encode_frame(frame)).table)
+    assert decode_grafana_file(encode_grafana_file(frame)).num_rows == rows == len(column)

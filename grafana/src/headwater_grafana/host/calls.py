@@ -47,7 +47,7 @@ class ProcessCalls:
             with context.on_cancel(call.cancel):
                 return call.result()
         except _FAILURES as error:
-            self._raise(error, running, context)
+            self.fail(error, running, context)
 
     def stream(
         self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
@@ -61,12 +61,13 @@ class ProcessCalls:
             with context.on_cancel(call.cancel):
                 yield from call
         except _FAILURES as error:
-            self._raise(error, running, context)
+            self.fail(error, running, context)
         finally:
             if call is not None:
                 call.cancel()
 
-    def _raise(self, error: Exception, running: Running, context: CallContext) -> NoReturn:
+    def fail(self, error: Exception, running: Running, context: CallContext) -> NoReturn:
+        """Raise what `error`, of gRPC, says of a call to `running`."""
         context.check()
         lost = not isinstance(error, grpc.RpcError) or error.code() is grpc.StatusCode.UNAVAILABLE
         if running.process.wait(_LAST_BREATH_SECONDS if lost else 0.0):

@@ -106,7 +106,7 @@ class ProcessPlugin:
                 self._optional_hooks = frozenset()
                 return self._info
             with CallContext() as context:
-                self._calls._raise(failed, running, context)
+                self._calls.fail(failed, running, context)
         self._optional_hooks = frozenset(answer.hooks)
         return from_bytes(answer.plugin_info, PluginInfo)
 

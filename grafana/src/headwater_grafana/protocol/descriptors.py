@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool
-from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message_factory import GetMessageClass
 
@@ -44,7 +44,3 @@ def _pool() -> descriptor_pool.DescriptorPool:
     for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
         pool.Add(file)
     return pool
-
-
-def file_of(name: str) -> FileDescriptor:
-    return _pool().FindFileByName(name)
