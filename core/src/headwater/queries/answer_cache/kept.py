@@ -107,7 +107,8 @@ def size_of(frames: Iterable[Frame]) -> int:
     for frame in frames:
         schema = frame.table.schema
         described += _FRAME_BYTES + _COLUMN_BYTES * len(schema)
-        described += sum(len(key) + len(value) for key, value in (schema.metadata or {}).items())
+        for metadata in (schema.metadata, *(each.metadata for each in schema)):
+            described += sum(len(key) + len(value) for key, value in (metadata or {}).items())
         for column in frame.table.columns:
             for chunk in column.chunks:
                 for buffer in chunk.buffers():
