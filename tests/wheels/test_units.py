@@ -26,7 +26,7 @@ WITH_EXTRAS = {
     "core": [CORE],
     "engines": [*EVERYTHING],
     "grafana": [*EVERYTHING, "headwater-clickhouse[embedded]"],
-    "plugins/adbc": [CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]"],
+    "plugins/adbc": [*EVERYTHING, "headwater-engines[flight]"],
     "plugins/clickhouse": [CORE, "headwater-clickhouse[embedded]"],
     "plugins/expressions": [CORE, "headwater-expressions", "headwater-testdata"],
     "plugins/mysql": [CORE, "headwater-mysql"],

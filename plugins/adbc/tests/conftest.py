@@ -15,13 +15,7 @@ from headwater.models import DataSourceInstanceSettings
 from headwater.sdk import CallContext, Secret
 from headwater_adbc.data_source import AdbcDataSource
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
-from headwater_server.flight import flight_service
-from headwater_server.http import create_app
-from headwater_server.serving import ListenOptions
-from servers.database_files import duckdb_file
-from servers.http_host import admin_authenticator, run_host
 from servers.postgresql import PASSWORD, USER, PostgresServer, start_postgresql
-from servers.process import free_port
 
 OpenPostgres = Callable[..., AdbcDataSource]
 
@@ -97,6 +91,13 @@ class FlightAddress:
 @pytest.fixture(scope="session")
 def flight_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlightAddress]:
     """A host of our own that serves Flight SQL, before a DuckDB file."""
+    from headwater_server.flight import flight_service
+    from headwater_server.http import create_app
+    from headwater_server.serving import ListenOptions
+    from servers.database_files import duckdb_file
+    from servers.http_host import admin_authenticator, run_host
+    from servers.process import free_port
+
     path = duckdb_file(
         tmp_path_factory.mktemp("flight"), "CREATE TABLE t AS SELECT range AS n FROM range(10)"
     )

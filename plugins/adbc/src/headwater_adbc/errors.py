@@ -10,7 +10,6 @@ import adbc_driver_manager as adbc
 from headwater.errors import (
     DownstreamAuthError,
     DownstreamConnectionError,
-    DownstreamProtocolError,
     DownstreamServerError,
     DownstreamTimeoutError,
     ErrorSource,
@@ -98,9 +97,7 @@ def _running(error: adbc.Error) -> HeadwaterError:
         return DownstreamServerError(
             f"db query error: {words}", code=state or None, status=400, source=ErrorSource.CALLER
         )
-    if status in {Status.INTERNAL, Status.UNKNOWN}:
-        return DownstreamServerError(f"db query error: {words}")
-    return DownstreamProtocolError(f"the driver failed: {words}")
+    return DownstreamServerError(f"db query error: {words}")
 
 
 def _detail(error: adbc.Error, key: str) -> str:

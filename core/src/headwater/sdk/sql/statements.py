@@ -48,7 +48,7 @@ class ReadStatements:
 
     def _reads(self, words: list[str]) -> bool:
         if words[0] != "WITH":
-            return words[0] in self.first_words or words[0] in self.explains
+            return words[0] in self.first_words
         return next((word for word in words if word in self.first_words | _WRITES), "") in self.first_words
 
 
