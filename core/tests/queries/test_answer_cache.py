@@ -148,6 +148,7 @@ def test_the_order_of_keys_makes_no_other_question(host_of: MakeHost) -> None:
         {"params": ["1"]},
         {"params": [datetime(2026, 1, 1, tzinfo=UTC)]},
         {"refId": "B"},
+        {"hide": True},
         {"maxDataPoints": 7},
         {"intervalMs": 7},
         {"queryType": "table"},
