@@ -105,16 +105,16 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
         return self._early.schema
 
     def _scan(self, schema: pa.Schema, expression: pc.Expression | None) -> Iterator[pa.RecordBatch]:
+        # A filter may name columns that the answer has not; they are dropped behind it.
+        needed = [name for name in self._arrow.names if name in schema.names or _names(expression, name)]
+        arrow, readable = _chosen(self._arrow, needed), _chosen(self._readable, needed)
         try:
-            needed = [name for name in self._arrow.names if name in schema.names or _names(expression, name)]
             with closing(self._batches(needed, filters_of(expression, self._arrow))) as batches:
                 for batch in batches:
-                    # A filter may name columns that the answer has not; they are dropped behind it.
-                    readable = batch.cast(
-                        pa.schema([self._readable.field(name) for name in batch.schema.names])
-                    )
-                    fitting = readable if expression is None else readable.filter(expression)
-                    yield fitting.select(schema.names)
+                    fitting = batch if arrow == readable else batch.cast(readable)
+                    if expression is not None:
+                        fitting = fitting.filter(expression)
+                    yield fitting if needed == schema.names else fitting.select(schema.names)
         except HeadwaterError as error:
             self.failure = error
             raise
@@ -158,6 +158,10 @@ class _Reader:
 
     def to_reader(self) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(self.projected_schema, self._batches)
+
+
+def _chosen(schema: pa.Schema, names: list[str]) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names])
 
 
 def _filter_text(each: Filter) -> str:
