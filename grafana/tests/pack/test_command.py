@@ -39,6 +39,7 @@ def test_it_prints_the_archive_where_there_is_one(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (("nobody", "dist"), "Plugin 'nobody' is not registered"),
+        (("__expr__", "dist"), "needs the answers to other queries"),
         (("testdata", "dist", "--id", "Demo"), "vendor-name-datasource"),
         (("testdata", "dist", "--venv", "--python", sys.executable), "--python or --venv"),
         (("testdata", "dist", "--requirement", "x"), "--requirement goes with --venv"),

@@ -69,6 +69,10 @@ def pack(
     if requirements and not venv:
         raise click.UsageError("--requirement goes with --venv.")
     info, distribution = _installed(plugin_id)
+    if "inputs" in info.capabilities:
+        raise click.UsageError(
+            f"{info.name} needs the answers to other queries, which Grafana gives to no plugin."
+        )
     packed_id = check_id(wanted_id) if wanted_id else grafana_id(info.id, vendor)
     packing.pack(
         info,
