@@ -83,7 +83,8 @@ PUBLIC = {
     },
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",
-        "PluginContextProvider", "PluginRecord", "PluginSource", "PluginState", "RedactionMiddleware",
+        "PluginContextProvider", "PluginFiles", "PluginRecord", "PluginSource", "PluginState",
+        "RedactionMiddleware",
         "Registry", "SourceReader", "Target", "check_query", "check_settings", "discover", "from_bytes",
         "from_data",
         "hookimpl", "is_later", "load_all", "to_bytes", "to_data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from headwater_grafana import ProcessLimits
 
 FILE_NAME = "headwater.toml"
+FILES_VARIABLE = "HEADWATER_PLUGIN_FILES"
 _UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _SIZE = re.compile(r"([0-9]+) ?(|KiB|MiB|GiB)")
 
@@ -26,6 +28,7 @@ class ProcessSettings:
     """What the file may hold. `process_limits` has limits of every process, and tables by plugin id."""
 
     isolate: Any = ()
+    plugin_files: Any = ()
     plugin_folders: Any = ()
     allow_unsigned: Any = ()
     process_limits: Any = field(factory=dict)
@@ -36,8 +39,24 @@ def plugin_sources(directory: Path) -> tuple[PluginSource, ...]:
     settings = _read(directory / FILE_NAME)
     isolate = settings.isolate if settings.isolate == "all" else _texts(settings.isolate, "isolate")
     folders = _texts(settings.plugin_folders, "plugin_folders")
-    if not isolate and not folders:
+    files = _plugin_files(directory, _texts(settings.plugin_files, "plugin_files"))
+    return (*files, *_processes(directory, settings, isolate, folders)) if isolate or folders else files
+
+
+def _plugin_files(directory: Path, named: tuple[str, ...]) -> tuple[PluginSource, ...]:
+    """Those that the file names, from the data directory on, and those of the environment."""
+    given = [path for path in os.environ.get(FILES_VARIABLE, "").split(os.pathsep) if path]
+    paths = [*(directory / name for name in named), *map(Path, given)]
+    if not paths:
         return ()
+    from headwater.plugins import PluginFiles
+
+    return (PluginFiles(paths),)
+
+
+def _processes(
+    directory: Path, settings: ProcessSettings, isolate: str | tuple[str, ...], folders: tuple[str, ...]
+) -> tuple[PluginSource, ...]:
     try:
         from headwater_grafana import Isolation, PluginFolders
     except ImportError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         discover as discover,
         load_all as load_all,
     )
+    from .files import PluginFiles as PluginFiles
     from .hookspecs import hookimpl as hookimpl
     from .known_keys import (
         check_query as check_query,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "client": ("PluginClient",),
     "discovery": ("PluginRecord", "PluginSource", "PluginState", "discover", "load_all"),
+    "files": ("PluginFiles",),
     "hookspecs": ("hookimpl",),
     "known_keys": ("check_query", "check_settings", "is_later"),
     "middleware": ("LoggingMiddleware", "RedactionMiddleware"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
 import click
 
 from headwater_server.data_directory import ENVIRONMENT_VARIABLE
+from headwater_server.plugin_sources import FILES_VARIABLE
 
 from .lazy import LazyCommand, LazyGroup
 from .location import Location
@@ -62,14 +64,26 @@ COMMANDS = {
     help="Work on a remote host instead, with the token in HEADWATER_TOKEN.  [env: HEADWATER_HOST]",
 )
 @click.option("--token-file", metavar="FILE", default="", help="Read the token from FILE; - is stdin.")
+@click.option(
+    "--plugin",
+    "plugin_files",
+    metavar="FILE.py",
+    multiple=True,
+    type=click.Path(exists=True),
+    help=f"Use the plugin in this file, too, or those in this folder.  [env: {FILES_VARIABLE}]",
+)
 @click.version_option(package_name="headwater-server", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, data_dir: str | None, host: str, token_file: str) -> None:
+def main(
+    context: click.Context, data_dir: str | None, host: str, token_file: str, plugin_files: tuple[str, ...]
+) -> None:
     """Query data sources, and get Arrow.
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 the query failed, 2 usage,
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
+    if plugin_files:  # for workers, too, which are processes of their own
+        os.environ[FILES_VARIABLE] = os.pathsep.join(map(os.path.abspath, plugin_files))
     context.obj = Location(data_dir, host, token_file)
 
 
