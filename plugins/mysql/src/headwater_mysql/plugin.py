@@ -32,7 +32,7 @@ class MySQLPlugin(DataSourcePlugin):
         "user": "the user to log in as; the password is a secret",
         "database": "the default database of queries",
     }
-    capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
+    capabilities = frozenset({"cancel", "health", "parameters", "pushdown", "resources", "stream"})
     examples = (
         QueryExample("Table", {"rawSql": "SELECT table_name, table_rows FROM information_schema.tables"}),
         QueryExample(
