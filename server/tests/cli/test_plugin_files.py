@@ -45,7 +45,9 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_is_used_as_an_installed_plugin_is(headwater: Run, file: Path) -> None:
     assert "my_plugin.py" in headwater("--plugin", file, "plugin", "list").stdout
     headwater("--plugin", file, "ds", "add", "clock", "--type", "ticks").check_returncode()
-    assert headwater("--plugin", file, "query", "clock", '{"count": 2}', "-o", "csv").stdout == "tick\n0\n1\n"
+    assert (
+        headwater("--plugin", file, "query", "clock", '{"count": 2}', "-o", "csv").stdout == '"tick"\n0\n1\n'
+    )
     assert headwater("query", "clock", '{"count": 2}').returncode != 0, "it is there only where it is named"
 
 
