@@ -18,6 +18,8 @@ from headwater.testing import DataSourceConformance
 
 SITE = Path(__file__).parent / "seeded"
 
+pytestmark = pytest.mark.timeout(1200)  # one fixture runs the kit on every fault
+
 
 @frozen
 class Expected:
