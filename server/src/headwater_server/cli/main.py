@@ -22,7 +22,11 @@ COMMANDS = {
     "sql": LazyCommand(
         f"{_HERE}.sql", "sql", "Run one SELECT over data sources and print its rows, or write them to a file."
     ),
-    "named": LazyCommand(f"{_HERE}.named", "named", "Keep named queries, and run them by name with values for their parameters."),
+    "named": LazyCommand(
+        f"{_HERE}.named",
+        "named",
+        "Keep named queries, and run them by name with values for their parameters.",
+    ),
     "schema": LazyCommand(f"{_HERE}.schema", "schema", "Show a data source's tables, or a table's columns."),
     "ds": LazyCommand(f"{_HERE}.data_sources", "ds", "Add, list, show, test and remove data sources."),
     "plugin": LazyCommand(
