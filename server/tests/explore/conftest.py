@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from servers import postgresql as postgres
 from servers.browser import open_browser
 from servers.explore_site import Site
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
+from servers.postgresql import PostgresServer, start_postgresql
 from servers.process import ServerProcess, accepts_connections, free_port
 from servers.prometheus import PrometheusServer, start_prometheus
 from servers.prometheus_samples import openmetrics
@@ -43,12 +46,25 @@ def mariadb() -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    with start_postgresql() as server:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE visits (seen timestamptz, country text, pages integer)")
+            connection.execute("INSERT INTO visits VALUES ('2024-01-01 00:10:00Z', 'ch', 7)")
+        yield server
+
+
+@pytest.fixture(scope="session")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, prometheus: PrometheusServer, mariadb: DatabaseServer
+    tmp_path_factory: pytest.TempPathFactory,
+    prometheus: PrometheusServer,
+    mariadb: DatabaseServer,
+    postgresql: PostgresServer,
 ) -> Iterator[Site]:
     environment = {
         "HEADWATER_DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "DB_PASSWORD": mariadb.password,
+        "PG_PASSWORD": postgres.PASSWORD,
     }
     command = str(Path(sys.executable).with_name("headwater"))
     database = ["--url", mariadb.address, "--user", mariadb.user, "--database", mariadb.database]
@@ -57,6 +73,21 @@ def site(
         ["lake", "--type", "clickhouse", "--url", "chdb://"],
         ["metrics", "--type", "prometheus", "--url", prometheus.url],
         ["orders", "--type", "mysql", *database, "--secret", "password=env:DB_PASSWORD"],
+        [
+            "visits",
+            "--type",
+            "postgresql",
+            "--url",
+            f"127.0.0.1:{postgresql.port}",
+            "--user",
+            postgres.USER,
+            "--database",
+            "postgres",
+            "--set",
+            "sslmode=disable",
+            "--secret",
+            "password=env:PG_PASSWORD",
+        ],
     ):
         add = [command, "ds", "add", *source, "--uid", source[0]]
         subprocess.run(add, env={**os.environ, **environment}, check=True, capture_output=True)

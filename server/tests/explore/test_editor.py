@@ -70,6 +70,8 @@ def expect_suggested(page: Page, names: list[str]) -> None:
     ("source", "before", "after", "first"),
     [
         ("orders", "SELECT * FROM rea", "", ["readings"]),
+        ("visits", "SELECT * FROM vis", "", ["visits"]),
+        ("visits", "SELECT cou", " FROM visits", ["country"]),
         ("orders", "SELECT * FROM readings WHERE lev", "", ["level"]),
         ("orders", "SELECT lev", " FROM readings", ["level"]),
         ("orders", "SELECT o.", " FROM readings r JOIN orders o ON r.order_id = o.id", ["created", "id"]),

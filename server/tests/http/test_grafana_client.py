@@ -15,6 +15,7 @@ from headwater import Headwater
 from headwater_server.http import create_app
 from servers.client_environment import make_environment, run_script
 from servers.http_host import RunningHost, admin_authenticator, run_host
+from servers.postgresql import PASSWORD, USER, start_postgresql
 from servers.prometheus import start_prometheus
 
 REQUIREMENT = "grafana-client>=5.1,<6"
@@ -84,3 +85,29 @@ def test_it_manages_checks_and_queries_data_sources(host: RunningHost, python: P
         "user": "admin",
         "deleted": "Data source deleted",
     }
+
+
+SQL_SCRIPT = """
+import json, sys
+from grafana_client import GrafanaApi
+from grafana_client.model import DatasourceIdentifier, DatasourceModel
+
+url, token, address, user, password = sys.argv[1:]
+grafana = GrafanaApi.from_url(url, credential=token)
+source = DatasourceModel(
+    name="Visits", type="postgres", access="proxy", url=address, user=user, database="postgres",
+    jsonData={"sslmode": "disable", "database": "postgres"}, secureJsonData={"password": password},
+).asdict()
+grafana.datasource.create_datasource({**source, "uid": "visits"})
+answer = grafana.datasource.smartquery(DatasourceIdentifier(uid="visits"), "SELECT now() AS time, 7 AS value")
+print(json.dumps({
+    "health": grafana.datasource.health_inquiry("visits").status,
+    "values": [frame["data"]["values"][1] for each in answer["results"].values() for frame in each["frames"]],
+}))
+"""
+
+
+def test_it_queries_postgresql(host: RunningHost, python: Path) -> None:
+    with start_postgresql() as server:
+        arguments = (host.url, host.admin, f"127.0.0.1:{server.port}", USER, PASSWORD)
+        assert run_script(python, SQL_SCRIPT, *arguments) == {"health": "OK", "values": [[7]]}
