@@ -154,7 +154,7 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
                 allow=allow_plugins, block=block_plugins, sources=plugin_sources, logger=logger
             )
             registry = registry_of(self.plugins, self._middlewares)
-        self.registry = registry
+        self.registry: Registry = registry
         self._cache = DataSourceCache(self.store, ttl=cache_ttl)
         self.plugin_contexts: PluginContextProvider = PluginContextProvider(
             registry, self.data_sources.decrypt, config=config, namespace=uuid.uuid4().hex,

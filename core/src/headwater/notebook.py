@@ -22,7 +22,7 @@ from .host import Headwater
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["HeadwaterMagics", "load_ipython_extension"]
+__all__ = ["load_ipython_extension"]
 
 TOKEN_VARIABLE = "HEADWATER_TOKEN"  # noqa: S105 the name of a variable
 _PROGRESS_SECONDS = 0.5
@@ -30,16 +30,16 @@ _MOST_NAMES = 200
 _FORMS = ("frame", "arrow", "pandas", "polars")
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
+def load_ipython_extension(shell: Any) -> None:
     """Adds `%headwater` and `%%headwater`, and completion of data sources, tables and columns."""
-    magics = HeadwaterMagics(shell)
+    magics = _HeadwaterMagics(shell)
     shell.register_magics(magics)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(magics.matcher())
 
 
 @magics_class
-class HeadwaterMagics(Magics):
+class _HeadwaterMagics(Magics):
     """`%headwater` and `%%headwater`.
 
     They use the host that `%headwater connect` or `%headwater use` chose, else the only `Headwater` among the

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -265,7 +266,7 @@ def test_a_driver_that_takes_too_much_memory_fails_alone() -> None:
 def _answers(host: Headwater) -> bool:
     try:
         return host.query("source", "random_walk").num_rows > 0
-    except PluginUnavailableError:
+    except HeadwaterError:  # it may be short of memory for a moment, before it ends or recovers
         return False
 
 
@@ -275,8 +276,9 @@ def test_limits_hold_for_the_process_and_its_user_is_another(tmp_path: Path) -> 
         memory=2**30, cpu_seconds=60, open_files=100, user="nobody" if os.geteuid() == 0 else None
     )
     tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
+            parent.chmod(0o755)
     script = f"ulimit -d -t -n -c > {shown}; ulimit -d >> {shown}; id -un >> {shown}; exit 3"
     plugin = ProcessPlugin(["bash", "-c", script], plugin_id="faulty", limits=limits)
     with host_of(plugin) as host, pytest.raises(PluginUnavailableError, match="exited with status 3"):

@@ -75,7 +75,7 @@ def _processes(
 def _read(file: Path) -> ProcessSettings:
     try:
         members = tomllib.loads(file.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ProcessSettings()
     except (OSError, ValueError) as error:
         raise ValidationError(f"cannot be read: {error}", path=str(file)) from error

@@ -133,7 +133,7 @@ def test_an_answer_without_rows_has_its_columns(remote: Run) -> None:
         (("query", "demo", "slow", "--timeout", "0.5"), 5, "deadline"),
         (("ds", "add", "demo", "--type", "testdata"), 2, "demo"),
         (("ds", "add", "x", "--type", "nope"), 2, "'nope' is not registered"),
-        (("plugin", "info", "nope"), 2, "Plugin not found"),
+        (("plugin", "info", "nope"), 2, "'nope' is not registered"),
     ],
 )
 def test_errors_of_the_host_have_the_same_exit_codes(

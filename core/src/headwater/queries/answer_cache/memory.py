@@ -75,11 +75,12 @@ class MemoryAnswerStore:
         """Keep a form of a kept answer beside it, if there is room."""
         with self._lock:
             found = self._kept.get(key)
-            if found is None or found[0] is not answer or self._bytes + len(data) > self.max_bytes:
+            grown = len(data) - len(answer.renderings.get(name, b""))
+            if found is None or found[0] is not answer or self._bytes + grown > self.max_bytes:
                 return
             answer.renderings[name] = data
-            self._kept[key] = (answer, found[1] + len(data), found[2])
-            self._bytes += len(data)
+            self._kept[key] = (answer, found[1] + grown, found[2])
+            self._bytes += grown
 
     def discard(self, uid: str | None) -> None:
         """Forget the answers of a data source; of all, if None."""
