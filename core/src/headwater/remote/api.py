@@ -30,13 +30,13 @@ class HostApi:
 
     def __init__(self, url: str, options: HttpOptions, *, allow_http: bool) -> None:
         settings = HttpClientSettings(url.rstrip("/"), options)
-        self.in_clear = settings.parsed.scheme == "http" and not settings.is_loopback
+        self.in_clear: bool = settings.parsed.scheme == "http" and not settings.is_loopback
         if self.in_clear and options.bearer_token is not None and not allow_http:
             raise ValidationError(
                 "the token would travel in clear: use https, or allow_http=True on a network that you trust",
                 path="url",
             )
-        self.origin = settings.origin
+        self.origin: str = settings.origin
         self._client = HttpClient(settings, user_agent=f"headwater/{__version__}")
 
     def send(

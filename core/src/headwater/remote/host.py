@@ -100,8 +100,8 @@ class RemoteHeadwater(Headwater):
             limits=limits,
             logger=logger,
         )
-        self.named_query_runner = cast("NamedQueryRunner", RemoteNamedQueryRunner(api))
-        self.query_service = cast("QueryService", RemoteQueryService(api))
+        self.named_query_runner: NamedQueryRunner = cast("NamedQueryRunner", RemoteNamedQueryRunner(api))
+        self.query_service: QueryService = cast("QueryService", RemoteQueryService(api))
 
     @property
     def origin(self) -> str:

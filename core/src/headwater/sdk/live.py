@@ -28,8 +28,8 @@ class LiveDataSource:
     """The methods of a `DataSource`, whether they are functions, coroutines or asynchronous generators."""
 
     def __init__(self, data_source: AnyDataSource) -> None:
-        self.limiter = CallLimiter()
-        self.data_source = data_source
+        self.limiter: CallLimiter = CallLimiter()
+        self.data_source: AnyDataSource = data_source
         self._loop = EventLoopThread(f"headwater-{data_source.instance.type}-loop")
 
     def query(self, query: Query, context: CallContext) -> QueryResult:

@@ -26,8 +26,8 @@ class MemoryAnswerStore:
 
     def __init__(self, max_bytes: int = 64 * MEBIBYTE, *, clock: Callable[[], float] = time.time) -> None:
         self.is_local: bool = True
-        self.max_bytes = max_bytes
-        self.evictions = 0
+        self.max_bytes: int = max_bytes
+        self.evictions: int = 0
         self._clock = clock
         self._lock = Lock()  # guards everything below
         self._kept: OrderedDict[Key, tuple[KeptAnswer, int, str]] = OrderedDict()

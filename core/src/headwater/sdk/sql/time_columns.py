@@ -40,7 +40,7 @@ class EpochColumns:
     def __init__(self, schema: pa.Schema, units: Collection[EpochUnit] = ()) -> None:
         self._indexes = [index for index in _time_columns(schema) if _is_number(schema.field(index).type)]
         self._units = units
-        self.schema = schema
+        self.schema: pa.Schema = schema
         for index in self._indexes:
             self.schema = self.schema.set(index, schema.field(index).with_type(EPOCH_TYPE))
 
