@@ -91,6 +91,7 @@ def support(session: nox.Session) -> None:
     """Run the conformance suites of all plugins and write what they find into the reference."""
     install(session, *distributions(), groups=("dev",))
     suites = sorted(str(path) for path in ROOT.glob("plugins/*/tests/test_conformance.py"))
+    suites.append("grafana/tests/host/test_isolated_conformance.py")
     session.run("pytest", *suites, "--headwater-report=docs/reference/support.json")
     session.run("python", "docs/_ext/generated.py")
 
