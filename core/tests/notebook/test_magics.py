@@ -64,6 +64,16 @@ def test_data_sources_are_listed_and_completed(shell: Any, host: Headwater) -> N
     assert "demo" in completed(shell, "%%headwater de")
 
 
+def test_tables_and_columns_are_completed_in_a_cell(shell: Any, host: Headwater) -> None:
+    assert "random_walk" in completed(shell, "%%headwater demo\nrandom")
+    assert "city" in completed(shell, "%%headwater demo\nstreaming_rows cit")
+
+
+def test_a_plot_needs_times(shell: Any, host: Headwater) -> None:
+    with pytest.raises(UsageError, match="column of times"):
+        ask(shell, "demo --plot", CSV)
+
+
 def completed(shell: Any, text: str) -> list[str]:
     with provisionalcompleter():
         return [each.text for each in shell.Completer.completions(text, len(text))]

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from headwater.errors import (
 from headwater.frames import encode_stream
 from headwater.models import HealthStatus
 from headwater_server.http import create_app
+from servers.certificates import make_certificates
 from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
@@ -230,6 +232,26 @@ def test_no_token_in_clear_but_on_this_machine() -> None:
     with pytest.raises(ValidationError, match="in clear"):
         headwater.connect("http://example.com", token="t")
     headwater.connect("http://example.com", token="t", allow_http=True).close()
+
+
+def test_the_hosts_certificate_is_verified_by_the_authority_that_is_given(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    authenticator, admin = admin_authenticator()
+    listen = {"tls_certificate": certificates.server, "tls_key": certificates.server_key}
+    with (
+        Headwater() as behind,
+        run_host(create_app(behind, authenticator=authenticator), admin, **listen) as running,
+    ):
+        behind.add_data_source("demo", type="testdata")
+        url = running.url.replace("http:", "https:")
+        with headwater.connect(url, token=admin, ca_cert=certificates.authority.read_text()) as trusting:
+            assert trusting.query("demo", "random_walk").num_rows
+        for authority in ("", certificates.stranger.read_text()):
+            with (
+                headwater.connect(url, token=admin, ca_cert=authority) as wary,
+                pytest.raises(DownstreamConnectionError, match="certificate"),
+            ):
+                wary.list_data_sources()
 
 
 def test_nobody_there_is_a_connection_error() -> None:
