@@ -1,57 +1,48 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pluginSettings } from "./api.js";
 import { SaveAsNamed } from "./named/save.jsx";
-import { ExpressionRow } from "./query/expression_row.jsx";
 import { History, remember } from "./query/history.jsx";
-import { EXPRESSIONS, isExpression } from "./query/input_names.js";
-import { QueryRow } from "./query/query_row.jsx";
+import { usePlugins } from "./query/plugins.js";
+import { EXPRESSIONS, emptyQuery, isExpression, movedTo, requestFor, sourcesOf } from "./query/queries.js";
+import { QueryRows } from "./query/query_rows.jsx";
 import { SchemaBrowser } from "./query/schema_browser.jsx";
+import { Share } from "./query/share.jsx";
 import { TimeRange } from "./query/time_range.jsx";
 import { Results } from "./results/results.jsx";
-import { Share } from "./results/share.jsx";
 import { useRun } from "./run.js";
-import { isRun, pushQueries, pushRun, queriesState, readQueries, readState, refId, writeState } from "./url.js";
-
-const MOST_QUERIES = 6;
+import { SourceSelect } from "./sources/source_select.jsx";
+import { isRun, pushQueries, pushRun, queriesState, readQueries, readState, writeState } from "./url.js";
 
 // While it is hidden it keeps what it shows.
 export function Explore({ hidden, sources, onManage, maySave }) {
-  const [chosen, setChosen] = useState(() => readState().source ?? "");
-  const [loaded, setLoaded] = useState(null);
-  const [queries, setQueries] = useState(readQueries);
+  const [given, setQueries] = useState(readQueries);
   const [version, setVersion] = useState(0);
   const [range, setRange] = useState(readRange);
   const [zoomed, setZoomed] = useState(() => readState().zoomed === "true");
-  const [failure, setFailure] = useState("");
   const [computes, setComputes] = useState(false);
   const [wanted, setWanted] = useState(0);
-  const active = useRef(0);
+  const [active, setActive] = useState("");
   const { answer, run, reset, cancel } = useRun();
-  const uid = chosen || (sources.find((each) => each.isDefault) ?? sources[0])?.uid || "";
-  const source = sources.find((each) => each.uid === uid);
-  const plugin = loaded && loaded.type === source?.type ? loaded.plugin : null;
-  const request = plugin && source && requestFor(source, plugin, queries, range);
-  const state = { source: uid, from: range.from, to: range.to, zoomed: zoomed ? "true" : "", ...queriesState(queries) };
+  const usual = (sources.find((each) => each.isDefault) ?? sources[0])?.uid ?? "";
+  const queries = given.map((query) => ({ ...query, source: query.source || usual }));
+  const sourceOf = (uid) => sources.find((each) => each.uid === uid);
+  const uids = sourcesOf(queries);
+  const { plugins, failure } = usePlugins([...new Set(uids.map((uid) => sourceOf(uid)?.type).filter(Boolean))]);
+  const pluginOf = ({ source }) => plugins[sourceOf(source)?.type];
+  const request = requestFor(queries, range, sourceOf, (type) => plugins[type]);
+  const state = { from: range.from, to: range.to, zoomed: zoomed ? "true" : "", ...queriesState(queries) };
 
-  useEffect(() => {
-    if (!source) return;
-    let current = true;
-    const { type } = source;
-    setFailure("");
-    pluginSettings(type).then((plugin) => current && setLoaded({ type, plugin }), (error) => current && setFailure(error.message));
-    return () => { current = false; };
-  }, [source?.type]);
   // Whether the host has the plugin of expressions.
   useEffect(() => {
     pluginSettings(EXPRESSIONS.type).then(() => setComputes(true), () => {});
   }, []);
   useEffect(() => {
     if (!hidden && !wanted) writeState(state);
-  }, [uid, queries, range, zoomed]);
+  }, [usual, given, range, zoomed]);
 
   function start() {
     if (!request) return;
-    remember({ uid, source: source.name, text: queries[0].text, extra: queries[0].extra, range });
+    remember({ queries, names: uids.map((uid) => sourceOf(uid).name), range });
     pushRun(state);
     run(request);
   }
@@ -79,10 +70,10 @@ export function Explore({ hidden, sources, onManage, maySave }) {
   // Back, Forward, or a link that was pasted into the address bar.
   useEffect(() => {
     const follow = () => {
-      const { page, source: wantedUid = "", ...rest } = readState();
+      const { page, ...linked } = readState();
       const isPage = page && page !== "explore";
-      if (isPage || (isShown({ ...rest, source: wantedUid }) && isRun() === latest.current.hasRun)) return;
-      show(wantedUid, readQueries(), readRange(), isRun(), rest.zoomed === "true");
+      if (isPage || (isShown(linked) && isRun() === latest.current.hasRun)) return;
+      show(readQueries(), readRange(), isRun(), linked.zoomed === "true");
     };
     addEventListener("popstate", follow);
     return () => removeEventListener("popstate", follow);
@@ -91,23 +82,21 @@ export function Explore({ hidden, sources, onManage, maySave }) {
   const isShown = (linked) => Object.entries(latest.current.state).every(([key, value]) => (linked[key] ?? "") === value);
 
   // Nothing of what was there before stays: neither text nor rows nor errors.
-  function show(nextUid, nextQueries, nextRange, andRun, isZoomed = false) {
+  function show(nextQueries, nextRange, andRun, isZoomed = false) {
     reset();
-    setChosen(nextUid);
-    setQueries(nextQueries);
+    write(nextQueries);
     setRange(nextRange);
     setZoomed(isZoomed);
-    setVersion((count) => count + 1);
     setWanted(andRun ? 1 : 0);
   }
-  function choose(next) {
-    pushQueries({ source: next, zoomed: "", query: "", options: "", more: "" });
-    show(next, readQueries(), range, false);
+  function choose(source) {
+    const fresh = [emptyQuery(source)];
+    pushQueries({ ...queriesState(fresh), zoomed: "" });
+    show(fresh, range, false);
   }
   function recall(entry, andRun) {
-    const recalled = [{ refId: "A", text: entry.text, extra: entry.extra ?? {} }];
-    if (!andRun) pushQueries({ source: entry.uid, ...entry.range, zoomed: "", ...queriesState(recalled) });
-    show(entry.uid, recalled, entry.range, andRun);
+    if (!andRun) pushQueries({ ...entry.range, zoomed: "", ...queriesState(entry.queries) });
+    show(entry.queries, entry.range, andRun);
   }
   function changeRange(next) {
     setRange(next);
@@ -124,36 +113,37 @@ export function Explore({ hidden, sources, onManage, maySave }) {
   const picker = (
     <label>
       Data source
-      <select value={source ? uid : ""} onChange={(event) => choose(event.target.value)}>
-        {!source && <option value="">Choose one…</option>}
-        {sources.map((each) => <option key={each.uid} value={each.uid}>{each.name} ({each.typeName ?? each.type})</option>)}
-      </select>
+      <SourceSelect sources={sources} value={uids.length > 1 ? "" : uids[0] ?? ""} blank={uids.length > 1 ? "Several (one per query)" : undefined} onChange={choose} />
     </label>
   );
-  if (!source) return <main class="message"><h1>Explore</h1>{sources.length ? <><p>You can query no data source {uid}.</p>{picker}</> : <None onManage={onManage} />}</main>;
+  const [only] = uids;
+  if (uids.length === 1 && !sourceOf(only)) return <main class="message"><h1>Explore</h1>{sources.length ? <><p>You can query no data source {only}.</p>{picker}</> : <None onManage={onManage} />}</main>;
 
-  const change = (index, changes) => setQueries((old) => old.map((each, at) => (at === index ? { ...each, ...changes } : each)));
-  function write(index, changes) {
-    change(index, changes);
+  const change = (refId, changes) => setQueries((old) => old.map((each) => (each.refId === refId ? { ...each, ...changes } : each)));
+  // Other texts than those that are typed: the editors show them.
+  function write(next) {
+    setQueries(next.length ? next : [emptyQuery()]);
     setVersion((count) => count + 1);
   }
-  const add = (extra) => setQueries([...queries, { refId: refId(queries.length), text: "", extra }]);
-  function remove(index) {
-    setQueries((old) => old.filter((_, at) => at !== index).map((each, at) => ({ ...each, refId: refId(at) })));
-    setVersion((count) => count + 1);
-    active.current = 0;
+  // What another plugin cannot use is there again with Back.
+  function move(refId, source) {
+    const next = queries.map((each) => (each.refId === refId ? movedTo(each, source, sourceOf(source).type === sourceOf(each.source)?.type) : each));
+    pushQueries(queriesState(next));
+    write(next);
   }
+  const inHand = queries.find((query) => query.refId === active && !isExpression(query)) ?? queries.find((query) => !isExpression(query));
   function insert(name) {
-    const index = Math.min(active.current, queries.length - 1);
-    const { text } = queries[index];
-    write(index, { text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name });
+    const { text } = inHand;
+    write(queries.map((each) => (each === inHand ? { ...each, text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name } : each)));
   }
+  const plugin = inHand && pluginOf(inHand);
+  const isAtRow = ({ refId }) => queries.some((query) => query.refId === refId);
 
   return (
     <main class="explore">
       <aside aria-label="Data source and history">
         {picker}
-        {plugin && <SchemaBrowser key={uid} uid={uid} language={plugin.queryLanguage} onPick={insert} />}
+        {plugin && <SchemaBrowser key={inHand.source} uid={inHand.source} of={uids.length > 1 ? sourceOf(inHand.source).name : ""} language={plugin.queryLanguage} onPick={insert} />}
         <History onRecall={recall} sources={sources} />
       </aside>
       <section aria-label="Queries and results">
@@ -162,32 +152,16 @@ export function Explore({ hidden, sources, onManage, maySave }) {
           {answer.status === "running"
             ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
             : <button class="primary" disabled={!request} onClick={start} title="Ctrl+Enter">Run</button>}
-          {request && <Share request={request} source={source} plugin={plugin} range={range} />}
-          {request && maySave && <SaveAsNamed request={request} source={source} />}
+          {request && <Share request={request} sourceOf={sourceOf} plugins={plugins} />}
+          {request && maySave && inHand && <SaveAsNamed request={request} query={inHand} />}
         </div>
         {failure && <p class="error" role="alert">{failure}</p>}
-        {plugin && queries.map((query, index) => (isExpression(query) ? (
-          <ExpressionRow
-            key={`${uid}/${index}`} query={query} version={version} requestOf={() => latest.current.request}
-            onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
-            onRemove={() => remove(index)} onRun={() => latest.current.start()}
-          />
-        ) : (
-          <QueryRow
-            key={`${uid}/${index}`} uid={uid} plugin={plugin} query={query} version={version} single={queries.length === 1}
-            onText={(text) => change(index, { text })} onExtra={(extra) => change(index, { extra })}
-            onWrite={(changes) => write(index, changes)} onRemove={() => remove(index)}
-            onFocus={() => { active.current = index; }} onRun={() => latest.current.start()}
-          />
-        )))}
-        {plugin && queries.length < MOST_QUERIES && (
-          <>
-            <button class="quiet add" onClick={() => add({})}>+ Add query</button>
-            {computes && <button class="quiet add" onClick={() => add({ datasource: EXPRESSIONS, type: "sql" })}>+ SQL</button>}
-            {computes && <button class="quiet add" onClick={() => add({ datasource: EXPRESSIONS, type: "math" })}>+ Math</button>}
-          </>
-        )}
-        <Results key={uid} answer={answer} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
+        <QueryRows
+          queries={queries} sources={sources} pluginOf={pluginOf} version={version} errors={answer.errors} requestId={answer.requestId}
+          computes={computes} requestOf={() => latest.current.request} onChange={change} onWrite={write} onSource={move}
+          onFocus={setActive} onRun={() => latest.current.start()}
+        />
+        <Results key={uids[0]} answer={answer} errors={answer.errors.filter((error) => !isAtRow(error))} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
       </section>
     </main>
   );
@@ -208,17 +182,4 @@ function None({ onManage }) {
 function readRange() {
   const { from, to } = readState();
   return { from: from ?? "now-1h", to: to ?? "now" };
-}
-
-function requestFor(source, plugin, queries, range) {
-  return {
-    from: range.from,
-    to: range.to,
-    queries: queries.map(({ refId, text, extra }) => {
-      const query = { refId, datasource: { uid: source.uid, type: source.type }, maxDataPoints: 1000, ...extra };
-      const key = isExpression({ extra }) ? "expression" : plugin.queryTextKey;
-      if (key) query[key] = text;
-      return query;
-    }),
-  };
 }

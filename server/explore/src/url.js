@@ -1,7 +1,8 @@
-// What a link to the page holds: page, data source, queries and time range; never a token.
+// What a link to the page holds: page, data sources, queries and time range; never a token.
 //
 // An entry of the browser's history is made for each run, each change of the data source and each page; what is
 // typed in between is written into the entry at hand. `history.state.ran` is the state that the entry ran with.
+import { letter } from "./query/queries.js";
 
 // `headwater serve` prints a link with the token in the fragment, which browsers do not send. It is taken
 // out of the address bar and the history at once.
@@ -19,24 +20,29 @@ export function readState() {
   return Object.fromEntries(read());
 }
 
-// The first query is readable in the link; `more` holds the others.
+// The first query is readable in the link; `more` holds the others, as far as they are not as usual.
 export function readQueries() {
-  const { query = "", options = "", more = "" } = readState();
+  const { ref = "", source = "", query = "", options = "", more = "" } = readState();
   const others = parse(more);
-  return [{ text: query, extra: parse(options) ?? {} }, ...(Array.isArray(others) ? others : [])]
-    .map(({ text, extra }, index) => ({ refId: refId(index), text: String(text ?? ""), extra: extra ?? {} }));
+  const first = { refId: ref, source, text: query, extra: parse(options) };
+  return [first, ...(Array.isArray(others) ? others : [])].filter(Boolean).map((each, index) => ({
+    refId: /^[A-Z]$/.test(each.refId) ? each.refId : letter(index),
+    source: String(each.source ?? source),
+    text: String(each.text ?? ""),
+    extra: each.extra ?? {},
+  }));
 }
 
 export function queriesState([first, ...others]) {
+  const ref = ({ refId }, index) => (refId === letter(index) ? {} : { refId });
+  const own = ({ source }) => (source === first.source ? {} : { source });
   return {
+    ref: ref(first, 0).refId ?? "",
+    source: first.source,
     query: first.text,
     options: Object.keys(first.extra).length ? JSON.stringify(first.extra) : "",
-    more: others.length ? JSON.stringify(others.map(({ text, extra }) => ({ text, extra }))) : "",
+    more: others.length ? JSON.stringify(others.map((each, index) => ({ ...ref(each, index + 1), ...own(each), text: each.text, extra: each.extra }))) : "",
   };
-}
-
-export function refId(index) {
-  return String.fromCharCode(65 + index);
 }
 
 export function writeState(changes) {
@@ -67,7 +73,7 @@ export function isRun() {
   return history.state?.ran === asked(read());
 }
 
-const ASKED = ["source", "from", "to", "zoomed", "query", "options", "more"];
+const ASKED = ["ref", "source", "from", "to", "zoomed", "query", "options", "more"];
 
 function asked(params) {
   return String(new URLSearchParams(ASKED.map((key) => [key, params.get(key) ?? ""])));

@@ -33,12 +33,11 @@ def test_sql_selects_from_the_query_above_which_may_be_hidden(page: Page, visit:
 
 
 def test_columns_of_the_inputs_are_suggested(page: Page, visit: Callable[..., None]) -> None:
-    expression = {"datasource": {"uid": "__expr__", "type": "__expr__"}, "type": "sql"}
     visit(
         "demo",
         query="random_walk",
         options=json.dumps({"seriesCount": 2, "hide": True}),
-        more=json.dumps([{"text": "", "extra": expression}]),
+        more=json.dumps([{"source": "__expr__", "text": "", "extra": {"type": "sql"}}]),
     )
     write(page, "Expression B", "SELECT  FROM A")
     for _ in range(len(" FROM A")):

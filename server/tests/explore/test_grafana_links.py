@@ -43,7 +43,7 @@ def pane(datasource: object, *queries: Mapping[str, object]) -> dict[str, object
 )
 def test_a_link_to_explore_brings_its_query(page: Page, site: Site, parameters: dict[str, object]) -> None:
     page.goto(explore(site, **parameters))
-    expect(page.get_by_role("combobox", name="Data source")).to_have_value("metrics")
+    expect(page.get_by_role("combobox", name="Data source", exact=True)).to_have_value("metrics")
     expect(page.get_by_role("textbox", name="Query")).to_contain_text("requests")
     expect(page.get_by_label("From", exact=True)).to_have_value(RANGE["from"])
     expect(page.get_by_label("To", exact=True)).to_have_value("now-1h")
@@ -54,14 +54,22 @@ def test_a_link_to_explore_brings_its_query(page: Page, site: Site, parameters: 
     assert "Q-7f3" not in page.url
 
 
-def test_queries_for_other_data_sources_stay_behind(page: Page, site: Site) -> None:
+def test_queries_of_several_data_sources_and_expressions_come_along(page: Page, site: Site) -> None:
     first = {"refId": "A", "rawSql": "SELECT 1 AS n", "datasource": {"uid": "orders"}}
-    second = {"refId": "B", "expr": "requests", "datasource": {"uid": "metrics"}}
-    third = {"refId": "C", "rawSql": "SELECT 2 AS n", "format": "table"}
-    page.goto(explore(site, panes=pane("orders", first, second, third)))
+    second = {"refId": "B", "expr": "requests", "datasource": {"uid": "metrics"}, "hide": True}
+    third = {"refId": "D", "rawSql": "SELECT 2 AS n", "format": "table"}
+    gone = {"refId": "E", "expr": "up", "datasource": {"uid": "gone"}}
+    sql = {"refId": "F", "type": "sql", "expression": "SELECT n FROM A UNION SELECT n FROM D"}
+    sql["datasource"] = {"uid": "__expr__", "type": "__expr__"}
+    page.goto(explore(site, panes=pane("orders", first, second, third, gone, sql)))
     expect(page.get_by_role("textbox", name="Query A")).to_contain_text("SELECT 1 AS n")
-    expect(page.get_by_role("textbox", name="Query B")).to_contain_text("SELECT 2 AS n")
-    expect(page.get_by_role("textbox", name="Query C")).to_have_count(0)
+    expect(page.get_by_label("Data source of query B")).to_have_value("metrics")
+    expect(page.get_by_role("checkbox", name="Hide B")).to_be_checked()
+    expect(page.get_by_role("textbox", name="Query D")).to_contain_text("SELECT 2 AS n")
+    expect(page.get_by_role("group", name="Query E")).to_have_count(0)
+    page.keyboard.press("Control+Enter")
+    page.get_by_label("Rows of query").select_option("F")
+    expect(page.get_by_role("gridcell")).to_have_count(2)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '{"a": null}', '{"a": {"queries": [null]}}', '"x"'])
@@ -73,7 +81,7 @@ def test_a_broken_link_opens_an_empty_page(page: Page, site: Site, text: str) ->
 def test_a_link_to_a_data_source_that_is_not_there_says_so(page: Page, site: Site) -> None:
     page.goto(explore(site, panes=pane("gone", UP)))
     expect(page.get_by_text("You can query no data source gone.")).to_be_visible()
-    page.get_by_role("combobox", name="Data source").select_option("demo")
+    page.get_by_role("combobox", name="Data source", exact=True).select_option("demo")
     expect(page.locator(".editor .cm-editor")).to_be_visible()
     page.goto(f"{site.origin}/connections/datasources/edit/gone")
     expect(page.get_by_role("alert")).to_contain_text("no data source gone")

@@ -50,7 +50,7 @@ def test_a_link_brings_queries_options_and_range_back(
     link = page.evaluate("navigator.clipboard.readText()")
     page.goto("about:blank")
     page.goto(f"{link}&token={site.token}")
-    expect(page.get_by_role("combobox", name="Data source")).to_have_value("metrics")
+    expect(page.get_by_role("combobox", name="Data source", exact=True)).to_have_value("metrics")
     expect(page.get_by_label("From", exact=True)).to_have_value(HOUR["from"])
     expect(page.get_by_role("textbox", name="Query A")).to_contain_text("requests")
     expect(page.get_by_role("textbox", name="Query B")).to_contain_text("gappy")
@@ -95,7 +95,7 @@ def test_what_is_copied_runs_elsewhere(page: Page, site: Site, visit: Callable[.
     visit("orders", query="SELECT note, 'it''s' AS \"q\" FROM orders WHERE $__timeFilter(created)", **HOUR)
     page.keyboard.press("Control+Enter")
     expect(page.locator("p.status")).to_contain_text("3 rows in")
-    script = site.write("copied.py", copied(page, "Python") + "print(table.num_rows)")
+    script = site.write("copied.py", copied(page, "Python") + "print(frame.num_rows)")
     assert site.run(f"python {script}").split() == ["3"]
     assert len(site.run(copied(page, "CLI") + " -o csv").splitlines()) == 4
     answer = json.loads(site.run(copied(page, "curl")))
@@ -105,7 +105,7 @@ def test_what_is_copied_runs_elsewhere(page: Page, site: Site, visit: Callable[.
 def test_options_are_copied_with_the_query(page: Page, site: Site, visit: Callable[..., None]) -> None:
     visit("demo", query="random_walk", options=json.dumps({"seriesCount": 2, "format": "wide"}))
     assert "walk-1" in site.run(copied(page, "CLI") + " --limit 1 -o csv")
-    script = site.write("copied.py", copied(page, "Python") + "print(table.num_columns)")
+    script = site.write("copied.py", copied(page, "Python") + "print(frames[0].num_columns)")
     assert site.run(f"python {script}").split() == ["3"]
 
 

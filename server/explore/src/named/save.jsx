@@ -1,18 +1,18 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { json } from "../api.js";
 
-// Saves the first query of a request as a named query. Parameters are added in its file, or over the API.
-export function SaveAsNamed({ request, source }) {
+// Saves `query` of a request as a named query. Parameters are added in its file, or over the API.
+export function SaveAsNamed({ request, query }) {
   const [open, setOpen] = useState(false);
   return (
     <>
       <button class="quiet" onClick={() => setOpen(true)}>Save as named</button>
-      {open && <SaveDialog request={request} source={source} onClose={() => setOpen(false)} />}
+      {open && <SaveDialog request={request} asked={query} onClose={() => setOpen(false)} />}
     </>
   );
 }
 
-function SaveDialog({ request, source, onClose }) {
+function SaveDialog({ request, asked, onClose }) {
   const dialog = useRef(null);
   const [id, setId] = useState("");
   const [title, setTitle] = useState("");
@@ -21,10 +21,10 @@ function SaveDialog({ request, source, onClose }) {
   async function save(event) {
     event.preventDefault();
     setFailure("");
-    const { refId, datasource, maxDataPoints, ...query } = request.queries[0];
+    const { refId, datasource, maxDataPoints, hide, ...query } = request.queries.find((each) => each.refId === asked.refId);
     try {
       const timeRange = { from: request.from, to: request.to };
-      await json("POST", "/api/queries", { body: { id, title, datasource: { uid: source.uid }, query, timeRange } });
+      await json("POST", "/api/queries", { body: { id, title, datasource: { uid: datasource.uid }, query, timeRange } });
       dialog.current.close();
     } catch (error) {
       setFailure(error.message);

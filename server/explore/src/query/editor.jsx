@@ -18,7 +18,7 @@ const COLOURS = HighlightStyle.define([
 ]);
 const LOOK = EditorView.theme({
   "&": { color: "var(--text)", backgroundColor: "var(--field)", fontSize: "14px" },
-  ".cm-content": { caretColor: "var(--text)", fontFamily: "var(--mono)", minHeight: "4.5em" },
+  ".cm-content": { caretColor: "var(--text)", fontFamily: "var(--mono)", minHeight: "var(--editor-height, 4.5em)" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   ".cm-gutters": { backgroundColor: "var(--field)", color: "var(--muted)", border: "none" },
   "&.cm-focused": { outline: "2px solid var(--accent)" },

@@ -2,7 +2,7 @@
 export function Hide({ query, onExtra }) {
   const { hide, ...shown } = query.extra;
   return (
-    <label class="hint">
+    <label class="hide">
       <input type="checkbox" checked={hide === true} onChange={(event) => onExtra(event.target.checked ? { ...shown, hide: true } : shown)} aria-label={`Hide ${query.refId}`} />
       {" Hide"}
     </label>

@@ -1,15 +1,15 @@
 import { useEffect, useState } from "preact/hooks";
+import { parse } from "../url.js";
+import { sourcesOf } from "./queries.js";
 
 const KEY = "headwater.history";
 const MOST = 100;
 
-// Queries of this browser, newest first; nothing of it reaches the host. Starred ones outlive the others.
+// Runs of this browser, newest first, each {queries, names of their data sources, range}; nothing of it reaches
+// the host. Starred ones outlive the others.
 function read() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? [];
-  } catch {
-    return [];
-  }
+  const entries = parse(localStorage.getItem(KEY) ?? "");
+  return Array.isArray(entries) ? entries.filter((entry) => Array.isArray(entry?.queries)) : [];
 }
 
 function write(entries) {
@@ -18,10 +18,11 @@ function write(entries) {
   dispatchEvent(new Event("historychange"));
 }
 
-const same = (a, b) => a.uid === b.uid && a.text === b.text && JSON.stringify(a.extra) === JSON.stringify(b.extra);
+const same = (a, b) => JSON.stringify(a.queries) === JSON.stringify(b.queries);
 
-export function remember(entry) {
+export function remember({ queries, names, range }) {
   const old = read();
+  const entry = { queries: queries.map(({ refId, source, text, extra }) => ({ refId, source, text, extra })), names, range };
   const starred = old.some((each) => each.starred && same(each, entry));
   write([{ ...entry, starred, at: Date.now() }, ...old.filter((each) => !same(each, entry))]);
 }
@@ -34,7 +35,7 @@ export function History({ onRecall, sources }) {
     addEventListener("historychange", update);
     return () => removeEventListener("historychange", update);
   }, []);
-  const usable = entries.filter((entry) => sources.some((each) => each.uid === entry.uid));
+  const usable = entries.filter((entry) => sourcesOf(entry.queries).every((uid) => sources.some((each) => each.uid === uid)));
   if (!usable.length) return null;
   const found = usable.filter((entry) => label(entry).toLowerCase().includes(wanted.toLowerCase()));
   const ordered = [...found.filter((entry) => entry.starred), ...found.filter((entry) => !entry.starred)];
@@ -45,10 +46,10 @@ export function History({ onRecall, sources }) {
       {usable.length > 6 && <input type="search" placeholder="Filter" aria-label="Filter history" value={wanted} onInput={(event) => setWanted(event.target.value)} />}
       <ul>
         {ordered.map((entry) => (
-          <li key={`${entry.uid}/${entry.at}`}>
+          <li key={entry.at}>
             <button class="star quiet" aria-pressed={!!entry.starred} aria-label={`Star ${label(entry)}`} onClick={() => star(entry)}>{entry.starred ? "★" : "☆"}</button>
             <button class="name" title={`${new Date(entry.at).toLocaleString()}\n${label(entry)}`} onClick={() => onRecall(entry, false)}>
-              <small>{entry.source}</small> {label(entry)}
+              <small>{entry.names.join(", ")}</small> {label(entry)}
             </button>
             <button class="quiet" aria-label={`Run again ${label(entry)}`} title="Run again" onClick={() => onRecall(entry, true)}>▶</button>
           </li>
@@ -58,6 +59,8 @@ export function History({ onRecall, sources }) {
   );
 }
 
-function label(entry) {
-  return entry.text || JSON.stringify(entry.extra);
+// What the first asks for; of several, how many more there are.
+function label({ queries: [first, ...others] }) {
+  const text = first.text || JSON.stringify(first.extra);
+  return others.length ? `${text} +${others.length}` : text;
 }

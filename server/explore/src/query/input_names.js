@@ -1,10 +1,8 @@
 // What an SQL expression may select from: the queries above it, by their ref ids.
 import { queryLines } from "../api.js";
+import { EXPRESSIONS } from "./queries.js";
 
-export const EXPRESSIONS = { uid: "__expr__", type: "__expr__" };
 const PROBE = "columns";
-
-export const isExpression = ({ extra }) => extra.datasource?.uid === EXPRESSIONS.uid;
 
 // Tables and columns for completion. `requestOf` gives the request at hand, and `refId` is the expression's.
 export class InputNames {

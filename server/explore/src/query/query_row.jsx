@@ -1,10 +1,13 @@
+import { Failures } from "../results/failures.jsx";
+import { SourceSelect } from "../sources/source_select.jsx";
 import { Editor } from "./editor.jsx";
 import { Hide } from "./hide.jsx";
 import { Macros } from "./macros.jsx";
 import { Options } from "./options.jsx";
 
-// One query: its text, its options, examples and help.
-export function QueryRow({ uid, plugin, query, version, single, onText, onExtra, onWrite, onRemove, onFocus, onRun }) {
+// One query: its data source, its text, its options, examples and help; and why it failed. `plugin` is undefined
+// until the host has told of it.
+export function QueryRow({ query, sources, plugin, version, single, errors, requestId, onText, onExtra, onWrite, onSource, onRemove, onFocus, onRun }) {
   function use(title) {
     const example = plugin.examples.find((each) => each.title === title);
     if (!example) return;
@@ -12,23 +15,31 @@ export function QueryRow({ uid, plugin, query, version, single, onText, onExtra,
     onWrite({ text, extra });
   }
   const insert = (name) => onWrite({ text: query.text && !/[\s(]$/.test(query.text) ? `${query.text} ${name}` : query.text + name });
+  const isKnown = sources.some((each) => each.uid === query.source);
   return (
-    <div class="query" role="group" aria-label={`Query ${query.refId}`} onFocusIn={onFocus}>
+    <div class={single ? "query" : "query several"} role="group" aria-label={`Query ${query.refId}`} onFocusIn={onFocus}>
       <div class="query-head">
         <strong class="ref" title="Ref id">{query.refId}</strong>
-        {plugin.examples.length > 0 && (
+        {!single && <SourceSelect sources={sources} value={query.source} label={`Data source of query ${query.refId}`} onChange={onSource} />}
+        {plugin?.examples.length > 0 && (
           <select aria-label={`Examples for query ${query.refId}`} value="" onChange={(event) => (use(event.target.value), (event.target.value = ""))}>
             <option value="">Examples…</option>
             {plugin.examples.map((example) => <option key={example.title} value={example.title} title={example.description}>{example.title}</option>)}
           </select>
         )}
-        <span class="hint">Ctrl+Enter runs, Esc cancels{plugin.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
+        <span class="hint">{single && "Ctrl+Enter runs, Esc cancels"}{single && plugin?.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
         {!single && <Hide query={query} onExtra={onExtra} />}
         {!single && <button class="quiet" onClick={onRemove} aria-label={`Remove query ${query.refId}`}>Remove</button>}
       </div>
-      <Editor uid={uid} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} onChange={onText} onRun={onRun} />
-      <Options plugin={plugin} value={query.extra} onChange={onExtra} />
-      {plugin.macros?.length > 0 && <Macros macros={plugin.macros} onPick={insert} />}
+      {!isKnown && <p class="error" role="alert">You can query no data source {query.source}. Choose another.</p>}
+      {plugin && (
+        <>
+          <Editor uid={query.source} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} onChange={onText} onRun={onRun} />
+          <Options plugin={plugin} value={query.extra} onChange={onExtra} />
+          {plugin.macros?.length > 0 && <Macros macros={plugin.macros} onPick={insert} />}
+        </>
+      )}
+      <Failures errors={errors} requestId={requestId} />
     </div>
   );
 }

@@ -11,7 +11,8 @@ const KINDS = [
   { path: "scenarios", title: "Scenarios", inner: null },
 ];
 
-export function SchemaBrowser({ uid, language, onPick }) {
+// `of` names the data source where there are several.
+export function SchemaBrowser({ uid, of, language, onPick }) {
   const [found, setFound] = useState(null);
   const [wanted, setWanted] = useState("");
 
@@ -27,7 +28,7 @@ export function SchemaBrowser({ uid, language, onPick }) {
   const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div class="schema">
-      <h2>{found.kind.title}</h2>
+      <h2>{found.kind.title}{of && <small> of {of}</small>}</h2>
       <input type="search" placeholder="Filter" aria-label={`Filter ${found.kind.title.toLowerCase()}`} value={wanted} onInput={(event) => setWanted(event.target.value)} />
       <ul>
         {matching.slice(0, MOST).map((item) => <Item key={name(item)} uid={uid} item={item} kind={found.kind} onPick={onPick} />)}

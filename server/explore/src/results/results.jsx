@@ -11,7 +11,8 @@ import { Tabs } from "./tabs.jsx";
 
 const UNPLOTTABLE = "A plot needs a column of times and one of numbers; this answer has not both.";
 
-export function Results({ answer, plugin, range, isZoomed, onZoom }) {
+// `errors` are those that are told nowhere else.
+export function Results({ answer, errors = answer.errors, plugin, range, isZoomed, onZoom }) {
   const [chosen, setChosen] = useState("");
   const [refId, setRefId] = useState("A");
   const [zone, setZone] = useState(readZone);
@@ -31,7 +32,7 @@ export function Results({ answer, plugin, range, isZoomed, onZoom }) {
   return (
     <div class="results">
       <Status answer={answer} />
-      <Failures errors={answer.errors} requestId={answer.requestId} />
+      <Failures errors={errors} requestId={answer.requestId} />
       {answer.truncated && <Truncated />}
       {notices(answer.frames).map((notice, index) => <p key={index} class={`notice ${notice.severity ?? ""}`}>{notice.text}</p>)}
       {answer.frames.length > 0 && (
