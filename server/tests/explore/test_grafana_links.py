@@ -59,8 +59,8 @@ def test_queries_of_several_data_sources_and_expressions_come_along(page: Page, 
     second = {"refId": "B", "expr": "requests", "datasource": {"uid": "metrics"}, "hide": True}
     third = {"refId": "D", "rawSql": "SELECT 2 AS n", "format": "table"}
     gone = {"refId": "E", "expr": "up", "datasource": {"uid": "gone"}}
-    sql = {"refId": "F", "type": "sql", "expression": "SELECT n FROM A UNION SELECT n FROM D"}
-    sql["datasource"] = {"uid": "__expr__", "type": "__expr__"}
+    union = {"type": "sql", "expression": "SELECT n FROM A UNION SELECT n FROM D"}
+    sql = {"refId": "F", **union, "datasource": {"uid": "__expr__", "type": "__expr__"}}
     page.goto(explore(site, panes=pane("orders", first, second, third, gone, sql)))
     expect(page.get_by_role("textbox", name="Query A")).to_contain_text("SELECT 1 AS n")
     expect(page.get_by_label("Data source of query B")).to_have_value("metrics")

@@ -47,7 +47,8 @@ def asked(page: Page, act: Callable[[], None]) -> list[dict[str, Any]]:
 
     def listen(request: Request) -> None:
         if request.url.endswith("/api/ds/query"):
-            sent.append(request.post_data_json)
+            body: dict[str, Any] = request.post_data_json or {}
+            sent.append(body)
 
     page.on("request", listen)
     act()
