@@ -12,10 +12,12 @@ from .features import DataSourceConfig, Features, ParameterProbe, Probes, Suppor
 # Before the import below, so that a failing check shows its values.
 pytest.register_assert_rewrite("headwater.testing.conformance")
 
+from .checking import CheckResult, PluginChecks, check_plugin  # noqa: E402
 from .conformance import DataSourceConformance  # noqa: E402
 from .conformance.mending import ConformanceError  # noqa: E402
 
 __all__ = [
+    "CheckResult",
     "ConformanceError",
     "DataSourceConfig",
     "DataSourceConformance",
@@ -24,8 +26,10 @@ __all__ = [
     "FaultProxy",
     "Features",
     "ParameterProbe",
+    "PluginChecks",
     "Probes",
     "Support",
     "TypeProbe",
+    "check_plugin",
     "fake_source",
 ]

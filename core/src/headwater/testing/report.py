@@ -18,10 +18,11 @@ import attrs
 import pytest
 
 from .conformance import DataSourceConformance
+from .conformance.mending import ConformanceError
 
-__all__ = ["checks_of", "differences"]
+__all__ = ["PROPERTY", "checks_of", "differences", "worse"]
 
-_PROPERTY = "headwater.conformance"
+PROPERTY = "headwater.conformance"
 _AREAS = f"{DataSourceConformance.__module__}."
 _WORST_FIRST = ("failed", "not run", "declined", "passed")
 
@@ -55,14 +56,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Notes suite and check with the report, which is all that reaches the controller of pytest-xdist."""
     report = yield
     suite = getattr(item, "cls", None)
     if suite is not None and issubclass(suite, DataSourceConformance):
         name = item.originalname  # type: ignore[attr-defined]
         if (area := checks_of(DataSourceConformance).get(name)) is not None:
-            report.user_properties.append((_PROPERTY, _note(suite, area, name, report)))
+            note = _note(suite, area, name, report)
+            if call.excinfo is not None and report.failed:
+                note.update(_failure(call.excinfo.value))
+            report.user_properties.append((PROPERTY, note))
     return report
 
 
@@ -76,7 +82,7 @@ class _Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, note in report.user_properties:
-            if name == _PROPERTY and isinstance(note, dict):
+            if name == PROPERTY and isinstance(note, dict):
                 _add(self.suites, note)
 
     @pytest.hookimpl(tryfirst=True)
@@ -109,6 +115,11 @@ def checks_of(suite: type) -> dict[str, str]:
             area = kind.__module__.removeprefix(_AREAS)
             found.update({name: area for name in vars(kind) if name.startswith("test_")})
     return found
+
+
+def worse(outcome: str, than: str) -> bool:
+    """Whether `outcome` counts before `than`, of several cases of one check."""
+    return _WORST_FIRST.index(outcome) < _WORST_FIRST.index(than)
 
 
 def differences(expected: Mapping[str, Any], suites: Mapping[str, Any]) -> list[str]:
@@ -149,6 +160,14 @@ def _note(
     return note
 
 
+def _failure(error: BaseException) -> dict[str, str]:
+    """What happened, and what to mend where; of an exception that no check expects, its kind and words."""
+    if isinstance(error, ConformanceError) and error.happened:
+        return {"happened": error.happened, "mend": error.mend}
+    first = (str(error).strip().splitlines() or [""])[0]
+    return {"happened": f"{type(error).__name__}: {first}", "mend": ""}
+
+
 def _outcome(report: pytest.TestReport) -> str | None:
     """The kit declines a check in its body; a skip before that is a server which could not be had."""
     if report.failed:
@@ -167,7 +186,7 @@ def _add(suites: Suites, note: dict[str, Any]) -> None:
         return
     result = {key: note[key] for key in ("area", "outcome", "reason", "own") if key in note}
     known = suite["checks"].setdefault(note["check"], result)
-    if _WORST_FIRST.index(result["outcome"]) < _WORST_FIRST.index(known["outcome"]):
+    if worse(result["outcome"], known["outcome"]):
         suite["checks"][note["check"]] = result
 
 

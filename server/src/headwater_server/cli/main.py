@@ -30,7 +30,7 @@ COMMANDS = {
     "schema": LazyCommand(f"{_HERE}.schema", "schema", "Show a data source's tables, or a table's columns."),
     "ds": LazyCommand(f"{_HERE}.data_sources", "ds", "Add, list, show, test and remove data sources."),
     "plugin": LazyCommand(
-        f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins, or start one."
+        f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins, start one, or test it."
     ),
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),

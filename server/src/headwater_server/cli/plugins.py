@@ -1,4 +1,4 @@
-"""`headwater plugin`: what is installed, here or on a remote host, and the start of a new one."""
+"""`headwater plugin`: what is installed, here or on a remote host; the start and the tests of a new one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from attrs import asdict
 from .completion import complete_plugins
 from .location import Location, pass_location
 from .new_plugin import new
+from .plugin_test import test
 from .tables import print_records
 from .targets import open_plugins
 
@@ -22,10 +23,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.group()
 def plugin() -> None:
-    """Show the installed data-source plugins, or start one."""
+    """Show the installed data-source plugins, start one, or test it."""
 
 
 plugin.add_command(new)
+plugin.add_command(test)
 
 
 @plugin.command("list")

@@ -16,7 +16,7 @@ class ErrorChecks(ConformanceBase):
         "source.query", "raise QueryError, or a DownstreamError, from what the driver raises for such a query"
     )
     def test_a_wrong_query_is_not_the_plugins_fault(self, headwater: Headwater, source: str) -> None:
-        error = self.error_of(headwater, source, self.probes.wrong, "probes.wrong is a wrong one")
+        error = self.error_of(headwater, source, self.probe("wrong"), "probes.wrong is a wrong one")
         assert isinstance(error, HeadwaterError), f"probes.wrong gave {error!r}"
         assert error.source in (ErrorSource.CALLER, ErrorSource.DOWNSTREAM), (
             f"probes.wrong counts as the plugin's fault: {error!r}"
@@ -39,7 +39,7 @@ class ErrorChecks(ConformanceBase):
                 "from": str(self.time_range.from_ms),
                 "to": str(self.time_range.to_ms),
                 "queries": [
-                    {**self.probes.wrong, "refId": "A", "datasource": {"uid": uid}},
+                    {**self.probe("wrong"), "refId": "A", "datasource": {"uid": uid}},
                     {**self.probes.simple, "refId": "B", "datasource": {"uid": uid}},
                 ],
             }

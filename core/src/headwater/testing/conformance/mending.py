@@ -27,11 +27,17 @@ class ConformanceError(AssertionError):
     """A check of the kit failed: what happened, and what to mend where, in one line."""
 
     __module__ = "headwater.testing"  # the name that pytest prints
+    happened: str = ""
+    mend: str = ""
+    """`PLACE: RULE`."""
 
     @classmethod
     def of(cls, suite: type, happened: object, place: str, rule: str) -> ConformanceError:
         """`place` is `source.METHOD`, `plugin.ATTRIBUTE`, `settings`, `project` or `suite.ATTRIBUTE`."""
-        return cls(f"{_sentence(happened)} Mend {_location(suite, place)}: {rule}")
+        sentence, mend = _sentence(happened), f"{_location(suite, place)}: {rule}"
+        error = cls(f"{sentence} Mend {mend}")
+        error.happened, error.mend = sentence, mend
+        return error
 
 
 def mend(
@@ -109,7 +115,9 @@ def _location(suite: type, place: str) -> str:
     if kind == "suite":
         return _named(suite, member)
     with suppress(Exception):
-        record = _installed(suite.plugin_id)  # type: ignore[attr-defined]
+        plugin_id: str = suite.plugin_id  # type: ignore[attr-defined]
+        sources: tuple[PluginSource, ...] = suite.plugin_sources  # type: ignore[attr-defined]
+        record = _installed(plugin_id) or _installed(plugin_id, sources)
         if record is not None and kind == "project":
             return f"the pyproject.toml of {record.distribution}"
         if record is not None:

@@ -38,7 +38,7 @@ class SettingsChecks(ConformanceBase):
     ) -> None:
         schema = headwater.plugin_info(self.plugin_id).settings_schema
         for key, described in schema.get("properties", {}).items():
-            if described.get("writeOnly") or (wrong := _wrong_value(described)) is None:
+            if described.get("writeOnly") or (wrong := value_of_wrong_type(described)) is None:
                 continue
             json_data = {**config.json_data, key: wrong}
             source = self.add(headwater, config, f"wrong-{key}", json_data=json_data)
@@ -65,7 +65,7 @@ class SettingsChecks(ConformanceBase):
         assert answers[0] == answers[1], f"The answer changes when the defaults {defaults} are written down"
 
 
-def _wrong_value(described: dict[str, Any]) -> Any:
+def value_of_wrong_type(described: dict[str, Any]) -> Any:
     """A value that no JSON of this type is, None where any would do."""
     kinds: dict[str, Any] = {
         "string": {"not": "text"},
