@@ -23,7 +23,7 @@ from headwater_server.http.routes import operations
 REFERENCE = Path(__file__).parents[1] / "reference"
 PLUGINS = (
     "__expr__", "adbc", "bigquery", "clickhouse", "duckdb", "flightsql", "mysql", "postgresql", "prometheus",
-    "snowflake", "sqlite", "testdata",
+    "rest", "snowflake", "sqlite", "testdata",
 )  # fmt: skip
 
 

@@ -45,3 +45,11 @@ def prometheus_url() -> Iterator[str]:
 
     with start_prometheus(V3, openmetrics=own_metrics()) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def rest_url() -> Iterator[str]:
+    from servers.rest_api import start_rest_api
+
+    with start_rest_api() as api:
+        yield api.url

@@ -18,7 +18,7 @@ Install = Callable[..., CleanEnvironment]
 CORE = "headwater[http,json,redis,testing,yaml]"
 EVERYTHING = [
     CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
-    "headwater-prometheus", "headwater-testdata", "headwater-expressions",
+    "headwater-prometheus", "headwater-rest", "headwater-testdata", "headwater-expressions",
     "headwater-engines[duckdb,flight,polars]", "headwater-grafana",
     "headwater-server[mcp,mysql,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
@@ -31,6 +31,7 @@ WITH_EXTRAS = {
     "plugins/expressions": [CORE, "headwater-expressions", "headwater-testdata"],
     "plugins/mysql": [CORE, "headwater-mysql"],
     "plugins/prometheus": [CORE, "headwater-prometheus"],
+    "plugins/rest": [CORE, "headwater-rest"],
     "plugins/testdata": [CORE, "headwater-testdata"],
     "server": [*EVERYTHING, "headwater-clickhouse[embedded]"],
 }
@@ -48,6 +49,7 @@ QUICK = {  # what needs no server and takes seconds
         "test_series.py",
     ],
     "plugins/prometheus": ["test_layouts.py", "test_naming.py", "test_promql.py", "test_samples.py"],
+    "plugins/rest": ["test_templates.py"],
     "plugins/testdata": ["."],
     "server": ["http/test_mounting.py", "http/test_queries.py"],
 }

@@ -391,6 +391,11 @@ def test_a_lone_dollar_sign_is_itself() -> None:
     assert Resolver({}, Path()).expand("5$ $5 $ {$}") == "5$ $5 $ {$}"
 
 
+def test_macros_of_queries_stay_as_they_are() -> None:
+    text = "$__from ${__to} ${__from:date:iso} $__interval_ms"
+    assert Resolver({}, Path()).expand(text) == text
+
+
 def test_an_unset_variable_is_never_an_empty_secret() -> None:
     with pytest.raises(UnresolvedReferenceError, match="PW is not set"):
         Resolver({}, Path()).expand("$PW")

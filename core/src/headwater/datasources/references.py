@@ -2,7 +2,8 @@
 path}`.
 
 The spellings inside strings are Grafana's. Unlike there, a variable that is not set is an error: an empty
-password would be a different account, not a missing one. What a reference yields is not searched again."""
+password would be a different account, not a missing one. What a reference yields is not searched again.
+Names such as `__from` are those of macros and stay as they are."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ _REFERENCE = re.compile(
     r"\$(?:"
     r"(?P<dollar>\$)"
     r"|__(?P<kind>[a-z]+)\{(?P<argument>[^}]*)\}"
-    r"|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}"
-    r"|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|\{(?P<braced>(?!__[a-z])[A-Za-z_][A-Za-z0-9_]*)\}"
+    r"|(?P<bare>(?!__[a-z])[A-Za-z_][A-Za-z0-9_]*)"
     r")"
 )
 

@@ -252,6 +252,54 @@ def test_a_redirect_that_is_not_followed_says_where_it_leads(location: str, said
         http.request("GET")
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("/v2/items?page=2", "/v2/items?page=2&key=k"),
+        ("items", "/v1/items?key=k"),
+        ("?page=2&key=own", "/v1/?page=2&key=own"),
+        ("../x y\r\nHost: z", "/x%20y%0D%0AHost:%20z?key=k"),
+    ],
+)
+def test_a_link_is_asked_within_the_origin(link: str, target: str) -> None:
+    with serve(answer(b"here")) as server, client(f"{server.url}/v1/") as http:
+        with http.request("GET", link=link, params={"key": "k"}) as response:
+            assert response.url == f"{server.url}{target}"
+        http.request("GET", link=f"{server.url}/absolute").close()
+    assert [request.target for request in server.requests] == [target, "/absolute"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://other.example/x?token=1",
+        "//other.example/x",
+        "https://127.0.0.1/x",
+        "http://127.0.0.1:1/x",
+        "file:///etc/passwd",
+        "http://[::1",
+        "http://127.0.0.1:port/",
+    ],
+)
+def test_a_link_to_another_origin_is_refused_before_anything_is_sent(link: str) -> None:
+    with (
+        serve(answer()) as server,
+        client(server.url, secrets={"bearerToken": "t"}) as http,
+        pytest.raises(DownstreamProtocolError, match="links to") as failed,
+    ):
+        http.request("GET", link=link)
+    assert server.requests == []
+    assert "token=1" not in str(failed.value)
+
+
+def test_a_link_carries_no_credentials_of_its_own() -> None:
+    with serve(answer()) as server, client(server.url) as http:
+        own = server.url.replace("//", "//user:word@")
+        with pytest.raises(DownstreamProtocolError, match="links to") as failed:
+            http.request("GET", link=own)
+    assert "word" not in str(failed.value)
+
+
 def test_header_values_are_sent_as_utf8() -> None:
     headers = {"json_data": {"httpHeaderName1": "X-Tenant"}}
     with (

@@ -19,13 +19,21 @@ from typing import TYPE_CHECKING
 from headwater._lazy import load_lazily
 
 from .options import HttpOptions
-from .settings import HttpClientSettings, utf8_header
+from .settings import HttpClientSettings, check_header, utf8_header
 from .words import excerpt
 
 if TYPE_CHECKING:
     from .client import HttpClient
     from .response import HttpResponse
 
-__all__ = ["HttpClient", "HttpClientSettings", "HttpOptions", "HttpResponse", "excerpt", "utf8_header"]
+__all__ = [
+    "HttpClient",
+    "HttpClientSettings",
+    "HttpOptions",
+    "HttpResponse",
+    "check_header",
+    "excerpt",
+    "utf8_header",
+]
 
 load_lazily(__name__, {"client": ("HttpClient",), "response": ("HttpResponse",)})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import http.cookies
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import urllib3
 from urllib3.util.request import ACCEPT_ENCODING
@@ -58,17 +59,21 @@ class HttpClient:
         timeout: float | None = None,
         max_bytes: int | None = None,
         on_header: HeaderListener | None = None,
+        link: str | None = None,
     ) -> HttpResponse:
         """Send one request; return as soon as status and headers are there.
 
-        `path` is relative to the base URL and passes `split_path`. `form` becomes an url-encoded body,
-        `parts` a body of `multipart/form-data`.
+        `path` is relative to the base URL and passes `split_path`. `link` is a URL to ask instead, such as an
+        answer's link to its next page: relative to the base URL, and within its origin. `params` come on top,
+        but for names that the link has. `form` becomes an url-encoded body, `parts` a body of
+        `multipart/form-data`.
         `idempotent` says that sending twice does no harm (default: by method). `timeout` (seconds of
         silence) and `max_bytes` (decoded) default to the settings. `on_header(name, value)` sees the header
         lines while they arrive; those it returns true for are left out of the response.
 
         Raises Downstream* errors, ValidationError for an unsafe path or header, and the call's own error when
-        `context` is cancelled or its deadline passes; then the connection is closed.
+        `context` is cancelled or its deadline passes; then the connection is closed. A link to another
+        origin is a DownstreamProtocolError: it could leak the credentials.
         """
         if form is not None:
             body = _encode(form).encode()
@@ -76,7 +81,7 @@ class HttpClient:
         if parts is not None:
             body, kind = urllib3.encode_multipart_formdata(dict(parts))
             headers = {"Content-Type": kind, **(headers or {})}
-        url = self._url(path, params)
+        url = self._url(path, params) if link is None else self._linked(link, params)
         if idempotent is None:
             idempotent = method in _IDEMPOTENT_METHODS
         all_headers = {**self._headers, **_sendable({**self._forwarded(context), **(headers or {})})}
@@ -113,6 +118,26 @@ class HttpClient:
         target = join_path(base.path, *split_path(path)) if path else base.path or "/"
         query = "&".join(part for part in (self._base_query, _encode(params) if params else "") if part)
         return f"{base.scheme}://{base.netloc}{target}" + (f"?{query}" if query else "")
+
+    def _linked(self, link: str, params: Params | None) -> str:
+        """The URL of `link`, which may come from a server."""
+        base = self.settings.parsed
+        printable = quote(link, safe=string.punctuation)  # neither spaces nor line ends
+        try:
+            target = urlsplit(urljoin(f"{base.scheme}://{base.netloc}{base.path or '/'}", printable))
+            same_origin = _origin(target) == _origin(base) and "@" not in target.netloc
+        except ValueError as error:
+            raise DownstreamProtocolError(f"{self.settings.origin} links to what is no URL.") from error
+        if not same_origin:
+            address = excerpt(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
+            raise DownstreamProtocolError(
+                f"{self.settings.origin} links to {address}, which is not followed: "
+                "credentials go to the data source's own origin only."
+            )
+        known = dict(parse_qsl(target.query, keep_blank_values=True))
+        added = _encode([(name, text) for name, text in _pairs(params) if name not in known])
+        query = "&".join(part for part in (target.query, added) if part)
+        return f"{base.scheme}://{base.netloc}{target.path or '/'}" + (f"?{query}" if query else "")
 
     def _forwarded(self, context: CallContext | None) -> dict[str, str]:
         """Headers of the caller that the operator chose to pass on."""
@@ -203,6 +228,7 @@ class _Exchange:
             return HttpResponse(
                 response,
                 origin=self._settings.origin,
+                url=url,
                 context=self._context,
                 canceller=canceller,
                 registration=registration,
@@ -278,6 +304,15 @@ def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 def _encode(params: Params) -> str:
     return urlencode(params if isinstance(params, Mapping) else list(params), doseq=True)
+
+
+def _pairs(params: Params | None) -> list[tuple[str, str]]:
+    return parse_qsl(_encode(params or ()), keep_blank_values=True)
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    default = {"http": 80, "https": 443}.get(url.scheme)
+    return url.scheme, url.hostname, url.port or default
 
 
 def _kept_cookies(header: str, names: Sequence[str]) -> str:

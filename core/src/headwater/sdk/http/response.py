@@ -46,6 +46,7 @@ class HttpResponse:
         response: BaseHTTPResponse,
         *,
         origin: str,
+        url: str,
         context: CallContext | None,
         canceller: SocketCanceller,
         registration: CancelRegistration | None,
@@ -53,6 +54,7 @@ class HttpResponse:
     ) -> None:
         self._response = response
         self._origin = origin
+        self.url: str = url  # after redirects; may hold credentials
         self._context = context
         self._canceller = canceller
         self._registration = registration
