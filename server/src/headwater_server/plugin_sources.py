@@ -39,14 +39,23 @@ def plugin_sources(directory: Path) -> tuple[PluginSource, ...]:
     settings = _read(directory / FILE_NAME)
     isolate = settings.isolate if settings.isolate == "all" else _texts(settings.isolate, "isolate")
     folders = _texts(settings.plugin_folders, "plugin_folders")
-    files = _plugin_files(directory, _texts(settings.plugin_files, "plugin_files"))
+    files = _plugin_files(_file_paths(directory, settings))
     return (*files, *_processes(directory, settings, isolate, folders)) if isolate or folders else files
 
 
-def _plugin_files(directory: Path, named: tuple[str, ...]) -> tuple[PluginSource, ...]:
-    """Those that the file names, from the data directory on, and those of the environment."""
+def plugin_file_paths(directory: Path) -> list[Path]:
+    """Files and folders of plugins without a package. Raises ValidationError as `plugin_sources` does."""
+    return _file_paths(directory, _read(directory / FILE_NAME))
+
+
+def _file_paths(directory: Path, settings: ProcessSettings) -> list[Path]:
+    """Those that `headwater.toml` names, from the data directory on, and those of the environment."""
+    named = _texts(settings.plugin_files, "plugin_files")
     given = [path for path in os.environ.get(FILES_VARIABLE, "").split(os.pathsep) if path]
-    paths = [*(directory / name for name in named), *map(Path, given)]
+    return [*(directory / name for name in named), *map(Path, given)]
+
+
+def _plugin_files(paths: list[Path]) -> tuple[PluginSource, ...]:
     if not paths:
         return ()
     from headwater.plugins import PluginFiles

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from headwater_server.http.app import Service
     from headwater_server.serving import ListenOptions
     from headwater_server.serving.logs import LogFormat
+    from headwater_server.serving.workers import Changes
 
 _MOST_WORKERS = 256
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -153,6 +154,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Processes that answer; `auto`: one for each core. Limits for callers hold in each of them.",
 )
 @click.option(
+    "--reload",
+    is_flag=True,
+    help="While developing: start anew when a plugin's file changes, of one file or of an editable package.",
+)
+@click.option(
     "--flight",
     "flight_port",
     type=click.IntRange(1, 65535),
@@ -197,9 +203,10 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
         flight = _flight(listen, options)
     except UnsafeListenError as error:
         raise click.UsageError(str(error)) from None
+    changes = _changes(directory, options)
     sockets = _bind(listen)
     options["address_policy"] = _address_policy(options)
-    if options["workers"] == 1:
+    if options["workers"] == 1 and not options["reload"]:
         with _open(directory, listen, options, flight) as app:
             run(app, listen, sockets)
         return
@@ -207,7 +214,7 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
         _authenticator(headwater, listen, options)
     work = partial(_work, directory, listen, {**options, "provisioning": (), "announced": True})
     try:
-        serve_workers(work, options["workers"], listen, sockets)
+        serve_workers(work, options["workers"], listen, sockets, changes)
     except WorkersFailedError as error:
         raise click.ClickException(str(error)) from None
 
@@ -220,7 +227,37 @@ def _work(
 
     _write_json_only(options["log_format"])
     with _open(directory, listen, options) as app:
+        if options["reload"]:
+            _load_all(app.host.headwater)
         serve_connections(app, listen, channel)
+
+
+def _changes(directory: DataDirectory, options: dict[str, Any]) -> Changes | None:
+    """What a reload waits for, if it is asked for. Says what is watched."""
+    if not options["reload"]:
+        return None
+    from headwater.plugins import discover
+    from headwater_server.plugin_sources import plugin_file_paths
+    from headwater_server.serving.reload import Watched
+
+    watched = Watched.of(discover(), plugin_file_paths(directory.path))
+    places = sorted(map(str, watched.files | watched.folders | watched.packages))
+    if not places:
+        raise click.UsageError(
+            "--reload finds no plugin that somebody works on: name its file with `headwater --plugin FILE.py "
+            "serve --reload`, or install its project with `pip install -e .`"
+        )
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # compiled files know seconds, and saves may be closer
+    click.echo(f"Starts anew when these change: {', '.join(places)}", err=True)
+    return watched.changes
+
+
+def _load_all(headwater: Headwater) -> None:
+    """All plugins, so that what an edit broke is said at once and not at the next query."""
+    from headwater_server.serving.reload import broken
+
+    for line in broken(headwater.plugins):
+        click.echo(f"Broken plugin: {line}", err=True)
 
 
 def _count(text: str) -> int:
@@ -331,6 +368,10 @@ def _flight(listen: ListenOptions, options: dict[str, Any]) -> Sequence[Service]
         if options["flight_locations"]:
             raise click.UsageError("--flight-location goes with --flight.")
         return ()
+    if options["reload"]:
+        raise click.UsageError(
+            "--flight does not go with --reload: Flight's connections stay with one process."
+        )
     if options["workers"] != 1:
         raise click.UsageError(
             "--flight goes with one worker: Flight's connections cannot be handed to other processes. "

@@ -12,9 +12,10 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Final
 
 from prometheus_client.multiprocess import mark_process_dead
@@ -36,15 +37,25 @@ Work = Callable[[socket.socket], None]
 """What a worker does with its end of the channel: serve until its other end is closed. Must be picklable."""
 
 
+Changes = Callable[[], AsyncIterator[list[Path]]]
+"""Files that changed, together, as they do."""
+
+
 class WorkersFailedError(Exception):
     """Workers end before they are ready, again and again."""
 
 
-def serve_workers(work: Work, count: int, listen: ListenOptions, sockets: list[socket.socket]) -> None:
+def serve_workers(
+    work: Work,
+    count: int,
+    listen: ListenOptions,
+    sockets: list[socket.socket],
+    changes: Changes | None = None,
+) -> None:
     """Serve with `count` processes until a signal says to stop, on `sockets`, or else the Unix socket.
 
-    Their metrics are joined, by way of files in a temporary folder. Raises WorkersFailedError, and OSError if
-    the Unix socket cannot be had.
+    At each of the `changes` of files all workers are replaced. Their metrics are joined, by way of files in a
+    temporary folder. Raises WorkersFailedError, and OSError if the Unix socket cannot be had.
     """
     listening = sockets[0] if sockets else listen.bind_unix()
     with tempfile.TemporaryDirectory(prefix="headwater-metrics-") as folder:
@@ -57,7 +68,7 @@ def serve_workers(work: Work, count: int, listen: ListenOptions, sockets: list[s
             on_death=lambda pid: mark_process_dead(pid, folder),  # type: ignore[no-untyped-call]
         )
         try:
-            asyncio.run(pool.run())
+            asyncio.run(pool.run(changes))
         finally:
             if listen.unix_socket is not None:
                 listen.unix_socket.unlink(missing_ok=True)
@@ -123,7 +134,7 @@ class WorkerPool:
     def pids(self) -> list[int]:
         return [worker.process.pid for worker in self._alive if worker.process.pid is not None]
 
-    async def run(self) -> None:
+    async def run(self, changes: Changes | None = None) -> None:
         """Until a signal says to stop. Raises WorkersFailedError."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -133,11 +144,14 @@ class WorkerPool:
         self._listening.listen(2048)
         for _ in range(self._count):
             self._add()
-        accepting = loop.create_task(self._accept_all())
+        tasks = [loop.create_task(self._accept_all())]
+        if changes is not None:
+            tasks.append(loop.create_task(self._follow(changes)))
         try:
             await self._stop.wait()
         finally:
-            accepting.cancel()
+            for task in tasks:
+                task.cancel()
             self._listening.close()
             await self._end_all()
         if self._failed.is_set():
@@ -231,6 +245,22 @@ class WorkerPool:
                 self._workers.remove(old)
                 old.drain()
             await _first_of(old.ended.wait(), self._stop)
+
+    async def _follow(self, changes: Changes) -> None:
+        """Replace all workers at each change. The old ones end at once: who asks again wants the new code."""
+        async for paths in changes():
+            started = time.monotonic()
+            for old in list(self._workers):
+                new = self._add()
+                await _first_of(new.ready.wait(), new.ended, self._stop)
+                if new.ready.is_set() and old in self._workers:
+                    self._workers.remove(old)
+                    old.process.terminate()
+            self._logger.info(
+                "Reloaded.",
+                changed=[path.name for path in paths],
+                seconds=round(time.monotonic() - started, 1),
+            )
 
     async def _end_all(self) -> None:
         self._signal_all(signal.SIGTERM)
