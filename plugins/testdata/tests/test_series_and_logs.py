@@ -68,3 +68,18 @@ def test_log_lines_say_how_to_show_them_and_carry_labels(ask: Ask) -> None:
     assert frame.meta.preferred_visualisation_type == Visualisation.LOGS
     assert all("host" in json.loads(labels) for labels in frame.table.column("labels").to_pylist())
     assert len(set(frame.table.column("id").to_pylist())) == 20
+
+
+def test_a_trace_says_how_to_show_it_and_its_spans_lie_within_their_parents(ask: Ask) -> None:
+    [frame] = ask("trace", spanCount=40)
+    assert frame.meta is not None
+    assert frame.meta.preferred_visualisation_type == Visualisation.TRACE
+    spans = {span["spanID"]: span for span in frame.table.to_pylist()}
+    assert len(spans) == 40
+    roots = [span for span in spans.values() if not span["parentSpanID"]]
+    assert [root["startTime"] for root in roots] == [1_700_000_000_000.0]
+    for span in spans.values():
+        parent = spans.get(span["parentSpanID"], span)
+        assert parent["startTime"] <= span["startTime"]
+        assert span["startTime"] + span["duration"] <= parent["startTime"] + parent["duration"] + 1e-3
+    assert {span["statusCode"] for span in spans.values()} == {0, 2}

@@ -29,6 +29,7 @@ class ScenarioQuery(Query):
     rows: int = field(default=1000, minimum=0, doc="Number of rows.")
     first_row: int = field(default=0, minimum=0, doc="Rows of `streaming_rows` before this one are left out.")
     batch_rows: int = field(default=8192, minimum=1, maximum=1_000_000, doc="Rows per streamed batch.")
+    span_count: int = field(default=10, minimum=1, maximum=10_000, doc="Spans of a trace.")
     delay_ms: int = field(default=0, minimum=0, doc="Pause, in milliseconds: once, or before each batch.")
     fail_after_rows: int | None = field(default=None, minimum=0, doc="Fail once so many rows are out.")
     error: FailureKind = field(default="downstream", doc="How to fail.")
