@@ -16,6 +16,8 @@ const result = await build({
   bundle: true,
   minify: true,
   format: "esm",
+  splitting: true,  // what only some need is fetched when it is shown
+  chunkNames: "[name]-[hash]",
   target: "es2022",
   jsx: "automatic",
   jsxImportSource: "preact",

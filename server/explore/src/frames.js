@@ -118,56 +118,13 @@ export function asTable(frames) {
   return { fields: [...columns, ...labels], length, meta: first.meta };
 }
 
+// A column of native histograms, as Prometheus has them.
+export const isHistogram = (field) => field.name === "Histogram" && field.kind === "json.RawMessage";
+
 export function isPlottable(frames) {
-  return frames.some((frame) => frame.fields.some((field) => field.type === "time") && frame.fields.some((field) => field.type === "number"));
+  return frames.some((frame) => frame.fields.some((field) => field.type === "time") && frame.fields.some((field) => field.type === "number" || isHistogram(field)));
 }
 
 export function isTimeSeries(frames) {
   return isPlottable(frames) && frames.some((frame) => frame.meta?.type?.startsWith("timeseries"));
-}
-
-// Time series of an answer: [{label, unit, times, values}] with times in seconds, sorted.
-export function asSeries(frames, limit = 100) {
-  const series = [];
-  const several = new Set(frames.map((frame) => frame.refId)).size > 1;
-  let total = 0;
-  for (const frame of frames) {
-    const time = frame.fields.find((field) => field.type === "time");
-    if (!time) continue;
-    const texts = frame.fields.filter((field) => field.type === "string");
-    const groups = split(frame, texts);
-    for (const field of frame.fields) {
-      if (field.type !== "number") continue;
-      total += groups.size;
-      for (const [name, rows] of groups) {
-        if (series.length >= limit) break;
-        const one = oneSeries(time, field, rows, name);
-        series.push(several ? { ...one, label: `${frame.refId}: ${one.label}` } : one);
-      }
-    }
-  }
-  return { series, total };
-}
-
-function split(frame, texts) {
-  const groups = new Map();
-  for (let row = 0; row < frame.length; row++) {
-    const name = texts.map((field) => `${field.name}="${field.values[row]}"`).join(", ");
-    const rows = groups.get(name);
-    if (rows) rows.push(row);
-    else groups.set(name, [row]);
-  }
-  return groups;
-}
-
-function oneSeries(time, field, rows, name) {
-  const kept = rows.filter((row) => time.values[row] !== null);
-  kept.sort((a, b) => time.values[a] - time.values[b]);
-  const values = kept.map((row) => (field.values[row] === null ? null : Number(field.values[row])));
-  return {
-    label: name ? `${title(field)} {${name}}` : title(field),
-    unit: field.config.unit ?? "",
-    times: kept.map((row) => time.values[row] / 1000),
-    values: values.map((value) => (Number.isFinite(value) ? value : null)),
-  };
 }

@@ -17,8 +17,11 @@ export function shown(field, row, zone = "utc") {
   if (value === null || value === undefined) return null;
   if (field.type === "time") return time(value, zone, field.nanos.get(row) ?? 0);
   if (field.type === "enum") return field.config.type?.enum?.text?.[value] ?? String(value);
-  return typeof value === "object" ? JSON.stringify(value, exact) : String(value);
+  return typeof value === "object" ? exactJson(value) : String(value);
 }
+
+// JSON with whole numbers as they are.
+export const exactJson = (value, indent) => JSON.stringify(value, exact, indent);
 
 function exact(_, value) {
   if (typeof value !== "bigint") return value;
@@ -38,13 +41,6 @@ export function rfc3339(milliseconds, nanos = 0) {
   return nanos ? `${text.slice(0, -1)}${String(nanos).padStart(6, "0")}Z` : text;
 }
 
-const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
-
-export function number(value, unit = "") {
-  if (value === null || value === undefined) return "–";
-  return unit ? `${NUMBER.format(value)} ${unit}` : NUMBER.format(value);
-}
-
 export function byteCount(count) {
   const [divisor, unit] = count < 1e6 ? [1e3, "kB"] : count < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
   return `${(count / divisor).toFixed(1)} ${unit}`;
@@ -55,13 +51,12 @@ export function plural(count, word) {
 }
 
 // Sorts as people expect: nulls last whatever the direction, numbers by value, text by code point.
-export function sortedRows(field, length, direction) {
-  const rows = Array.from({ length }, (_, row) => row);
+export function sortedRows(field, rows, direction) {
   const sign = direction === "descending" ? -1 : 1;
   const { values } = field;
   const missing = (value) => value === null || value === undefined || Number.isNaN(value);
-  const key = (value) => (typeof value === "object" ? JSON.stringify(value, exact) : value);
-  return rows.sort((a, b) => {
+  const key = (value) => (typeof value === "object" ? exactJson(value) : value);
+  return rows.toSorted((a, b) => {
     const [left, right] = [values[a], values[b]];
     if (missing(left) || missing(right)) return missing(left) - missing(right) || a - b;
     const [x, y] = [key(left), key(right)];

@@ -1,34 +1,43 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { MAX_ROWS, asSeries, asTable, isPlottable, isTimeSeries, notices } from "../frames.js";
+import { MAX_ROWS, asTable, isPlottable, isTimeSeries, notices } from "../frames.js";
 import { keepZone, readZone } from "../values.js";
+import { declaredAs } from "./declared.js";
 import { Downloads } from "./downloads.jsx";
 import { Failures } from "./failures.jsx";
 import { Inspector } from "./inspector.jsx";
-import { Plot } from "./plot.jsx";
+import { lazy } from "./lazy.jsx";
+import { useLinked } from "./linked.js";
 import { Status } from "./status.jsx";
-import { Table } from "./table.jsx";
+import { Table } from "./table/table.jsx";
 import { Tabs } from "./tabs.jsx";
+
+const views = () => import("./views.js");
+const [Chart, Logs, Trace] = ["Chart", "Logs", "Trace"].map((name) => lazy(async () => (await views())[name]));
 
 const UNPLOTTABLE = "A plot needs a column of times and one of numbers; this answer has not both.";
 
 // `errors` are those that are told nowhere else.
 export function Results({ answer, errors = answer.errors, plugin, range, isZoomed, onZoom }) {
-  const [chosen, setChosen] = useState("");
+  const [chosen, setChosen] = useLinked("view");
   const [refId, setRefId] = useState("A");
   const [zone, setZone] = useState(readZone);
   const refIds = [...new Set(answer.frames.filter((frame) => frame.fields.length).map((frame) => frame.refId))].sort();
   const shownId = refIds.includes(refId) ? refId : refIds[0];
   const table = useMemo(() => asTable(answer.frames.filter((frame) => frame.refId === shownId)), [answer.frames, shownId]);
   const plottable = isPlottable(answer.frames);
+  const [logs, trace] = useMemo(() => ["logs", "trace"].map((what) => answer.frames.filter((frame) => declaredAs(frame) === what)), [answer.frames]);
+  const tabs = [
+    ...(trace.length ? [["trace", "Trace"]] : []),
+    ...(logs.length ? [["logs", "Logs"]] : []),
+    ["table", "Table"], ["plot", "Plot", plottable ? "" : UNPLOTTABLE], ["query", "Query"],
+  ];
   // The first rows decide; what the user chooses stays.
-  const usual = isTimeSeries(answer.frames) ? "plot" : "table";
-  const view = chosen === "plot" && !plottable ? "table" : chosen || usual;
-  const plotted = useMemo(() => (view === "plot" ? asSeries(answer.frames) : null), [answer.frames, view]);
+  const usual = isTimeSeries(answer.frames) ? "plot" : tabs[0][0];
+  const view = tabs.some(([key, , why]) => key === chosen && !why) ? chosen : usual;
   const span = useMemo(() => (isZoomed ? [range.from, range.to].map((end) => Date.parse(end) / 1000) : null), [isZoomed, range]);
   useEffect(() => keepZone(zone), [zone]);
 
   if (answer.status === "idle") return <Welcome plugin={plugin} />;
-  const tabs = [["table", "Table"], ["plot", "Plot", plottable ? "" : UNPLOTTABLE], ["query", "Query"]];
   return (
     <div class="results">
       <Status answer={answer} />
@@ -52,7 +61,9 @@ export function Results({ answer, errors = answer.errors, plugin, range, isZoome
           </div>
           <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
             {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
-            {view === "plot" && <Plot {...plotted} zone={zone} span={span} onZoom={onZoom} />}
+            {view === "logs" && <Logs frames={logs} zone={zone} />}
+            {view === "trace" && <Trace frames={trace} zone={zone} />}
+            {view === "plot" && <Chart frames={answer.frames} request={answer.request} zone={zone} span={span} onZoom={onZoom} />}
             {view === "query" && <Inspector answer={answer} request={answer.request} />}
           </div>
         </>
