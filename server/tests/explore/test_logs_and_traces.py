@@ -66,7 +66,7 @@ def test_a_trace_has_its_spans_below_their_parents(page: Page, visit: Callable[.
     span = page.get_by_role("complementary", name="Span SELECT")
     expect(span).to_contain_text("Starts after20 ms")
     expect(span).to_contain_text("Takes30 ms")
-    page.get_by_label("Trace", exact=True).select_option("u")
+    page.get_by_role("combobox", name="Trace").select_option("u")
     expect(names).to_have_text(["orphan web"])
 
 
