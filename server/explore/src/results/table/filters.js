@@ -8,7 +8,7 @@ export const FILTER_HELP = "Text that is contained, or >, >=, <, <=, =, != and a
 
 // The rows that pass all filters, {column: text}; null if there are none to pass.
 export function filteredRows(fields, filters, length, zone) {
-  const tests = Object.entries(filters).filter(([column, text]) => text && fields[column]).map(([column, text]) => testOf(fields[column], text, zone));
+  const tests = Object.entries(filters).filter(([column, text]) => text && fields[column]).map(([column, text]) => passesOf(fields[column], text, zone));
   if (!tests.length) return null;
   const rows = [];
   for (let row = 0; row < length; row++) if (tests.every((passes) => passes(row))) rows.push(row);
@@ -18,7 +18,7 @@ export function filteredRows(fields, filters, length, zone) {
 // What keeps exactly the rows with this value.
 export const equalTo = (text) => (text === null ? "null" : `= ${text === "" ? '""' : text}`);
 
-function testOf(field, text, zone) {
+function passesOf(field, text, zone) {
   const isMissing = (row) => field.values[row] === null || field.values[row] === undefined;
   if (text === "null") return isMissing;
   if (text === "!null") return (row) => !isMissing(row);
