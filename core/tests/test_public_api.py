@@ -93,7 +93,7 @@ PUBLIC = {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",
         "TaskReader", "parse_metric_request",
         "AnswerCache", "AnswerStore", "CacheRule", "Hit", "KeptAnswer", "MemoryAnswerStore",
-        "RedisAnswerStore", "filters_of", "stream_of",
+        "RedisAnswerStore", "expression_of", "filters_of", "stream_of",
     },
     "headwater.queries.named": {
         "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",

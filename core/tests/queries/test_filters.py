@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from headwater import Filter
-from headwater.queries import filters_of
+from headwater.queries import expression_of, filters_of
 
 SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string()), ("t", pa.timestamp("us", "UTC"))])
 A, B, T = pc.field("a"), pc.field("b"), pc.field("t")
@@ -44,3 +44,24 @@ def test_filters_are_read_from_an_expression_where_their_text_leaves_no_doubt(
 def test_no_filter_is_read_where_a_column_could_be_taken_for_one() -> None:
     schema = pa.schema([("a", pa.int64()), ("x) and (a == 3", pa.int64())])
     assert filters_of(pc.field("x) and (a == 3") == 3, schema) == ()
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        ([Filter("a", "=", 3)], [3]),
+        ([Filter("a", "!=", 3)], [1, 2]),
+        ([Filter("a", "<", 3), Filter("a", ">", 1)], [2]),
+        ([Filter("a", "<=", 2), Filter("a", ">=", 2)], [2]),
+        ([Filter("a", "in", (1, 3))], [1, 3]),
+        ([Filter("a", "is null")], [None]),
+        ([Filter("a", "is not null"), Filter("b", "=", "x")], [1, 2]),
+    ],
+)
+def test_a_reader_applies_filters_with_sqls_meaning_of_null(filters: list[Filter], kept: list[Any]) -> None:
+    table = pa.table({"a": [1, 2, 3, None], "b": ["x", "x", "y", "x"]})
+    assert table.filter(expression_of(filters))["a"].to_pylist() == kept
+
+
+def test_no_filters_are_no_expression() -> None:
+    assert expression_of([]) is None

@@ -66,6 +66,12 @@ FAULTS = {
         "memory_stays_bounded_while_batches_are_thrown_away", "SeededSource.query"
     ),
     "spoilt_by_leaving": Expected("a_consumer_that_leaves_early_does_no_harm", "SeededSource.query"),
+    "loses_a_part": Expected("read_tasks_hold_every_row_once", "SeededSource.partitions"),
+    "overlaps_parts": Expected("read_tasks_hold_every_row_once", "SeededSource.partitions"),
+    "divides_nothing": Expected("read_tasks_hold_every_row_once", "SeededSource.partitions"),
+    "claims_filters": Expected("read_tasks_narrow_exactly", "SeededSource.partitions"),
+    "forgets_the_user": Expected("a_remembered_answer_is_the_fresh_one", "SeededPlugin.answer_traits"),
+    "forgets_the_range": Expected("a_remembered_answer_is_the_fresh_one", "SeededPlugin.answer_traits"),
     "pastes_parameters": Expected("hostile_values_come_back_as_they_are", "SeededSource.query"),
     "fills_placeholders_in_values": Expected("hostile_values_come_back_as_they_are", "SeededSource.query"),
     "missing_parameter_is_a_bug": Expected("a_missing_parameter_is_the_callers_error", "SeededSource.query"),
@@ -104,6 +110,8 @@ class TestSeeded(DataSourceConformance):
         duplicate_columns={"kind": "duplicates"},
         types=(TypeProbe("int8", {"kind": "typed"}, pa.int8(), (1, None, -128)),),
         parameter=ParameterProbe(lambda value: ({"kind": "bound"}, [value])),
+        divisible={"kind": "rows", "count": 100},
+        over_time={"kind": "series"},
         resource="about",
     )
 

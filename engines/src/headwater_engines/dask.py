@@ -18,10 +18,10 @@ import pyarrow as pa
 from dask import delayed
 
 from headwater import Filter, Headwater
-from headwater.queries import QueryOptions
+from headwater.queries import QueryOptions, expression_of
 
-from .filters import expression_of, matching
 from .hosts import HostLike, batches, worker_host
+from .narrowing import columns_read, narrowed, schema_of
 
 __all__ = ["bag_from_headwater", "from_headwater"]
 
@@ -44,10 +44,10 @@ def from_headwater(
     `headwater` plans, here and once; workers get their own by `host` (see `headwater_engines.hosts`).
     Other options as for `Headwater.read_tasks`, which also says what is raised. All of `filters` are applied.
     """
-    tasks = headwater.read_tasks(
-        data_source, query, target=target, columns=columns, filters=filters, **options
-    )
-    meta = tasks.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
+    read = columns_read(columns, filters)
+    tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    schema = schema_of(tasks.schema, columns)
+    meta = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     return dask.dataframe.from_map(
         _frame,
         [task.to_bytes() for task in tasks],
@@ -55,7 +55,7 @@ def from_headwater(
         label="headwater",
         enforce_metadata=False,
         host=worker_host(host),
-        schema=tasks.schema,
+        schema=schema,
         filters=tasks.unhandled_filters,
     )
 
@@ -72,19 +72,21 @@ def bag_from_headwater(
     **options: Unpack[QueryOptions],
 ) -> dask.bag.Bag:
     """As `from_headwater`, as a bag of `pyarrow.RecordBatch`."""
-    tasks = headwater.read_tasks(
-        data_source, query, target=target, columns=columns, filters=filters, **options
-    )
-    read = delayed(_batches, pure=True)
-    parts = [read(task.to_bytes(), worker_host(host), tasks.unhandled_filters) for task in tasks]
+    read = columns_read(columns, filters)
+    tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    schema = schema_of(tasks.schema, columns)
+    part = delayed(_batches, pure=True)
+    parts = [part(task.to_bytes(), worker_host(host), schema, tasks.unhandled_filters) for task in tasks]
     return dask.bag.from_delayed(parts)
 
 
-def _batches(task: bytes, host: HostLike, filters: Sequence[Filter]) -> list[pa.RecordBatch]:
+def _batches(
+    task: bytes, host: HostLike, schema: pa.Schema, filters: Sequence[Filter]
+) -> list[pa.RecordBatch]:
     condition = expression_of(filters)
-    return [matching(batch, condition) for batch in batches(task, host)]
+    return [narrowed(batch, condition, schema) for batch in batches(task, host)]
 
 
 def _frame(task: bytes, host: HostLike, schema: pa.Schema, filters: Sequence[Filter]) -> pd.DataFrame:
-    table = pa.Table.from_batches(_batches(task, host, filters), schema)
+    table = pa.Table.from_batches(_batches(task, host, schema, filters), schema)
     return table.to_pandas(types_mapper=pd.ArrowDtype)

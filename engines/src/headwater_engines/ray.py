@@ -19,10 +19,10 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask as RayReadTask
 
 from headwater import Filter, Headwater
-from headwater.queries import QueryOptions, ReadTasks
+from headwater.queries import QueryOptions, ReadTasks, expression_of
 
-from .filters import expression_of, matching
 from .hosts import HostLike, WorkerHost, batches, worker_host
+from .narrowing import columns_read, narrowed, schema_of
 
 __all__ = ["HeadwaterDatasource", "read_headwater", "read_tables"]
 
@@ -45,10 +45,9 @@ def read_headwater(
     `headwater` plans, here and once; workers get their own by `host` (see `headwater_engines.hosts`).
     Other options as for `Headwater.read_tasks`, which also says what is raised. All of `filters` are applied.
     """
-    tasks = headwater.read_tasks(
-        data_source, query, target=target, columns=columns, filters=filters, **options
-    )
-    source = HeadwaterDatasource(tasks, worker_host(host))
+    read = columns_read(columns, filters)
+    tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    source = HeadwaterDatasource(tasks, worker_host(host), columns)
     return ray.data.read_datasource(source, override_num_blocks=len(tasks))
 
 
@@ -64,21 +63,21 @@ def read_tables(
     **options: Unpack[QueryOptions],
 ) -> list[ray.ObjectRef[pa.Table]]:
     """As `read_headwater`, as one plain task of Ray for each part: less to start than Ray Data."""
-    tasks = headwater.read_tasks(
-        data_source, query, target=target, columns=columns, filters=filters, **options
-    )
-    read = ray.remote(_table)
-    where = worker_host(host)
-    return [read.remote(task.to_bytes(), where, tasks.schema, tasks.unhandled_filters) for task in tasks]
+    read = columns_read(columns, filters)
+    tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    schema = schema_of(tasks.schema, columns)
+    table, where = ray.remote(_table), worker_host(host)
+    return [table.remote(task.to_bytes(), where, schema, tasks.unhandled_filters) for task in tasks]
 
 
 class HeadwaterDatasource(Datasource):
-    """The tasks of one plan, for `ray.data.read_datasource`."""
+    """The tasks of one plan, for `ray.data.read_datasource`; of their columns `columns`, all for None."""
 
-    def __init__(self, tasks: ReadTasks, host: WorkerHost) -> None:
+    def __init__(self, tasks: ReadTasks, host: WorkerHost, columns: Sequence[str] | None = None) -> None:
         super().__init__()
         self._tasks = tasks
         self._host = host
+        self._schema = schema_of(tasks.schema, columns)
 
     def get_name(self) -> str:
         """What dashboards call it."""
@@ -99,14 +98,14 @@ class HeadwaterDatasource(Datasource):
             RayReadTask(
                 self._read(task.to_bytes()),
                 BlockMetadata(None, task.estimated_bytes, None, None),  # Ray takes a number of rows for exact
-                self._tasks.schema,
+                self._schema,
                 **limit,
             )
             for task in self._tasks
         ]
 
     def _read(self, task: bytes) -> Callable[[], Iterable[pa.Table]]:
-        return partial(_tables, task, self._host, self._tasks.schema, self._tasks.unhandled_filters)
+        return partial(_tables, task, self._host, self._schema, self._tasks.unhandled_filters)
 
 
 def _tables(
@@ -116,7 +115,7 @@ def _tables(
     condition, empty = expression_of(filters), True
     for batch in batches(task, host):
         empty = False
-        yield pa.Table.from_batches([matching(batch, condition)], schema)
+        yield pa.Table.from_batches([narrowed(batch, condition, schema)], schema)
     if empty:
         yield schema.empty_table()
 

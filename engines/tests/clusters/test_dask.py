@@ -58,12 +58,10 @@ def test_all_of_the_filters_are_applied_and_only_the_columns_read(
     client: Client, driver: Headwater, files: FilesHost
 ) -> None:
     filters = [Filter("id", "<", 1000), Filter("city", "=", "Bern")]
-    orders = from_headwater(
-        driver, "shop", ORDERS, host=files, target=3, columns=["id", "city"], filters=filters
-    )
+    orders = from_headwater(driver, "shop", ORDERS, host=files, target=3, columns=["id"], filters=filters)
     found = orders.compute()
     whole = driver.query("shop", ORDERS).table.slice(0, 1000)
-    assert list(found.columns) == ["id", "city"]
+    assert list(found.columns) == ["id"]
     assert len(found) == whole["city"].to_pylist().count("Bern")
 
 

@@ -41,6 +41,8 @@ class TestPostgreSQL(DataSourceConformance):
         empty={"rawSql": "SELECT 1 AS one WHERE FALSE"},
         slow={"rawSql": "SELECT pg_sleep(45)"},
         text=lambda text: {"rawSql": "SELECT $1::text AS text", "params": [text]},
+        divisible={"rawSql": "SELECT n FROM generate_series(1, 1000) AS n", "partitionColumn": "n"},
+        over_time={"rawSql": "SELECT $__timeFrom()::text AS since"},
         duplicate_columns={"rawSql": "SELECT 1 AS a, 2 AS a"},
         parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT $1::text AS p"}, [value])),
         types=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import attrs
 import pyarrow as pa
 import pytest
 
@@ -53,6 +54,7 @@ PROBES = Probes(
         ),
         _values("addresses", pa.string(), "IPv4", "'1.2.3.4'", values=("1.2.3.4",)),
     ),
+    over_time={"rawSql": "SELECT $__fromTime AS time, $__toTime AS value"},
     resource="databases",
 )
 
@@ -61,10 +63,14 @@ class TestServer(DataSourceConformance):
     plugin_id = "clickhouse"
     title = "ClickHouse"
     driver_modules = ("urllib3", "chdb", "pyarrow")
-    probes = PROBES
+    probes = attrs.evolve(PROBES, divisible={"rawSql": "SELECT n FROM divisible"})
 
     @pytest.fixture
     def config(self, server: ClickHouseServer) -> DataSourceConfig:
+        server.command(
+            "CREATE TABLE IF NOT EXISTS divisible ENGINE = MergeTree ORDER BY n "
+            "SETTINGS index_granularity = 100 AS SELECT number AS n FROM numbers(1000)"
+        )
         return DataSourceConfig(url=server.url, user=ADMIN, secure_json_data={"password": ADMIN_PASSWORD})
 
 

@@ -18,11 +18,16 @@ def _values(name: str, type_: pa.DataType, *literals: str, values: tuple[object,
 
 
 def _numbers(count: int) -> dict[str, str]:
+    return {"rawSql": f"{_powers_of_ten(count)} LIMIT {count}"}
+
+
+def _powers_of_ten(count: int) -> str:
+    """The numbers below the next power of ten."""
     digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
     places = max(1, len(str(count - 1)))
     number = " + ".join(f"t{place}.d * {10**place}" for place in range(places))
     tables = ", ".join(f"({digits}) AS t{place}" for place in range(places))
-    return {"rawSql": f"SELECT {number} AS n FROM {tables} LIMIT {count}"}
+    return f"SELECT {number} AS n FROM {tables}"
 
 
 class TestMySQLFamily(DataSourceConformance):
@@ -58,6 +63,10 @@ class TestMySQLFamily(DataSourceConformance):
                 values=(dt.datetime.fromisoformat("2024-01-02 03:04:05.678901"),),
             ),
         ),
+        divisible={"rawSql": _powers_of_ten(1000), "partitionColumn": "n"},
+        over_time={
+            "rawSql": "SELECT $__unixEpochFrom() AS time, $__unixEpochTo() AS value",
+        },
         resource="databases",
     )
 

@@ -46,6 +46,8 @@ class TestPrometheus(DataSourceConformance):
             ),
             column="v",
         ),
+        divisible={"expr": "vector(time())", "layout": "long"},
+        over_time={"expr": "time() % 1000"},
         resource="api/v1/labels",
     )
 

@@ -25,5 +25,7 @@ class TestTestData(DataSourceConformance):
                 (1, None, 3),
             ),
         ),
+        divisible={"scenario": "streaming_rows", "rows": 1000},
+        over_time={"scenario": "random_walk", "seed": 3},
         resource="scenarios",
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .answer_cache.redis import RedisAnswerStore as RedisAnswerStore
     from .answer_cache.rules import CacheRule as CacheRule
     from .chunks import stream_of as stream_of
-    from .filters import filters_of as filters_of
+    from .filters import expression_of as expression_of, filters_of as filters_of
     from .options import QueryOptions as QueryOptions
     from .read_tasks import ReadTask as ReadTask, ReadTasks as ReadTasks, TaskReader as TaskReader
     from .request import (
@@ -30,7 +30,7 @@ _MODULES = {
     "answer_cache.redis": ("RedisAnswerStore",),
     "answer_cache.rules": ("CacheRule",),
     "chunks": ("stream_of",),
-    "filters": ("filters_of",),
+    "filters": ("expression_of", "filters_of"),
     "options": ("QueryOptions",),
     "read_tasks": ("ReadTask", "ReadTasks", "TaskReader"),
     "request": ("DataSourceRef", "MetricQuery", "parse_metric_request"),

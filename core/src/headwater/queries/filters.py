@@ -1,10 +1,11 @@
-"""From the filter of an Arrow scan to filters that a data source may apply."""
+"""Between filters that a data source may apply, and the filter of an Arrow scan."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from headwater.models import Filter
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-__all__ = ["filters_of"]
+__all__ = ["expression_of", "filters_of"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMPARISON = re.compile(
@@ -29,6 +30,12 @@ def filters_of(expression: pc.Expression | None, schema: pa.Schema) -> Sequence[
     if expression is None or not all(_NAME.fullmatch(name) for name in schema.names):
         return ()
     return [each for each in _terms(str(expression)) if each.column in schema.names]
+
+
+def expression_of(filters: Iterable[Filter]) -> pc.Expression | None:
+    """The conjunction of `filters`, for the rows of a reader; None without any."""
+    terms = [_term(each) for each in filters]
+    return reduce(lambda left, right: left & right, terms) if terms else None
 
 
 def _terms(text: str) -> list[Filter]:
@@ -64,3 +71,28 @@ def _comparison(match: re.Match[str]) -> Filter:
         moment = datetime.fromisoformat(match["time"].removesuffix("Z"))
         value = moment.replace(tzinfo=UTC) if match["time"].endswith("Z") else moment
     return Filter(match["column"], operator, value)
+
+
+def _term(each: Filter) -> pc.Expression:
+    import pyarrow.compute as pc
+
+    column = pc.field(each.column)
+    match each.operator:
+        case "is null":
+            return column.is_null()
+        case "is not null":
+            return column.is_valid()
+        case "in":
+            return column.isin(list(each.value))
+        case "=":
+            return column == pc.scalar(each.value)
+        case "!=":
+            return column != pc.scalar(each.value)
+        case "<":
+            return column < pc.scalar(each.value)
+        case "<=":
+            return column <= pc.scalar(each.value)
+        case ">":
+            return column > pc.scalar(each.value)
+        case ">=":
+            return column >= pc.scalar(each.value)

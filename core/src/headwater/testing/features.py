@@ -105,5 +105,9 @@ class Probes:
     """Two columns of one name."""
     types: tuple[TypeProbe, ...] = ()
     parameter: ParameterProbe | None = None
+    divisible: Mapping[str, Any] | None = None
+    """A query that read tasks divide: some thousand rows at most, always the same."""
+    over_time: Mapping[str, Any] | None = None
+    """A query whose answer depends on the time range, such as one series."""
     resource: str = ""
     """The path of a resource that answers JSON to GET."""

@@ -1,5 +1,6 @@
 """The conformance kit: inherit `DataSourceConformance` and every check runs against your plugin."""
 
+from .answers import AnswerChecks
 from .cancellation import CancellationChecks
 from .concurrency import ConcurrencyChecks
 from .errors import ErrorChecks
@@ -8,6 +9,7 @@ from .lifecycle import LifecycleChecks
 from .packaging import PackagingChecks
 from .parameters import ParameterChecks
 from .query import QueryChecks
+from .read_tasks import ReadTaskChecks
 from .resources import ResourceChecks
 from .secrets import SecretsChecks
 from .settings import SettingsChecks
@@ -24,6 +26,8 @@ class DataSourceConformance(
     HealthChecks,
     QueryChecks,
     StreamingChecks,
+    ReadTaskChecks,
+    AnswerChecks,
     ParameterChecks,
     CancellationChecks,
     ErrorChecks,

@@ -65,11 +65,7 @@ class ConformanceBase:
     @pytest.fixture
     def headwater(self, record: PluginRecord) -> Iterator[Headwater]:
         pa.array([0])  # for its first array pyarrow imports pandas: seconds that are not the data source's
-        with Headwater(
-            allow_plugins={record.plugin_id},
-            plugin_sources=self.plugin_sources,
-            limits=QueryLimits(timeout=self.deadline),
-        ) as host:
+        with self.host(record) as host:
             yield host
 
     @pytest.fixture
@@ -85,6 +81,15 @@ class ConformanceBase:
             raise ConformanceError.of(
                 type(self), error, "suite.config", "give what the plugin's settings and secrets take"
             ) from error
+
+    def host(self, record: PluginRecord, **options: Any) -> Headwater:
+        """A host that knows the plugin and no other."""
+        return Headwater(
+            allow_plugins={record.plugin_id},
+            plugin_sources=self.plugin_sources,
+            limits=QueryLimits(timeout=self.deadline),
+            **options,
+        )
 
     def add(self, headwater: Headwater, config: DataSourceConfig, name: str, **changes: Any) -> str:
         fields = {

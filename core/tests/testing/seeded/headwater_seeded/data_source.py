@@ -13,10 +13,21 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+from attrs import evolve
 
 from headwater.errors import DeadlineExceededError, DownstreamConnectionError, QueryError
 from headwater.frames import Frame, FrameMeta, FrameStream, Notice
-from headwater.sdk import CallContext, CheckHealthResult, DataSource, QueryResult, ResourceRequest, resource
+from headwater.sdk import (
+    CallContext,
+    CheckHealthResult,
+    DataSource,
+    Filter,
+    Partition,
+    Partitions,
+    QueryResult,
+    ResourceRequest,
+    resource,
+)
 
 from .plugin import FAULT, SeededQuery, SeededSettings
 
@@ -96,6 +107,32 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
         assert isinstance(answer, Frame | FrameStream)
         return answer
 
+    def partitions(
+        self,
+        query: SeededQuery,
+        target: int,
+        columns: tuple[str, ...] | None,
+        filters: tuple[Filter, ...],
+        context: CallContext,
+    ) -> Partitions | None:
+        """Ranges of numbers; nothing is pushed down."""
+        if query.kind != "rows" or FAULT == "divides_nothing":
+            return None
+        size = -(-query.count // target)
+        starts = [*range(0, query.count, size)]
+        if FAULT == "loses_a_part" and len(starts) > 1:
+            starts.pop()
+        overlap = 1 if FAULT == "overlaps_parts" and len(starts) > 1 else 0
+        return Partitions(
+            tuple(self._part(query, first, min(size + overlap, query.count - first)) for first in starts),
+            schema=_SCHEMA,
+            handled_filters=filters if FAULT == "claims_filters" else (),
+        )
+
+    def _part(self, query: SeededQuery, first: int, count: int) -> Partition:
+        json = {"kind": "rows", "first": first, "count": count}
+        return Partition(evolve(query.data_query, json=json), estimated_rows=count)
+
     def _greet(self) -> None:
         try:
             with self.connect() as connection:
@@ -115,6 +152,14 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
         if FAULT == "wrong_query_is_a_bug":
             raise ValueError("unexpected token")
         raise QueryError("unexpected token")
+
+    def _series(self, query: SeededQuery, context: CallContext) -> Frame:
+        """One point a minute: how many minutes have passed since 1970."""
+        first, last = (int(each.timestamp()) // 60 for each in (query.time_range.from_, query.time_range.to))
+        since = first if FAULT == "forgets_the_range" else 0
+        minutes = range(first, last + 1)
+        times = pa.array([minute * 60_000 for minute in minutes], pa.timestamp("ms", "UTC"))
+        return Frame.from_pydict({"time": times, "minute": [minute - since for minute in minutes]})
 
     def _empty(self, query: SeededQuery, context: CallContext) -> Frame:
         return Frame.from_pydict(
@@ -157,6 +202,8 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
 
     def _rows(self, query: SeededQuery, context: CallContext) -> Frame | FrameStream:
         count = query.count
+        if query.first:
+            return FrameStream(_SCHEMA, iter([_batch(query.first, count)]))
         if FAULT == "mixes_up_threads":
             self.asked = count
             time.sleep(0.002)

@@ -10,6 +10,8 @@ from attrs import evolve, frozen
 
 from headwater.errors import QueryError
 from headwater.models import (
+    AnswerSteps,
+    AnswerTraits,
     CallResourceResponse,
     CheckHealthRequest,
     CheckHealthResult,
@@ -49,6 +51,7 @@ class UntypedSettings:
 @frozen(kw_only=True)
 class SeededQuery(Query):
     kind: str = "rows"
+    first: int = 0
     count: int = 3
     text: str = ""
     params: list[str] | None = None
@@ -63,6 +66,10 @@ class SeededPlugin(DataSourcePlugin):
     }.get(FAULT, SeededSettings)
     query_type = SeededQuery
     data_source = "headwater_seeded.data_source:SeededSource"
+
+    def answer_traits(self, query: SeededQuery, settings: SeededSettings) -> AnswerTraits:
+        steps = AnswerSteps(60_000, query.data_query) if query.kind == "series" else None
+        return AnswerTraits(user=False, headers=(), steps=steps)
 
     def build(self, context: PluginContext) -> Any:
         if FAULT != "stale_settings":
@@ -89,13 +96,11 @@ class SeededPlugin(DataSourcePlugin):
             failed = DataResponse.from_error(QueryError("wrong"))
             return QueryDataResponse(dict.fromkeys((each.ref_id for each in request.queries), failed))
         answer = super().query_data(request, context)
+        if FAULT == "forgets_the_user" and request.queries[0].json.get("kind") == "series":
+            user = request.plugin_context.user
+            return _renamed(answer, name=user.login if user else "")
         if FAULT == "loses_ref_ids":
-            return QueryDataResponse(
-                {
-                    ref_id: evolve(each, frames=tuple(frame.with_(ref_id="Z") for frame in each.frames))
-                    for ref_id, each in answer.responses.items()
-                }
-            )
+            return _renamed(answer, ref_id="Z")
         return answer
 
     @hookimpl
@@ -119,6 +124,16 @@ class SeededPlugin(DataSourcePlugin):
             )
         else:
             yield from super().call_resource(request, context)
+
+
+def _renamed(answer: QueryDataResponse, **changes: Any) -> QueryDataResponse:
+    """With each frame changed."""
+    return QueryDataResponse(
+        {
+            ref_id: evolve(each, frames=tuple(frame.with_(**changes) for frame in each.frames))
+            for ref_id, each in answer.responses.items()
+        }
+    )
 
 
 _STALE: dict[Any, Any] = {}

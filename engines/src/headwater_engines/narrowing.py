@@ -1,0 +1,28 @@
+"""Columns and filters that a data source does not apply itself, applied to its rows by Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater import Filter
+
+__all__ = ["columns_read", "narrowed", "schema_of"]
+
+
+def columns_read(columns: Sequence[str] | None, filters: Sequence[Filter]) -> Sequence[str] | None:
+    """`columns`, and those that `filters` may need at the reader; None for all."""
+    return None if columns is None else [*dict.fromkeys((*columns, *(each.column for each in filters)))]
+
+
+def schema_of(read: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    """Of the rows that the engine gets: `columns` of what is read, all for None."""
+    return read if columns is None else pa.schema([read.field(name) for name in dict.fromkeys(columns)])
+
+
+def narrowed(batch: pa.RecordBatch, condition: pc.Expression | None, schema: pa.Schema) -> pa.RecordBatch:
+    """The rows of `batch` for which `condition` holds, with the columns of `schema`."""
+    kept = batch if condition is None else batch.filter(condition)
+    return kept if len(kept.schema) == len(schema) else kept.select(schema.names)
