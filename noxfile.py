@@ -167,9 +167,8 @@ def engines(session: nox.Session) -> None:
     """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, or all three. Spark needs Java."""
     chosen = session.posargs or ["dask", "ray", "spark"]
     install(session, "core", "plugins/testdata", "server")
-    session.install(
-        "-e", f"{ROOT / 'engines'}[{','.join(chosen)}]", "psutil", "pytest>=9,<10", "pytest-timeout"
-    )
+    tools = ("hypothesis", "psutil", "pytest>=9,<10", "pytest-timeout")
+    session.install("-e", f"{ROOT / 'engines'}[{','.join(chosen)}]", *tools)
     session.run("pytest", *(f"engines/tests/clusters/test_{name}.py" for name in chosen))
 
 
