@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Iterator
 
@@ -83,7 +84,7 @@ def test_a_worker_that_dies_amid_a_read_costs_no_row(
     slow = {**ORDERS, "delayMs": 20}
 
     def workers() -> list[int]:
-        return sorted(client.run(_pid, on_error="ignore").values())
+        return sorted(client.run(os.getpid, on_error="ignore").values())
 
     orders = from_headwater(driver, "shop", slow, host=files, target=8, columns=["id"])
     with killed_soon(workers, after=0.4) as killed:
@@ -105,9 +106,3 @@ def test_a_worker_that_cannot_read_says_why_at_the_driver(client: Client, driver
             ORDERS,
             host='sealed:{"job":"a","expires":"2099-01-01T00:00:00+00:00","sealed":""}',
         ).compute()
-
-
-def _pid() -> int:
-    import os
-
-    return os.getpid()

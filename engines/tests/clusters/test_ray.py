@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
+import warnings
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -33,6 +35,8 @@ def cluster(files: FilesHost) -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     yield
     ray.shutdown()
+    with warnings.catch_warnings(action="ignore"):  # Ray forgets the processes that it ends
+        gc.collect()
 
 
 def test_a_data_set_has_the_rows_and_types_of_one_process(driver: Headwater, files: FilesHost) -> None:
