@@ -23,7 +23,13 @@ _FIRST_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?=[.\[]|\Z)")
 
 def read_document(response: HttpResponse, page: int, *, exact: bool) -> Any:
     """The JSON of a page. `exact`: numbers with a point become Decimal. Raises DownstreamProtocolError."""
-    return _decode(response.read(), f"Page {page}", exact=exact)
+    try:
+        body = response.read()
+    except LimitExceededError as error:
+        raise LimitExceededError(
+            f"Page {page} is too large. {error} Ask for smaller pages, or raise maxPageBytes."
+        ) from error
+    return _decode(body, f"Page {page}", exact=exact)
 
 
 def rows_of(document: Any, endpoint: Endpoint, page: int) -> Rows:

@@ -21,7 +21,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _PLACEHOLDER = re.compile(
     rf"\$(?P<macro>__(?:from|to|interval_ms|interval|range_ms|range_s|range)\b)"
     rf"|\$\{{(?P<braced>__[a-z_]+)(?::(?P<format>[^}}]*))?\}}"
-    rf"|\{{(?P<parameter>{_NAME})\}}"
+    rf"|\$?\{{(?P<parameter>{_NAME})\}}"
 )
 _ISO = "%Y-%m-%dT%H:%M:%S"
 _TOKENS: Mapping[str, Callable[[datetime], str]] = {
