@@ -23,7 +23,7 @@ EXTRAS = {
     "engines": "[duckdb,flight,polars]",
     "plugins/adbc": "[duckdb,flightsql,postgresql,sqlite]",
     "plugins/clickhouse": "[embedded]",
-    "server": "[mcp,mysql,opentelemetry,postgresql]",
+    "server": "[mcp,mysql,oidc,opentelemetry,postgresql]",
 }
 DEMO = ("core", "plugins/testdata", "plugins/clickhouse", "server")
 

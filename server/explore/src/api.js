@@ -73,6 +73,8 @@ export async function readSession() {
   };
 }
 
+export const loginProviders = () => json("GET", "/api/login/providers");
+export const endSession = () => call("POST", "/logout");
 export const listSources = () => json("GET", "/api/datasources");
 export const readSource = (uid) => json("GET", source(uid));
 export const addSource = (body) => json("POST", "/api/datasources", { body });

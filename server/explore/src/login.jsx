@@ -1,12 +1,20 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { loginProviders } from "./api.js";
+import { leaveFor } from "./place.js";
 
-// Asks for a token. `refusal` says why the last one does not do; `onCancel` is there where none is needed.
+// Asks for a token, or sends to a provider that vouches for people. `refusal` says why the last sign-in does not
+// do; `onCancel` is there where none is needed.
 export function Login({ onToken, onCancel, refusal }) {
   const [token, setToken] = useState("");
+  const [providers, setProviders] = useState([]);
+  useEffect(() => void loginProviders().then(setProviders, () => {}), []);
   return (
     <main class="login">
       <h1>Headwater</h1>
       <form onSubmit={(event) => (event.preventDefault(), onToken(token.trim()))}>
+        {providers.map(({ name, url }) => (
+          <p class="actions"><button type="button" class="primary" onClick={() => leaveFor(url)}>Sign in with {name}</button></p>
+        ))}
         <label>
           Token
           <input type="password" autocomplete="off" autofocus value={token} onInput={(event) => setToken(event.target.value)} />

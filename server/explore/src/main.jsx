@@ -2,23 +2,26 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { hasToken, readSession, useToken } from "./api.js";
+import { endSession, hasToken, readSession, useToken } from "./api.js";
 import { Explore } from "./explore.jsx";
 import { takeGrafanaLink } from "./grafana_link.js";
 import { Login } from "./login.jsx";
 import { NamedQueries } from "./named/named_queries.jsx";
+import { returnToPlace } from "./place.js";
 import { DataSources } from "./sources/data_sources.jsx";
 import { Theme } from "./theme.jsx";
 import { pushPage, readState, takeToken } from "./url.js";
 
 const UNKNOWN = "The host does not know this token, or it has expired.";
 const FORBIDDEN = "The host knows this token, but it may query no data source. Ask for one with the role viewer, or with datasources:query.";
+const WITHOUT_ROLE = "You are signed in, but may query no data source. Ask for a group with the role viewer, or with datasources:query.";
 
 function signInByLink() {
   const token = takeToken();
   if (token) useToken(token);
   return token !== "";
 }
+returnToPlace();
 signInByLink();
 
 function App() {
@@ -34,7 +37,7 @@ function App() {
       await takeGrafanaLink(found.sources);
       const { query, read, run } = found.may;
       if (query || read || run) setSession(found);
-      setRefusal(query || read || run ? null : FORBIDDEN);
+      setRefusal(query || read || run ? null : hasToken() ? FORBIDDEN : WITHOUT_ROLE);
       setFailure("");
     } catch (error) {
       if (error.status === 403) setRefusal(`The host knows this token, but refuses it: ${error.message}`);
@@ -72,7 +75,8 @@ function App() {
   const { sources, may, user } = session;
   const explores = may.query || may.read;
   const shown = (page === "sources" && may.read) || (page === "queries" && may.run) ? page : explores ? "explore" : "queries";
-  const signOut = () => {
+  const signOut = async () => {
+    if (!hasToken()) await endSession().catch((error) => setFailure(error.message));
     useToken("");
     setSession(null);
     load();
@@ -87,7 +91,7 @@ function App() {
           {may.read && <button aria-current={shown === "sources" ? "page" : undefined} onClick={() => go("sources")}>Data sources</button>}
         </nav>
         <span class="muted">{user.login}</span>
-        {hasToken() ? <button class="quiet" onClick={signOut}>Sign out</button> : <button class="quiet" onClick={() => setRefusal("")}>Sign in</button>}
+        {hasToken() || user.isSignedIn ? <button class="quiet" onClick={signOut}>Sign out</button> : <button class="quiet" onClick={() => setRefusal("")}>Sign in</button>}
         <Theme />
       </header>
       {shown === "sources" && <DataSources may={may} reload={load} />}

@@ -1,4 +1,4 @@
-"""Where plugins run and come from, as `headwater.toml` in the data directory says it."""
+"""What `headwater.toml` in the data directory says: where plugins come from, and who vouches for people."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ class ProcessSettings:
     plugin_folders: Any = ()
     allow_unsigned: Any = ()
     process_limits: Any = field(factory=dict)
+    oidc: Any = None
+
+
+def oidc_table(directory: Path) -> Mapping[str, Any] | None:
+    """What the file says of an OpenID Connect provider, as it says it. Raises ValidationError."""
+    table = _read(directory / FILE_NAME).oidc
+    if table is not None and not isinstance(table, Mapping):
+        raise ValidationError("is not a table", path=f"{FILE_NAME}: oidc")
+    return table
 
 
 def plugin_sources(directory: Path) -> tuple[PluginSource, ...]:

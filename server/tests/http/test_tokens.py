@@ -7,6 +7,7 @@ import base64
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, strategies as st
@@ -15,7 +16,6 @@ from headwater.errors import ValidationError
 from headwater.secrets import Secret
 from headwater_server.auth import (
     Action,
-    ApiToken,
     AuthenticationError,
     Authenticator,
     MemoryTokenStore,
@@ -32,6 +32,8 @@ from headwater_server.auth.tokens import digest_of
 from headwater_server.store import SqlStore
 from servers.http_host import add_token
 
+R = TypeVar("R")
+
 
 @pytest.fixture(params=["memory", "sql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore]:
@@ -43,7 +45,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TokenStore
     database.close()
 
 
-async def at_once(look_up: Callable[[], ApiToken | None]) -> ApiToken | None:
+async def at_once(look_up: Callable[[], R]) -> R:
     return look_up()
 
 

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -20,12 +21,20 @@ from .permissions import Principal, Role
 from .token_store import ApiToken, TokenExistsError, TokenStore
 from .tokens import digest_of, new_token
 
+if TYPE_CHECKING:
+    from .oidc import SingleSignOn
+
 _CACHE_SECONDS = 5.0
 _CACHED_TOKENS = 10_000
 _LAST_USED_EVERY = timedelta(minutes=1)
 
-OffLoop = Callable[[Callable[[], ApiToken | None]], Awaitable[ApiToken | None]]
-"""Runs a blocking look-up elsewhere than on the event loop."""
+R = TypeVar("R")
+
+
+class OffLoop(Protocol):
+    """Runs what blocks elsewhere than on the event loop."""
+
+    def __call__(self, function: Callable[[], R], /) -> Awaitable[R]: ...
 
 
 class AuthenticationError(HeadwaterError):
@@ -50,7 +59,8 @@ class _Known:
 
 
 class Authenticator:
-    """Knows bearer tokens, the admin's password (basic auth), and perhaps the anonymous caller.
+    """Knows bearer tokens, the admin's password (basic auth), and perhaps the anonymous caller; with `sso`
+    also who is signed in on the page, and the provider's access tokens.
 
     A token once found is trusted for five seconds: so long a revocation in another process may take. In
     this process `forget` makes it immediate. Used from one event loop.
@@ -63,9 +73,11 @@ class Authenticator:
         admin_password: Secret | None = None,
         admin_name: str = "admin",
         anonymous: Role | None = None,
+        sso: SingleSignOn | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.tokens = tokens
+        self.sso = sso
         self._admin = Principal.of(f"user:{admin_name}", admin_name, Role.ADMIN)
         self._admin_digests = None
         if admin_password is not None and admin_password.reveal():
@@ -76,9 +88,18 @@ class Authenticator:
         self._used: dict[bytes, datetime] = {}
         self._noted: dict[bytes, datetime] = {}
 
-    async def authenticate(self, authorization: str | None, off_loop: OffLoop) -> Principal:
-        """Raises AuthenticationError; StoreError if tokens cannot be looked up."""
+    async def authenticate(
+        self, authorization: str | None, off_loop: OffLoop, *, session_id: str = ""
+    ) -> Principal:
+        """Who sends this header or, without one, this id of a session.
+
+        Raises AuthenticationError; StoreError if tokens cannot be looked up, ProviderError if it takes the
+        provider to know.
+        """
         if not authorization:
+            signed_in = await self._session(session_id, off_loop) if session_id else None
+            if signed_in is not None:
+                return signed_in
             if self._anonymous is None:
                 raise _unauthorized()
             return self._anonymous
@@ -106,6 +127,8 @@ class Authenticator:
             self._noted |= due
 
     async def _bearer(self, text: str, off_loop: OffLoop) -> Principal:
+        if self.sso is not None and self.sso.takes(text):
+            return await self._by_sso_token(self.sso, text, off_loop)
         digest = digest_of(text)
         if digest is None:
             raise _unauthorized()
@@ -121,6 +144,18 @@ class Authenticator:
             raise _unauthorized()
         self._used[digest] = now
         return known.principal
+
+    async def _by_sso_token(self, sso: SingleSignOn, text: str, off_loop: OffLoop) -> Principal:
+        principal = await off_loop(lambda: sso.by_token(text))
+        if principal is None:
+            raise _unauthorized()
+        return principal
+
+    async def _session(self, session_id: str, off_loop: OffLoop) -> Principal | None:
+        """Looked up at each call: where somebody signs out, they are out on every host at once."""
+        sso = self.sso
+        session = await off_loop(lambda: sso.find_session(session_id)) if sso is not None else None
+        return None if sso is None or session is None else sso.by_session(session)
 
     async def _basic(self, credentials: str, off_loop: OffLoop) -> Principal:
         try:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headwater.queries import AnswerCache, CacheRule
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
+    from headwater_server.auth.oidc import SingleSignOn
     from headwater_server.http import HeadwaterApp
     from headwater_server.http.app import Service
     from headwater_server.serving import ListenOptions
@@ -211,6 +212,7 @@ def serve(directory: DataDirectory, /, **options: Any) -> None:
             run(app, listen, sockets)
         return
     with _host(directory, options) as headwater:  # what a first start makes is made once
+        _single_sign_on(headwater, directory, options)  # what is wrong with it is said once, too
         _authenticator(headwater, listen, options)
     work = partial(_work, directory, listen, {**options, "provisioning": (), "announced": True})
     try:
@@ -415,7 +417,9 @@ def _open(
     ):
         app = create_app(
             headwater,
-            authenticator=_authenticator(headwater, listen, options),
+            authenticator=_authenticator(
+                headwater, listen, options, _single_sign_on(headwater, directory, options)
+            ),
             options=HttpOptions(
                 multi_status=options["multi_status"],
                 protect_metrics=options["protect_metrics"],
@@ -453,7 +457,40 @@ def _say_provisioned(what: str, report: ProvisioningReport) -> None:
     click.echo(f"Provisioned {what}: {done or 'none'}.", err=True)
 
 
-def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[str, Any]) -> Authenticator:
+def _single_sign_on(
+    headwater: Headwater, directory: DataDirectory, options: dict[str, Any]
+) -> SingleSignOn | None:
+    """The provider of `headwater.toml`, if it names one. Raises ValidationError."""
+    from headwater.errors import ValidationError
+    from headwater_server.plugin_sources import oidc_table
+
+    table = oidc_table(directory.path)
+    if table is None:
+        return None
+    try:
+        from headwater_server.auth.oidc import SingleSignOn, is_safe_address, read_oidc_settings
+    except ImportError:
+        raise ValidationError(
+            "needs another library: pip install 'headwater-server[oidc]'", path="headwater.toml: oidc"
+        ) from None
+    from headwater_server.auth.sql_sessions import SqlSessionStore
+    from headwater_server.store import SqlStore
+
+    settings = read_oidc_settings(table, directory.path)
+    if settings.client_secret is not None:
+        headwater.data_sources.redactor.watch(settings.client_secret)
+    if settings.client_id and not is_safe_address(options["root_url"]):
+        raise ValidationError(
+            "browsers come back from the provider to the address of --root-url: give it, and with https://",
+            path="headwater.toml: oidc.client_id",
+        )
+    assert isinstance(headwater.store, SqlStore)
+    return SingleSignOn(settings, SqlSessionStore(headwater.store.engine))
+
+
+def _authenticator(
+    headwater: Headwater, listen: ListenOptions, options: dict[str, Any], sso: SingleSignOn | None = None
+) -> Authenticator:
     """Tokens of the store. The first start makes one for the admin, and shows it this one time."""
     from headwater.secrets import Secret
     from headwater_server.auth import Authenticator, Role
@@ -478,7 +515,7 @@ def _authenticator(headwater: Headwater, listen: ListenOptions, options: dict[st
     if (file := options["admin_password_file"]) is not None:
         password = redactor.watch(Secret(read_text(file).rstrip("\r\n")))
     anonymous = Role.parse(options["anonymous"]) if options["anonymous"] else None
-    return Authenticator(tokens, admin_password=password, anonymous=anonymous)
+    return Authenticator(tokens, admin_password=password, anonymous=anonymous, sso=sso)
 
 
 def _audit(path: Path | None) -> AuditLog:

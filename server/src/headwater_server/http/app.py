@@ -25,9 +25,11 @@ from .errors import plain_error
 from .host import Host
 from .middleware import RequestMiddleware, path_here
 from .openapi import describe
+from .operations import Operation
 from .options import HttpOptions
 from .responses import json_response
 from .routes import operations
+from .sign_in import can_sign_in, sign_in_operations
 from .static_files import page_routes
 
 __all__ = ["HeadwaterApp", "Service", "create_app"]
@@ -130,16 +132,23 @@ def _below(prefix: str, scope: Scope) -> Scope:
 
 def _endpoints(host: Host, agents: Agents) -> dict[str, Endpoint]:
     """One for each path, in the order of the table."""
-    table = [*operations(protect_metrics=host.options.protect_metrics), *agents.operations()]
+    table = [*_documented(host), *agents.operations()]
     return {
         path: Endpoint(host, path, list(group))
         for path, group in groupby(table, key=lambda operation: operation.path)
     }
 
 
+def _documented(host: Host) -> list[Operation]:
+    signs_in = can_sign_in(host)
+    return [
+        *operations(protect_metrics=host.options.protect_metrics),
+        *sign_in_operations(signs_in=signs_in),
+    ]
+
+
 def _routes(endpoints: Mapping[str, Endpoint], host: Host) -> list[BaseRoute]:
-    table = operations(protect_metrics=host.options.protect_metrics)
-    document = json_response(describe(table)).body
+    document = json_response(describe(_documented(host))).body
 
     async def openapi(request: Request) -> Response:
         request.scope["headwater.record"].route = "/api/openapi.json"

@@ -19,6 +19,7 @@ from .host import Host
 from .operations import Operation
 from .record import RequestRecord
 from .responses import ClientStalledError
+from .session_cookie import session_of
 
 _NOBODY = Principal("nobody", "nobody")
 
@@ -88,4 +89,8 @@ class Endpoint:
     async def _authenticate(self, request: Request, record: RequestRecord) -> Principal:
         if len(request.headers.getlist("authorization")) > 1:
             raise AuthenticationError("Unauthorized")  # a proxy may have looked at the other one
-        return await self._host.authenticate(request.headers.get("authorization", ""), record.address)
+        authorization = request.headers.get("authorization", "")
+        session_id = ""
+        if not authorization and self._host.authenticator.sso is not None:
+            session_id = session_of(request, self._host.options.root_url)
+        return await self._host.authenticate(authorization, record.address, session_id=session_id)

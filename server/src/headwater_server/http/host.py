@@ -59,8 +59,8 @@ class Host:
         """What `function` returns, from a worker thread."""
         return await result_of(self.workers.submit(contextvars.copy_context().run, function))
 
-    async def authenticate(self, authorization: str, address: str) -> Principal:
-        """Who calls from `address` with these credentials.
+    async def authenticate(self, authorization: str, address: str, *, session_id: str = "") -> Principal:
+        """Who calls from `address` with these credentials, or else with the page's session.
 
         Raises AuthenticationError, TooManyRequestsError.
         """
@@ -70,7 +70,7 @@ class Host:
         if guessable:
             self.limiter.check_failures(address)
         try:
-            return await self.authenticator.authenticate(authorization, self.run)
+            return await self.authenticator.authenticate(authorization, self.run, session_id=session_id)
         except AuthenticationError:
             if authorization:
                 self.metrics.failed_logins.inc()

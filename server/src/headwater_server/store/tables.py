@@ -139,3 +139,15 @@ named_query = Table(
     Column("updated_by", exact(190), nullable=False),
 )
 """A row for each version that is kept; the newest is the query."""
+
+session = Table(
+    "headwater_session",
+    metadata,
+    Column("digest", exact(64), primary_key=True),
+    Column("subject", exact(190), nullable=False),
+    Column("name", exact(190), nullable=False),
+    Column("groups_json", LONG_TEXT, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
+"""Who is signed in on the page. `digest` is the SHA-256 of what the cookie holds, in hexadecimal."""
