@@ -19,7 +19,7 @@ nox.options.error_on_missing_interpreters = True
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS = {
-    "core": "[http,json,redis,testing,yaml]",
+    "core": "[http,json,opentelemetry,redis,testing,yaml]",
     "engines": "[duckdb,flight,polars]",
     "plugins/adbc": "[duckdb,flightsql,postgresql,sqlite]",
     "plugins/clickhouse": "[embedded]",

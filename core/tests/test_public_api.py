@@ -84,10 +84,9 @@ PUBLIC = {
     "headwater.plugins": {
         "CorePlugin", "InMemoryRegistry", "LoggingMiddleware", "Plugin", "PluginClient",
         "PluginContextProvider", "PluginFiles", "PluginRecord", "PluginSource", "PluginState",
-        "RedactionMiddleware",
-        "Registry", "SourceReader", "Target", "check_query", "check_settings", "discover", "from_bytes",
-        "from_data",
-        "hookimpl", "is_later", "load_all", "to_bytes", "to_data",
+        "RedactionMiddleware", "Registry", "SourceReader", "Target", "TracingMiddleware", "check_query",
+        "check_settings", "discover", "from_bytes", "from_data", "hookimpl", "is_later", "load_all",
+        "to_bytes", "to_data",
     },
     "headwater.queries": {
         "DataSourceRef", "MetricQuery", "QueryOptions", "QueryService", "ReadTask", "ReadTasks",

@@ -20,7 +20,7 @@ EVERYTHING = [
     CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
     "headwater-prometheus", "headwater-rest", "headwater-testdata", "headwater-expressions",
     "headwater-engines[duckdb,flight,polars]", "headwater-grafana",
-    "headwater-server[mcp,mysql,opentelemetry,postgresql,redis]",
+    "headwater-server[mcp,mysql,oidc,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
 WITH_EXTRAS = {
     "core": [CORE],

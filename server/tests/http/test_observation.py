@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from headwater import Headwater
 from headwater.errors import StoreError
+from headwater.plugins import TracingMiddleware
 from headwater_server.audit import AuditEvent, FileAuditLog, query_hash
 from headwater_server.http import create_app
 from headwater_server.metrics import HostMetrics
-from headwater_server.tracing import TracingMiddleware
 from servers.http_host import ListedAudit, RunningHost, admin_authenticator, eventually, run_host
 from servers.http_requests import query_of
 
@@ -238,7 +238,7 @@ def test_a_plugin_call_is_a_span_of_the_callers_trace(
     assert _hex(good) == trace_id
     assert good.parent is not None
     assert f"{good.parent.span_id:016x}" == parent
-    assert good.name == "PluginClient.queryData"
+    assert good.name == "queryData testdata"
     assert dict(good.attributes or {})["datasource_uid"] == "demo"
     assert not bad.status.is_ok
     assert "dsn" not in bad.to_json()

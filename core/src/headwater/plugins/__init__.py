@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         is_later as is_later,
     )
     from .middleware import LoggingMiddleware as LoggingMiddleware, RedactionMiddleware as RedactionMiddleware
+    from .middleware.tracing import TracingMiddleware as TracingMiddleware
     from .plugin import CorePlugin as CorePlugin, Plugin as Plugin, Target as Target
     from .plugin_context import PluginContextProvider as PluginContextProvider
     from .registry import InMemoryRegistry as InMemoryRegistry, Registry as Registry
@@ -41,6 +42,7 @@ _MODULES = {
     "hookspecs": ("hookimpl",),
     "known_keys": ("check_query", "check_settings", "is_later"),
     "middleware": ("LoggingMiddleware", "RedactionMiddleware"),
+    "middleware.tracing": ("TracingMiddleware",),
     "plugin": ("CorePlugin", "Plugin", "Target"),
     "plugin_context": ("PluginContextProvider",),
     "registry": ("InMemoryRegistry", "Registry"),
