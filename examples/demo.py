@@ -18,8 +18,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 WEATHER = Path(__file__).parent / "data" / "weather.csv"
+OWN = "own_file"
+FIRST = "SELECT * FROM weather LIMIT 100"
+"""What the page asks when it opens."""
 START_SECONDS = 60.0
 
 
@@ -32,7 +36,7 @@ def main() -> int:
         print(f"demo: {own_file} is not a file", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="headwater-demo-") as data_directory:
-        for step in steps(own_file):
+        for step in steps(own_file, Path(data_directory, "lake")):
             status = headwater(step, data_directory)
             if status:
                 return status
@@ -40,31 +44,37 @@ def main() -> int:
     return 0
 
 
-def steps(own_file: Path | None) -> list[list[str]]:
-    """The commands, without `headwater` itself."""
-    weather = sql_text(WEATHER)
+def steps(own_file: Path | None, engine: Path) -> list[list[str]]:
+    """The commands, without `headwater` itself. The files become tables of the engine, which keeps them."""
     stations = (
         "SELECT station, count() AS readings, round(avg(temperature_c), 1) AS mean_c, "
         "max(wind_ms) AS strongest_wind, round(sum(rain_mm), 1) AS rain_mm "
-        f"FROM file({weather}) GROUP BY station ORDER BY station"
+        "FROM weather GROUP BY station ORDER BY station"
     )
     warmest_days = (
         "SELECT toStartOfDay(time) AS day, max(temperature_c) AS warmest "
-        f"FROM file({weather}) GROUP BY day ORDER BY warmest DESC LIMIT 3"
+        "FROM weather GROUP BY day ORDER BY warmest DESC LIMIT 3"
     )
+    writes = "allowWrites="  # only while the tables are made
     found = [
         ["plugin", "list"],
-        ["ds", "add", "lake", "--type", "clickhouse", "--url", "chdb://"],
+        ["ds", "add", "lake", "--type", "clickhouse", "--url", f"chdb://{engine}", "--set", writes + "true"],
+        ["query", "lake", f"CREATE VIEW weather AS SELECT * FROM file({sql_text(WEATHER)})"],
+    ]
+    if own_file is not None:
+        view = f"CREATE VIEW {OWN} AS SELECT * FROM file({sql_text(own_file)})"
+        found.append(["query", "lake", view])
+    found += [
+        ["ds", "edit", "lake", "--set", writes + "false"],
         ["ds", "test", "lake"],
         ["query", "lake", stations, "--timing"],
         ["query", "lake", warmest_days, "-o", "jsonl"],
     ]
     if own_file is not None:
-        file = f"file({sql_text(own_file)})"
         found += [
-            ["query", "lake", f"DESCRIBE TABLE {file}"],
-            ["query", "lake", f"SELECT * FROM {file} LIMIT 10"],
-            ["query", "lake", f"SELECT count() AS rows FROM {file}", "--timing"],
+            ["schema", "lake", OWN],
+            ["query", "lake", f"SELECT * FROM {OWN} LIMIT 10"],
+            ["query", "lake", f"SELECT count() AS rows FROM {OWN}", "--timing"],
         ]
     return found
 
@@ -77,7 +87,8 @@ def headwater(arguments: list[str], data_directory: str) -> int:
 def open_page(data_directory: str, *, stay: bool) -> None:
     """Show where the Explore page is; `stay` keeps it open until Ctrl-C."""
     with host(data_directory) as link:
-        print(f"\nThe host is well. Its Explore page, signed in:\n\n  {link}\n", flush=True)
+        page = f"{link}&{urlencode({'query': FIRST}, quote_via=quote)}"
+        print(f"\nThe host is well. Its Explore page, signed in:\n\n  {page}\n", flush=True)
         if not stay:
             return
         print("Ctrl-C ends it.", flush=True)

@@ -64,13 +64,13 @@ def test_the_demo_opens_the_host_until_ctrl_c_and_leaves_nothing_behind(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     terminal.read_until("Ctrl-C ends it.")
-    link = re.search(r"(http://127\.0\.0\.1:\d+)/#token=(\S+)", terminal.shown)
+    link = re.search(r"(http://127\.0\.0\.1:\d+)/#token=([^&\s]+)&query=SELECT%20", terminal.shown)
     assert link is not None, terminal.shown
     url, token = link.groups()
     assert "harbour" in terminal.shown
 
     assert "<script" in httpx2.get(url, trust_env=False).text
-    assert rows(url, token) == [[0, 1, 2]]
+    assert rows(url, token) == [[2976]]
 
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.process.wait(30) == 0
@@ -85,10 +85,12 @@ def rows(url: str, token: str) -> object:
         base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
     ) as client:
         (lake,) = client.get("/api/datasources").json()
+        tables = client.get(f"/api/datasources/uid/{lake['uid']}/resources/tables").json()
+        assert [table["name"] for table in tables] == ["weather"]
         query = {
             "refId": "A",
             "datasource": {"uid": lake["uid"]},
-            "rawSql": "SELECT number FROM numbers(3)",
+            "rawSql": "SELECT count() FROM weather",
             "format": 1,
         }
         answer = client.post("/api/ds/query", json={"from": "now-1h", "to": "now", "queries": [query]})

@@ -28,8 +28,9 @@ PUBLIC = {
         "CallContext", "CheckHealthResult", "Consistency", "DataQuery", "DataSource",
         "DataSourceInstanceSettings", "DataSourcePlugin", "Filter", "Partition", "Partitions",
         "HEADER_NAME", "ONE_LINE", "PrefetchQueue", "Query", "QueryExample",
-        "QueryMacro", "QueryResult", "ResourceRequest", "Secret", "TimeRange", "field",
-        "hookimpl", "json_response", "json_schema", "parse", "resource", "secret",
+        "QueryMacro", "QueryResult", "ResourceRequest", "Secret", "TimeRange", "at_byte", "at_offset",
+        "field", "hookimpl", "json_response", "json_schema", "located_errors", "parse", "resource",
+        "secret",
     },
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {

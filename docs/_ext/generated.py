@@ -73,7 +73,8 @@ def error_table() -> str:
 Every error that leaves the core is one of these, from `headwater.errors`
 ([Python reference](api/errors.md)). Message id and status are what HTTP clients see. An instance may carry
 another status or source than its class: a database's own error, for example, can be the caller's fault.
-`retryable` says whether the same call may succeed later.
+`retryable` says whether the same call may succeed later, `position` where in the text of the query the
+fault is, if the data source tells.
 
 {_table(["Class", "Kind of", "Message id", "HTTP status", "Source", "Retryable"], rows)}
 """

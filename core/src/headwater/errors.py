@@ -51,6 +51,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Self
 
+from attrs import frozen
+
 
 class ErrorSource(StrEnum):
     """Whose fault an error is."""
@@ -75,13 +77,25 @@ class ErrorSource(StrEnum):
         return cls.PLUGIN if status in plugin_statuses else cls.DOWNSTREAM
 
 
+@frozen
+class TextPosition:
+    """A place in the text of a query. Lines and columns, of characters, count from 1; no column: the line."""
+
+    line: int
+    column: int | None = None
+
+
 class HeadwaterError(Exception):
-    """Base of all errors. `message` is public; the class gives defaults that an instance may override."""
+    """Base of all errors. `message` is public; the class gives defaults that an instance may override.
+
+    `position` is where in the query, as its caller wrote it, the fault is, if the data source tells.
+    """
 
     message_id: str = "headwater.error"
     status: int = 500
     source: ErrorSource = ErrorSource.HOST
     retryable: bool = False
+    position: TextPosition | None = None
 
     def __init__(
         self,

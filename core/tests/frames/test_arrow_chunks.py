@@ -16,6 +16,7 @@ from headwater.errors import (
     HeadwaterError,
     LimitExceededError,
     QueryError,
+    TextPosition,
     ValidationError,
 )
 from headwater.frames import (
@@ -82,6 +83,15 @@ def test_an_error_keeps_its_class_and_what_it_says(error: HeadwaterError) -> Non
     assert (str(told), told.status, told.source, told.retryable, told.message_id) == (
         str(error), error.status, error.source, error.retryable, error.message_id,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("position", [None, TextPosition(2), TextPosition(2, 10)])
+def test_an_error_keeps_its_place(position: TextPosition | None) -> None:
+    error = QueryError("bad query")
+    error.position = position
+    (chunk,) = there_and_back(QueryChunk("A", error=error))
+    assert chunk.error is not None
+    assert chunk.error.position == position
 
 
 def test_progress_is_told_on_the_way() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headwater.errors import DownstreamError, DownstreamServerError
+from headwater.errors import DownstreamError, DownstreamServerError, TextPosition
 from headwater.frames import Frame, FrameDecodeError, FrameStream, decode_chunks, encode_chunks, stream_chunks
 from headwater.models import QueryChunk
 
@@ -81,6 +81,18 @@ def test_an_error_comes_back_as_an_error() -> None:
     assert (str(chunk.error), chunk.error.status, chunk.frame) == ("gone", 503, None)
 
 
+@pytest.mark.parametrize("position", [None, TextPosition(2), TextPosition(2, 10)])
+def test_the_place_of_a_fault_is_told_to_those_who_ask_for_it(position: TextPosition | None) -> None:
+    error = DownstreamServerError("no")
+    error.position = position
+    [silent] = encode_chunks([QueryChunk("A", error=error)])
+    [told] = encode_chunks([QueryChunk("A", error=error)], positions=True)
+    assert b"errorPosition" not in silent
+    (chunk,) = decode_chunks([told])
+    assert chunk.error is not None
+    assert chunk.error.position == position
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -89,6 +101,7 @@ def test_an_error_comes_back_as_an_error() -> None:
             "line 1.frame: data before its schema",
         ),
         (b"[]", "line 1: expected an object"),
+        (b'{"error":"x","errorPosition":{"line":"2"}}', "line 1.errorPosition.line"),
         (b"{", "not JSON"),
     ],
 )

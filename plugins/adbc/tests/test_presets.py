@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from headwater import Headwater
-from headwater.errors import HeadwaterError, PluginUnavailableError, QueryError, ValidationError
+from headwater.errors import (
+    HeadwaterError,
+    PluginUnavailableError,
+    QueryError,
+    TextPosition,
+    ValidationError,
+)
 from headwater.models import DataSourceInstanceSettings
 from headwater.sdk import Secret
 from headwater_adbc import driver as driver_module
@@ -255,3 +261,20 @@ def test_bigquery_is_told_its_project_and_key() -> None:
         options(BigQuery(BigQuerySettings(), instance()))
     with pytest.raises(ValidationError, match="credentials"):
         options(BigQuery(BigQuerySettings(default_project="shop"), instance()))
+
+
+@pytest.mark.parametrize(
+    ("sql", "position"),
+    [
+        ("SELECT 1\n FORM x", TextPosition(2, 7)),
+        ("SELECT nope\nFROM (SELECT 1 AS a)", TextPosition(1, 8)),
+        ("SELECT $__timeFrom(),, 2", TextPosition(1, 22)),
+        ("SELECT 1/0 AS a FROM nowhere", TextPosition(1, 22)),
+    ],
+)
+def test_duckdb_tells_where_a_statement_is_wrong(sql: str, position: TextPosition) -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="memory", url=":memory:")
+        with pytest.raises(HeadwaterError) as caught:
+            host.query("memory", sql)
+    assert caught.value.position == position

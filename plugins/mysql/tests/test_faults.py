@@ -19,9 +19,10 @@ from headwater.errors import (
     HeadwaterError,
     HostExhaustedError,
     QueryError,
+    TextPosition,
 )
 from headwater.sdk import CallContext
-from headwater_mysql.errors import from_server
+from headwater_mysql.errors import from_server, locate
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType as T, Command
 from headwater_mysql.protocol.packets import ServerError
@@ -530,3 +531,18 @@ def test_nothing_is_left_open_after_many_failures(
         data_source.close()
     assert eventually(lambda: len(list(fds.iterdir())) <= before + 1, 5)  # the watchdog's, once per process
     assert eventually(lambda: threading.active_count() <= threads + 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "position"),
+    [
+        ("orders", 2, TextPosition(2, 6)),
+        ("orders\nLIMIT 1", 2, TextPosition(2, 6)),
+        ("", 3, TextPosition(3)),  # at the end
+        ("r", 2, TextPosition(2)),  # there are several
+        ("orders", 9, None),
+    ],
+)
+def test_words_near_a_fault_tell_its_place(words: str, line: int, position: TextPosition | None) -> None:
+    error = from_server(ServerError(1064, "42000", f"You have an error, near '{words}' at line {line}"))
+    assert locate(error, "SELECT id\nFORM orders\nLIMIT 1") == position

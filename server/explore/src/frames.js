@@ -27,7 +27,7 @@ export class Collector {
 
   add(line) {
     if (line.progress) this.progress = line.progress;
-    if (line.error) this.errors.push({ refId: line.refId, message: line.error, source: line.errorSource, status: line.status });
+    if (line.error) this.errors.push({ refId: line.refId, message: line.error, source: line.errorSource, status: line.status, position: line.errorPosition });
     if (!line.frame) return;
     const key = `${line.refId}/${line.frameId}`;
     let frame = this.#byId.get(key);

@@ -5,6 +5,7 @@ import "./style.css";
 import { endSession, hasToken, readSession, useToken } from "./api.js";
 import { Explore } from "./explore.jsx";
 import { takeGrafanaLink } from "./grafana_link.js";
+import { Help } from "./help.jsx";
 import { Login } from "./login.jsx";
 import { NamedQueries } from "./named/named_queries.jsx";
 import { returnToPlace } from "./place.js";
@@ -92,6 +93,7 @@ function App() {
         </nav>
         <span class="muted">{user.login}</span>
         {hasToken() || user.isSignedIn ? <button class="quiet" onClick={signOut}>Sign out</button> : <button class="quiet" onClick={() => setRefusal("")}>Sign in</button>}
+        <Help />
         <Theme />
       </header>
       {shown === "sources" && <DataSources may={may} reload={load} />}

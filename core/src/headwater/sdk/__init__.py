@@ -25,6 +25,7 @@ from headwater.secrets import Secret
 
 from .data_source import AsyncDataSource, DataSource, Query, QueryResult
 from .plugin import DataSourcePlugin
+from .positions import at_byte, at_offset, located_errors
 from .resources import ResourceRequest, json_response, resource
 from .schema import HEADER_NAME, ONE_LINE, field, json_schema, parse, secret
 
@@ -55,10 +56,13 @@ __all__ = [
     "ResourceRequest",
     "Secret",
     "TimeRange",
+    "at_byte",
+    "at_offset",
     "field",
     "hookimpl",
     "json_response",
     "json_schema",
+    "located_errors",
     "parse",
     "resource",
     "secret",

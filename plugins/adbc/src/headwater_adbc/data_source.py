@@ -10,7 +10,7 @@ from typing import Any, Final
 import adbc_driver_manager as adbc
 import pyarrow as pa
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, TextPosition
 from headwater.sdk import CallContext, DataSourceInstanceSettings, ResourceRequest, resource
 from headwater.sdk.sql import Records, SqlDataSource
 from headwater_adbc.connection import Connection, run
@@ -46,6 +46,9 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
 
     def explain(self, error: Exception) -> HeadwaterError:
         return self.preset.explain(error)
+
+    def locate(self, error: HeadwaterError, sent: str) -> TextPosition | None:
+        return self.preset.locate(error.__cause__, sent)
 
     def numbers(self, table: pa.Table) -> pa.Table:
         return self.preset.numbers(table)

@@ -15,8 +15,10 @@ from headwater.errors import (
     ErrorSource,
     HeadwaterError,
     QueryError,
+    TextPosition,
     describe,
 )
+from headwater.sdk import at_offset
 
 Status = adbc.AdbcStatusCode
 
@@ -32,6 +34,7 @@ _AROUND: Final = re.compile(
     r"|\s*\bquery(?: was)?: .*",
     re.IGNORECASE | re.DOTALL,
 )
+_CARET: Final = re.compile(r"^(?P<head>LINE (?P<line>\d+): )(?P<text>.*)\n(?P<before> *)\^", re.MULTILINE)
 _MOST_CHARACTERS: Final = 1024
 
 
@@ -54,6 +57,19 @@ def server_words(error: adbc.Error) -> str:
     text = _detail(error, "PG_DIAG_MESSAGE_PRIMARY") or _AROUND.sub("", str(error))
     hint = _detail(error, "PG_DIAG_MESSAGE_HINT")
     return f"{text.strip()[:_MOST_CHARACTERS]}{f' ({hint})' if hint else ''}"
+
+
+def position_of(error: BaseException | None, sent: str) -> TextPosition | None:
+    """The character of which PostgreSQL tells, or what stands above the caret of who shows the line."""
+    if not isinstance(error, adbc.Error):
+        return None
+    if (offset := _detail(error, "PG_DIAG_STATEMENT_POSITION")).isdecimal():
+        return at_offset(sent, int(offset) - 1)
+    if (shown := _CARET.search(str(error))) is None:
+        return None
+    is_cut = shown["text"].startswith("...") or shown["text"].endswith("...")
+    column = len(shown["before"]) - len(shown["head"]) + 1
+    return TextPosition(int(shown["line"]), None if is_cut or column < 1 else column)
 
 
 def _connecting(error: adbc.Error) -> HeadwaterError:

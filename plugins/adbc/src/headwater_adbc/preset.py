@@ -7,7 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, TextPosition
 from headwater.frames import Notice
 from headwater.sdk import DataSourceInstanceSettings
 from headwater.sdk.sql import (
@@ -19,7 +19,7 @@ from headwater.sdk.sql import (
     StandardMacros,
     TimeMacros,
 )
-from headwater_adbc.errors import from_driver
+from headwater_adbc.errors import from_driver, position_of
 from headwater_adbc.settings import AdbcSettings
 
 S = TypeVar("S", bound=AdbcSettings)
@@ -98,6 +98,10 @@ class Preset(Generic[S]):
     def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
         """What an error of the driver means."""
         return from_driver(error, connecting=connecting)
+
+    def locate(self, error: BaseException | None, sent: str) -> TextPosition | None:
+        """Where in the statement the database found the fault of which the driver tells, if it does."""
+        return position_of(error, sent)
 
     def close(self) -> None:
         """Remove what `options` made."""

@@ -20,6 +20,7 @@ from headwater.sdk import (
     Partitions,
     QueryResult,
     ResourceRequest,
+    located_errors,
     resource,
 )
 
@@ -28,6 +29,7 @@ from .dialect import asks_for_extremes, asks_for_totals, can_be_described, can_b
 from .embedded import EmbeddedEngine
 from .embedded_process import engine_path
 from .engine import ArrowResult, Engine, Statement
+from .errors import locate
 from .health import check_health
 from .macros import expand
 from .parameters import encode_parameters
@@ -69,7 +71,8 @@ class ClickHouseDataSource(DataSource[ClickHouseSettings, ClickHouseQuery]):
         wanted = query.result_format
         sql = prepare_statement(expand(query), allow_writes=self.settings.allow_writes)
         statement = Statement(sql, encode_parameters(query.params))
-        stream = self._stream(statement, query, context)
+        with located_errors(query.raw_sql, sql, locate):
+            stream = self._stream(statement, query, context)
         if wanted is Format.TABLE:
             return stream
         from .formats import shape

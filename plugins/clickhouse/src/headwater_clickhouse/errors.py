@@ -22,7 +22,9 @@ from headwater.errors import (
     HeadwaterError,
     LimitExceededError,
     QueryError,
+    TextPosition,
 )
+from headwater.sdk import at_byte
 
 
 class ClickHouseError:
@@ -78,6 +80,7 @@ _NOISE = re.compile(
     r"|(?<!\s)\s*If you use ClickHouse Cloud,.{0,2000}?\n\n\.",
     re.DOTALL,
 )
+_PLACE = re.compile(r"failed at position (\d+)")
 _LIMIT_TEXT = 2000
 
 
@@ -99,6 +102,12 @@ def server_error(text: str) -> HeadwaterError:
     if len(message) > _LIMIT_TEXT:
         message = message[:_LIMIT_TEXT] + "…"
     return make_error(code, name, message)
+
+
+def locate(error: HeadwaterError, sent: str) -> TextPosition | None:
+    """Where in the statement the server found a fault of syntax: it tells the byte."""
+    found = _PLACE.search(str(error))
+    return None if found is None else at_byte(sent, int(found[1]) - 1)
 
 
 def make_error(code: int | None, name: str | None, message: str) -> HeadwaterError:

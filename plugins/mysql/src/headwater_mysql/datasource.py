@@ -21,6 +21,7 @@ from headwater.sdk import (
     Partitions,
     QueryResult,
     ResourceRequest,
+    located_errors,
     resource,
 )
 from headwater.sdk.sql import (
@@ -36,6 +37,7 @@ from headwater_mysql.cancellation import QueryCanceller
 from headwater_mysql.connection import Connection
 from headwater_mysql.decode.choice import choose_decoder
 from headwater_mysql.dialect import PLACEHOLDERS, Readings
+from headwater_mysql.errors import locate
 from headwater_mysql.execution import Execution
 from headwater_mysql.handshake import Target, shut
 from headwater_mysql.health import describe_failure, describe_success
@@ -94,7 +96,8 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
                 execution, self._execution, context, sql, parameters, query.partition_column, query.partitions
             )
         else:
-            execution.start(sql, parameters, binary=self.settings.wire_protocol == "binary")
+            with located_errors(query.raw_sql, sql, locate):
+                execution.start(sql, parameters, binary=self.settings.wire_protocol == "binary")
             if may_return_several(expanded.sql, expanded.dialect):
                 return self._result_sets(execution, expanded, query, context)
         stream = self._stream(read, expanded, context)

@@ -6,6 +6,7 @@ sanitised. Whoever runs the host finds the words in its log, and as the error's 
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Final
 
@@ -19,6 +20,7 @@ from headwater.errors import (
     HeadwaterError,
     HostExhaustedError,
     QueryError,
+    TextPosition,
     describe,
     exhausted,
 )
@@ -38,6 +40,7 @@ _STATEMENT_TIMEOUT: Final = frozenset({1969, 3024})
 _READ_ONLY: Final = frozenset({1792, 1836})
 _TIME_ZONE: Final = 1298
 _RETRYABLE: Final = frozenset({1205, 1213, 1317, 1412, 1615, 3572})
+_NEAR: Final = re.compile(r"near '(?P<words>.*)' at line (?P<line>\d+)", re.DOTALL)
 _NOT_THE_STATEMENT: Final = _RETRYABLE | {_TIME_ZONE, 1114, 1196, 1206, 1637}
 """Shown, but not for a fault of the statement: locks, kills, what is full, and the data source's settings."""
 
@@ -89,6 +92,20 @@ def _described(error: ServerError) -> DownstreamServerError:
     return DownstreamServerError(
         f"db query error: {words}", code=code, name=error.state, status=400, source=ErrorSource.CALLER
     )
+
+
+def locate(error: HeadwaterError, sent: str) -> TextPosition | None:
+    """Where in the statement the server found the fault: it tells the line, and the words that follow it."""
+    found = _NEAR.search(str(error))
+    if found is None:
+        return None
+    line = int(found["line"])
+    words, lines = found["words"].split("\n")[0], sent.split("\n")
+    if not 0 < line <= len(lines):
+        return None
+    column = lines[line - 1].find(words) if words else -1
+    is_certain = column >= 0 and lines[line - 1].find(words, column + 1) < 0
+    return TextPosition(line, column + 1 if is_certain else None)
 
 
 def from_failure(error: Exception) -> HeadwaterError:

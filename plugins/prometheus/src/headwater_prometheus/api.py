@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,13 +17,16 @@ from headwater.errors import (
     DownstreamTimeoutError,
     HeadwaterError,
     QueryError,
+    TextPosition,
 )
+from headwater.sdk import at_byte
 from headwater.sdk.http import HttpClient, HttpResponse, excerpt
 
 from .answer import DECODE_ERRORS, MAX_WHOLE_BYTES, AnswerReader, ServerReportError, decode_answer
 from .settings import PrometheusSettings
 
 Params = list[tuple[str, str]]
+_PLACE = re.compile(r"(\d+):(\d+): parse error")
 
 
 class PrometheusApi:
@@ -125,6 +129,16 @@ def error_of(report: ServerReportError, status: int) -> HeadwaterError:
         status=status if status >= 400 else 500,
         retryable=kind in {"unavailable", "canceled"} or status == 503,
     )
+
+
+def locate(error: HeadwaterError, sent: str) -> TextPosition | None:
+    """Where in the expression the server's parser stopped: it tells the line, and the byte in it."""
+    found = _PLACE.search(str(error))
+    if found is None:
+        return None
+    line, byte = int(found[1]), int(found[2])
+    before = sum(len(each.encode()) + 1 for each in sent.split("\n")[: line - 1])
+    return at_byte(sent, before + byte - 1)
 
 
 def read_document(body: bytes, data_type: type[Any]) -> Any:

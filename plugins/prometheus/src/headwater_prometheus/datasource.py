@@ -14,12 +14,12 @@ from headwater.calls import CallContext
 from headwater.errors import HeadwaterError, LimitExceededError, PluginRequestCanceledError
 from headwater.frames import FieldConfig, Frame, FrameMeta, Notice, Stat
 from headwater.models import CheckHealthResult, DataSourceInstanceSettings
-from headwater.sdk import DataSource, Filter, Partitions
+from headwater.sdk import DataSource, Filter, Partitions, located_errors
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
 from .answer import AnswerReader, AnswerTail, RowLimit, SeriesBlock, collect
-from .api import PrometheusApi, seconds
+from .api import PrometheusApi, locate, seconds
 from .exemplars import exemplar_frame, read_exemplars, sample
 from .filters import matchers
 from .health import check_health
@@ -60,7 +60,8 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         server says of the whole answer (warnings, infos, statistics) stands on the result's first frame
         or, if the answer is too large to wait for its end, on the last.
         """
-        return self._frames(query, self._planned(query), context)
+        planned = self._planned(query)
+        return _located(query.expr, planned.expr, self._frames(query, planned, context))
 
     def partitions(
         self,
@@ -117,6 +118,11 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
             context.logger.warning("Exemplars could not be read.", error=str(error))
             return exemplar_frame([]).with_notice(Notice.warning(f"Exemplars could not be read: {error}"))
         return exemplar_frame(sample(exemplars, planned.step) if layout is Layout.MULTI else exemplars)
+
+
+def _located(written: str, sent: str, frames: Iterator[Frame]) -> Iterator[Frame]:
+    with located_errors(written, sent, locate):
+        yield from frames
 
 
 def _with_filters(expr: str, query: PrometheusQuery) -> str:

@@ -7,6 +7,7 @@ import { EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { PromQLExtension } from "@prometheus-io/codemirror-promql";
 import { useEffect, useRef } from "preact/hooks";
+import { faultLook, faultMarks, goTo, markFaults } from "./marks.js";
 import { PrometheusMetadata, SqlNames, sqlKeywordCompletion, sqlNameCompletion } from "./completion.js";
 
 const COLOURS = HighlightStyle.define([
@@ -35,11 +36,12 @@ const LOOK = EditorView.theme({
 //
 // Keys write what they say: nothing closes brackets or indents, and Enter takes a suggestion only after an
 // arrow key moved to it.
-export function Editor({ uid, plugin, label, value, version, onChange, onRun }) {
+// `errors` with a position are marked until the text changes; `target` is one of them to put the cursor at.
+export function Editor({ uid, plugin, label, value, version, errors = [], target, onChange, onRun, onFormat }) {
   const host = useRef(null);
   const view = useRef(null);
   const latest = useRef({});
-  latest.current = { onChange, onRun };
+  latest.current = { onChange, onRun, onFormat };
 
   useEffect(() => {
     const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open" });
@@ -50,9 +52,10 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
         doc: value,
         extensions: [
           Prec.highest(keymap.of([{ key: "Mod-Enter", run: (editor) => (closeCompletion(editor), latest.current.onRun(), true) }])),
+          keymap.of([{ key: "Alt-Shift-f", run: () => (latest.current.onFormat?.(), true) }]),
           keymap.of([{ key: "Enter", run: insertNewline }, ...defaultKeymap.filter(({ key }) => key !== "Escape"), ...historyKeymap]),
           history(), lineNumbers(), bracketMatching(), autocompletion({ selectOnOpen: false, updateSyncTime: 500 }),
-          syntaxHighlighting(COLOURS), LOOK, EditorView.lineWrapping,
+          syntaxHighlighting(COLOURS), LOOK, faultMarks, faultLook, EditorView.lineWrapping,
           EditorView.domEventHandlers({ beforeinput: replaceSelection }),
           EditorView.contentAttributes.of({ "aria-label": label }),
           placeholder(hint(plugin)),
@@ -73,6 +76,11 @@ export function Editor({ uid, plugin, label, value, version, onChange, onRun }) 
       current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: value } });
     }
   }, [version]);
+  const places = JSON.stringify(errors.map(({ position }) => position));
+  useEffect(() => markFaults(view.current, errors), [places, uid, plugin]);
+  useEffect(() => {
+    if (target) goTo(view.current, target);
+  }, [target]);
 
   return <div class="editor" ref={host} />;
 }

@@ -1,6 +1,8 @@
+import { useState } from "preact/hooks";
 import { Failures } from "../results/failures.jsx";
 import { SourceSelect } from "../sources/source_select.jsx";
 import { Editor } from "./editor.jsx";
+import { canFormat, formatted } from "./format.js";
 import { Hide } from "./hide.jsx";
 import { Macros } from "./macros.jsx";
 import { Options } from "./options.jsx";
@@ -13,6 +15,19 @@ export function QueryRow({ query, sources, plugin, version, single, errors, requ
     if (!example) return;
     const { [plugin.queryTextKey]: text = "", ...extra } = example.query;
     onWrite({ text, extra });
+  }
+  const [target, setTarget] = useState(null);
+  const [unformatted, setUnformatted] = useState("");
+  async function format() {
+    const { text } = query;
+    if (!text.trim() || !canFormat(plugin)) return;
+    try {
+      const better = await formatted(text, plugin, query.source);
+      setUnformatted("");
+      if (better !== text) onWrite({ text: better });
+    } catch (error) {
+      setUnformatted(error.message);
+    }
   }
   const insert = (name) => onWrite({ text: query.text && !/[\s(]$/.test(query.text) ? `${query.text} ${name}` : query.text + name });
   const isKnown = sources.some((each) => each.uid === query.source);
@@ -28,18 +43,20 @@ export function QueryRow({ query, sources, plugin, version, single, errors, requ
           </select>
         )}
         <span class="hint">{single && "Ctrl+Enter runs, Esc cancels"}{single && plugin?.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
+        {plugin && canFormat(plugin) && <button class="quiet" onClick={format} title="Put the query in order (Alt+Shift+F)">Format</button>}
         {!single && <Hide query={query} onExtra={onExtra} />}
         {!single && <button class="quiet" onClick={onRemove} aria-label={`Remove query ${query.refId}`}>Remove</button>}
       </div>
       {!isKnown && <p class="error" role="alert">You can query no data source {query.source}. Choose another.</p>}
       {plugin && (
         <>
-          <Editor uid={query.source} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} onChange={onText} onRun={onRun} />
+          <Editor uid={query.source} plugin={plugin} label={single ? "Query" : `Query ${query.refId}`} value={query.text} version={version} errors={errors} target={target} onChange={(text) => (setUnformatted(""), onText(text))} onRun={onRun} onFormat={format} />
+          {unformatted && <p class="hint" role="status">{unformatted}</p>}
           <Options plugin={plugin} value={query.extra} onChange={onExtra} />
           {plugin.macros?.length > 0 && <Macros macros={plugin.macros} onPick={insert} />}
         </>
       )}
-      <Failures errors={errors} requestId={requestId} />
+      <Failures errors={errors} requestId={requestId} onGo={(position) => setTarget({ ...position })} />
     </div>
   );
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 
 from attrs import evolve
 from starlette.responses import Response
@@ -35,9 +36,11 @@ _ROW_GROUP_BYTES = 16 * 1024 * 1024
 async def json_lines_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse:
     """A line for each piece of a frame; an error is a line of its ref id. Always 200 once it has begun.
 
-    With `X-Headwater-Progress: true` lines of progress come between them.
+    With `X-Headwater-Progress: true` lines of progress come between them, and errors tell their place in the
+    query's text.
     """
-    return await _chunked_answer(call, queries, _lines, JSON_LINES)
+    positions = call.request.headers.get(PROGRESS_HEADER) == "true"
+    return await _chunked_answer(call, queries, partial(_lines, positions=positions), JSON_LINES)
 
 
 async def arrow_chunks_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse:
@@ -130,7 +133,7 @@ def _failed(query: MetricQuery, error: HeadwaterError) -> Response:
     return Response(encode_response(answer), 400, media_type=JSON)
 
 
-def _lines(chunks: Iterator[QueryChunk]) -> Iterator[bytes]:
+def _lines(chunks: Iterator[QueryChunk], *, positions: bool) -> Iterator[bytes]:
     """Chunks as lines. A frame that cannot be written ends the answer with an error line of its own."""
     last = QueryChunk("")
 
@@ -141,7 +144,7 @@ def _lines(chunks: Iterator[QueryChunk]) -> Iterator[bytes]:
             yield from _split(chunk)
 
     try:
-        yield from encode_chunks(pieces())
+        yield from encode_chunks(pieces(), positions=positions)
     except FrameError as error:
         yield from encode_chunks([QueryChunk(last.ref_id, last.frame_id, error=error)])
     finally:

@@ -24,6 +24,7 @@ from headwater.frames.responses import QueryChunk
 
 from .arrow import decode_stream, encode_stream
 from .grafana_json.decode import load
+from .positions import position_from_json, position_to_json
 
 ARROW_CHUNKS_MEDIA_TYPE = "application/vnd.headwater.chunks"
 MAX_RECORD_BYTES = 512 * 1024 * 1024
@@ -93,6 +94,7 @@ def _told(error: HeadwaterError) -> dict[str, Any]:
         "status": error.status,
         "source": error.source.value,
         "retryable": error.retryable,
+        **({} if error.position is None else {"position": position_to_json(error.position)}),
     }
 
 
@@ -103,13 +105,16 @@ def _error(head: Mapping[str, Any]) -> HeadwaterError | None:
         source = ErrorSource(as_text(head.get("source"), "source"))
     except ValueError as error:
         raise FrameDecodeError("unknown source of an error", path="source") from error
-    return restored(
+    told = restored(
         as_text(head.get("messageId"), "messageId"),
         as_text(head["error"], "error"),
         status=as_int(head.get("status"), "status"),
         source=source,
         retryable=head.get("retryable") is True,
     )
+    if (place := head.get("position")) is not None:
+        told.position = position_from_json(place, "position")
+    return told
 
 
 def _cut_off() -> DownstreamConnectionError:

@@ -11,10 +11,11 @@ import attrs
 import pyarrow as pa
 
 from headwater.calls.context import CallContext
-from headwater.errors import HeadwaterError, ValidationError, describe
+from headwater.errors import HeadwaterError, TextPosition, ValidationError, describe
 from headwater.frames import Frame, FrameMeta, FrameStream
 from headwater.models import CheckHealthResult, DataSourceInstanceSettings, Filter, Partitions
 from headwater.sdk.data_source import DataSource, QueryResult
+from headwater.sdk.positions import located_errors
 from headwater.sdk.resources import ResourceRequest, resource
 
 from .catalog import KeptAnswers, Records
@@ -68,6 +69,11 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
         """What an error of the driver means."""
         return describe(error)
 
+    def locate(self, error: HeadwaterError, sent: str) -> TextPosition | None:
+        """Where in the statement, as it was sent, the database found the fault, if it tells."""
+        del error, sent
+        return None
+
     def numbers(self, table: pa.Table) -> pa.Table:
         """`table` with those of its numbers that are no Arrow numbers as float64, to be drawn as series."""
         return table
@@ -109,7 +115,8 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
         verb = self._verb(expanded.sql)
         statement = without_semicolon(expanded.sql, self.dialect)
         sql, values = bind(statement, query.params, self.dialect, self.placeholders)
-        stream = self._stream(sql, values, verb, expanded, context)
+        with located_errors(query.raw_sql, sql, self.locate):
+            stream = self._stream(sql, values, verb, expanded, context)
         if query.format != TIME_SERIES:
             return stream
         limits = context.limits

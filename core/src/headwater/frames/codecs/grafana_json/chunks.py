@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from headwater.errors import HeadwaterError, describe
 from headwater.frames import json_text
+from headwater.frames.codecs.positions import position_from_json, position_to_json
 from headwater.frames.errors import FrameDecodeError
 from headwater.frames.frame import Frame
 from headwater.frames.json_records import as_int, as_mapping, as_text
@@ -23,8 +24,10 @@ from .response import outcome, read_error
 JSON_LINES_MEDIA_TYPE = "text/jsonl"
 
 
-def encode_chunks(chunks: Iterable[QueryChunk]) -> Iterator[bytes]:
+def encode_chunks(chunks: Iterable[QueryChunk], *, positions: bool = False) -> Iterator[bytes]:
     """A line for each chunk. The first chunk of a (ref id, frame id) has the schema, later ones only data.
+
+    `positions`: errors that know theirs have `errorPosition`, which Grafana does not.
 
     :raises FrameError: a frame cannot be written.
     """
@@ -34,7 +37,7 @@ def encode_chunks(chunks: Iterable[QueryChunk]) -> Iterator[bytes]:
         include = FrameInclude.DATA if key in seen else FrameInclude.ALL
         if chunk.frame is not None:
             seen.add(key)
-        yield _line(chunk, include)
+        yield _line(chunk, include, positions)
 
 
 def stream_chunks(
@@ -97,12 +100,15 @@ def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYT
         yield QueryChunk(ref_id, frame_id, frame, _chunk_error(members, path))
 
 
-def _line(chunk: QueryChunk, include: FrameInclude) -> bytes:
+def _line(chunk: QueryChunk, include: FrameInclude, positions: bool) -> bytes:
     head = json_text.dumps({"refId": chunk.ref_id, "frameId": chunk.frame_id})[:-1]
     parts = [head]
     if chunk.frame is not None:
         parts += [b',"frame":', *iter_frame(chunk.frame, include)]
-    parts += [b",", json_text.dumps(outcome(chunk.error))[1:], b"\n"]
+    told = outcome(chunk.error)
+    if positions and chunk.error is not None and chunk.error.position is not None:
+        told["errorPosition"] = position_to_json(chunk.error.position)
+    parts += [b",", json_text.dumps(told)[1:], b"\n"]
     return b"".join(parts)
 
 
@@ -125,4 +131,7 @@ def _chunk_error(members: Any, path: str) -> HeadwaterError | None:
     if not message:
         return None
     source = as_text(members.get("errorSource") or "", f"{path}.errorSource")
-    return read_error(message, source, as_int(members.get("status") or 500, f"{path}.status"))
+    error = read_error(message, source, as_int(members.get("status") or 500, f"{path}.status"))
+    if (place := members.get("errorPosition")) is not None:
+        error.position = position_from_json(place, f"{path}.errorPosition")
+    return error
