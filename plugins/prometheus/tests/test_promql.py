@@ -36,6 +36,8 @@ EXPRESSIONS = [
     ("job:rate:sum", 'job:rate:sum{env="prod"}'),
     ('a{x="1" or y="2"}', 'a{x="1", env="prod" or y="2", env="prod"}'),
     ("keep_last_value(x) default 0", 'keep_last_value(x{env="prod"}) default 0'),
+    (" and and s", ' and{env="prod"} and s{env="prod"}'),
+    ("or or or or x", 'or{env="prod"} or or{env="prod"} or x{env="prod"}'),
     ("rate(x[5m] smoothed)", 'rate(x{env="prod"}[5m] smoothed)'),
 ]
 UNKNOWN_TO_THE_PARSER = ("keep_last_value", "smoothed", "`back")

@@ -156,7 +156,7 @@ def add_grouping(expr: str, labels: Sequence[str]) -> str:
 
 
 def _selectors(tokens: Sequence[_Token]) -> Iterator[_Selector]:
-    closings = _closings(tokens)
+    closings, due = _closings(tokens), _operands_due(tokens)
     index = 0
     while index < len(tokens):
         if tokens[index].text == "[":
@@ -168,7 +168,7 @@ def _selectors(tokens: Sequence[_Token]) -> Iterator[_Selector]:
             named = index > 0 and tokens[index - 1].kind is _Kind.NAME
             yield _Selector(index - 1 if named else index, end, index)
             index = end
-        elif _is_bare_metric(tokens, index):
+        elif _is_bare_metric(tokens, index, operand_is_due=due[index]):
             yield _Selector(index, index, None)
         index += 1
 
@@ -207,7 +207,7 @@ def _comma_after(token: _Token, opening: str) -> str:
     return "" if token.text in {opening, ","} else ", "
 
 
-def _is_bare_metric(tokens: Sequence[_Token], index: int) -> bool:
+def _is_bare_metric(tokens: Sequence[_Token], index: int, *, operand_is_due: bool) -> bool:
     """Whether this name is a whole selector: no function, no keyword, and no braces follow."""
     token = tokens[index]
     if token.kind is not _Kind.NAME or _text(tokens, index + 1) in {"(", "{"}:
@@ -217,17 +217,23 @@ def _is_bare_metric(tokens: Sequence[_Token], index: int) -> bool:
         return False
     # Keywords may be metric names; then they stand where an operand is due.
     if word in _LABEL_LISTS or word in _BINARY_WORDS or word in _MODIFIERS:
-        return word != "bool" and _operand_is_due(tokens, index)
+        return word != "bool" and operand_is_due
     return True
 
 
-def _operand_is_due(tokens: Sequence[_Token], index: int) -> bool:
-    if index == 0:
-        return True
-    before = tokens[index - 1]
-    if before.kind is _Kind.SYMBOL:
-        return before.text not in {")", "]", "}"}
-    return before.kind is _Kind.NAME and before.text.lower() in _BINARY_WORDS | {"bool"}
+def _operands_due(tokens: Sequence[_Token]) -> list[bool]:
+    """For each token whether an operand is due there. In `and and x` the first one is a metric."""
+    places = list[bool]()
+    is_due = True
+    for token in tokens:
+        places.append(is_due)
+        word = token.text.lower()
+        if token.kind is _Kind.SYMBOL:
+            is_due = word not in {")", "]", "}"}
+        else:
+            is_operator = word == "bool" or (word in _BINARY_WORDS and not is_due)
+            is_due = token.kind is _Kind.NAME and is_operator
+    return places
 
 
 def _opens_label_list(tokens: Sequence[_Token], index: int) -> bool:
