@@ -21,13 +21,14 @@ def main(name: str, folder: Path, options: list[str]) -> None:
         from fuzz.target import find
 
         target = find(name)
+        for seed in sorted(target.seeds.iterdir()):  # imports what is imported late
+            target.run(seed.read_bytes())
     found = folder / "found"
     found.mkdir(parents=True, exist_ok=True)
     words = folder / "words"
     words.write_text("".join(f'"{_escaped(token)}"\n' for token in target.tokens))
-    corpora = [found, *([target.seeds] if target.seeds.is_dir() else [])]
     arguments = [f"-dict={words}", f"-max_len={target.max_bytes}", f"-artifact_prefix={folder}/", *options]
-    atheris.Setup([sys.argv[0], *arguments, *map(str, corpora)], target.run)
+    atheris.Setup([sys.argv[0], *arguments, str(found), str(target.seeds)], target.run)
     atheris.Fuzz()
 
 
