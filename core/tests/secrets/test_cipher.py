@@ -21,7 +21,7 @@ from headwater.secrets import (
     SecretState,
     wrapping_key_id,
 )
-from headwater.secrets.envelope import SecretOwner
+from headwater.secrets.envelope import REMOTE, SecretOwner, WrappedKey
 
 ONE, TWO = SecretOwner("1", "one"), SecretOwner("1", "two")
 PLAIN = {"password": "hunter22", "token": "t0ken"}
@@ -241,3 +241,55 @@ def test_a_stored_set_shows_names_but_no_bytes(keys: Keys) -> None:
 
     assert "'password', 'token'" in repr(stored)
     assert "\\x" not in repr(stored)
+
+
+def test_each_state_names_its_field_and_its_key(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), {"password": "1"})
+    (record,) = stored.records.values()
+    ((key_id, wrapped),) = stored.data_keys.items()
+    place = WrappedKey.parse(wrapped)
+    cases = {
+        FieldState("password", SecretState.TAMPERED): SealedSecrets(
+            {"password": record[:-1] + bytes((record[-1] ^ 1,))}, stored.data_keys
+        ),
+        FieldState("password", SecretState.TAMPERED, ""): SealedSecrets({"password": record}, {}),
+        FieldState("password", SecretState.CORRUPT): SealedSecrets({"password": record}, {key_id: b"junk"}),
+        FieldState("password", SecretState.TAMPERED, "k1"): SealedSecrets(
+            {"password": record}, {key_id: attrs.evolve(place, algorithm=REMOTE).to_bytes()}
+        ),
+        FieldState("password", SecretState.KEY_MISSING, "k9"): SealedSecrets(
+            {"password": record}, {key_id: attrs.evolve(place, kek_id="k9").to_bytes()}
+        ),
+    }
+
+    for expected, changed in cases.items():
+        assert keys.cipher.states(ONE, changed) == {"password": expected}
+    assert keys.cipher.states(TWO, stored) == {"password": FieldState("password", SecretState.TAMPERED, "k1")}
+    assert wrapping_key_id(wrapped) == "k1"
+    assert wrapping_key_id(b"junk") == ""
+
+
+def test_a_key_service_that_fails_is_named_in_the_state_and_in_the_error() -> None:
+    def fail(*_: bytes) -> bytes:
+        raise OSError("unreachable")
+
+    ring = KeyRing([RemoteKeySource([RemoteKey("kms", lambda plain, aad: plain, fail)])])
+    cipher = SecretCipher(ring, lambda: "kms")
+    stored = cipher.seal(ONE, SealedSecrets(), {"password": "1"})
+
+    assert cipher.states(ONE, stored) == {"password": FieldState("password", SecretState.KEY_MISSING, "kms")}
+    down = SecretCipher(KeyRing([RemoteKeySource([RemoteKey("kms", fail, fail)])]), lambda: "kms")
+    with pytest.raises(EncryptionKeyError, match="Key 'kms' cannot encrypt now") as caught:
+        down.seal(ONE, SealedSecrets(), {"password": "1"})
+    assert caught.value.retryable
+
+
+def test_a_new_field_goes_under_the_data_key_that_can_be_opened(keys: Keys) -> None:
+    lost = SecretCipher(KeyRing([InMemoryKeySource([LocalKey("k0", os.urandom(32))])]), lambda: "k0")
+    unreadable = lost.seal(ONE, SealedSecrets(), {"old": "1"})
+    readable = keys.cipher.seal(ONE, SealedSecrets(), {"password": "1"})
+    both = SealedSecrets(
+        {**unreadable.records, **readable.records}, {**unreadable.data_keys, **readable.data_keys}
+    )
+
+    assert keys.cipher.seal(ONE, both, {"token": "2"}).data_keys == both.data_keys

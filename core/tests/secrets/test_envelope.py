@@ -156,3 +156,32 @@ def _unwrap(kek: bytes, stored: bytes) -> bytes:
 @given(st.lists(st.binary(max_size=6), max_size=4), st.lists(st.binary(max_size=6), max_size=4))
 def test_different_parts_give_different_additional_data(left: list[bytes], right: list[bytes]) -> None:
     assert (length_prefixed(*left) == length_prefixed(*right)) == (left == right)
+
+
+def test_a_data_key_of_the_first_release_still_opens() -> None:
+    """Made once, and kept: a change of what it is bound to loses everybody's passwords."""
+    wrapped = bytes.fromhex(
+        "000000000000000000000000"
+        "2e9d97fd9109a59a2081831e3401bfb6e27264601cb45618b8a789b8f9c26369"
+        "9777cbee4da5c164019d6383e294c854"
+    )
+    aad = wrap_aad(bytes(range(16)), SecretOwner("7", "frozen"), "k1")
+
+    assert decrypt_with(bytes(range(32)), wrapped, aad) == bytes(range(32, 64))
+
+
+@pytest.mark.parametrize(
+    "aad",
+    [
+        wrap_aad(bytes(16), OWNER, "k1"),
+        wrap_aad(b"d" * 16, SecretOwner("2", "uid-one"), "k1"),
+        wrap_aad(b"d" * 16, SecretOwner("1", "uid-two"), "k1"),
+        wrap_aad(b"d" * 16, OWNER, "k2"),
+    ],
+    ids=["data key", "tenant", "data source", "key"],
+)
+def test_a_data_key_does_not_open_in_another_place(aad: bytes) -> None:
+    wrapped = encrypt_with(bytes(32), b"x" * 32, wrap_aad(b"d" * 16, OWNER, "k1"))
+
+    with pytest.raises(TamperedRecordError):
+        decrypt_with(bytes(32), wrapped, aad)

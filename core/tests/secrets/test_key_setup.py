@@ -20,6 +20,7 @@ from headwater.secrets import (
     SecretCipher,
 )
 from headwater.secrets.key_setup import active_key_problem, add_key, prepare_keys
+from headwater.secrets.keys import key_check
 from headwater.secrets.rotation import activate, key_status, retire, rewrap, verify
 
 
@@ -251,3 +252,66 @@ def test_a_cached_copy_from_before_the_rotation_still_opens_after_it() -> None:
     retire(ring, store, old, forget=True)
 
     assert service.decrypt(cached)["password"].reveal() == "1"
+
+
+def test_a_key_that_another_host_registered_first_is_not_taken_for_that_one() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    ring = KeyRing([source])
+    prepare_keys(ring, store)
+    store.register_key("shared", key_check(LocalKey("shared", os.urandom(32))))
+    source.create("shared")
+    ring.reload()
+
+    with pytest.raises(EncryptionKeyError, match="Key 'shared' in memory is not the key that the store"):
+        add_key(ring, store, "shared")
+
+
+def test_a_new_key_needs_no_name() -> None:
+    store, ring = MemoryStore(), KeyRing([InMemoryKeySource()])
+    prepare_keys(ring, store)
+
+    assert add_key(ring, store).id != add_key(ring, store).id
+
+
+def test_a_start_that_is_well_reports_no_problem() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    prepare_keys(KeyRing([source]), store)
+
+    assert prepare_keys(KeyRing([source]), store, degraded=True).problem == ""
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_a_retired_key_stays_in_its_source_unless_it_is_to_be_forgotten(forget: bool) -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    ring = KeyRing([source], grace=0)
+    prepare_keys(ring, store)
+    add_key(ring, store, "spare")
+
+    retire(ring, store, "spare", **({"forget": True} if forget else {}))
+
+    assert (source.keys().get("spare") is None) is forget
+    assert (ring.get("spare") is None) is forget
+
+
+def test_a_rewrap_tells_how_far_it_is() -> None:
+    service = a_service(InMemoryKeySource())
+    store, ring = service.store, service.cipher.ring
+    for number in range(3):
+        service.add(AddDataSource(name=str(number), type="t", secure_json_data={"password": "1"}))
+    activate(ring, store, add_key(ring, store).id)
+    told = list[int]()
+
+    rewrap(service.cipher, store, batch=2, progress=told.append)
+
+    assert told == [2, 3]
+
+
+def test_a_key_that_nobody_registered_is_not_activated() -> None:
+    store, source = MemoryStore(), InMemoryKeySource()
+    ring = KeyRing([source])
+    prepare_keys(ring, store)
+    source.create("stray")
+    ring.reload()
+
+    with pytest.raises(EncryptionKeyError, match="stray"):
+        activate(ring, store, "stray")

@@ -273,3 +273,49 @@ def test_a_ring_without_a_place_for_new_keys_says_so() -> None:
     assert ring.get("kms") is key
     with pytest.raises(EncryptionKeyError, match="Vault"):
         ring.writable()
+
+
+def test_a_key_check_of_the_first_release_still_proves_its_key() -> None:
+    check = bytes.fromhex(
+        "00000000000000000000000066d9d4bac24df7d87a88c250610cf2f1b7203dba85fd2197f07b44b17e018fd0d17279"
+    )
+
+    assert passes_check(LocalKey("k1", bytes(range(32))), check)
+    assert not passes_check(LocalKey("k2", bytes(range(32))), check)
+
+
+def test_a_ring_without_sources_has_no_key_source() -> None:
+    assert KeyRing([]).describe() == "no key source"
+
+
+@pytest.mark.parametrize("written", [b"*" * 44, base64.b64encode(bytes(32)) + b"!"])
+def test_what_is_no_base64_is_told_from_a_key_of_another_length(tmp_path: Path, written: bytes) -> None:
+    source = DirectoryKeySource(tmp_path / "keys")
+    source.create("k1")
+    (tmp_path / "keys" / "k1.key").write_bytes(written)
+
+    with pytest.raises(EncryptionKeyError, match="this is not base64"):
+        source.keys()
+
+
+def test_answers_of_a_key_service_are_kept_to_their_moment_and_let_go_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, asked = FakeClock(), list[bytes]()
+
+    def unwrap(wrapped: bytes, aad: bytes) -> bytes:
+        asked.append(wrapped)
+        return wrapped
+
+    monkeypatch.setattr("headwater.secrets.keys.time.monotonic", clock)
+    key = RemoteKey("kms", lambda plain, aad: plain, unwrap, cache_seconds=10)
+    key.unwrap(b"one", b"")
+    clock.now += 10  # to the moment: it is over
+    key.unwrap(b"two", b"")
+    key.unwrap(b"one", b"")
+
+    assert asked == [b"one", b"two", b"one"]
+    assert {wrapped for wrapped, _ in key._cache} == {b"one", b"two"}
+    clock.now += 10
+    key.unwrap(b"three", b"")
+    assert {wrapped for wrapped, _ in key._cache} == {b"three"}
