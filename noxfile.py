@@ -158,6 +158,49 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """Change what must not be wrong, and see what the tests notice: `nox -s mutate -- crypto auth`."""
+    install(session, *distributions(), groups=("dev", "mutation"))
+    session.run("python", "-m", "mutation", *session.posargs, env=PROOFS)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """All tests, and which lines and branches of each distribution they run; arguments go to pytest."""
+    install(session, *distributions(), groups=("dev", "coverage"))
+    session.run(
+        "pytest", "--numprocesses=auto", "--dist=loadfile", "--cov", "--cov-report=", *session.posargs
+    )
+    for folder in distributions():
+        session.log(f"{folder}:")
+        session.run("coverage", "report", f"--include={folder}/src/*", success_codes=[0, 1])
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """What each wheel consists of and needs, into dist/: CycloneDX, checksums, provenance. `-- core mysql`.
+
+    Then asks PyPI for known vulnerabilities of what is needed; `--offline` leaves that out.
+    """
+    install(session, groups=("release", "sbom"))
+    offline = "--offline" in session.posargs
+    folders = [each for each in session.posargs if each != "--offline"] or distributions()
+    dist = ROOT / "dist"
+    for folder in dict.fromkeys(["core", *folders]):  # the others need the core, of whatever version it is
+        session.run("python", "-m", "build", "--outdir", str(dist), str(ROOT / folder), silent=True)
+    for folder in folders:
+        name = nox.project.load_toml(ROOT / folder / "pyproject.toml")["project"]["name"]
+        python = install_wheel(session, name, dist)
+        session.run(
+            "cyclonedx-py", "environment", python, f"--pyproject={ROOT / folder / 'pyproject.toml'}",
+            "--mc-type=library", "--output-reproducible", f"--output-file={dist / name}.cdx.json",
+        )  # fmt: skip
+        if not offline:
+            audit(session, python)
+    session.run("python", "-m", "provenance", str(dist), env=PROOFS)
+
+
+@nox.session
 def crash(session: nox.Session) -> None:
     """The long tests that the default run leaves out, such as the full count of killed writers."""
     install(session, *distributions(), groups=("dev",))
@@ -213,6 +256,36 @@ def openapi(session: nox.Session) -> None:
         "pytest", "server/tests/http/test_openapi.py", *session.posargs,
         env={"HEADWATER_SCHEMATHESIS_CASES": "10000"},
     )  # fmt: skip
+
+
+def install_wheel(session: nox.Session, name: str, dist: Path) -> str:
+    """The Python of a new environment that has the distribution and what it needs, and nothing else."""
+    environment = Path(session.create_tmp(), name)
+    session.run("python", "-m", "venv", "--clear", "--without-pip", str(environment))
+    python = str(environment / "bin" / "python")
+    session.run(
+        "python", "-m", "pip", "--python", python, "install", "-q", "--pre", f"--find-links={dist}", name
+    )
+    return python
+
+
+def audit(session: nox.Session, python: str) -> None:
+    """Fails for a known vulnerability, and where PyPI tells nothing of a release."""
+    others = session.run(
+        "python", "-m", "pip", "--python", python, "freeze", "--exclude-editable", silent=True
+    )
+    pinned = [line for line in str(others).splitlines() if not line.startswith("headwater")]
+    requirements = Path(session.create_tmp(), "requirements.txt")
+    requirements.write_text("\n".join(pinned))
+    session.run(
+        "pip-audit",
+        "--strict",
+        "--no-deps",
+        "--disable-pip",
+        "--progress-spinner=off",
+        "-r",
+        str(requirements),
+    )
 
 
 def check_style(session: nox.Session, *arguments: str) -> None:

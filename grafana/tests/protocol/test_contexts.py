@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -94,6 +95,36 @@ def test_settings_that_are_no_json_object_are_refused(data: bytes) -> None:
         read_plugin_context(message, None)
 
 
+def test_a_time_of_no_year_is_refused() -> None:
+    message = write_plugin_context(CONTEXT)
+    message.data_source_instance_settings.last_updated_ms = 2**62
+    with pytest.raises(ValidationError, match="lastUpdatedMs"):
+        read_plugin_context(message, None)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"updated": float("inf")}, {"updated": 2**80}, {"address_policy": ["10.0.0.0/8"]}, {"limits": 1}],
+    ids=["infinity", "no year", "a list", "a number"],
+)
+def test_a_call_that_no_host_of_headwater_writes_is_refused(members: dict[str, Any]) -> None:
+    written = json.loads(NativeCall.of(CONTEXT).to_bytes()) | members
+    for data in (json.dumps(written).encode(), b"[" * 100_000):
+        with pytest.raises(ValidationError, match=METADATA_KEY):
+            NativeCall.from_metadata([(METADATA_KEY, data)])
+
+
+@pytest.mark.parametrize("cut", [b"", b"\0" * 40])
+def test_damaged_parameters_are_refused(cut: bytes) -> None:
+    query = DataQuery(json={"params": {"at": Decimal("1.5")}}, time_range=TimeRange.from_epoch_ms(0, 1))
+    message = write_query(query, native=True)
+    whole = message.native_parameters
+    for place in range(8, len(whole) - len(cut), 16):
+        message.native_parameters = whole[:place] + (cut + whole[place + len(cut) :] if cut else b"")
+        with suppress(ValidationError):
+            read_query(message)
+
+
 @given(st.dictionaries(st.text(), json_values, max_size=4))
 def test_a_query_comes_back_as_it_was(members: dict[str, Any]) -> None:
     query = DataQuery("B", "logs", 50, 2000, TimeRange.from_epoch_ms(-5, 10**12), members)
@@ -162,5 +193,5 @@ def test_an_error_of_grafana_has_source_and_status(source: str, kind: type[Headw
 
 
 def test_an_error_that_cannot_be_read_is_the_plugins() -> None:
-    for data in (b"{", json.dumps({"error": {"message": 1}}).encode()):
+    for data in (b"{", b"[" * 100_000, json.dumps({"error": {"message": 1}}).encode()):
         assert isinstance(read_outcome(pb.DataResponse(native_error=data)), PluginRequestFailedError)

@@ -79,7 +79,7 @@ def _compare(first: bytes, sent: bytes) -> None:
 def _outcome(
     decoder: DecoderFactory, framing: Framing, sent: bytes, *, utc: bool
 ) -> tuple[list[pa.Table], type[Exception] | None]:
-    """The tables of all results, and what ended them: None if they came to their end or wait for more."""
+    """The tables of all results, and what ended them: None for their regular end."""
     reader = ResultReader(framing, decoder, utc=utc)
     tables: list[pa.Table] = []
     at = 0
@@ -87,8 +87,8 @@ def _outcome(
         while not reader.done:
             step = reader.next_step()
             if step is None:
-                if at == len(sent):
-                    break
+                if at == len(sent):  # a decoder may look at rows only once a batch is taken
+                    return tables, MalformedPacketError
                 space = reader.space()
                 piece = sent[at : at + len(space)]
                 space[: len(piece)] = piece

@@ -136,6 +136,10 @@ def _write_settings(settings: DataSourceInstanceSettings) -> pb.DataSourceInstan
 
 def _read_settings(message: pb.DataSourceInstanceSettings, plugin_id: str) -> DataSourceInstanceSettings:
     secrets = message.decrypted_secure_json_data
+    try:
+        updated = _EPOCH + message.last_updated_ms * _MILLISECOND
+    except OverflowError as error:
+        raise ValidationError("lies beyond the years that there are", path="lastUpdatedMs") from error
     return DataSourceInstanceSettings(
         id=message.id,
         uid=message.uid,
@@ -148,7 +152,7 @@ def _read_settings(message: pb.DataSourceInstanceSettings, plugin_id: str) -> Da
         basic_auth_user=message.basic_auth_user,
         json_data=_json_object(message.json_data, "jsonData"),
         decrypted_secure_json_data={name: Secret(value) for name, value in secrets.items()},
-        updated=_EPOCH + message.last_updated_ms * _MILLISECOND,
+        updated=updated,
         api_version=message.api_version,
     )
 

@@ -90,7 +90,7 @@ def error_from(data: bytes) -> HeadwaterError:
     try:
         described = json.loads(data)
         error = from_data(described["error"], HeadwaterError)
-    except (ValueError, KeyError, TypeError, ValidationError) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as fault:
         failed = PluginRequestFailedError("The plugin's process sent an error that cannot be read.")
         failed.__cause__ = fault
         return failed

@@ -37,7 +37,7 @@ def write_frame(frame: Frame, format_: int) -> bytes:
 def read_frame(data: bytes, format_: int) -> Frame:
     """Raises FrameError for bytes that are no frame, and for a format that nobody has defined."""
     if format_ == NATIVE:
-        return _read_native(data)
+        return Frame.from_table(read_table(data))
     if format_ == JSON:
         return decode_frame(data, max_bytes=MAX_BYTES)
     if format_ == ARROW:
@@ -53,8 +53,11 @@ def _write_native(frame: Frame) -> bytes:
     return written
 
 
-def _read_native(data: bytes) -> Frame:
-    """Without a copy. Checked in full: a process of its own may be one because it is not to be trusted."""
+def read_table(data: bytes) -> pa.Table:
+    """The table of an Arrow stream, without a copy. Raises FrameDecodeError.
+
+    Checked in full: a process of its own may be one because it is not to be trusted.
+    """
     try:
         for message in pa.ipc.MessageReader.open_stream(data):
             body = memoryview(message.body) if message.body is not None else memoryview(b"")
@@ -62,7 +65,7 @@ def _read_native(data: bytes) -> Frame:
         with pa.ipc.open_stream(data) as reader:
             table = reader.read_all()
         table.validate(full=True)
-        return Frame.from_table(table)
+        return table
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise FrameDecodeError(f"not a valid Arrow message: {str(error)[:200]}") from error
 

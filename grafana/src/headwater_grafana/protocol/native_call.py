@@ -77,7 +77,7 @@ class NativeCall:
                 updated=_EPOCH + members["updated"] * _MICROSECOND,
                 address_policy=policy and AddressPolicy(**{key: tuple(each) for key, each in policy.items()}),
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError, KeyError) as error:
             raise ValidationError(
                 "is not what this version of Headwater writes", path=METADATA_KEY
             ) from error

@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from headwater.errors import ValidationError
+from headwater.errors import FrameError, ValidationError
+
+from .frames import read_table
 
 _POSITIONAL = b"positional"
 
@@ -36,9 +38,8 @@ def write_parameters(parameters: Any) -> bytes:
 def read_parameters(data: bytes) -> dict[str, Any] | list[Any]:
     """What `write_parameters` was given. Raises ValidationError."""
     try:
-        with pa.ipc.open_stream(data) as reader:
-            table = reader.read_all()
+        table = read_table(data)
         named: dict[str, Any] = table.to_pylist()[0]
-    except (pa.ArrowException, IndexError, ValueError) as error:
+    except (FrameError, pa.ArrowException, IndexError, ValueError) as error:
         raise ValidationError("cannot be read", path="params") from error
     return list(named.values()) if _POSITIONAL in (table.schema.metadata or {}) else named
