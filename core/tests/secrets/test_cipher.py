@@ -293,3 +293,11 @@ def test_a_new_field_goes_under_the_data_key_that_can_be_opened(keys: Keys) -> N
     )
 
     assert keys.cipher.seal(ONE, both, {"token": "2"}).data_keys == both.data_keys
+
+
+def test_a_data_key_for_something_else_opens_for_its_owner_alone(keys: Keys) -> None:
+    dek, wrapped = keys.cipher.new_data_key(ONE)
+
+    assert keys.cipher.open_data_key(ONE, wrapped) == dek
+    with pytest.raises(SecretUnavailableError, match=r"'two' .*: data key \(tampered, key k1\)"):
+        keys.cipher.open_data_key(TWO, wrapped)

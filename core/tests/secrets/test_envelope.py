@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -185,3 +186,30 @@ def test_a_data_key_does_not_open_in_another_place(aad: bytes) -> None:
 
     with pytest.raises(TamperedRecordError):
         decrypt_with(bytes(32), wrapped, aad)
+
+
+def test_text_that_is_no_unicode_is_kept_as_it_is() -> None:
+    dek = DataKey.generate()
+
+    assert unseal(dek, seal(dek, "a\ud800", OWNER, "password"), OWNER, "password") == "a\ud800"
+
+
+def test_each_refusal_says_what_is_wrong() -> None:
+    dek = DataKey(bytes(16), bytes(32))
+    record = seal(dek, "hunter22", OWNER, "password")
+    wrapped = WrappedKey(dek.id, "k1", AES_256_GCM, b"w").to_bytes()
+
+    def said(refused: Callable[[], object]) -> str:
+        with pytest.raises(REFUSED) as caught:
+            refused()
+        return str(caught.value)
+
+    assert said(lambda: unseal(dek, b"v2" + record[2:], OWNER, "password")) == "not a version 1 record"
+    assert said(lambda: unseal(dek, record[:19], OWNER, "password")) == "the record is cut short"
+    assert said(lambda: unseal(dek, record, OWNER, "token")) == "the record is not authentic in this place"
+    other = DataKey(b"x" * 16, bytes(32))
+    assert said(lambda: unseal(other, record, OWNER, "x")) == "the record was sealed by another data key"
+    assert said(lambda: decrypt_with(bytes(32), b"short", b"")) == "not authentic under this key"
+    assert said(lambda: WrappedKey.parse(wrapped[:-1])) == "the wrapped data key is cut short"
+    foreign = wrapped.replace(b"k1", b"\xff1")
+    assert said(lambda: WrappedKey.parse(foreign)) == "the id of the key-encryption key is not text"

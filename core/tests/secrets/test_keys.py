@@ -84,7 +84,7 @@ def test_a_key_of_another_length_is_refused(length: int) -> None:
 
 @pytest.mark.parametrize("key_id", ["", "K1", "a/b", "..", "a b", "-a", "a" * 65, "ä"])
 def test_an_id_that_is_no_file_name_and_no_variable_is_refused(key_id: str) -> None:
-    with pytest.raises(EncryptionKeyError):
+    with pytest.raises(EncryptionKeyError, match="is not a key id: use 1 to 64 lower-case letters"):
         LocalKey(key_id, bytes(32))
 
 
@@ -255,7 +255,23 @@ def test_a_key_that_was_removed_opens_for_a_moment_longer() -> None:
 
     assert ring.ids() == ()
     assert ring.get("k1") is key
-    clock.now += 30
+    clock.now += 0.9  # looked for a moment ago: the sources are not asked again
+    assert ring.get("k1") is key
+    clock.now += 29.1
+    assert ring.get("k1") is None
+    assert ring.get("k1") is None
+
+
+def test_a_removed_key_is_gone_at_its_moment_though_the_sources_were_just_asked() -> None:
+    source, clock = InMemoryKeySource(), FakeClock()
+    ring = KeyRing([source], grace=0.5, clock=clock)
+    key = source.create("k1")
+    ring.reload()
+    source.remove("k1")
+    ring.reload()
+
+    assert ring.get("k1") is key
+    clock.now += 0.5
     assert ring.get("k1") is None
 
 
