@@ -133,8 +133,15 @@ def _plugin(info: PluginInfo) -> Iterator[str]:
 
 
 def _properties(schema: Mapping[str, Any]) -> str:
+    return _table(["Key", "Type", "Default", "Secret", "Description"], list(_property_rows(schema, "", {})))
+
+
+def _property_rows(schema: Mapping[str, Any], prefix: str, described: dict[str, str]) -> Iterator[list[str]]:
+    """A row for each key, and under it rows for the keys of its objects: `a.b`, `a.*.b`, `a[].b`.
+
+    `described`: where objects of a kind have been described; once is enough.
+    """
     required = schema.get("required", ())
-    rows = []
     for key, value in schema["properties"].items():
         default = (
             "*required*"
@@ -144,8 +151,23 @@ def _properties(schema: Mapping[str, Any]) -> str:
             else ""
         )
         secret = "yes" if value.get("writeOnly") else ""
-        rows.append([f"`{key}`", _type(value), default, secret, value.get("description", "")])
-    return _table(["Key", "Type", "Default", "Secret", "Description"], rows)
+        path = f"{prefix}{key}"
+        inner, where = _inner(value)
+        known = described.setdefault(json.dumps(inner["properties"]), f"{path}{where}") if inner else ""
+        seen = f" As `{known}`." if inner and known != f"{path}{where}" else ""
+        yield [f"`{path}`", _type(value), default, secret, value.get("description", "") + seen]
+        if inner and not seen:
+            yield from _property_rows(inner, f"{path}{where}.", described)
+
+
+def _inner(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+    """The schema of the objects that a value is made of, and how their place is written."""
+    if "properties" in schema:
+        return schema, ""
+    for key, where in (("additionalProperties", ".*"), ("items", "[]")):
+        if isinstance(found := schema.get(key), Mapping) and "properties" in found:
+            return found, where
+    return None, ""
 
 
 def _type(schema: Mapping[str, Any]) -> str:

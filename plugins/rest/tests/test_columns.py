@@ -8,10 +8,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import jmespath
 import pyarrow as pa
 import pytest
+from hypothesis import given, strategies as st
 
 from headwater.errors import DownstreamProtocolError
+from headwater_rest.columns import _getter
+from headwater_rest.selectors import plain_names
+from headwater_rest.settings import Column
 from servers.rest_api import Answer, RestApi
 
 from .conftest import MakeHost
@@ -212,3 +217,22 @@ def test_what_was_asked_is_told(read: Read, api: RestApi) -> None:
     asked = frame.meta.executed_query_string
     assert asked.startswith(f"GET {api.url}/page?since=1")
     assert asked.endswith("&x=a+b")
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "odd key", "ü"]), min_size=1, max_size=4),
+    st.recursive(
+        st.none() | st.integers() | st.lists(st.integers()),
+        lambda inner: st.dictionaries(st.sampled_from(["a", "b", "odd key", "ü"]), inner),
+    ),
+)
+def test_plain_paths_mean_what_jmespath_says(names: list[str], row: object) -> None:
+    path = ".".join(json.dumps(name, ensure_ascii=False) for name in names)
+    assert plain_names(path) == names
+    get, _ = _getter(Column(name="v", path=path))
+    assert get(row) == jmespath.search(path, row)
+
+
+@pytest.mark.parametrize("path", ["@", "a[0]", "a[0].b", "a.b[*]", "a.[b, c]", "a || b", "a.keys(@)"])
+def test_other_paths_are_the_librarys(path: str) -> None:
+    assert plain_names(path) is None

@@ -47,6 +47,7 @@ def stream_of(
             late.note(kept)
             yield _batch(readers, schema, kept, done)
             done += len(kept)
+            del part, kept
             if limit and done >= limit:
                 break
         if notice := late.notice(infer_rows):
@@ -94,6 +95,7 @@ def _parts(sample: list[Rows], blocks: Iterator[Rows]) -> Iterator[Rows]:
         yield from _cut(sample.pop(0))
     for block in blocks:
         yield from _cut(block)
+        del block
 
 
 def _cut(block: Rows) -> Iterator[Rows]:

@@ -16,7 +16,7 @@ from headwater.errors import DownstreamProtocolError
 from headwater.sdk.http import excerpt
 
 from .column_types import DECIMAL, EPOCHS, NUMBERS, TIMES
-from .selectors import compile_selector, select
+from .selectors import plain_names, select
 from .settings import Column
 
 Values: TypeAlias = list[Any]
@@ -107,16 +107,22 @@ def _keys(sample: Sequence[Any]) -> list[str]:
 
 def _getter(column: Column) -> tuple[Callable[[Any], Any], bool]:
     """What takes the column's value from a row, and whether the row has to be an object."""
-    if not column.path:
-        return partial(_get_key, column.name), True
-    parsed = compile_selector(column.path).parsed
-    if parsed["type"] == "field":
-        return partial(_get_key, parsed["value"]), True
-    return partial(select, column.path), False
+    names = plain_names(column.path) if column.path else [column.name]
+    if names is None:
+        return partial(select, column.path), False
+    return (partial(_get_key, names[0]) if len(names) == 1 else partial(_get_path, names)), True
 
 
 def _get_key(name: str, row: Any) -> Any:
     return row.get(name) if isinstance(row, dict) else None
+
+
+def _get_path(names: Sequence[str], row: Any) -> Any:
+    for name in names:
+        if not isinstance(row, dict):
+            return None
+        row = row.get(name)
+    return row
 
 
 # --- which type --------------------------------------------------------------------------------------

@@ -39,21 +39,23 @@ def read_blocks(
         if (fingerprint := _fingerprint(pending)) in asked:
             raise DownstreamProtocolError(f"Page {number - 1} leads back to a page that was read before.")
         asked.add(fingerprint)
-        rows, document = 0, None
         with api.send(pending, context, max_bytes=_most_bytes(settings, endpoint)) as response:
             if endpoint.format == "json":
                 document = read_document(response, number, exact=exact)
                 found = rows_of(document, endpoint, number)
-                rows = len(found)
+                page = Page(pending, number, response.url, response.headers, document, len(found), before)
+                before += len(found)
+                pending = following(paginator, page)
+                del document, page  # or two pages would be held at once
                 yield found
                 del found
-            else:
-                for block in _stream(response, settings, endpoint, exact=exact):
-                    rows += len(block)
-                    yield block
-            page = Page(pending, number, response.url, response.headers, document, rows, before)
-        before += rows
-        pending = following(paginator, page)
+                continue
+            first = before
+            for block in _stream(response, settings, endpoint, exact=exact):
+                before += len(block)
+                yield block
+            page = Page(pending, number, response.url, response.headers, None, before - first, first)
+            pending = following(paginator, page)
 
 
 def _stream(

@@ -48,3 +48,17 @@ def keeps_count(expression: str) -> bool:
             return False
         pending += [child for child in node["children"] if isinstance(child, dict)]
     return True
+
+
+def plain_names(expression: str) -> list[str] | None:
+    """The names of a path such as `a.b`, looked up much faster without the library; else None."""
+    return _names(compile_selector(expression).parsed)
+
+
+def _names(node: dict[str, Any]) -> list[str] | None:
+    if node["type"] == "field":
+        return [node["value"]]
+    if node["type"] != "subexpression":
+        return None
+    parts = [_names(child) for child in node["children"]]
+    return None if None in parts else [name for part in parts if part for name in part]
