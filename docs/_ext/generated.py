@@ -19,6 +19,7 @@ from headwater.testing.support import support_tables
 from headwater_server.cli.main import main as command_line
 from headwater_server.http.openapi import describe
 from headwater_server.http.routes import operations
+from headwater_server.settings.all_settings import all_settings
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 PLUGINS = (
@@ -86,6 +87,34 @@ def cli() -> str:
     return f"# Command line\n\n{sections}\n"
 
 
+def configuration() -> str:
+    """Every setting of a host with its three names."""
+    rows = [
+        [
+            f"`{each.key}`", f"`{each.option}`" if each.option else "", f"`{each.variable}`",
+            "" if each.default in (None, "", False) or not each.show_default else f"`{each.default}`",
+            each.help or "",
+        ]
+        for each in all_settings()
+    ]  # fmt: skip
+    return f"""# Configuration
+
+Every setting of a host: by a key of `headwater.toml`, by an option, or by a variable of the environment. An
+option goes before a variable, that before the file, and that before the default. `headwater config show`
+prints what holds and where each value is from; [Configure the host](../how-to/configure.md) shows how.
+
+{_table(["Key", "Option", "Variable", "Default", "Meaning"], rows)}
+
+In `headwater.toml` a setting of several values is a list, one with no value is `true` or `false`. In a
+variable several values are divided by commas or spaces, paths as in `PATH`; `1`, `true`, `yes` and `on` turn
+on what has no value. Empty counts as not set. Relative paths in the file start at its folder.
+
+Two tables of the file are no settings of this kind: `[process_limits]`, what
+[plugin processes](plugin-processes.md) may take, and `[oidc]`, who
+[signs in with OpenID Connect](../how-to/sign-in-with-openid-connect.md).
+"""
+
+
 def http_operations() -> str:
     """The operations of the OpenAPI description."""
     rows = [
@@ -107,6 +136,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings,
     "errors.md": error_table,
     "cli.md": cli,
+    "configuration.md": configuration,
     "http-operations.md": http_operations,
 }
 

@@ -12,7 +12,8 @@ import pytest
 
 from headwater.errors import ValidationError
 from headwater_grafana import Isolation, PluginFolders, ProcessLimits
-from headwater_server.plugin_sources import FILE_NAME, plugin_sources
+from headwater_server.data_directory import DataDirectory
+from headwater_server.plugin_sources import plugin_sources
 
 
 def headwater(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -21,7 +22,7 @@ def headwater(directory: Path, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def configured(directory: Path, text: str) -> Path:
-    (directory / FILE_NAME).write_text(text)
+    (directory / "headwater.toml").write_text(text)
     return directory
 
 
@@ -40,11 +41,11 @@ def test_a_limit_that_cannot_be_is_named(tmp_path: Path) -> None:
     configured(tmp_path, 'isolate = "all"\n[process_limits]\nmemory = "much"\n')
     refused = headwater(tmp_path, "plugin", "list")
     assert refused.returncode == 2
-    assert "headwater.toml: process_limits.memory: is not a size such as '512 MiB'" in refused.stderr
+    assert "headwater.toml:3: process_limits.memory: is not a size such as '512 MiB'" in refused.stderr
 
 
 def test_without_the_file_nothing_is_changed(tmp_path: Path) -> None:
-    assert plugin_sources(tmp_path) == ()
+    assert plugin_sources(DataDirectory(tmp_path)) == ()
 
 
 def test_limits_of_one_plugin_go_before_those_of_all(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_limits_of_one_plugin_go_before_those_of_all(tmp_path: Path) -> None:
         [process_limits.mysql]
         memory = "512 MiB"
     """
-    folders, isolation = plugin_sources(configured(tmp_path, text))
+    folders, isolation = plugin_sources(DataDirectory(configured(tmp_path, text)))
     common = ProcessLimits(memory=2**30, open_files=200)
     mysql = {"mysql": ProcessLimits(memory=2**29, open_files=200)}
     assert isolation == Isolation(("mysql", "clickhouse"), limits=common, limits_of=mysql)
@@ -73,7 +74,7 @@ def test_limits_of_one_plugin_go_before_those_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("isolat = []", "isolat: unknown key"),
+        ("isolat = []", "headwater.toml:1: isolat: unknown key; isolate is one"),
         ('isolate = "mysql"', "isolate: is not a list of texts"),
         ("plugin_folders = [1]", "plugin_folders: is not a list of texts"),
         ('isolate = "all"\n[process_limits]\nram = 1', "process_limits.ram: unknown limit"),
@@ -83,4 +84,4 @@ def test_limits_of_one_plugin_go_before_those_of_all(tmp_path: Path) -> None:
 )
 def test_what_the_file_cannot_say_is_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
-        plugin_sources(configured(tmp_path, text))
+        plugin_sources(DataDirectory(configured(tmp_path, text)))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from headwater.errors import StoreError, ValidationError
 
+if TYPE_CHECKING:
+    from .settings import ConfigurationFile
+
 ENVIRONMENT_VARIABLE = "HEADWATER_DATA_DIR"
-STORE_URL_VARIABLE = "HEADWATER_STORE_URL"
 
 
 @frozen
@@ -37,10 +42,24 @@ class DataDirectory:
                 return cls(Path(chosen))
         return cls(_platform_directory())
 
+    @cached_property
+    def configuration(self) -> ConfigurationFile:
+        """Read once. Raises ValidationError for a file that says what cannot be."""
+        from .settings import read_configuration
+
+        return read_configuration(self.path)
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """What holds for every command here, by key. Raises ValidationError."""
+        from .settings.common import common_settings
+
+        return common_settings(self.configuration)
+
     @property
     def store_url(self) -> str:
-        """SQLAlchemy URL of the store: HEADWATER_STORE_URL, else SQLite in this directory."""
-        return os.environ.get(STORE_URL_VARIABLE) or f"sqlite:///{self.path / 'headwater.db'}"
+        """SQLAlchemy URL of the store: the one that is set, else SQLite in this directory."""
+        return self.settings["store_url"] or f"sqlite:///{self.path / 'headwater.db'}"
 
     @property
     def keys(self) -> Path:
@@ -51,7 +70,7 @@ class DataDirectory:
 
         Nothing need be writable there if the store is elsewhere: a key that has to be made says so itself.
         """
-        if os.environ.get(STORE_URL_VARIABLE):
+        if self.settings["store_url"]:
             with contextlib.suppress(OSError):
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             return

@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from headwater.secrets import KeySource
 
 SYSTEMD_CREDENTIALS = "CREDENTIALS_DIRECTORY"
-KEYRING_SERVICE = "HEADWATER_KEYRING_SERVICE"
 
 
 def key_sources(directory: DataDirectory) -> tuple[KeySource, ...]:
-    """In order: systemd's credentials, variables `HEADWATER_KEK_*`, the OS keyring if a service is named in
-    HEADWATER_KEYRING_SERVICE, and the data directory's `keys`. New keys go to the last two, whichever is
-    first."""
+    """In order: systemd's credentials, variables `HEADWATER_KEK_*`, the OS keyring if `keyring_service`
+    names a service of it, and the data directory's `keys`. New keys go to the last
+    two, whichever is first."""
     from headwater.secrets import (
         DirectoryKeySource,
         EnvironmentKeySource,
@@ -29,7 +28,7 @@ def key_sources(directory: DataDirectory) -> tuple[KeySource, ...]:
     if credentials := os.environ.get(SYSTEMD_CREDENTIALS):
         sources.append(ReadOnlyDirectoryKeySource(credentials))
     sources.append(EnvironmentKeySource())
-    if service := os.environ.get(KEYRING_SERVICE):
+    if service := directory.settings["keyring_service"]:
         sources.append(KeyringKeySource(service))
     sources.append(DirectoryKeySource(directory.keys))
     return tuple(sources)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from headwater_server.data_directory import ENVIRONMENT_VARIABLE
 from headwater_server.plugin_sources import FILES_VARIABLE
+from headwater_server.settings.configuration_file import FILE_VARIABLE
 
 from .lazy import LazyCommand, LazyGroup
 from .location import Location
@@ -35,6 +37,9 @@ COMMANDS = {
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
+    "config": LazyCommand(
+        f"{_HERE}.config", "config", "Show the settings of the host, and where each is from."
+    ),
     "serve": LazyCommand(f"{_HERE}.serve", "serve", "Serve the HTTP API, with Grafana's paths."),
     "mcp": LazyCommand(
         f"{_HERE}.mcp", "mcp", "Serve tools for agents (Model Context Protocol) on stdin and stdout."
@@ -63,6 +68,12 @@ COMMANDS = {
     help=f"Where data sources and keys are kept.  [env: {ENVIRONMENT_VARIABLE}]",
 )
 @click.option(
+    "--config",
+    "configuration",
+    metavar="FILE",
+    help=f"The configuration file, headwater.toml in the data directory by default.  [env: {FILE_VARIABLE}]",
+)
+@click.option(
     "--host",
     metavar="URL",
     envvar="HEADWATER_HOST",
@@ -81,14 +92,21 @@ COMMANDS = {
 @click.version_option(package_name="headwater-server", message="%(prog)s %(version)s")
 @click.pass_context
 def main(
-    context: click.Context, data_dir: str | None, host: str, token_file: str, plugin_files: tuple[str, ...]
+    context: click.Context,
+    data_dir: str | None,
+    configuration: str | None,
+    host: str,
+    token_file: str,
+    plugin_files: tuple[str, ...],
 ) -> None:
     """Query data sources, and get Arrow.
 
     Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 the query failed, 2 usage,
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
-    if plugin_files:  # for workers, too, which are processes of their own
+    if configuration:  # variables are for workers, too, which are processes of their own
+        os.environ[FILE_VARIABLE] = str(Path(configuration).absolute())
+    if plugin_files:
         os.environ[FILES_VARIABLE] = os.pathsep.join(map(os.path.abspath, plugin_files))
     context.obj = Location(data_dir, host, token_file)
 

@@ -10,12 +10,14 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 from attrs import evolve
 
 from headwater_server.data_directory import DataDirectory
+from headwater_server.settings import ConfiguredCommand
+from headwater_server.settings.serving import SERVING
+from headwater_server.settings.values import write_json_only
 
 from .failures import CONNECTION
 from .inputs import read_text
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from headwater import Headwater
     from headwater.datasources import ProvisioningReport
     from headwater.network import AddressPolicy
-    from headwater.queries import AnswerCache, CacheRule
+    from headwater.queries import AnswerCache
     from headwater_server.audit import AuditLog
     from headwater_server.auth import Authenticator
     from headwater_server.auth.oidc import SingleSignOn
@@ -36,143 +38,8 @@ if TYPE_CHECKING:
     from headwater_server.serving.logs import LogFormat
     from headwater_server.serving.workers import Changes
 
-_MOST_WORKERS = 256
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
-
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="0 for any.")
-@click.option("--unix-socket", type=_FILE, help="Listen on a Unix socket instead.")
-@click.option("--tls-cert", type=_FILE, help="Certificate chain, PEM.")
-@click.option("--tls-key", type=_FILE, help="Its private key, PEM.")
-@click.option("--allow-plain-http", is_flag=True, help="Listen beyond loopback without TLS.")
-@click.option(
-    "--trusted-proxy",
-    "trusted_proxies",
-    multiple=True,
-    metavar="ADDRESS",
-    help="A proxy whose X-Forwarded headers are believed.",
-)
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    metavar="NAME",
-    help="A name by which clients may call; on loopback, loopback's own names by default.",
-)
-@click.option(
-    "--admin-password-file",
-    metavar="FILE",
-    envvar="HEADWATER_ADMIN_PASSWORD_FILE",
-    help="Turns on basic auth for user `admin`.",
-)
-@click.option("--anonymous", metavar="ROLE", help="What callers without credentials may do: viewer, …")
-@click.option(
-    "--provisioning",
-    "provisioning",
-    multiple=True,
-    envvar="HEADWATER_PROVISIONING",
-    type=click.Path(path_type=Path, exists=True),
-    help="Data sources to apply at start: files (YAML, TOML, JSON), or folders of them.",
-)
-@click.option(
-    "--allow-addresses",
-    metavar="CIDR[,…]",
-    envvar="HEADWATER_ALLOW_ADDRESSES",
-    show_envvar=True,
-    help="Data sources may have these addresses too, refused by default: link-local ones, say.",
-)
-@click.option(
-    "--deny-addresses",
-    metavar="CIDR[,…]",
-    envvar="HEADWATER_DENY_ADDRESSES",
-    show_envvar=True,
-    help="Data sources may not have these addresses, whatever else is said.",
-)
-@click.option(
-    "--only-addresses",
-    metavar="CIDR[,…]",
-    envvar="HEADWATER_ONLY_ADDRESSES",
-    show_envvar=True,
-    help="Data sources may have no addresses but these.",
-)
-@click.option(
-    "--cache-ttl",
-    default="0s",
-    show_default=True,
-    metavar="DURATION",
-    envvar="HEADWATER_CACHE_TTL",
-    show_envvar=True,
-    callback=lambda _context, _option, value: _cache_rule(value),
-    help="Remember answers for so long, where a data source has no rule of its own. 0s: do not.",
-)
-@click.option(
-    "--cache-memory",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1),
-    metavar="MIB",
-    help="Memory for remembered answers, of each process.",
-)
-@click.option(
-    "--cache-url",
-    metavar="URL",
-    envvar="HEADWATER_CACHE_URL",
-    show_envvar=True,
-    help="Keep remembered answers in Valkey or Redis, for all hosts, encrypted: redis://…, rediss://…",
-)
-@click.option("--audit-log", type=_FILE, help="Append who did what to this file, as JSON lines.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["json", "console"]),
-    is_eager=True,
-    callback=lambda _context, _option, value: _write_json_only(value),
-    help="json makes every line of stderr JSON. Default: console on a terminal, "
-    "else events as JSON and what start and end say as text.",
-)
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
-@click.option("--multi-status", is_flag=True, help="Answer 207, not 400, when some query failed.")
-@click.option("--protect-metrics", is_flag=True, help="/metrics needs credentials.")
-@click.option(
-    "--degraded", is_flag=True, help="Serve even while the active encryption key is missing or wrong."
-)
-@click.option(
-    "--root-url",
-    default="",
-    callback=lambda _context, _option, value: _web_address(value),
-    help="The address that users see, with the path under which a proxy has it.",
-)
-@click.option("--drain-timeout", default=30.0, show_default=True, help="Seconds that requests have to end.")
-@click.option(
-    "--workers",
-    default="1",
-    show_default=True,
-    metavar="NUMBER|auto",
-    callback=lambda _context, _option, value: _count(value),
-    help="Processes that answer; `auto`: one for each core. Limits for callers hold in each of them.",
-)
-@click.option(
-    "--reload",
-    is_flag=True,
-    help="While developing: start anew when a plugin's file changes, of one file or of an editable package.",
-)
-@click.option(
-    "--flight",
-    "flight_port",
-    type=click.IntRange(1, 65535),
-    metavar="PORT",
-    help="Also serve Arrow Flight SQL on this port, to the same callers. Needs headwater-engines[flight].",
-)
-@click.option(
-    "--flight-location",
-    "flight_locations",
-    multiple=True,
-    metavar="URI",
-    help="Where clients may read what this host planned, such as grpc+tls://data-2:8815. Default: here.",
-)
+@click.command(cls=ConfiguredCommand, params=list(SERVING))
 @pass_directory
 def serve(directory: DataDirectory, /, **options: Any) -> None:
     """Serve the HTTP API, with Grafana's paths.
@@ -227,7 +94,7 @@ def _work(
     """What a worker process does."""
     from headwater_server.serving.worker_server import serve_connections
 
-    _write_json_only(options["log_format"])
+    write_json_only(options["log_format"])
     with _open(directory, listen, options) as app:
         if options["reload"]:
             _load_all(app.host.headwater)
@@ -239,10 +106,9 @@ def _changes(directory: DataDirectory, options: dict[str, Any]) -> Changes | Non
     if not options["reload"]:
         return None
     from headwater.plugins import discover
-    from headwater_server.plugin_sources import plugin_file_paths
     from headwater_server.serving.reload import Watched
 
-    watched = Watched.of(discover(), plugin_file_paths(directory.path))
+    watched = Watched.of(discover(), directory.settings["plugin_files"])
     places = sorted(map(str, watched.files | watched.folders | watched.packages))
     if not places:
         raise click.UsageError(
@@ -262,50 +128,10 @@ def _load_all(headwater: Headwater) -> None:
         click.echo(f"Broken plugin: {line}", err=True)
 
 
-def _count(text: str) -> int:
-    if text == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_WORKERS:
-        raise click.BadParameter(f"give a number from 1 to {_MOST_WORKERS}, or auto")
-    return int(text)
-
-
-def _write_json_only(form: LogFormat | None) -> LogFormat | None:
-    """Before other options are looked at: a fault of theirs is said on stderr, too."""
-    if form == "json":
-        from headwater_server.serving.logs import JsonLines
-
-        sys.stderr = JsonLines(sys.stderr)
-    return form
-
-
 def _address_policy(options: dict[str, Any]) -> AddressPolicy:
-    """Raises click.BadParameter, which names the option."""
-    from headwater.errors import ValidationError
     from headwater.network import AddressPolicy
 
-    networks: dict[str, tuple[str, ...]] = {}
-    for name in ("allow", "deny", "only"):
-        text = options[f"{name}_addresses"]
-        parts = [part.strip() for part in (text or "").split(",")]
-        networks[name] = tuple(filter(None, parts))
-        try:
-            if text is not None and not networks[name]:
-                raise ValidationError("no network is given", path=name)
-            AddressPolicy(**{name: networks[name]})
-        except ValidationError as error:
-            raise click.BadParameter(error.reason, param_hint=f"--{name}-addresses") from None
-    return AddressPolicy(**networks)
-
-
-def _cache_rule(text: str) -> CacheRule:
-    from headwater.errors import ValidationError
-    from headwater.queries import CacheRule
-
-    try:
-        return CacheRule.from_settings(text)
-    except ValidationError as error:
-        raise click.BadParameter(error.reason) from None
+    return AddressPolicy(**{name: options[f"{name}_addresses"] for name in ("allow", "deny", "only")})
 
 
 def _answer_cache(options: dict[str, Any]) -> AnswerCache:
@@ -317,15 +143,6 @@ def _answer_cache(options: dict[str, Any]) -> AnswerCache:
 
         return AnswerCache(options["cache_ttl"], store=RedisAnswerStore(url))
     return AnswerCache(options["cache_ttl"], max_bytes=options["cache_memory"] * 1024 * 1024)
-
-
-def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (
-        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
-    ):
-        raise click.BadParameter("give an address such as https://data.example.org/headwater/")
-    return text
 
 
 class _CannotListenError(click.ClickException):
@@ -356,6 +173,7 @@ def _host(
         degraded=True,
         address_policy=options["address_policy"],
         answer_cache=_answer_cache(options),
+        isolate=options["isolate"],
     ) as headwater:
         form: LogFormat = options["log_format"] or ("console" if sys.stderr.isatty() else "json")
         write_host_logs(headwater.data_sources.redactor, form=form, level=options["log_level"])
@@ -426,6 +244,7 @@ def _open(
                 degraded=options["degraded"],
                 allowed_hosts=tuple(map(str.lower, options["allowed_hosts"])) or listen.default_allowed_hosts,
                 root_url=options["root_url"],
+                cors_origins=options["cors_origins"],
             ),
             audit=audit,
             metrics=metrics,
@@ -461,28 +280,24 @@ def _single_sign_on(
     headwater: Headwater, directory: DataDirectory, options: dict[str, Any]
 ) -> SingleSignOn | None:
     """The provider of `headwater.toml`, if it names one. Raises ValidationError."""
-    from headwater.errors import ValidationError
-    from headwater_server.plugin_sources import oidc_table
-
-    table = oidc_table(directory.path)
+    file = directory.configuration
+    table = file.members.get("oidc")
     if table is None:
         return None
     try:
         from headwater_server.auth.oidc import SingleSignOn, is_safe_address, read_oidc_settings
     except ImportError:
-        raise ValidationError(
-            "needs another library: pip install 'headwater-server[oidc]'", path="headwater.toml: oidc"
-        ) from None
+        raise file.error(("oidc",), "needs another library: pip install 'headwater-server[oidc]'") from None
     from headwater_server.auth.sql_sessions import SqlSessionStore
     from headwater_server.store import SqlStore
 
-    settings = read_oidc_settings(table, directory.path)
+    settings = read_oidc_settings(table, file.path.parent)
     if settings.client_secret is not None:
         headwater.data_sources.redactor.watch(settings.client_secret)
     if settings.client_id and not is_safe_address(options["root_url"]):
-        raise ValidationError(
+        raise file.error(
+            ("oidc", "client_id"),
             "browsers come back from the provider to the address of --root-url: give it, and with https://",
-            path="headwater.toml: oidc.client_id",
         )
     assert isinstance(headwater.store, SqlStore)
     return SingleSignOn(settings, SqlSessionStore(headwater.store.engine))
@@ -493,7 +308,7 @@ def _authenticator(
 ) -> Authenticator:
     """Tokens of the store. The first start makes one for the admin, and shows it this one time."""
     from headwater.secrets import Secret
-    from headwater_server.auth import Authenticator, Role
+    from headwater_server.auth import Authenticator
     from headwater_server.auth.authenticator import first_admin_token
     from headwater_server.auth.sql_tokens import SqlTokenStore
     from headwater_server.store import SqlStore
@@ -514,8 +329,7 @@ def _authenticator(
     password = None
     if (file := options["admin_password_file"]) is not None:
         password = redactor.watch(Secret(read_text(file).rstrip("\r\n")))
-    anonymous = Role.parse(options["anonymous"]) if options["anonymous"] else None
-    return Authenticator(tokens, admin_password=password, anonymous=anonymous, sso=sso)
+    return Authenticator(tokens, admin_password=password, anonymous=options["anonymous"], sso=sso)
 
 
 def _audit(path: Path | None) -> AuditLog:

@@ -29,8 +29,11 @@ def open_headwater(
     degraded: bool = False,
     address_policy: AddressPolicy | None = None,
     answer_cache: AnswerCache | None = None,
+    isolate: Sequence[str] = (),
 ) -> Iterator[Headwater]:
     """A host on `directory`, closed at the end. The first one makes a key, and says so.
+
+    `isolate` names plugins that run in processes, instead of what is configured.
 
     Raises StoreError; ValidationError for a `headwater.toml` that cannot be; EncryptionKeyError, with
     `degraded` only if there is no place for a first key.
@@ -47,7 +50,7 @@ def open_headwater(
         with Headwater(
             store, named_query_store=store.named_queries, key_sources=key_sources(directory),
             middlewares=middlewares, degraded=degraded, address_policy=address_policy,
-            answer_cache=answer_cache, plugin_sources=plugin_sources(directory.path),
+            answer_cache=answer_cache, plugin_sources=plugin_sources(directory, isolate),
         ) as headwater:  # fmt: skip
             write_logs_to_stderr(headwater.data_sources.redactor)
             if is_new:

@@ -12,7 +12,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headwater import Headwater
 from headwater_server.audit import AuditLog, NoAuditLog
@@ -20,6 +20,7 @@ from headwater_server.auth import Authenticator, CallerLimits, MemoryTokenStore,
 from headwater_server.metrics import HostMetrics
 
 from .agents import Agents
+from .cross_origin import for_pages_of
 from .endpoint import Endpoint
 from .errors import plain_error
 from .host import Host
@@ -82,7 +83,9 @@ class HeadwaterApp:
         self._fixed = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
         self._router = Router(_routes(endpoints, host), redirect_slashes=False, lifespan=self._lifespan)
         self._others = ExceptionMiddleware(self._router, {HTTPException: _outside_of_handlers})
-        self._requests = RequestMiddleware(self._answer, host)
+        self._requests: ASGIApp = RequestMiddleware(self._answer, host)
+        if host.options.cors_origins:
+            self._requests = for_pages_of(host.options.cors_origins, self._requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -34,6 +34,8 @@ class HttpOptions:
     allowed_hosts: tuple[str, ...] = ()
     """Names by which clients may call this host, without ports; empty for any. It keeps other sites from
     reaching a host on loopback through a DNS name of their own."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins, as browsers send them, whose pages may call the API: `https://app.example.org`."""
     degraded: bool = False
     """Whether to serve though the active encryption key is missing or wrong, which else is 503."""
     protect_metrics: bool = False

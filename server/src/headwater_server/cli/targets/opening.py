@@ -53,7 +53,7 @@ def _plugin_sources(location: Location) -> tuple[PluginSource, ...]:
         directory = location.directory
     except ValidationError:  # no folder can be named, so no file in it says where plugins run
         return ()
-    return plugin_sources(directory.path)
+    return plugin_sources(directory)
 
 
 @contextmanager
