@@ -8,8 +8,10 @@ from pathlib import Path
 from headwater_server.settings.all_settings import all_settings
 
 ROOT = Path(__file__).parents[2]
-#: Read by libraries and by `Path.home()`, where no search finds them.
-ELSEWHERE = {"HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+#: Read by libraries and by `Path.home()`, where no search finds them; and what is set for others to read.
+ELSEWHERE = {
+    "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+}  # fmt: skip
 
 
 def test_the_table_of_environment_variables_is_complete() -> None:
