@@ -15,9 +15,10 @@ from attrs import frozen
 from headwater.errors import StoreError, ValidationError
 
 if TYPE_CHECKING:
-    from .settings import ConfigurationFile
+    from .settings.configuration_file import ConfigurationFile
 
 ENVIRONMENT_VARIABLE = "HEADWATER_DATA_DIR"
+CONFIGURATION_VARIABLE = "HEADWATER_CONFIG"
 
 
 @frozen
@@ -45,9 +46,14 @@ class DataDirectory:
     @cached_property
     def configuration(self) -> ConfigurationFile:
         """Read once. Raises ValidationError for a file that says what cannot be."""
-        from .settings import read_configuration
+        from .settings.reading import read_configuration
 
-        return read_configuration(self.path)
+        chosen = os.environ.get(CONFIGURATION_VARIABLE)
+        if not chosen:
+            return read_configuration(self.path / "headwater.toml")
+        if not Path(chosen).exists():
+            raise ValidationError(f"names {chosen}, which does not exist", path=CONFIGURATION_VARIABLE)
+        return read_configuration(Path(chosen))
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headwater.plugins import PluginSource
     from headwater_grafana import ProcessLimits
 
-    from .settings import ConfigurationFile
+    from .settings.configuration_file import ConfigurationFile
 
 FILES_VARIABLE = "HEADWATER_PLUGIN_FILES"
 _LIMITS = "process_limits"

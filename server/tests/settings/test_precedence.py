@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from headwater_server.settings import Setting
 from headwater_server.settings.all_settings import all_settings
 from headwater_server.settings.serving import SERVING
+from headwater_server.settings.setting import Setting
 
 Run = Callable[..., Result]
 

@@ -11,8 +11,9 @@ import click
 
 from headwater_server.data_directory import DataDirectory
 from headwater_server.plugin_sources import plugin_sources
-from headwater_server.settings import ConfigurationFile, Setting, look_in
 from headwater_server.settings.all_settings import all_settings, misspelt_variables
+from headwater_server.settings.configuration_file import ConfigurationFile
+from headwater_server.settings.setting import Setting, look_in
 
 from .location import pass_directory
 from .plugins import json_option

@@ -9,9 +9,8 @@ from typing import NoReturn
 
 import click
 
-from headwater_server.data_directory import ENVIRONMENT_VARIABLE
+from headwater_server.data_directory import CONFIGURATION_VARIABLE, ENVIRONMENT_VARIABLE
 from headwater_server.plugin_sources import FILES_VARIABLE
-from headwater_server.settings.configuration_file import FILE_VARIABLE
 
 from .lazy import LazyCommand, LazyGroup
 from .location import Location
@@ -71,7 +70,8 @@ COMMANDS = {
     "--config",
     "configuration",
     metavar="FILE",
-    help=f"The configuration file, headwater.toml in the data directory by default.  [env: {FILE_VARIABLE}]",
+    help="The configuration file, headwater.toml in the data directory by default.  "
+    f"[env: {CONFIGURATION_VARIABLE}]",
 )
 @click.option(
     "--host",
@@ -105,7 +105,7 @@ def main(
     3 authentication or secret, 4 connection, 5 limit or deadline, 130 interrupted.
     """
     if configuration:  # variables are for workers, too, which are processes of their own
-        os.environ[FILE_VARIABLE] = str(Path(configuration).absolute())
+        os.environ[CONFIGURATION_VARIABLE] = str(Path(configuration).absolute())
     if plugin_files:
         os.environ[FILES_VARIABLE] = os.pathsep.join(map(os.path.abspath, plugin_files))
     context.obj = Location(data_dir, host, token_file)

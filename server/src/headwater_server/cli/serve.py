@@ -15,10 +15,10 @@ import click
 from attrs import evolve
 
 from headwater_server.data_directory import DataDirectory
-from headwater_server.settings import ConfiguredCommand
 from headwater_server.settings.serving import SERVING
 from headwater_server.settings.values import write_json_only
 
+from .configured import ConfiguredCommand
 from .failures import CONNECTION
 from .inputs import read_text
 from .location import pass_directory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +11,6 @@ from attrs import define, field
 
 from headwater.errors import ValidationError
 
-FILE_NAME = "headwater.toml"
-FILE_VARIABLE = "HEADWATER_CONFIG"
 TABLES = ("process_limits", "oidc")
 """Tables whose keys are checked where they are used."""
 
@@ -65,52 +62,11 @@ class ConfigurationFile:
         return found
 
 
-def configuration_path(directory: Path) -> Path:
-    """The file that HEADWATER_CONFIG names, else `headwater.toml` in the data directory."""
-    return Path(os.environ.get(FILE_VARIABLE) or directory / FILE_NAME)
-
-
-def read_configuration(directory: Path) -> ConfigurationFile:
-    """The configuration of a host on the data directory; empty if there is no file.
-
-    Raises ValidationError with file, line and key for what cannot be, and for a named file that is missing.
-    """
-    import tomllib
-
-    path = configuration_path(directory)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        file = ConfigurationFile(path, tomllib.loads(text), text)
-    except (FileNotFoundError, NotADirectoryError):
-        if not os.environ.get(FILE_VARIABLE):
-            return ConfigurationFile(path)
-        raise ValidationError(f"names {path}, which does not exist", path=FILE_VARIABLE) from None
-    except (OSError, ValueError) as error:
-        raise ValidationError(f"cannot be read: {error}", path=str(path)) from error
-    _check(file)
-    return file
-
-
 def nearest(name: str, names: Collection[str]) -> str:
     """The one of `names` that was probably meant; empty if none is close."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, 1, cutoff=0.75)), "")
-
-
-def _check(file: ConfigurationFile) -> None:
-    from .all_settings import all_settings
-
-    settings = {each.key: each for each in all_settings()}
-    for key, value in file.members.items():
-        if key in settings:
-            if fault := settings[key].fault(value):
-                raise file.error((key,), fault)
-        elif key not in TABLES:
-            meant = nearest(key, [*settings, *TABLES])
-            raise file.error((key,), f"unknown key{f'; {meant} is one' if meant else ''}")
-        elif not isinstance(value, Mapping):
-            raise file.error((key,), "is not a table")
 
 
 def _flat(members: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:

@@ -100,18 +100,6 @@ class Setting(click.Option):
         return "default"
 
 
-class ConfiguredCommand(click.Command):
-    """A command with settings, which looks for those that no argument gives in the configuration file."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        asks_for_help = not set(args).isdisjoint(ctx.help_option_names)
-        if not (ctx.resilient_parsing or asks_for_help):
-            from headwater_server.data_directory import DataDirectory
-
-            look_in(DataDirectory.named(ctx.find_root().params.get("data_dir")).configuration, ctx)
-        return super().parse_args(ctx, args)
-
-
 def look_in(file: ConfigurationFile, ctx: click.Context) -> None:
     """Let `file` give the settings of a command what neither an argument nor a variable gives."""
     ctx.meta[_FILE] = file
