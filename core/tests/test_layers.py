@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 LAYERS = (
     {"testing"},
-    {"notebook"},
+    {"asgi", "notebook"},
     {"aio", "remote"},
     {"host"},
     {"faces"},

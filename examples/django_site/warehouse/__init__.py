@@ -1,0 +1,1 @@
+"""Data sources in a Django project: `from warehouse.host import headwater`."""
