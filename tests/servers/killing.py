@@ -7,9 +7,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 PATIENCE = 60.0
+
+
+def children_running(text: str) -> list[int]:
+    """Ids of the processes below this one whose command line holds `text`, without those that just ended."""
+    import psutil  # in the session engines only
+
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a zombie is one, too
+            if text in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 @contextmanager

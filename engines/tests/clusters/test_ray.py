@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import gc
-import os
 import pickle
 import warnings
 from collections.abc import Iterator
+from functools import partial
 
 import pyarrow as pa
 import pytest
 
 pytest.importorskip("ray", reason="nox -s engines -- ray installs Ray")
 
-import psutil
 import ray
 
 from headwater import Filter, Headwater
 from headwater.errors import QueryError
 from headwater_engines.hosts import FilesHost, worker_host
 from headwater_engines.ray import HeadwaterDatasource, read_headwater, read_tables
-from servers.killing import killed_soon
+from servers.killing import children_running, killed_soon
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own, of what it is made of
 ORDERS = {"scenario": "streaming_rows", "rows": 20_000, "batchRows": 500, "seed": 5}
@@ -77,13 +76,9 @@ def test_what_is_sent_to_workers_holds_no_secret(driver: Headwater, files: Files
 
 
 def test_a_worker_that_dies_amid_a_read_costs_no_row(driver: Headwater, files: FilesHost) -> None:
-    def workers() -> list[int]:
-        children = psutil.Process(os.getpid()).children(recursive=True)
-        return [each.pid for each in children if "ray::_table" in " ".join(each.cmdline())]
-
     slow = {**ORDERS, "delayMs": 50}
     references = read_tables(driver, "shop", slow, host=files, target=6, columns=["id"])
-    with killed_soon(workers, after=0.5) as killed:
+    with killed_soon(partial(children_running, "ray::_table"), after=0.5) as killed:
         ids = pa.concat_tables(ray.get(references))["id"].to_pylist()
     assert killed
     assert sorted(ids) == list(range(ROWS))

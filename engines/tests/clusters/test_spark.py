@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ import pytest
 
 pytest.importorskip("pyspark", reason="nox -s engines -- spark installs Spark; it needs a Java runtime")
 
-import psutil
 from pyspark.sql import DataFrame, SparkSession, functions as f
 
 from headwater import Headwater
 from headwater_engines.hosts import FilesHost
 from headwater_engines.spark import register
 from headwater_engines.spark_types import cast_batch
-from servers.killing import killed_soon
+from servers.killing import children_running, killed_soon
 
 pytestmark = pytest.mark.filterwarnings("default")  # Spark's own, of what it is made of
 ORDERS = '{"scenario": "streaming_rows", "rows": 20000, "batchRows": 500, "seed": 5}'
@@ -128,13 +128,9 @@ def test_what_cannot_be_read_is_refused_at_the_driver(read: Any, options: dict[s
 
 
 def test_an_executor_that_dies_amid_a_read_costs_no_row(read: Any) -> None:
-    def executors() -> list[int]:
-        children = psutil.Process(os.getpid()).children(recursive=True)
-        return [each.pid for each in children if "CoarseGrainedExecutorBackend" in " ".join(each.cmdline())]
-
     slow = ORDERS.replace("}", ', "delayMs": 100}')
     orders = read(slow, target="6").agg(f.count("id").alias("rows"), f.sum("id").alias("sum"))
-    with killed_soon(executors, after=2.0) as killed:
+    with killed_soon(partial(children_running, "CoarseGrainedExecutorBackend"), after=2.0) as killed:
         (found,) = orders.collect()
     assert killed
     assert (found["rows"], found["sum"]) == (ROWS, ROWS * (ROWS - 1) // 2)
