@@ -139,12 +139,17 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Run benchmarks/*.py beside their peers: `nox -s benchmarks -- core` runs those whose name starts so."""
+    """Headwater beside its peers, as a report with plots: `-- --quick`, `-- --help`. Or `-- core` runs the
+    scripts benchmarks/core*.py."""
     install(session, *distributions(), groups=("dev", "benchmarks"))
-    prefixes = tuple(session.posargs) or ("",)
+    needed = {"PYTHONPATH": f"{ROOT / 'benchmarks'}:{ROOT / 'tests'}"}  # the latter has real servers
+    prefixes = tuple(each for each in session.posargs if not each.startswith("-"))
+    if not prefixes or session.posargs[0].startswith("-"):
+        session.run("python", "-m", "comparison", *session.posargs, env=needed)
+        return
     for script in sorted((ROOT / "benchmarks").glob("*_*.py")):
         if script.name.startswith(prefixes):
-            session.run("python", str(script), env={"PYTHONPATH": str(ROOT / "tests")})  # real servers
+            session.run("python", str(script), env=needed)
 
 
 @nox.session

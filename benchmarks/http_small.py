@@ -61,7 +61,7 @@ def main() -> None:
             "host": "host",
             "host, audit log on": "host --audit",
             "host, remembered": "host --cache",
-            "host, 2 workers": "host --workers",
+            "host, 2 workers": "host --workers=2",
         },
     )
     from mysql_tables import fill
@@ -197,8 +197,9 @@ def serve_host(options: list[str]) -> None:
     made = new_token()
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], made.secret.reveal(), flush=True)
-    if "--workers" in options:
-        serve_workers(partial(_work, made.digest, options), 2, ListenOptions(), [listening])
+    workers = next((int(each.partition("=")[2]) for each in options if each.startswith("--workers=")), 1)
+    if workers > 1:
+        serve_workers(partial(_work, made.digest, options), workers, ListenOptions(), [listening])
     else:
         app = _host_app(made.digest, options)
         serve(app, ListenOptions(), [listening])

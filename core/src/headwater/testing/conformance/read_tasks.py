@@ -43,7 +43,8 @@ class ReadTaskChecks(ConformanceBase):
     )
     def test_read_tasks_narrow_exactly(self, headwater: Headwater, source: str) -> None:
         query = self._divisible()
-        whole = _read(headwater, headwater.read_tasks(source, query, time_range=self.time_range))
+        tasks = headwater.read_tasks(source, query, target=_TARGET, time_range=self.time_range)
+        whole = _read(headwater, tasks)
         column = whole.schema.names[-1]
         value = whole.column(column)[whole.num_rows // 2].as_py()
         for filters in ((), (Filter(column, "=", value),), (Filter(column, "is not null"),)):
