@@ -35,7 +35,8 @@ PUBLIC = {
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {
         "Cutter", "Dialect", "EPOCH_TYPE", "EpochColumns", "EpochUnit", "Execution", "ExpandedQuery",
-        "IN_ORDER", "KEPT_SECONDS", "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope", "NUMBERED",
+        "IN_ORDER", "KEPT_SECONDS", "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope",
+        "NAMED_PLACEHOLDERS", "NUMBERED",
         "Parameters", "Placeholders", "Pool", "PoolLimits", "PoolState", "Poolable", "ReadStatements",
         "Records", "Span", "SpanKind", "SqlConnection", "SqlDataSource", "SqlQuery", "SqlResult",
         "SqlSettings", "StandardMacros", "TABLE", "TIME_SERIES", "TimeMacros", "bind", "epoch_to_timestamp",

@@ -314,6 +314,9 @@ class PluginInfo:
     `basicAuthUser`), and what each means to it: forms show no others. None leaves that open. `table_query` is
     the query that reads a whole table, with `{table}` for its name, each part of which is put between two
     `identifier_quote`; without quotes a name has one part, of letters, digits, `_` and `:`.
+    `parameter_placeholders` say how the main text names a parameter, for which the query's `params` hold the
+    value, by the value's type: `text`, `integer` or `number`, with `[]` behind for a list of them. `name`
+    stands for the parameter's name: `{"text": ":name"}`. A type that is not there cannot be bound.
     """
 
     id: str
@@ -335,3 +338,4 @@ class PluginInfo:
     connection: Mapping[str, str] | None = None
     table_query: Mapping[str, str] = field(factory=dict)
     identifier_quote: str = ""
+    parameter_placeholders: Mapping[str, str] = field(factory=dict)

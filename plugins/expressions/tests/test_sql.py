@@ -43,6 +43,16 @@ def test_ref_ids_are_found_whatever_their_case() -> None:
     assert Request(A=SALES, a=Frame.from_pydict({"x": [1]})).sql("SELECT * FROM a").schema.names == ["x"]
 
 
+def test_values_are_bound_by_name() -> None:
+    hostile = "Bern' OR '1'='1"
+    expression = (
+        "SELECT $city AS city, count(*) AS n FROM A WHERE city = $city OR city IN (SELECT unnest($cities))"
+    )
+    params = {"city": hostile, "cities": ["Basel", "$city"]}
+    (frame,) = Request(A=SALES).frames(type="sql", expression=expression, params=params)
+    assert frame.to_pylist() == [{"city": hostile, "n": 1}]
+
+
 def test_names_with_spaces_stand_in_quotes() -> None:
     assert Request(**{"my sales": SALES}).sql('SELECT count(*) AS n FROM "my sales"').to_pylist() == [
         {"n": 3}

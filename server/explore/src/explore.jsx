@@ -11,38 +11,53 @@ import { TimeRange } from "./query/time_range.jsx";
 import { Results } from "./results/results.jsx";
 import { useRun } from "./run.js";
 import { SourceSelect } from "./sources/source_select.jsx";
-import { isRun, pushQueries, pushRun, queriesState, readQueries, readState, writeState } from "./url.js";
+import { useValues } from "./variables/choices.js";
+import { withVariables } from "./variables/bind.js";
+import { readVariables } from "./variables/values.js";
+import { AddVariable, Variables } from "./variables/variables.jsx";
+import { isRun, parse, pushQueries, pushRun, queriesState, readQueries, readState, writeState } from "./url.js";
 
 // While it is hidden it keeps what it shows.
-export function Explore({ hidden, sources, onManage, maySave }) {
+export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
   const [given, setQueries] = useState(readQueries);
   const [version, setVersion] = useState(0);
+  const [variables, setVariables] = useState(() => linkedVariables());
   const [range, setRange] = useState(readRange);
   const [zoomed, setZoomed] = useState(() => readState().zoomed === "true");
-  const [computes, setComputes] = useState(false);
+  const [computes, setComputes] = useState(null);
   const [wanted, setWanted] = useState(0);
   const [active, setActive] = useState("");
+  const [refused, setRefused] = useState([]);
   const { answer, run, reset, cancel } = useRun();
   const usual = (sources.find((each) => each.isDefault) ?? sources[0])?.uid ?? "";
   const queries = given.map((query) => ({ ...query, source: query.source || usual }));
   const sourceOf = (uid) => sources.find((each) => each.uid === uid);
   const uids = sourcesOf(queries);
-  const { plugins, failure } = usePlugins([...new Set(uids.map((uid) => sourceOf(uid)?.type).filter(Boolean))]);
+  const asked = [...uids, ...variables.filter(({ type }) => type === "query").map(({ source }) => source)];
+  const { plugins, failure } = usePlugins([...new Set(asked.map((uid) => sourceOf(uid)?.type).filter(Boolean))]);
   const pluginOf = ({ source }) => plugins[sourceOf(source)?.type];
-  const request = requestFor(queries, range, sourceOf, (type) => plugins[type]);
-  const state = { from: range.from, to: range.to, zoomed: zoomed ? "true" : "", ...queriesState(queries) };
+  const ofType = (type) => (type === EXPRESSIONS.type ? computes ?? {} : plugins[type]);
+  const { values, retry } = useValues(variables, range, sourceOf, ofType);
+  const unbound = requestFor(queries, range, sourceOf, ofType);
+  const { request, refused: wrong } = unbound ? withVariables(unbound, values, ofType) : { request: null, refused: [] };
+  const state = {
+    from: range.from, to: range.to, zoomed: zoomed ? "true" : "", ...queriesState(queries),
+    variables: variables.length ? JSON.stringify(variables) : "",
+  };
 
   // Whether the host has the plugin of expressions.
   useEffect(() => {
-    pluginSettings(EXPRESSIONS.type).then(() => setComputes(true), () => {});
+    pluginSettings(EXPRESSIONS.type).then(setComputes, () => {});
   }, []);
   useEffect(() => {
     if (!hidden && !wanted) writeState(state);
-  }, [usual, given, range, zoomed]);
+  }, [usual, given, range, zoomed, variables]);
 
   function start() {
+    setRefused(wrong);
+    retry();
     if (!request) return;
-    remember({ queries, names: uids.map((uid) => sourceOf(uid).name), range });
+    remember({ queries, variables, names: uids.map((uid) => sourceOf(uid).name), range });
     pushRun(state);
     run(request);
   }
@@ -51,11 +66,11 @@ export function Explore({ hidden, sources, onManage, maySave }) {
   // A run that was asked for along with a new range or query starts once both are there, and before anything
   // else can happen, such as another Back.
   useLayoutEffect(() => {
-    if (wanted && request) {
+    if (wanted && (request || wrong.length)) {
       setWanted(0);
       start();
     }
-  }, [wanted, request]);
+  }, [wanted, request, wrong.length]);
   useEffect(() => {
     const onKey = (event) => {
       if (hidden || event.defaultPrevented) return;
@@ -73,7 +88,7 @@ export function Explore({ hidden, sources, onManage, maySave }) {
       const { page, ...linked } = readState();
       const isPage = page && page !== "explore";
       if (isPage || (isShown(linked) && isRun() === latest.current.hasRun)) return;
-      show(readQueries(), readRange(), isRun(), linked.zoomed === "true");
+      show(readQueries(), readRange(), isRun(), linked.zoomed === "true", linkedVariables());
     };
     addEventListener("popstate", follow);
     return () => removeEventListener("popstate", follow);
@@ -82,9 +97,11 @@ export function Explore({ hidden, sources, onManage, maySave }) {
   const isShown = (linked) => Object.entries(latest.current.state).every(([key, value]) => (linked[key] ?? "") === value);
 
   // Nothing of what was there before stays: neither text nor rows nor errors.
-  function show(nextQueries, nextRange, andRun, isZoomed = false) {
+  function show(nextQueries, nextRange, andRun, isZoomed = false, nextVariables = variables) {
     reset();
+    setRefused([]);
     write(nextQueries);
+    setVariables(nextVariables);
     setRange(nextRange);
     setZoomed(isZoomed);
     setWanted(andRun ? 1 : 0);
@@ -95,8 +112,9 @@ export function Explore({ hidden, sources, onManage, maySave }) {
     show(fresh, range, false);
   }
   function recall(entry, andRun) {
-    if (!andRun) pushQueries({ ...entry.range, zoomed: "", ...queriesState(entry.queries) });
-    show(entry.queries, entry.range, andRun);
+    const kept = readVariables(entry.variables);
+    if (!andRun) pushQueries({ ...entry.range, zoomed: "", ...queriesState(entry.queries), variables: kept.length ? JSON.stringify(kept) : "" });
+    show(entry.queries, entry.range, andRun, false, kept);
   }
   function changeRange(next) {
     setRange(next);
@@ -137,6 +155,9 @@ export function Explore({ hidden, sources, onManage, maySave }) {
     write(queries.map((each) => (each === inHand ? { ...each, text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name } : each)));
   }
   const plugin = inHand && pluginOf(inHand);
+  const saveAsNamed = unbound && maySave && inHand && (
+    <SaveAsNamed asked={unbound.queries.find(({ refId }) => refId === inHand.refId)} range={range} plugin={pluginOf(inHand)} variables={variables} values={values} onOpen={onNamed} />
+  );
   const isAtRow = ({ refId }) => queries.some((query) => query.refId === refId);
 
   return (
@@ -151,15 +172,16 @@ export function Explore({ hidden, sources, onManage, maySave }) {
           <TimeRange value={range} onChange={changeRange} onRefresh={start} running={answer.status === "running"} />
           {answer.status === "running"
             ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
-            : <button class="primary" disabled={!request} onClick={start} title="Ctrl+Enter">Run</button>}
+            : <button class="primary" disabled={!unbound} onClick={() => setWanted(1)} title="Ctrl+Enter">Run</button>}
           {request && <Share request={request} sourceOf={sourceOf} plugins={plugins} />}
-          {request && maySave && inHand && <SaveAsNamed request={request} query={inHand} />}
         </div>
         {failure && <p class="error" role="alert">{failure}</p>}
+        <Variables variables={variables} values={values} sources={sources} onChange={setVariables} />
         <QueryRows
-          queries={queries} sources={sources} pluginOf={pluginOf} version={version} errors={answer.errors} requestId={answer.requestId}
+          queries={queries} sources={sources} pluginOf={pluginOf} version={version} errors={refused.length ? refused : answer.errors} requestId={answer.requestId}
           computes={computes} requestOf={() => latest.current.request} onChange={change} onWrite={write} onSource={move}
-          onFocus={setActive} onRun={() => latest.current.start()}
+          onFocus={setActive} onRun={() => setWanted(1)}
+          more={<><AddVariable variables={variables} sources={sources} usual={uids[0] ?? usual} onChange={setVariables} />{saveAsNamed}</>}
         />
         <Results key={uids[0]} answer={answer} errors={answer.errors.filter((error) => !isAtRow(error))} plugin={plugin} range={range} isZoomed={zoomed} onZoom={zoom} />
       </section>
@@ -177,6 +199,10 @@ function commit(field) {
 function None({ onManage }) {
   if (!onManage) return <p>There is no data source that you may query.</p>;
   return <><p>There is no data source yet.</p><button class="primary" onClick={onManage}>Add a data source</button></>;
+}
+
+function linkedVariables() {
+  return readVariables(parse(readState().variables ?? ""));
 }
 
 function readRange() {

@@ -64,10 +64,10 @@ function App() {
     useToken(token);
     load();
   }
-  function go(next) {
+  function go(next, more = {}) {
     if (next === page) return;
     setPage(next);
-    pushPage({ page: next === "explore" ? "" : next, edit: "" });
+    pushPage({ page: next === "explore" ? "" : next, edit: "", ...more });
   }
 
   if (refusal !== null) return <Login refusal={refusal} onToken={signIn} onCancel={session && !hasToken() ? () => setRefusal(null) : null} />;
@@ -98,7 +98,7 @@ function App() {
       </header>
       {shown === "sources" && <DataSources may={may} reload={load} />}
       {shown === "queries" && <NamedQueries />}
-      <Explore hidden={shown !== "explore"} sources={sources} onManage={may.write ? () => go("sources") : null} maySave={may.save} />
+      <Explore hidden={shown !== "explore"} sources={sources} onManage={may.write ? () => go("sources") : null} onNamed={(named) => go("queries", { named, values: "" })} maySave={may.save} />
     </>
   );
 }

@@ -73,7 +73,7 @@ export function isRun() {
   return history.state?.ran === asked(read());
 }
 
-const ASKED = ["ref", "source", "from", "to", "zoomed", "query", "options", "more"];
+const ASKED = ["ref", "source", "from", "to", "zoomed", "query", "options", "more", "variables"];
 
 function asked(params) {
   return String(new URLSearchParams(ASKED.map((key) => [key, params.get(key) ?? ""])));

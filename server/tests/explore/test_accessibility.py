@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from servers.process import fetch_npm_package
 
+REDUCED = {"source": "__expr__", "text": "A", "extra": {"type": "reduce", "reducer": "mean"}}
 AXE_VERSION = "4.14.1"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
@@ -50,6 +52,19 @@ def test_axe_has_no_serious_objection(
     seen["row"] = violations(page, axe)
     page.get_by_role("tab", name="Query").click()
     seen["inspector"] = violations(page, axe)
+    more = [{"source": "demo", "text": "nothing", "extra": {}}, REDUCED]
+    variables = [{"name": "note", "type": "list", "choices": ["late", "early"], "multi": True}]
+    visit("orders", query="SELECT $note", more=json.dumps(more), variables=json.dumps(variables))
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    page.locator(".variables summary").click()
+    seen["variables"] = violations(page, axe)
+    page.get_by_role("button", name="Edit variable note").click()
+    seen["variable"] = violations(page, axe)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Save as named").click()
+    seen["save"] = violations(page, axe)
+    page.keyboard.press("Escape")
     visit("demo", query="random_walk", options='{"seriesCount": 12}')
     page.keyboard.press("Control+Enter")
     page.get_by_role("tab", name="Plot").click()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, quote, urlencode
 
 import pytest
@@ -101,3 +102,70 @@ def test_explore_saves_a_query_by_name(host: RunningHost, tab: Page) -> None:
     expect(tab.locator("p.status")).to_contain_text(" in ")
     with host.client() as client:
         assert client.get("/api/queries/saved").json()["query"] == {"scenario": "random_walk"}
+
+
+def test_what_explore_saves_asks_for_its_parameters_at_once(
+    page: Page, visit: Callable[..., None], faults: list[str]
+) -> None:
+    variables = [
+        {"name": "least", "type": "number", "value": 2},
+        {"name": "note", "type": "list", "choices": ["late", "early"], "multi": True},
+    ]
+    visit(
+        "orders",
+        query="SELECT id FROM orders WHERE id >= $least AND (note IN ($note) OR note IS NULL) ORDER BY id",
+        variables=json.dumps(variables),
+    )
+    page.get_by_role("button", name="Save as named").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Id").fill("orders-from")
+    least = dialog.get_by_role("group", name="Parameter least")
+    least.get_by_label("Title").fill("From order")
+    least.get_by_label("Minimum").fill("two")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(least.get_by_role("alert")).to_be_visible()
+    faults.clear()  # of 400
+    least.get_by_label("Minimum").fill("1")
+    least.get_by_label("Maximum").fill("50")
+    expect(dialog.get_by_role("group", name="Parameter note").get_by_label("Choices from")).to_have_value("")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Open orders-from").click()
+    expect(page.get_by_label("From order")).to_have_attribute("max", "50")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("gridcell")).to_have_text(["2", "10"])
+    page.get_by_label("From order").fill("5")
+    page.get_by_label("From order").blur()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("gridcell")).to_have_text(["10"])
+
+
+def test_a_parameter_may_stand_for_an_option(host: RunningHost, tab: Page) -> None:
+    options = {"seriesCount": "$n", "format": "wide", "seed": 3}
+    variables = [{"name": "n", "type": "number", "value": 2}]
+    state = {"query": "random_walk", "options": json.dumps(options), "variables": json.dumps(variables)}
+    tab.goto(link(host, host.admin, source="demo", **state))
+    tab.get_by_role("button", name="Save as named").click()
+    dialog = tab.get_by_role("dialog")
+    dialog.get_by_label("Id").fill("walks")
+    dialog.get_by_role("button", name="Add parameter").click()
+    own = dialog.get_by_role("group", name="New parameter")
+    own.get_by_label("Name").fill("seed")
+    own = dialog.get_by_role("group", name="Parameter seed")
+    own.get_by_label("Stands for").select_option("seed")
+    own.get_by_label("Type").select_option("integer")
+    own.get_by_label("Default").fill("7")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    tab.get_by_role("button", name="Open walks").click()
+    tab.get_by_role("button", name="Run", exact=True).click()
+    expect(tab.locator("p.status")).to_contain_text(" in ")
+    with host.client() as client:
+        saved = client.get("/api/queries/walks").json()
+    assert saved["query"] == {
+        "scenario": "random_walk",
+        "format": "wide",
+        "seriesCount": {"$param": "n"},
+        "seed": {"$param": "seed"},
+    }
+    assert saved["parameters"] == [
+        {"name": "n", "type": "integer", "default": 2}, {"name": "seed", "type": "integer", "default": 7},
+    ]  # fmt: skip

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+import pyarrow.parquet
 from playwright.sync_api import Page, Request, expect
 
 from servers.explore_site import Site
@@ -88,6 +90,18 @@ def test_sql_joins_mariadb_clickhouse_prometheus_and_testdata(
     expect(page.locator("p.status")).to_contain_text("2 rows in")
 
 
+def test_what_an_expression_computes_is_downloaded_with_its_types(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    more = [{"source": "__expr__", "text": "SELECT n * 6::BIGINT AS answer FROM A", "extra": {"type": "sql"}}]
+    visit("orders", query="SELECT 7 AS n", more=json.dumps(more))
+    run(page)
+    page.get_by_label("Rows of query").select_option("B")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Parquet", exact=True).click()
+    assert pyarrow.parquet.read_table(download.value.path()).to_pylist() == [{"answer": 42}]
+
+
 def test_columns_of_inputs_of_several_data_sources_are_suggested(
     page: Page, visit: Callable[..., None]
 ) -> None:
@@ -114,6 +128,8 @@ def test_an_error_stays_at_its_row_and_spares_the_others(page: Page, visit: Call
     run(page)
     expect(page.get_by_role("group", name="Query B").get_by_role("alert")).to_contain_text("B: ")
     expect(page.get_by_role("alert")).to_have_count(1)
+    page.get_by_role("tab", name="Table").click()
+    page.get_by_label("Rows of query").select_option("A")
     expect(page.get_by_role("gridcell")).to_have_text(["1"])
     page.get_by_label("Rows of query").select_option("C")
     expect(page.get_by_role("columnheader", name="body")).to_be_visible()
@@ -189,7 +205,7 @@ def test_series_become_numbers_and_are_compared(page: Page, visit: Callable[...,
         page.get_by_role("checkbox", name=f"Hide {letter}").check()
     run(page)
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.get_by_role("columnheader", name="C")).to_be_visible()
+    expect(page.get_by_role("columnheader", name=re.compile("^C number"))).to_be_visible()
     expect(page.get_by_role("gridcell").first).to_have_text("1")
 
 

@@ -288,6 +288,7 @@ def _read_plugin(body: Any) -> PluginInfo:
         connection=body.get("connection"),
         table_query=body.get("tableQuery") or {},
         identifier_quote=body.get("identifierQuote", ""),
+        parameter_placeholders=body.get("parameterPlaceholders") or {},
     )
 
 

@@ -73,7 +73,8 @@ class DataSourcePlugin:
     `basicAuthUser` it uses, and what each means: `{"url": "host:port of the server"}`. `routes` names
     those of its resources, such as `api/v1/label/{name}/values`, that a host also serves under its
     data-source proxy. `table_query` is the query that reads a whole table (see `PluginInfo`), so that
-    `headwater.sql` takes `shop.orders`.
+    `headwater.sql` takes `shop.orders`. `parameter_placeholders` say how a text names its parameters (see
+    there, too), so that variables can stand in it.
     """
 
     id: ClassVar[str]
@@ -92,6 +93,7 @@ class DataSourcePlugin:
     connection: ClassVar[Mapping[str, str] | None] = None
     table_query: ClassVar[Mapping[str, str]] = {}
     identifier_quote: ClassVar[str] = ""
+    parameter_placeholders: ClassVar[Mapping[str, str]] = {}
     data_source: ClassVar[type[AnyDataSource] | str]
 
     def __init__(self) -> None:
@@ -130,6 +132,7 @@ class DataSourcePlugin:
             connection=self.connection,
             table_query=self.table_query,
             identifier_quote=self.identifier_quote,
+            parameter_placeholders=self.parameter_placeholders,
         )
 
     @hookimpl

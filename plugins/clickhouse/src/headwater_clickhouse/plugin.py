@@ -27,6 +27,14 @@ class ClickHousePlugin(DataSourcePlugin):
     query_language = "sql"
     table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
     identifier_quote = "`"
+    parameter_placeholders: ClassVar[Mapping[str, str]] = {
+        "text": "{name:String}",
+        "integer": "{name:Int64}",
+        "number": "{name:Float64}",
+        "text[]": "{name:Array(String)}",
+        "integer[]": "{name:Array(Int64)}",
+        "number[]": "{name:Array(Float64)}",
+    }
     connection: ClassVar[Mapping[str, str]] = {
         "url": "http://HOST:8123 or https://HOST:8443; chdb:// for an engine in this process, which needs no "
         "server and reads files with file('…'); chdb:///FOLDER for one that keeps its tables",

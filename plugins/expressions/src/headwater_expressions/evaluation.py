@@ -197,7 +197,9 @@ class _Evaluation:
                 plan = engine.explain(statement, tables)
                 return _Outcome(DataResponse((Frame.from_pydict({"plan": [plan]}, ref_id=query.ref_id),)))
             limits = self._context.limits
-            with engine.run(statement, tables, self._context, ref_id=query.ref_id) as stream:
+            with engine.run(
+                statement, tables, self._context, ref_id=query.ref_id, parameters=query.params
+            ) as stream:
                 frame = stream.collect(limits.max_rows, limits.max_bytes)
             return _Outcome(DataResponse((frame.with_notice(*self._notices(needs)),)))
 

@@ -36,6 +36,11 @@ class ExpressionsPlugin:
             query_schema=json_schema(ExpressionQuery),
             settings_schema={"type": "object", "properties": {}, "additionalProperties": False},
             capabilities=frozenset({"cancel", "inputs"}),
+            parameter_placeholders={
+                f"{kind}{items}": text
+                for kind in ("text", "integer", "number")
+                for items, text in (("", "$name"), ("[]", "SELECT unnest($name)"))
+            },
             examples=(
                 QueryExample("Share in percent", {"type": "math", "expression": "$A / $B * 100"}),
                 QueryExample("Mean of each series", {"type": "reduce", "expression": "A", "reducer": "mean"}),

@@ -75,6 +75,7 @@ class ExpressionQuery(Query):
     expression: str = field(
         default="", doc="math: the formula. sql: the statement. Else the ref id of the input, `A` or `$A`."
     )
+    params: Mapping[str, Any] = field(factory=dict, doc="sql: values of $name placeholders.")
     reducer: str = field(default="", doc="reduce: mean, min, max, sum, count, last, first, median or std.")
     settings: ReduceSettings = field(factory=ReduceSettings, doc="reduce: the mode.")
     window: str = field(default="", doc="resample: time between two points, such as `1m`.")

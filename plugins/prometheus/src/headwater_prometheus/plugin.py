@@ -24,6 +24,9 @@ class PrometheusPlugin(DataSourcePlugin):
     query_type = PrometheusQuery
     query_text_key = "expr"
     query_language = "promql"
+    parameter_placeholders: ClassVar[Mapping[str, str]] = {
+        f"{kind}{items}": "${name}" for kind in ("text", "integer", "number") for items in ("", "[]")
+    }
     table_query: ClassVar[Mapping[str, str]] = {"expr": "{table}"}
     connection: ClassVar[Mapping[str, str]] = {
         "url": "http://HOST:9090, with the path before /api/v1 where there is one",

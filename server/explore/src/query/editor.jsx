@@ -113,6 +113,7 @@ function macroCompletion(macros) {
 }
 
 function hint(plugin) {
+  if (plugin.hint) return plugin.hint;
   if (plugin.queryLanguage === "promql") return "rate(http_requests_total[$__rate_interval])";
   if (/sql/.test(plugin.queryLanguage)) return "SELECT … — macros such as $__timeFilter(column) are expanded";
   return plugin.queryTextKey;

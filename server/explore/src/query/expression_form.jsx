@@ -6,6 +6,13 @@ const UPSAMPLERS = { fillna: "null", pad: "the value before", backfilling: "the 
 const CONDITIONS = { gt: "is above", gte: "is at least", lt: "is below", lte: "is at most", eq: "is", ne: "is not", within_range: "is between", outside_range: "is outside" };
 const WITH_TWO = new Set(["within_range", "outside_range"]);
 
+// What an expression of a kind says at first.
+export const USUAL = {
+  reduce: { reducer: "mean" },
+  resample: { window: "1m", downsampler: "mean", upsampler: "fillna" },
+  threshold: { conditions: [{ evaluator: { type: "gt", params: [0] } }] },
+};
+
 const FORMS = { reduce: Reduce, resample: Resample, threshold: Threshold };
 
 export const SERIES_KINDS = new Set(Object.keys(FORMS));
@@ -26,7 +33,7 @@ function Reduce({ extra, set }) {
   const { mode = "", replaceWithValue = 0 } = extra.settings ?? {};
   return (
     <>
-      <Choice label="Reducer" value={extra.reducer ?? ""} choices={{ ...(extra.reducer ? {} : { "": "Choose one…" }), ...named(REDUCERS) }} onChange={(reducer) => set({ reducer })} />
+      <Choice label="Reducer" value={extra.reducer ?? USUAL.reduce.reducer} choices={named(REDUCERS)} onChange={(reducer) => set({ reducer })} />
       <Choice label="Null and NaN are" value={mode} choices={MODES} onChange={(next) => set({ settings: next === "replaceNN" ? { mode: next, replaceWithValue } : { mode: next } })} />
       {mode === "replaceNN" && <Number_ label="by" value={replaceWithValue} onChange={(value) => set({ settings: { mode, replaceWithValue: value } })} />}
     </>
@@ -48,9 +55,9 @@ function Threshold({ extra, set }) {
   const say = (next, numbers) => set({ conditions: [{ evaluator: { type: next, params: WITH_TWO.has(next) ? [numbers[0], numbers[1] ?? numbers[0]] : [numbers[0]] } }] });
   return (
     <>
-      <Choice label="Value" value={extra.conditions ? type : ""} choices={{ ...(extra.conditions ? {} : { "": "Choose one…" }), ...CONDITIONS }} onChange={(next) => say(next, params)} />
-      {extra.conditions && <Number_ label="than" hidden value={params[0]} onChange={(value) => say(type, [value, params[1]])} />}
-      {extra.conditions && WITH_TWO.has(type) && <Number_ label="and" value={params[1]} onChange={(value) => say(type, [params[0], value])} />}
+      <Choice label="Value" value={type} choices={CONDITIONS} onChange={(next) => say(next, params)} />
+      <Number_ label="Limit" hidden value={params[0]} onChange={(value) => say(type, [value, params[1]])} />
+      {WITH_TWO.has(type) && <Number_ label="and" value={params[1]} onChange={(value) => say(type, [params[0], value])} />}
     </>
   );
 }
@@ -72,7 +79,7 @@ function Number_({ label, hidden, value, onChange }) {
   return (
     <label>
       {!hidden && <span>{label}</span>}
-      <input type="number" step="any" aria-label={hidden ? "Limit" : undefined} value={value} onChange={(event) => event.target.value !== "" && onChange(Number(event.target.value))} />
+      <input type="number" step="any" aria-label={hidden ? label : undefined} value={value} onChange={(event) => event.target.value !== "" && onChange(Number(event.target.value))} />
     </label>
   );
 }

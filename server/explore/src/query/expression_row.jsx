@@ -1,7 +1,7 @@
 import { useMemo, useRef } from "preact/hooks";
 import { Failures } from "../results/failures.jsx";
 import { Editor } from "./editor.jsx";
-import { ExpressionForm, SERIES_KINDS } from "./expression_form.jsx";
+import { ExpressionForm, SERIES_KINDS, USUAL } from "./expression_form.jsx";
 import { Hide } from "./hide.jsx";
 import { InputNames } from "./input_names.js";
 
@@ -14,13 +14,15 @@ const HINTS = {
   threshold: "1 where the condition holds, else 0",
 };
 
+const EXAMPLES = { sql: "SELECT … FROM A JOIN B USING (time)", math: "$A / $B * 100" };
+
 // An expression over the queries above it, whose ref ids are `inputs`.
 export function ExpressionRow({ query, inputs, version, errors, requestId, requestOf, onText, onExtra, onRemove, onRun }) {
   const latest = useRef(requestOf);
   latest.current = requestOf;
   const kind = query.extra.type;
   const language = useMemo(
-    () => ({ queryTextKey: "$A / $B * 100", queryLanguage: kind === "sql" ? "sql" : "", names: new InputNames(() => latest.current(), query.refId) }),
+    () => ({ hint: EXAMPLES[kind], queryLanguage: kind === "sql" ? "sql" : "", names: new InputNames(() => latest.current(), query.refId) }),
     [kind, query.refId],
   );
   const { hide } = query.extra;
@@ -28,7 +30,7 @@ export function ExpressionRow({ query, inputs, version, errors, requestId, reque
   function change(type) {
     const isText = !SERIES_KINDS.has(type);
     if (isText === SERIES_KINDS.has(kind)) onText(isText ? "" : inputs.at(-1) ?? "");
-    onExtra({ type, ...(hide && { hide }) });
+    onExtra({ type, ...USUAL[type], ...(hide && { hide }) });
   }
   return (
     <div class="query several" role="group" aria-label={`Expression ${query.refId}`}>

@@ -5,7 +5,7 @@ import { sourcesOf } from "./queries.js";
 const KEY = "headwater.history";
 const MOST = 100;
 
-// Runs of this browser, newest first, each {queries, names of their data sources, range}; nothing of it reaches
+// Runs of this browser, newest first, each {queries, variables, names of their data sources, range}; nothing of it reaches
 // the host. Starred ones outlive the others.
 function read() {
   const entries = parse(localStorage.getItem(KEY) ?? "");
@@ -18,11 +18,11 @@ function write(entries) {
   dispatchEvent(new Event("historychange"));
 }
 
-const same = (a, b) => JSON.stringify(a.queries) === JSON.stringify(b.queries);
+const same = (a, b) => JSON.stringify([a.queries, a.variables]) === JSON.stringify([b.queries, b.variables]);
 
-export function remember({ queries, names, range }) {
+export function remember({ queries, variables, names, range }) {
   const old = read();
-  const entry = { queries: queries.map(({ refId, source, text, extra }) => ({ refId, source, text, extra })), names, range };
+  const entry = { queries: queries.map(({ refId, source, text, extra }) => ({ refId, source, text, extra })), variables, names, range };
   const starred = old.some((each) => each.starred && same(each, entry));
   write([{ ...entry, starred, at: Date.now() }, ...old.filter((each) => !same(each, entry))]);
 }
@@ -48,7 +48,7 @@ export function History({ onRecall, sources }) {
         {ordered.map((entry) => (
           <li key={entry.at}>
             <button class="star quiet" aria-pressed={!!entry.starred} aria-label={`Star ${label(entry)}`} onClick={() => star(entry)}>{entry.starred ? "★" : "☆"}</button>
-            <button class="name" title={`${new Date(entry.at).toLocaleString()}\n${label(entry)}`} onClick={() => onRecall(entry, false)}>
+            <button class="name" title={[new Date(entry.at).toLocaleString(), label(entry), ...valuesIn(entry)].join("\n")} onClick={() => onRecall(entry, false)}>
               <small>{entry.names.join(", ")}</small> {label(entry)}
             </button>
             <button class="quiet" aria-label={`Run again ${label(entry)}`} title="Run again" onClick={() => onRecall(entry, true)}>▶</button>
@@ -57,6 +57,10 @@ export function History({ onRecall, sources }) {
       </ul>
     </div>
   );
+}
+
+function valuesIn({ variables = [] }) {
+  return variables.map(({ name, value }) => `$${name} = ${value ?? "…"}`);
 }
 
 // What the first asks for; of several, how many more there are.

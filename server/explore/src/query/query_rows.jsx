@@ -4,8 +4,8 @@ import { QueryRow } from "./query_row.jsx";
 
 const MOST_QUERIES = 12;
 
-// All queries and expressions, and what adds more. Each may have a data source of its own.
-export function QueryRows({ queries, sources, pluginOf, version, errors, requestId, computes, requestOf, onChange, onWrite, onSource, onFocus, onRun }) {
+// All queries and expressions, and what adds more, `more` among it. Each may have a data source of its own.
+export function QueryRows({ queries, sources, pluginOf, version, errors, requestId, computes, requestOf, onChange, onWrite, onSource, onFocus, onRun, more }) {
   const single = queries.length === 1;
   const shared = (query) => ({
     query, version, requestId, onRun,
@@ -15,6 +15,7 @@ export function QueryRows({ queries, sources, pluginOf, version, errors, request
     onRemove: () => onWrite(queries.filter((each) => each !== query)),
   });
   const add = (query) => onWrite(added(queries, query));
+  const mayCompute = computes && queries.length < MOST_QUERIES;
   const last = queries.findLast((query) => !isExpression(query))?.source ?? "";
   return (
     <>
@@ -27,13 +28,12 @@ export function QueryRows({ queries, sources, pluginOf, version, errors, request
           onWrite={(changes) => onWrite(queries.map((each) => (each === query ? { ...query, ...changes } : each)))}
         />
       )))}
-      {queries.length < MOST_QUERIES && (
-        <div class="add" role="group" aria-label="Add">
-          <button class="quiet" onClick={() => add({ source: last })}>+ Add query</button>
-          {computes && <button class="quiet" title="SELECT from the queries above, joined and grouped" onClick={() => add({ source: EXPRESSIONS.uid, extra: { type: "sql" } })}>+ SQL</button>}
-          {computes && <button class="quiet" title="Compute with the queries above, or reduce, resample and compare them" onClick={() => add({ source: EXPRESSIONS.uid, extra: { type: "math" } })}>+ Math</button>}
-        </div>
-      )}
+      <div class="add" role="group" aria-label="Add">
+        {queries.length < MOST_QUERIES && <button class="quiet" onClick={() => add({ source: last })}>+ Add query</button>}
+        {mayCompute && <button class="quiet" title="SELECT from the queries above, joined and grouped" onClick={() => add({ source: EXPRESSIONS.uid, extra: { type: "sql" } })}>+ SQL</button>}
+        {mayCompute && <button class="quiet" title="Compute with the queries above, or reduce, resample and compare them" onClick={() => add({ source: EXPRESSIONS.uid, extra: { type: "math" } })}>+ Math</button>}
+        {more}
+      </div>
     </>
   );
 }

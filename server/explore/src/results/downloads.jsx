@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { queryFile } from "../api.js";
 import { title } from "../frames.js";
+import { isExpression } from "../query/queries.js";
 import { rfc3339, shown } from "../values.js";
 
 const FILES = {
@@ -15,8 +16,7 @@ export function Downloads({ table, request, refId }) {
     const [type, suffix] = FILES[what];
     setState({ busy: what, failure: "" });
     try {
-      const one = request.queries ? { ...request, queries: request.queries.filter((query) => query.refId === refId) } : request;
-      save(await queryFile(one, type), `result.${suffix}`);
+      save(await queryFile(only(request, refId), type), `result.${suffix}`);
       setState({ busy: "", failure: "" });
     } catch (error) {
       setState({ busy: "", failure: error.message });
@@ -32,6 +32,15 @@ export function Downloads({ table, request, refId }) {
       ))}
     </span>
   );
+}
+
+// The request for the answer to one query alone; the inputs of an expression come along, hidden.
+function only(request, refId) {
+  const asked = request.queries?.find((query) => query.refId === refId);
+  if (!asked) return request;
+  const { hide, ...shown } = asked;
+  const inputs = isExpression({ source: asked.datasource.uid }) ? request.queries.map((query) => ({ ...query, hide: true })) : [shown];
+  return { ...request, queries: inputs.map((query) => (query.refId === refId ? shown : query)) };
 }
 
 function csv(table) {

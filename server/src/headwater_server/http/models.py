@@ -231,6 +231,7 @@ class PluginSettingsBody(PluginBody, rename="camel", kw_only=True):
     connection: dict[str, str] | None
     table_query: dict[str, str] = {}
     identifier_quote: str = ""
+    parameter_placeholders: dict[str, str] = {}
     json_data: dict[str, Any] = {}
     secure_json_fields: dict[str, bool] = {}
 

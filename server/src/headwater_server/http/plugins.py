@@ -54,6 +54,7 @@ async def get_settings(call: Call) -> Response:
         connection=None if info.connection is None else dict(info.connection),
         table_query=dict(info.table_query),
         identifier_quote=info.identifier_quote,
+        parameter_placeholders=dict(info.parameter_placeholders),
     )
     return json_response(body)
 

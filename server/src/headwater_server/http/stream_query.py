@@ -70,15 +70,14 @@ async def _chunked_answer(
 
 async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
     """One frame as an Arrow IPC stream. An error before the first rows is Grafana's JSON with status 400."""
-    if len(queries) != 1:
-        raise FrameError("An Arrow stream holds one frame: send one query, or accept text/jsonl.")
+    only = _only(queries, "An Arrow stream holds one frame")
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
     chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
     try:
         stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
-        return _failed(queries[0], failure.error)
+        return _failed(only, failure.error)
     return ChunkedResponse(
         encode_stream(stream), host=host, context=context, media_type=ARROW_MEDIA_TYPE, live=True
     )
@@ -92,8 +91,7 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
     from headwater_server.output.parquet import iter_parquet
     from headwater_server.output.rows import rows_of
 
-    if len(queries) != 1:
-        raise FrameError("A Parquet file holds one query's rows: send one query, or accept text/jsonl.")
+    only = _only(queries, "A Parquet file holds one query's rows")
     host = call.host
     context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
     chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
@@ -118,8 +116,17 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
     except HeadwaterError as error:
         if error not in failures:
             raise
-        return _failed(queries[0], error)
+        return _failed(only, error)
     return response
+
+
+def _only(queries: Sequence[MetricQuery], what: str) -> MetricQuery:
+    """The one query that is asked for; hidden ones beside it are what an expression is made from."""
+    computes = any(each.data_source.is_expressions for each in queries)
+    shown = [each for each in queries if not (computes and each.query.json.get("hide") is True)]
+    if len(shown) != 1:
+        raise FrameError(f"{what}: send one query, or accept text/jsonl.")
+    return shown[0]
 
 
 class _QueryFailedError(Exception):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
     from .parameters import (
         IN_ORDER as IN_ORDER,
+        NAMED_PLACEHOLDERS as NAMED_PLACEHOLDERS,
         NUMBERED as NUMBERED,
         Parameters as Parameters,
         Placeholders as Placeholders,
@@ -73,7 +74,7 @@ _MODULES = {
     "data_source": ("SqlDataSource",),
     "execution": ("Execution", "SqlConnection", "SqlResult"),
     "macros": ("MacroCall", "MacroEngine"),
-    "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind"),
+    "parameters": ("IN_ORDER", "NAMED_PLACEHOLDERS", "NUMBERED", "Parameters", "Placeholders", "bind"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
     "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
     "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),

@@ -12,7 +12,12 @@ from headwater.errors import QueryError
 
 from .scanner import Dialect, SpanKind, scan
 
-__all__ = ["IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind"]
+__all__ = ["IN_ORDER", "NAMED_PLACEHOLDERS", "NUMBERED", "Parameters", "Placeholders", "bind"]
+
+NAMED_PLACEHOLDERS: Final[Mapping[str, str]] = {
+    f"{kind}{items}": ":name" for kind in ("text", "integer", "number") for items in ("", "[]")
+}
+"""What `bind` reads, as `parameter_placeholders` of a plugin."""
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
