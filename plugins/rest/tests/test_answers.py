@@ -67,6 +67,7 @@ def test_csv_is_typed_as_its_texts_read(make_host: MakeHost) -> None:
     ("form", "body", "said"),
     [
         ("jsonl", b'{"a": 1}\n{"a"', "Line 2 is not JSON"),
+        ("csv", b"a,b,a\n1,2,3\n", "two columns called 'a'"),
         ("csv", b"a,b\n1\n", "Line 2 of the CSV has 1 cells, its header has 2"),
         ("csv", b'a\n"x" y\n', "Line 2 is not CSV"),
         ("csv", b"a\n\xff\n", "Line 2 is not UTF-8"),
@@ -145,3 +146,12 @@ def test_headers_of_the_data_source_and_of_the_endpoint_are_sent(make_host: Make
     ).query("shop", "orders")
     headers = api.asked[0].headers
     assert (headers["accept"], headers["x-a"], headers["x-b"]) == ("application/json", "1", "2")
+
+
+@pytest.mark.parametrize(("form", "kind"), [("json", "application/json"), ("csv", "text/csv")])
+def test_the_form_of_the_answer_is_asked_for(form: str, kind: str, make_host: MakeHost, api: RestApi) -> None:
+    api.routes["/page"] = lambda _, asked: Answer(b"1")
+    endpoint = {"path": "page", "format": form, "columns": [{"name": "v", "path": "@", "type": "json"}]}
+    make_host(page=endpoint).query("shop", "page")
+    make_host(page={**endpoint, "headers": {"accept": "x/y"}}).query("shop", "page")
+    assert [asked.headers["accept"].partition(",")[0] for asked in api.asked] == [kind, "x/y"]

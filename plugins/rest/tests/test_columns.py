@@ -200,6 +200,14 @@ def test_inferred_types_are_fixed_after_the_first_rows(make_host: MakeHost, api:
     assert column(make_host({"inferRows": 11}, page=endpoint).query("shop", "page"))[0] == pa.json_()
 
 
+def test_rows_that_are_no_objects_later_are_told(make_host: MakeHost, api: RestApi) -> None:
+    pages = [[{"v": 1}], [{"v": 2}, 7], []]
+    api.routes["/page"] = lambda _, asked: Answer(json.dumps(pages[asked.number("page", 1) - 1]).encode())
+    host = make_host({"inferRows": 1}, page={"path": "page", "paginator": {"type": "page_number"}})
+    with pytest.raises(DownstreamProtocolError, match="Row 3 is not an object"):
+        host.query("shop", "page")
+
+
 def test_keys_that_come_later_are_told(make_host: MakeHost, api: RestApi) -> None:
     pages = [[{"v": 1}] * 10, [{"v": 2, "late": 1}], []]
     api.routes["/page"] = lambda _, asked: Answer(json.dumps(pages[asked.number("page", 1) - 1]).encode())

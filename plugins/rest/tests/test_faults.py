@@ -186,6 +186,17 @@ def test_a_date_may_say_when(ask: Callable[..., Any]) -> None:
     assert ask(busy(1, 503, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")).num_rows == 1
 
 
+def test_a_busy_server_that_does_not_say_when_is_asked_a_little_later(ask: Callable[..., Any]) -> None:
+    assert ask(busy(1, 429)).num_rows == 1
+    assert ask(busy(1, 503, Retry_After="soon")).num_rows == 1
+
+
+def test_a_wait_without_a_deadline_has_a_bound(make_host: MakeHost, api: RestApi) -> None:
+    api.routes["/trap"] = lambda _, asked: as_json({"message": "busy"}, 429, Retry_After="9" * 400)
+    with pytest.raises(DownstreamServerError, match="busy"):
+        make_host(trap=TRAP).query("shop", "trap", timeout=None)
+
+
 def test_a_busy_server_is_not_asked_for_ever(ask: Callable[..., Any], api: RestApi) -> None:
     with pytest.raises(DownstreamServerError, match="busy") as failed:
         ask(busy(100, 503, Retry_After="0"))

@@ -21,6 +21,8 @@ from .settings import RestSettings
 _USER_AGENT = f"headwater-rest/{__version__}"
 _MOST_WAIT = 30.0
 """Seconds between two tries, if the server does not say."""
+_MOST_ASKED_WAIT = 3600.0
+"""Seconds between two tries, if the server says and the call has no deadline."""
 
 
 class RestApi:
@@ -29,11 +31,11 @@ class RestApi:
     def __init__(self, settings: RestSettings, instance: DataSourceInstanceSettings) -> None:
         own = HttpClientSettings.from_instance(instance)
         key = _api_key(settings)
-        headers = {**settings.headers}
         secret_headers: list[tuple[str, Secret | str]] = []
         if settings.auth is not None and key is not None and settings.auth.location == "header":
             secret_headers.append((settings.auth.name, key))
-        self._http = evolve(own, headers=(*headers.items(), *own.headers, *secret_headers))
+        self._http = evolve(own, headers=(*settings.headers.items(), *own.headers, *secret_headers))
+        self._names_accept = any(name.lower() == "accept" for name, _ in self._http.headers)
         self._client = HttpClient(self._http, user_agent=_USER_AGENT)
         self._query_key = key if settings.auth is not None and settings.auth.location == "query" else None
         self._settings = settings
@@ -64,7 +66,7 @@ class RestApi:
             with response:
                 pause = _pause(response, tries) if tries < self._settings.max_retries else None
                 left = context.remaining()
-                if pause is None or (left is not None and pause >= left):
+                if pause is None or pause >= (_MOST_ASKED_WAIT if left is None else left):
                     response.raise_for_status()
                     raise DownstreamError(f"{self.origin} answers with status {response.status}.")
             tries += 1
@@ -77,6 +79,8 @@ class RestApi:
 
     def _request(self, request: PageRequest, context: CallContext, max_bytes: int | None) -> HttpResponse:
         headers = dict(request.headers)
+        if not self._names_accept and "accept" not in map(str.lower, headers):
+            headers["Accept"] = request.accept
         content = request.content
         if content is not None:
             headers.setdefault("Content-Type", "application/json")

@@ -44,10 +44,11 @@ def stream_of(
         done = 0
         for part in _parts(sample, blocks):
             kept = part[: limit - done] if limit else part
+            batch = _batch(readers, schema, kept, done)
             late.note(kept)
-            yield _batch(readers, schema, kept, done)
+            yield batch
             done += len(kept)
-            del part, kept
+            del part, kept, batch
             if limit and done >= limit:
                 break
         if notice := late.notice(infer_rows):

@@ -59,7 +59,7 @@ def _header_link(paginator: Paginator, page: Page) -> PageRequest | None:
         relation = _RELATION.search(link["parameters"])
         names = (relation["quoted"] or relation["token"] or "") if relation else ""
         if paginator.links_next_key in names.split():
-            return page.request.with_link(urljoin(page.url, link["url"]))
+            return _linked(page, link["url"], "The Link header")
     return None
 
 
@@ -123,6 +123,14 @@ _FOLLOWING: Mapping[str, Callable[[Paginator, Page], PageRequest | None]] = {
 
 def _put(request: PageRequest, param: str, body_path: str, value: Any) -> PageRequest:
     return request.with_body_value(body_path, value) if body_path else request.with_param(param, str(value))
+
+
+def _linked(page: Page, link: Any, place: str) -> PageRequest:
+    """The request of a link, which is relative to the page that has it."""
+    try:
+        return page.request.with_link(urljoin(page.url, link))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DownstreamProtocolError(f"{place} of page {page.number} is no URL.") from error
 
 
 def _total(paginator: Paginator, page: Page) -> int | None:

@@ -17,16 +17,23 @@ from .query import RestQuery
 from .settings import Endpoint, RestSettings
 from .templates import Scope, body_placeholders, placeholders
 
+_ACCEPT = {
+    "json": "application/json, */*;q=0.5",
+    "jsonl": "application/jsonl, application/x-ndjson, */*;q=0.5",
+    "csv": "text/csv, */*;q=0.5",
+}
+
 
 @frozen
 class PageRequest:
-    """`link` is a path, or a URL that an answer gave. `body` is JSON."""
+    """`link` is a path, or a URL that an answer gave. `body` is JSON. `accept`: for want of such a header."""
 
     link: str
     method: str = "GET"
     params: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = {}
     body: Any = None
+    accept: str = "*/*"
 
     def with_param(self, name: str, value: str) -> PageRequest:
         """`name` once, with this value."""
@@ -79,6 +86,7 @@ def first_request(endpoint: Endpoint, query: RestQuery, base_path: str) -> PageR
         params=tuple(scope.parameters(endpoint.params)),
         headers=endpoint.headers,
         body=scope.body(endpoint.json),
+        accept=_ACCEPT[endpoint.format],
     )
 
 

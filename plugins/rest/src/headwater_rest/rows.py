@@ -66,6 +66,8 @@ def stream_csv(response: HttpResponse, most: int) -> Generator[Rows, None, None]
     reader = csv.reader(_texts(response, most), strict=True)
     try:
         header = next(reader, [])
+        if twice := next((name for name in header if header.count(name) > 1), None):
+            raise DownstreamProtocolError(f"The CSV has two columns called {twice[:80]!r}.")
         block: Rows = []
         for row in reader:
             if not row:

@@ -155,7 +155,9 @@ class RestSettings(HttpOptions):
 
     endpoints: Mapping[str, Endpoint] = field(factory=dict, doc="Endpoints by name, which queries ask for.")
     auth: Auth | None = field(None, doc="API key, or OAuth 2.0 client credentials.")
-    headers: Mapping[str, str] = field(factory=dict, doc="Headers of every request; secret ones elsewhere.")
+    headers: Mapping[str, str] = field(
+        factory=dict, doc="Headers of every request; those with a secret are `httpHeaderName<N>`."
+    )
     paginator: Paginator | None = field(None, doc="For endpoints that have none of their own.")
     health_endpoint: str = field(
         "", doc="Endpoint that the health check asks; by default the first that can."
