@@ -40,6 +40,6 @@ def read_parameters(data: bytes) -> dict[str, Any] | list[Any]:
     try:
         table = read_table(data)
         named: dict[str, Any] = table.to_pylist()[0]
-    except (FrameError, pa.ArrowException, IndexError, ValueError) as error:
+    except (FrameError, pa.ArrowException, ArithmeticError, IndexError, ValueError) as error:
         raise ValidationError("cannot be read", path="params") from error
     return list(named.values()) if _POSITIONAL in (table.schema.metadata or {}) else named
