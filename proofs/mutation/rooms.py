@@ -9,7 +9,7 @@ from attrs import frozen
 class Room:
     """Part of a distribution: `modules` of `package`, and tests of that distribution, paths in its `tests`.
 
-    `package` is the folder below the distribution's `src`.
+    `package` is the folder below the distribution's `src`; a test may be one of a file, as pytest names it.
     """
 
     name: str
@@ -88,6 +88,13 @@ ROOMS = (
         "server",
         "headwater_server",
         ("auth/authenticator.py", "auth/permissions.py", "auth/rate_limits.py", "auth/tokens.py"),
-        ("http/test_tokens.py", "http/test_access.py", "http/test_limits.py"),
+        (
+            "http/test_tokens.py",
+            "http/test_access.py",
+            "http/test_limits.py::test_guessing_passwords_is_slowed_down_and_tokens_are_not",
+            "http/test_limits.py::test_a_caller_never_gets_more_than_its_burst_and_rate",
+            "http/test_limits.py::test_too_many_requests_of_one_token_are_429_and_other_tokens_are_served",
+            "http/test_limits.py::test_too_many_requests_at_once_of_one_token_are_429",
+        ),
     ),
 )
