@@ -131,6 +131,8 @@ def test_stripping_comments_changes_nothing_else(sql: str, dialect: Dialect) -> 
 
 def test_stripping_makes_no_comment_of_two_minus_signs() -> None:
     assert strip_comments("SELECT 5--/* minus minus */1", MYSQL) == "SELECT 5--/**/1"
+    assert strip_comments("SELECT 5/* minus */1", MYSQL) == "SELECT 5 1"
+    assert strip_comments("SELECT 5-- minus\n", ANSI) == "SELECT 5 \n"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headwater.errors import QueryError
-from headwater.sdk.sql import Dialect, ReadStatements, statement_words, without_semicolon
+from headwater.sdk.sql import Dialect, ReadStatements, statement_tokens, statement_words, without_semicolon
 
 READS = ReadStatements()
 DIALECT = Dialect()
@@ -76,6 +76,12 @@ def test_a_refusal_says_why(sql: str, message: str) -> None:
 )
 def test_the_words_of_a_statement_are_those_outside_of_its_brackets(sql: str, words: str) -> None:
     assert statement_words(sql, DIALECT) == words.split()
+
+
+def test_each_quoted_text_is_one_token_and_a_comment_none() -> None:
+    tokens = list(statement_tokens("f('a', \"b\") -- c\n/* d */;", DIALECT))
+
+    assert tokens == ["F", "(", "''", "''", ")", ";"]
 
 
 @pytest.mark.parametrize(
