@@ -315,6 +315,15 @@ def test_a_stale_answer_is_given_while_a_new_one_is_fetched(host_of: MakeHost, c
     assert ask(host).cache is MISS
 
 
+def test_a_query_may_say_for_how_long_a_stale_answer_serves(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), CacheRule())
+    rule: dict[str, Any] = {"queryCachingTTL": 10_000, "queryCachingStaleTTL": 60_000}
+    ask(host, **rule)
+    clock.now += 20
+    assert ask(host, **rule).cache is STALE
+    assert ask(host).cache is None
+
+
 # --- edits -----------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ _COMMON_QUERY_KEYS = frozenset(
     {
         "refId", "datasource", "datasourceId", "intervalMs", "maxDataPoints", "queryType", "timeRange",
         "hide", "key", "editorMode", "editorType", "builderOptions", "rawQuery", "pluginVersion", "sql",
-        "dataset", "table", "queryCachingTTL",
+        "dataset", "table", "queryCachingTTL", "queryCachingStaleTTL",
     }
 )  # fmt: skip
 #: What a data source's settings say to the host, whatever its plugin.

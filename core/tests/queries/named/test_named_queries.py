@@ -238,7 +238,11 @@ def test_an_event_loop_runs_them_too(host: Headwater) -> None:
 
 
 def test_its_cache_rule_goes_with_the_query(host: Headwater, plugin: Binding) -> None:
-    host.named_queries.add(named(cache="5m"))
+    host.named_queries.add(named(cache={"ttl": "5m", "staleWhileRevalidate": "1h"}))
     host.run("revenue", day="now")
     host.run("revenue", day="now", cache_ttl=1)
-    assert [asked["queryCachingTTL"] for asked in plugin.asked] == [300_000, 1000]
+    keys = ("queryCachingTTL", "queryCachingStaleTTL")
+    assert [[asked.get(key) for key in keys] for asked in plugin.asked] == [
+        [300_000, 3_600_000],
+        [1000, None],
+    ]

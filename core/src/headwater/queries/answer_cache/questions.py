@@ -17,7 +17,7 @@ __all__ = ["Asker", "Key", "Question", "SourceVersion", "Window", "read_question
 
 Key: TypeAlias = tuple[Hashable, ...]
 """Plain values, so that their `repr` is a key as good as they are."""
-_NOT_ASKED = ("refId", "key", "timeRange", "queryCachingTTL")
+_NOT_ASKED = ("refId", "key", "timeRange", "queryCachingTTL", "queryCachingStaleTTL")
 """Keys that name a query, or that are read elsewhere: the answer is the same."""
 _ANYBODY: Key = ((), ())
 _REFERENCES = ("datasource", "datasourceId")

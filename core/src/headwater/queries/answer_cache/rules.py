@@ -57,11 +57,11 @@ class CacheRule:
             raise ValidationError(error.reason, path=f"{_PATH}.{_KEYS[error.path]}") from None
 
     def for_query(self, json: Mapping[str, Any]) -> CacheRule:
-        """With the `queryCachingTTL` of a query, in milliseconds as Grafana's clients send it."""
-        wanted = json.get("queryCachingTTL")
-        if not isinstance(wanted, int | float) or isinstance(wanted, bool):
-            return self
-        return evolve(self, ttl=min(max(wanted / 1000, 0.0), _DAY))
+        """With the `queryCachingTTL` of a query, in milliseconds as Grafana's clients send it, and the
+        `queryCachingStaleTTL` that named queries set."""
+        wanted = {name: _milliseconds(json.get(key)) for name, key in _OF_QUERIES.items()}
+        given = {name: seconds for name, seconds in wanted.items() if seconds is not None}
+        return evolve(self, **given) if given else self
 
 
 _PATH = "jsonData.cache"
@@ -71,6 +71,7 @@ _NAMES = {
     "overlap": "overlap",
     "rangeTtl": "range_ttl",
 }
+_OF_QUERIES = {"ttl": "queryCachingTTL", "stale_while_revalidate": "queryCachingStaleTTL"}
 _KEYS = {name: key for key, name in _NAMES.items()}
 
 
@@ -86,3 +87,10 @@ def _duration(value: Any, path: str) -> float:
         except ValidationError:
             pass
     raise ValidationError("is no duration such as 30s", path=path)
+
+
+def _milliseconds(value: Any) -> float | None:
+    """Seconds, within what a rule may say; None for what is no number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return min(max(value / 1000, 0.0), _DAY)

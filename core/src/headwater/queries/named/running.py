@@ -105,9 +105,12 @@ def _query_of(named: NamedQuery, values: Mapping[str, Value], options: QueryOpti
         ends = (options.get("from_"), options.get("to"))
         if ends == (None, None):
             options = {**options, "from_": named.from_, "to": named.to}
+    json = bind(named.query, values)
     if named.cache is not None and "cache_ttl" not in options:
-        options = {**options, "cache_ttl": CacheRule.from_settings(named.cache).ttl}
-    query = data_query_of(bind(named.query, values), options)
+        rule = CacheRule.from_settings(named.cache)
+        options = {**options, "cache_ttl": rule.ttl}
+        json["queryCachingStaleTTL"] = 1000 * rule.stale_while_revalidate
+    query = data_query_of(json, options)
     longest = named.limits.max_range
     if longest is not None and query.time_range.duration.total_seconds() > longest:
         raise ValidationError(f"is longer than {longest:g} seconds, this query's longest", path="timeRange")
