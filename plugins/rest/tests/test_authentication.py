@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -147,3 +148,15 @@ def test_another_origin_is_never_asked(way: str, make_host: MakeHost, api: RestA
         with pytest.raises(Exception, match="not followed"):
             host.query("shop", "trap")
     assert thief.asked == []
+
+
+def test_queries_at_once_ask_for_one_token(make_host: MakeHost, api: RestApi) -> None:
+    host = make_host(
+        {"auth": oauth(api)},
+        {"secure_json_data": {"clientSecret": CLIENT_SECRET}},
+        guarded={"path": "needs/token"},
+    )
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: answer(host), range(8)))
+    assert answers == [[{"secret": 42}]] * 8
+    assert [asked.path for asked in api.asked].count("/token") == 1

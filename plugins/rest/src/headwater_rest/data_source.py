@@ -90,9 +90,7 @@ class RestDataSource(DataSource[RestSettings, RestQuery]):
         for name, endpoint in self.settings.endpoints.items():
             if not needs_parameters(endpoint):
                 return name
-        raise QueryError(
-            "No endpoint can be asked without parameters; name one that has defaults as healthEndpoint."
-        )
+        raise QueryError("No endpoint can be asked without parameters; give one defaults for all of its own.")
 
 
 def _described(name: str, endpoint: Endpoint) -> dict[str, Any]:
