@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from headwater.frames import Frame, FrameType, Visualisation
+from headwater.frames import FieldConfig, Frame, FrameType, Visualisation
 from headwater_testdata.noise import random_bits
 
 Ask = Callable[..., list[Frame]]
@@ -51,6 +51,14 @@ def test_wide_and_long_hold_the_values_of_multi(ask: Ask) -> None:
         value for pair in zip(*series, strict=True) for value in pair
     ]
     assert long.table.column("series").to_pylist()[:2] == ["walk-0", "walk-1"]
+
+
+@pytest.mark.parametrize("layout", ["multi", "wide", "long"])
+def test_values_carry_the_unit_that_is_asked_for(ask: Ask, layout: str) -> None:
+    [frame] = ask("random_walk", unit="bytes", format=layout)
+    assert frame.field("value").config == FieldConfig(unit="bytes")
+    [frame] = ask("random_walk", format=layout)
+    assert frame.field("value").config is None
 
 
 def test_log_lines_are_newest_first_and_within_the_range(ask: Ask) -> None:

@@ -108,7 +108,7 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
   }
   function choose(source) {
     const fresh = [emptyQuery(source)];
-    pushQueries({ ...queriesState(fresh), zoomed: "" });
+    pushQueries({ ...queriesState(fresh), zoomed: "", view: "", chart: "" });
     show(fresh, range, false);
   }
   function recall(entry, andRun) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 
@@ -100,6 +101,16 @@ def test_a_link_opens_with_the_chart_as_it_was(page: Page, visit: Callable[..., 
     expect(page.get_by_label("Draw as")).to_have_value("bars")
     expect(page.get_by_label("Unit")).to_have_value("bytes")
     assert "180 KiB" in tooltip_at(page, 0.5, 0.5)
+
+
+def test_the_unit_of_the_data_counts_until_another_is_chosen(page: Page, visit: Callable[..., None]) -> None:
+    visit("demo", query="random_walk", options=json.dumps({"unit": "s"}))
+    page.keyboard.press("Control+Enter")
+    unit = page.get_by_label("Unit", exact=True)
+    expect(unit.locator("option:checked")).to_have_text("Seconds (from the data)")
+    assert re.search(r"\d (s|ms|min)$", tooltip_at(page, 0.5, 0.5))
+    unit.select_option("percent")
+    assert tooltip_at(page, 0.4, 0.5).endswith("%")
 
 
 def test_buckets_are_a_heat_map_of_what_each_counts(

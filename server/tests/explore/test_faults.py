@@ -72,7 +72,7 @@ def test_a_query_is_put_in_order_with_macros_and_variables_as_they_were(
     page: Page, visit: Callable[..., None], source: str, text: str, ordered: str
 ) -> None:
     visit(source, query=text)
-    page.get_by_role("button", name="Format", exact=True).click()
+    page.get_by_role("button", name="Format query").click()
     expect(page.locator(".cm-line")).to_have_count(len(ordered.splitlines()))
     expect(page.locator(".cm-line").last).to_have_text(ordered.splitlines()[-1])
     assert written(page) == ordered
@@ -85,7 +85,7 @@ def test_a_query_is_put_in_order_with_macros_and_variables_as_they_were(
 
 def test_what_cannot_be_read_is_left_alone(page: Page, visit: Callable[..., None]) -> None:
     visit("orders", query="select ((")
-    page.get_by_role("button", name="Format", exact=True).click()
+    page.get_by_role("button", name="Format query").click()
     expect(page.get_by_text("The query cannot be put in order")).to_be_visible()
     assert written(page) == "select (("
 

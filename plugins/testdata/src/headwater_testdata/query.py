@@ -26,6 +26,7 @@ class ScenarioQuery(Query):
     format: SeriesFormat = field(
         default="multi", doc="One frame per series, one wide frame, or one long frame."
     )
+    unit: str = field(default="", doc="Unit of the values of `random_walk`, by Grafana's ids, such as bytes.")
     rows: int = field(default=1000, minimum=0, doc="Number of rows.")
     first_row: int = field(default=0, minimum=0, doc="Rows of `streaming_rows` before this one are left out.")
     batch_rows: int = field(default=8192, minimum=1, maximum=1_000_000, doc="Rows per streamed batch.")

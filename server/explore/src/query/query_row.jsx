@@ -43,7 +43,7 @@ export function QueryRow({ query, sources, plugin, version, single, errors, requ
           </select>
         )}
         <span class="hint">{single && "Ctrl+Enter runs, Esc cancels"}{single && plugin?.macros?.length && plugin.queryLanguage !== "promql" ? "; type $__ for macros" : ""}</span>
-        {plugin && canFormat(plugin) && <button class="quiet" onClick={format} title="Put the query in order (Alt+Shift+F)">Format</button>}
+        {plugin && canFormat(plugin) && <button class="quiet" onClick={format} title="Puts the query in order (Alt+Shift+F)">Format query</button>}
         {!single && <Hide query={query} onExtra={onExtra} />}
         {!single && <button class="quiet" onClick={onRemove} aria-label={`Remove query ${query.refId}`}>Remove</button>}
       </div>

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from headwater.frames import Field, Frame, FrameMeta, FrameType
+from headwater.frames import Field, FieldConfig, Frame, FrameMeta, FrameType
 from headwater.sdk import CallContext
 from headwater_testdata.noise import derive, uniform
 from headwater_testdata.query import ScenarioQuery
@@ -16,6 +17,7 @@ from headwater_testdata.query import ScenarioQuery
 from .scenario import Scenario
 
 _VERSION = (0, 1)
+Walks: TypeAlias = Sequence[npt.NDArray[np.float64]]
 
 
 def random_walk(query: ScenarioQuery, context: CallContext) -> Sequence[Frame]:
@@ -23,11 +25,12 @@ def random_walk(query: ScenarioQuery, context: CallContext) -> Sequence[Frame]:
     times = _times(query)
     walks = [_walk(query.seed or 0, number, len(times)) for number in range(query.series_count)]
     context.check()
+    config = FieldConfig(unit=query.unit) if query.unit else None
     if query.format == "wide":
-        return [_wide(times, walks)]
+        return [_wide(times, walks, config)]
     if query.format == "long":
-        return [_long(times, walks)]
-    return _multi(times, walks)
+        return [_long(times, walks, config)]
+    return _multi(times, walks, config)
 
 
 def _times(query: ScenarioQuery) -> pa.Array:
@@ -42,31 +45,33 @@ def _walk(seed: int, series: int, points: int) -> npt.NDArray[np.float64]:
     return np.cumsum(uniform(derive(seed, series), 0, points) - 0.5)
 
 
-def _multi(times: pa.Array, walks: Sequence[npt.NDArray[np.float64]]) -> list[Frame]:
+def _multi(times: pa.Array, walks: Walks, config: FieldConfig | None) -> list[Frame]:
     meta = FrameMeta(type=FrameType.TIME_SERIES_MULTI, type_version=_VERSION)
     return [
-        Frame.from_fields([_time_field(times), _value_field(walk, number)], name=_name(number), meta=meta)
+        Frame.from_fields(
+            [_time_field(times), _value_field(walk, number, config)], name=_name(number), meta=meta
+        )
         for number, walk in enumerate(walks)
     ]
 
 
-def _wide(times: pa.Array, walks: Sequence[npt.NDArray[np.float64]]) -> Frame:
+def _wide(times: pa.Array, walks: Walks, config: FieldConfig | None) -> Frame:
     meta = FrameMeta(type=FrameType.TIME_SERIES_WIDE, type_version=_VERSION)
-    values = [_value_field(walk, number) for number, walk in enumerate(walks)]
+    values = [_value_field(walk, number, config) for number, walk in enumerate(walks)]
     return Frame.from_fields([_time_field(times), *values], name="random_walk", meta=meta)
 
 
-def _long(times: pa.Array, walks: Sequence[npt.NDArray[np.float64]]) -> Frame:
+def _long(times: pa.Array, walks: Walks, config: FieldConfig | None) -> Frame:
     """Sorted by time, then by series, as the long format requires."""
-    table = pa.table(
-        {
-            "time": times.take(pa.array(np.repeat(np.arange(len(times)), len(walks)))),
-            "series": pa.array([_name(number) for number in range(len(walks))] * len(times), pa.string()),
-            "value": np.stack(walks, axis=1).reshape(-1),
-        }
-    )
-    return Frame.from_table(
-        table, name="random_walk", meta=FrameMeta(type=FrameType.TIME_SERIES_LONG, type_version=_VERSION)
+    names = [_name(number) for number in range(len(walks))] * len(times)
+    return Frame.from_fields(
+        [
+            Field("time", times.take(pa.array(np.repeat(np.arange(len(times)), len(walks))))),
+            Field("series", pa.array(names, pa.string())),
+            Field("value", np.stack(walks, axis=1).reshape(-1), config=config),
+        ],
+        name="random_walk",
+        meta=FrameMeta(type=FrameType.TIME_SERIES_LONG, type_version=_VERSION),
     )
 
 
@@ -74,8 +79,8 @@ def _time_field(times: pa.Array) -> Field:
     return Field("time", times, nullable=False)
 
 
-def _value_field(walk: npt.NDArray[np.float64], number: int) -> Field:
-    return Field("value", walk, labels={"series": _name(number)})
+def _value_field(walk: npt.NDArray[np.float64], number: int, config: FieldConfig | None) -> Field:
+    return Field("value", walk, labels={"series": _name(number)}, config=config)
 
 
 def _name(number: int) -> str:
@@ -87,6 +92,6 @@ SCENARIOS = (
         "random_walk",
         "Random walks over the time range; the seed decides them.",
         random_walk,
-        ("seed", "seriesCount", "format"),
+        ("seed", "seriesCount", "format", "unit"),
     ),
 )
