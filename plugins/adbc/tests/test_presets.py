@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -278,3 +280,26 @@ def test_duckdb_tells_where_a_statement_is_wrong(sql: str, position: TextPositio
         with pytest.raises(HeadwaterError) as caught:
             host.query("memory", sql)
     assert caught.value.position == position
+
+
+def test_files_of_duckdbs_folders_are_tables_with_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "it's a.file.csv").write_text("day,rain\n2026-03-01,1.5\n")
+    (tmp_path / "notes.txt").write_text("no table")
+    (tmp_path / "empty").mkdir()
+    path = str(tmp_path.resolve() / "it's a.file.csv")
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        folders = {"folders": [str(tmp_path), str(tmp_path / "empty")]}
+        host.add_data_source(type="duckdb", name="files", url=":memory:", json_data=folders)
+
+        def listed(what: str, **where: str) -> list[dict[str, Any]]:
+            response = host.call_resource("files", what, query_string=urlencode(where))
+            found: list[dict[str, Any]] = json.loads(response.body)
+            return found
+
+        assert [(each["name"], each["kind"]) for each in listed("tables")] == [(path, "file")]
+        assert listed("tables", schema="main") == []
+        columns = [(each["name"], each["type"]) for each in listed("columns", table=path)]
+        assert columns == [("day", "DATE"), ("rain", "DOUBLE")]
+        with pytest.raises(HeadwaterError, match="disabled"):
+            listed("columns", table="/etc/passwd.csv")
+        assert host.query("files", f'SELECT rain FROM "{path}"').to_pylist() == [{"rain": 1.5}]

@@ -46,11 +46,11 @@ def test_a_running_query_ends_when_the_data_source_changes(page: Page, ask: Call
 
 def test_back_undoes_runs_and_forward_repeats_them(page: Page, ask: Callable[..., None]) -> None:
     ask("logs")
-    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    expect(page.get_by_role("list", name="Log lines")).to_be_visible()
     ask("random_walk")
     ask("random_walk")
     page.go_back()
-    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    expect(page.get_by_role("list", name="Log lines")).to_be_visible()
     assert query(page) == "logs"
     page.go_forward()
     expect(page.get_by_role("tab", name="Plot")).to_have_attribute("aria-selected", "true")
@@ -71,7 +71,7 @@ def test_what_was_typed_after_a_run_does_not_change_what_back_returns_to(
     page.keyboard.type(" never run")
     ask("all_types")
     page.go_back()
-    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    expect(page.get_by_role("list", name="Log lines")).to_be_visible()
     assert query(page) == "logs"
 
 
@@ -110,7 +110,7 @@ def test_a_run_is_still_there_after_a_visit_to_the_data_sources(page: Page, ask:
     page.get_by_role("button", name="Data sources").click()
     expect(page.get_by_role("heading", name="Data sources")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    expect(page.get_by_role("list", name="Log lines")).to_be_visible()
     expect(page.locator("p.status")).to_contain_text("rows in")
 
 

@@ -106,7 +106,7 @@ def test_a_link_opens_with_the_chart_as_it_was(page: Page, visit: Callable[..., 
 def test_the_unit_of_the_data_counts_until_another_is_chosen(page: Page, visit: Callable[..., None]) -> None:
     visit("demo", query="random_walk", options=json.dumps({"unit": "s"}))
     page.keyboard.press("Control+Enter")
-    unit = page.get_by_label("Unit", exact=True)
+    unit = page.locator(".look").get_by_label("Unit")
     expect(unit.locator("option:checked")).to_have_text("Seconds (from the data)")
     assert re.search(r"\d (s|ms|min)$", tooltip_at(page, 0.5, 0.5))
     unit.select_option("percent")

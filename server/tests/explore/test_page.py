@@ -78,7 +78,7 @@ def test_history_runs_again_keeps_stars_and_forgets_the_rest(page: Page, ask: Ca
     page.get_by_role("button", name="Star logs").click()
     page.get_by_role("button", name="Run again logs").click()
     expect(page.locator(".editor")).to_contain_text("logs")
-    expect(page.get_by_role("columnheader", name="body")).to_be_visible()
+    expect(page.get_by_role("list", name="Log lines")).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.locator(".history li")).to_have_count(1)
     expect(page.locator(".history li")).to_contain_text("logs")

@@ -50,6 +50,9 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
     def locate(self, error: HeadwaterError, sent: str) -> TextPosition | None:
         return self.preset.locate(error.__cause__, sent)
 
+    def listing(self, kind: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        return self.preset.listing(kind, values)
+
     def numbers(self, table: pa.Table) -> pa.Table:
         return self.preset.numbers(table)
 

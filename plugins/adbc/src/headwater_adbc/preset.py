@@ -99,6 +99,11 @@ class Preset(Generic[S]):
         """What an error of the driver means."""
         return from_driver(error, connecting=connecting)
 
+    def listing(self, kind: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        """As `SqlDataSource.listing`."""
+        sql = self.catalog.get(kind)
+        return None if sql is None else (sql, values)
+
     def locate(self, error: BaseException | None, sent: str) -> TextPosition | None:
         """Where in the statement the database found the fault of which the driver tells, if it does."""
         return position_of(error, sent)

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { resource } from "../api.js";
 import { records } from "./completion.js";
+import { written } from "./sql_place.js";
 
 const MOST = 500;
 
@@ -25,13 +26,15 @@ export function SchemaBrowser({ uid, of, language, onPick }) {
   if (!found) return <p class="hint">Reading the schema…</p>;
   if (found.failure) return <p class="hint">The schema could not be read: {found.failure}</p>;
   if (!found.items.length) return found.kind ? <p class="hint">{found.kind.title}: none yet</p> : null;
+  // As SQL takes it: a name such as a file's is quoted.
+  const pick = (text) => onPick(/sql/.test(language) ? written(text, language === "mysql" ? "`" : '"') : text);
   const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div class="schema">
       <h2>{found.kind.title}{of && <small> of {of}</small>}</h2>
       <input type="search" placeholder="Filter" aria-label={`Filter ${found.kind.title.toLowerCase()}`} value={wanted} onInput={(event) => setWanted(event.target.value)} />
       <ul>
-        {matching.slice(0, MOST).map((item) => <Item key={name(item)} uid={uid} item={item} kind={found.kind} onPick={onPick} />)}
+        {matching.slice(0, MOST).map((item) => <Item key={name(item)} uid={uid} item={item} kind={found.kind} onPick={pick} />)}
         {matching.length > MOST && <li class="hint">{matching.length - MOST} more; filter to see them</li>}
       </ul>
     </div>

@@ -37,11 +37,13 @@ export function TimeRange({ value, onChange, onRefresh, running }) {
 const RELATIVE = /^now([+-]\d+[smhdwMyQ]|\/f?[smhdwMyQ])*$/;
 
 function End({ label, value, onChange }) {
+  const [typed, setTyped] = useState(null);  // which nothing that is drawn anew meanwhile takes away
   const good = RELATIVE.test(value) || /^\d{10,}$/.test(value) || !Number.isNaN(Date.parse(value));
   return (
     <input
-      aria-label={label} aria-invalid={!good} size="19" spellcheck={false} value={value}
+      aria-label={label} aria-invalid={!good} size="19" spellcheck={false} value={typed ?? value}
       title="Relative, such as now-6h or now/d, or absolute, such as 2026-03-01 or 2026-03-01T06:00:00Z"
+      onInput={(event) => setTyped(event.target.value)} onBlur={() => setTyped(null)}
       onChange={(event) => onChange(event.target.value.trim())}
     />
   );

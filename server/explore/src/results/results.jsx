@@ -26,13 +26,14 @@ export function Results({ answer, errors = answer.errors, plugin, range, isZoome
   const table = useMemo(() => asTable(answer.frames.filter((frame) => frame.refId === shownId)), [answer.frames, shownId]);
   const plottable = isPlottable(answer.frames);
   const [logs, trace] = useMemo(() => ["logs", "trace"].map((what) => answer.frames.filter((frame) => declaredAs(frame) === what)), [answer.frames]);
+  const isDeclared = logs.length + trace.length === answer.frames.filter((frame) => frame.fields.length).length;
   const tabs = [
     ...(trace.length ? [["trace", "Trace"]] : []),
     ...(logs.length ? [["logs", "Logs"]] : []),
     ["table", "Table"], ["plot", "Plot", plottable ? "" : UNPLOTTABLE], ["query", "Query"],
   ];
   // The first rows decide; what the user chooses stays.
-  const usual = isTimeSeries(answer.frames) ? "plot" : tabs[0][0];
+  const usual = isTimeSeries(answer.frames) ? "plot" : isDeclared ? tabs[0][0] : "table";
   const view = tabs.some(([key, , why]) => key === chosen && !why) ? chosen : usual;
   const span = useMemo(() => (isZoomed ? [range.from, range.to].map((end) => Date.parse(end) / 1000) : null), [isZoomed, range]);
   useEffect(() => keepZone(zone), [zone]);

@@ -196,10 +196,15 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
 
     def browse(self, kind: str, values: tuple[str, ...], context: CallContext) -> Records:
         """The answer of `catalog` for `kind`, kept for a while; nothing where it has none."""
-        sql = self.catalog.get(kind)
-        if sql is None:
+        listing = self.listing(kind, values)
+        if listing is None:
             return []
-        return self._kept.get((kind, values), lambda: self.rows(sql, values, context), context)
+        return self._kept.get((kind, values), lambda: self.rows(*listing, context), context)
+
+    def listing(self, kind: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        """The statement that answers `kind`, and its values: those of `catalog`, unless overridden."""
+        sql = self.catalog.get(kind)
+        return None if sql is None else (sql, values)
 
     def _verb(self, sql: str) -> str:
         """The statement's first word. Raises QueryError if it may not run here."""

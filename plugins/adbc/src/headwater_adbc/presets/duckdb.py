@@ -33,6 +33,16 @@ _OF_THE_STATEMENT: Final = re.compile(
 )
 
 
+_FILES: Final = """
+    SELECT '' AS schema, file AS name, 'file' AS kind, '' AS comment
+    FROM (SELECT file FROM glob({glob})
+      WHERE $1 = '' AND regexp_matches(file, '\\.(parquet|csv|tsv|json|jsonl|ndjson)(\\.gz|\\.zst)?$')
+      ORDER BY 1 LIMIT 500)"""
+_COLUMNS_OF_FILE: Final = """
+    SELECT column_name AS name, column_type AS type, true AS nullable, NULL AS "default", '' AS comment
+    FROM (DESCRIBE SELECT * FROM {file})"""
+
+
 class DuckDBMacros(TimeMacros):
     """Groups stay times: `time_bucket` knows them."""
 
@@ -103,12 +113,24 @@ class DuckDB(Preset[DuckDBSettings]):
         }
         return {key: value for key, value in options.items() if value}
 
+    def listing(self, kind: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+        """The files of `folders` are tables, too, by their paths."""
+        place = ".".join(filter(None, values))  # a path was taken apart at its last dot
+        if kind == "tables":
+            globs = [_FILES.format(glob=_quoted(f"{folder}*")) for folder in self._folders()]
+            return " UNION ALL ".join([*globs, f"({self.catalog[kind]})"]), values
+        if kind == "columns" and place.startswith("/"):
+            return _COLUMNS_OF_FILE.format(file=_quoted(place)), ()
+        return super().listing(kind, values)
+
     def setup(self) -> str:
-        folders = [str(allowed(folder, "jsonData.folders")) + "/" for folder in self.settings.folders]
         return (
-            f"SET allowed_directories = [{', '.join(map(_quoted, folders))}]; "
+            f"SET allowed_directories = [{', '.join(map(_quoted, self._folders()))}]; "
             "SET enable_external_access = false; SET lock_configuration = true"
         )
+
+    def _folders(self) -> list[str]:
+        return [str(allowed(folder, "jsonData.folders")) + "/" for folder in self.settings.folders]
 
     def explain(self, error: Exception, *, connecting: bool = False) -> HeadwaterError:
         if not connecting and _OF_THE_STATEMENT.search(str(error)) and isinstance(error, adbc.Error):

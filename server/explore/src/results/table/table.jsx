@@ -108,7 +108,7 @@ export function Table({ frame, zone }) {
               const direction = sort.column === column ? sort.direction : "none";
               const { word, exact } = typeNames(field);
               return (
-                <th key={column} role="columnheader" class={field.type} aria-colindex={column + 2} aria-sort={direction}>
+                <th key={column} role="columnheader" class={field.type} aria-label={`${title(field)}, ${word}`} aria-colindex={column + 2} aria-sort={direction}>
                   <button onClick={() => sortBy(column)} title={`${title(field)}: ${exact}. Click sorts.`}>
                     <span>{title(field)}{{ ascending: " ↑", descending: " ↓", none: "" }[direction]}</span>
                     <small>{word}{field.type === "time" ? ` ${zone === "utc" ? "UTC" : "local"}` : ""}{field.config.unit ? ` ${field.config.unit}` : ""}</small>
