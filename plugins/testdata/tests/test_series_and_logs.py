@@ -56,9 +56,9 @@ def test_wide_and_long_hold_the_values_of_multi(ask: Ask) -> None:
 @pytest.mark.parametrize("layout", ["multi", "wide", "long"])
 def test_values_carry_the_unit_that_is_asked_for(ask: Ask, layout: str) -> None:
     [frame] = ask("random_walk", unit="bytes", format=layout)
-    assert frame.field("value").config == FieldConfig(unit="bytes")
+    assert frame.fields[-1].config == FieldConfig(unit="bytes")
     [frame] = ask("random_walk", format=layout)
-    assert frame.field("value").config is None
+    assert frame.fields[-1].config is None
 
 
 def test_log_lines_are_newest_first_and_within_the_range(ask: Ask) -> None:
