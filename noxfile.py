@@ -24,6 +24,7 @@ EXTRAS = {
     "plugins/adbc": "[duckdb,flightsql,postgresql,sqlite]",
     "plugins/clickhouse": "[embedded]",
     "server": "[mcp,mysql,oidc,opentelemetry,postgresql]",
+    "terminal": "[sql]",
 }
 PROOFS = {"PYTHONPATH": str(ROOT / "proofs")}
 DEMO = ("core", "plugins/testdata", "plugins/clickhouse", "server")

@@ -19,7 +19,7 @@ CORE = "headwater[http,json,redis,testing,yaml]"
 EVERYTHING = [
     CORE, "headwater-adbc[duckdb,flightsql,postgresql,sqlite]", "headwater-clickhouse", "headwater-mysql",
     "headwater-prometheus", "headwater-rest", "headwater-testdata", "headwater-expressions",
-    "headwater-engines[duckdb,flight,polars]", "headwater-grafana",
+    "headwater-engines[duckdb,flight,polars]", "headwater-grafana", "headwater-harlequin[sql]",
     "headwater-server[mcp,mysql,oidc,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
 WITH_EXTRAS = {
@@ -34,6 +34,7 @@ WITH_EXTRAS = {
     "plugins/rest": [CORE, "headwater-rest"],
     "plugins/testdata": [CORE, "headwater-testdata"],
     "server": [*EVERYTHING, "headwater-clickhouse[embedded]"],
+    "terminal": [*EVERYTHING],
 }
 QUICK = {  # what needs no server and takes seconds
     "core": ["datasources", "frames/test_frame.py", "secrets", "sdk", "test_host.py", "test_public_api.py"],
@@ -52,6 +53,7 @@ QUICK = {  # what needs no server and takes seconds
     "plugins/rest": ["test_templates.py"],
     "plugins/testdata": ["."],
     "server": ["http/test_mounting.py", "http/test_queries.py"],
+    "terminal": ["test_adapter.py"],
 }
 HEAVY_TOOLS = ("mcp-grafana", "playwright", "schemathesis")  # not for the quick ones
 
@@ -61,7 +63,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository without `src`: tests, and the pages that tests read."""
     target = tmp_path_factory.mktemp("workspace")
     ignore = shutil.ignore_patterns("__pycache__", "src", ".*", "node_modules", "explore")
-    for name in ("core", "docs", "engines", "examples", "grafana", "plugins", "server", "tests"):
+    for name in ("core", "docs", "engines", "examples", "grafana", "plugins", "server", "terminal", "tests"):
         shutil.copytree(ROOT / name, target / name, ignore=ignore)
     for name in ("conftest.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, target)
