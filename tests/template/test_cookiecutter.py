@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from built import ROOT, run
 from headwater import __version__
@@ -73,3 +75,31 @@ def test_the_longest_names_keep_the_style(tmp_path: Path) -> None:
         by_headwater(tmp_path / kind, slug, kind=kind, title=title)
     run(sys.executable, "-m", "ruff", "check", "--no-cache", tmp_path)
     run(sys.executable, "-m", "ruff", "format", "--no-cache", "--check", tmp_path)
+
+
+def test_workflows_are_what_github_takes(tmp_path: Path) -> None:
+    """By the schema that check-jsonschema carries; this repository's own as well."""
+    by_headwater(tmp_path, "acme-cloud")
+    made = sorted((tmp_path / "headwater-acme-cloud" / ".github" / "workflows").iterdir())
+    assert [path.name for path in made] == ["ci.yml", "publish.yml"]
+    own = sorted((ROOT / ".github" / "workflows").iterdir())
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    run(sys.executable, "-m", "check_jsonschema", *schema, *made, *own)
+
+
+def test_a_release_is_published_without_a_stored_token(tmp_path: Path) -> None:
+    by_headwater(tmp_path, "acme-cloud")
+    workflow = yaml.safe_load(
+        (tmp_path / "headwater-acme-cloud" / ".github" / "workflows" / "publish.yml").read_text()
+    )
+    assert workflow["permissions"] == {"contents": "read"}
+    publish = workflow["jobs"]["publish"]
+    assert publish["needs"] == "build"
+    assert publish["permissions"] == {"id-token": "write"}
+    assert publish["environment"]["url"] == "https://pypi.org/project/headwater-acme-cloud/"
+    assert "secrets." not in json.dumps(workflow)
+    check = next(step["run"] for step in workflow["jobs"]["build"]["steps"] if "TAG" in step.get("env", {}))
+    project = tmp_path / "headwater-acme-cloud"
+    for tag, code in (("v0.1.0", 0), ("0.1.0", 0), ("v0.2.0", 1)):
+        done = subprocess.run(["bash", "-c", check], cwd=project, env={**os.environ, "TAG": tag}, check=False)
+        assert done.returncode == code, tag
