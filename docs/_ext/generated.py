@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from headwater_server.cli.main import main as command_line
 from headwater_server.http.openapi import describe
 from headwater_server.http.routes import operations
 from headwater_server.settings.all_settings import all_settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gallery import gallery
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 PLUGINS = (
@@ -138,6 +142,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "configuration.md": configuration,
     "http-operations.md": http_operations,
+    "gallery.md": lambda: gallery(PLUGINS),
 }
 
 

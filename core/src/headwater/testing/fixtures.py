@@ -1,7 +1,7 @@
 """Fixtures for the tests of an application: `pytest_plugins = ["headwater.testing.fixtures"]` in conftest.py.
 
-Not an entry point of pytest: that would load Headwater in every run of pytest where it is installed. Types may
-be imported from here beside that, because no assertion needs to be rewritten: PYTEST_DONT_REWRITE
+Not an entry point of pytest: that would load Headwater in every run of pytest where it is installed. Types
+may be imported from here beside that, because no assertion needs to be rewritten: PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
