@@ -35,8 +35,8 @@ def gallery(plugins: Collection[str] = ()) -> str:
 
 
 _HEAD = """\
-What each plugin says of itself; [settings and queries](settings.md) has all keys, and [support](support.md) what
-the conformance kit found. `headwater plugin info ID` says it of the version that you have.
+What each plugin says of itself; [settings and queries](settings.md) has all keys, and [support](support.md)
+what the conformance kit found. `headwater plugin info ID` says it of the version that you have.
 
 A plugin of yours appears in a page like this one once it is installed: `python docs/_ext/gallery.py` writes
 the gallery of an environment."""

@@ -241,9 +241,8 @@ def _commands(path: str, command: click.Command, parent: click.Context | None) -
             + "".join(f" {piece}" for piece in command.collect_usage_pieces(context))
             + "\n```"
         )
-        records = [
-            record for each in command.get_params(context) if (record := each.get_help_record(context))
-        ]
+        options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
+        records = [record for each in options if (record := each.get_help_record(context))]
         if rows := [[f"`{names}`", text] for names, text in records if "--help" not in names]:
             yield _table(["Option", "Meaning"], rows)
         if isinstance(command, click.Group):
