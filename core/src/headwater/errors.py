@@ -51,7 +51,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Self
 
-from attrs import frozen
+import attrs
 
 
 class ErrorSource(StrEnum):
@@ -77,7 +77,7 @@ class ErrorSource(StrEnum):
         return cls.PLUGIN if status in plugin_statuses else cls.DOWNSTREAM
 
 
-@frozen
+@attrs.frozen
 class TextPosition:
     """A place in the text of a query. Lines and columns, of characters, count from 1; no column: the line."""
 
