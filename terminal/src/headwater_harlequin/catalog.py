@@ -6,18 +6,16 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
+from harlequin.adapter import HarlequinConnection
 from harlequin.catalog import CatalogItem, InteractiveCatalogItem
 
 from headwater import Headwater
 from headwater.errors import HeadwaterError
 
-if TYPE_CHECKING:
-    from .connection import HeadwaterConnection
-
-__all__ = ["SourceItem", "browse"]
+__all__ = ["BrowsedConnection", "SourceItem", "browse"]
 
 _METRICS = "api/v1/label/__name__/values"
 _LABELS = "api/v1/labels"
@@ -36,8 +34,22 @@ def browse(headwater: Headwater, source: str, path: str, **asked: str) -> list[d
     return []
 
 
+class BrowsedConnection(HarlequinConnection):
+    """What the catalog needs of a connection: the host, and the data source that queries go to, if any."""
+
+    headwater: Headwater
+    source: str
+
+    def reference(self, source: str, path: tuple[str, ...], *, within: bool = True) -> str:
+        """How a query names what is at `path` in a data source: one that goes there, or one over all."""
+        if source == self.source:
+            kind = self.headwater.data_source(source).type
+            return quoted(self.headwater.plugin_info(kind).identifier_quote, *path)
+        return quoted('"', source, *path) if within else quoted('"', *path)
+
+
 @dataclass
-class _Item(InteractiveCatalogItem["HeadwaterConnection"]):
+class _Item(InteractiveCatalogItem[BrowsedConnection]):
     """What is below a data source: `source` is its name, `path` the names from there on."""
 
     source: str = ""
@@ -72,7 +84,7 @@ class SourceItem(_Item):
     """A data source."""
 
     @classmethod
-    def of(cls, connection: HeadwaterConnection, name: str, kind: str) -> SourceItem:
+    def of(cls, connection: BrowsedConnection, name: str, kind: str) -> SourceItem:
         """The one with this name, of the plugin `kind`."""
         name_quoted = quoted('"', name)
         return cls(name_quoted, name_quoted, name, "ds", type_name=kind, connection=connection, source=name)

@@ -8,18 +8,17 @@ import threading
 from contextlib import ExitStack
 from typing import Any
 
-from harlequin.adapter import HarlequinConnection
 from harlequin.autocomplete.completion import HarlequinCompletion
 from harlequin.catalog import Catalog
-from harlequin.exception import HarlequinQueryError
 
 from headwater import CallContext, Headwater
 from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.frames import FrameStream, stream_chunks
 from headwater_server.output.rows import rows_of
 
-from .catalog import SourceItem, browse, quoted
+from .catalog import BrowsedConnection, SourceItem, browse
 from .cursor import HeadwaterCursor
+from .failures import query_error
 
 __all__ = ["HeadwaterConnection"]
 
@@ -27,7 +26,7 @@ _USE = re.compile(r"\s*use(?:\s+(?P<name>.+?))?\s*;?\s*", re.IGNORECASE | re.DOT
 _QUOTES = "\"'`"
 
 
-class HeadwaterConnection(HarlequinConnection):
+class HeadwaterConnection(BrowsedConnection):
     """Queries go to the data source `source`, or are SELECTs over all of them where it is empty.
 
     Raises DataSourceNotFoundError if there is none of that name. Closing it closes `opened`, with the host.
@@ -95,13 +94,6 @@ class HeadwaterConnection(HarlequinConnection):
         unique = dict.fromkeys(str(each["name"]) for each in functions)
         return found + [HarlequinCompletion(name, "fn", name, 1000) for name in unique]
 
-    def reference(self, source: str, path: tuple[str, ...], *, within: bool = True) -> str:
-        """How a query names what is at `path` in a data source: one that goes there, or one over all."""
-        if source == self.source:
-            kind = self.headwater.data_source(source).type
-            return quoted(self.headwater.plugin_info(kind).identifier_quote, *path)
-        return quoted('"', source, *path) if within else quoted('"', *path)
-
     def close(self) -> None:
         """End what runs, and close the host."""
         self.cancel()
@@ -137,11 +129,6 @@ class HeadwaterConnection(HarlequinConnection):
         with self._lock:
             self._running.pop(context, None)
         context.close()
-
-
-def query_error(error: HeadwaterError) -> HarlequinQueryError:
-    """As Harlequin shows it: whose fault it is in the title."""
-    return HarlequinQueryError(str(error), title=f"Headwater: {error.source} error")
 
 
 def _query_of(text: str) -> str | dict[str, Any]:

@@ -10,6 +10,8 @@ from harlequin.adapter import HarlequinCursor
 from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.frames import FrameStream
 
+from .failures import query_error
+
 __all__ = ["HeadwaterCursor"]
 
 
@@ -32,8 +34,6 @@ class HeadwaterCursor(HarlequinCursor):
 
     def fetchall(self) -> pa.Table | None:
         """The rows; None if there are none, or if the query was cancelled. Raises HarlequinQueryError."""
-        from .connection import query_error
-
         batches, missing = [], self._limit
         try:
             for batch in self._rows:
