@@ -26,11 +26,16 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+async def started(app: Harlequin) -> None:
+    """Connected, and with its catalog: an app that ends before has work left that nobody awaits."""
+    await until(lambda: app.connection is not None and app.editor is not None)
+    await until(lambda: bool(app.data_catalog.database_tree.root.children))
+
+
 def test_a_query_fills_the_results_and_the_catalog_shows_the_data_sources(app: Harlequin) -> None:
     async def session() -> None:
         async with app.run_test(size=(120, 36)) as pilot:
-            await until(lambda: app.connection is not None and app.editor is not None)
-            await until(lambda: bool(app.data_catalog.database_tree.root.children))
+            await started(app)
             labels = [str(node.label) for node in app.data_catalog.database_tree.root.children]
             assert [label.split(" ds")[0] for label in labels] == ["demo", "my shop"]
             assert app.editor is not None
@@ -50,7 +55,7 @@ def test_a_query_fills_the_results_and_the_catalog_shows_the_data_sources(app: H
 def test_the_cancel_button_ends_a_query(app: Harlequin) -> None:
     async def session() -> None:
         async with app.run_test(size=(120, 36)) as pilot:
-            await until(lambda: app.connection is not None and app.editor is not None)
+            await started(app)
             assert app.editor is not None
             app.editor.text = '{"scenario": "slow", "delayMs": 60000}'
             await pilot.press("ctrl+j")
