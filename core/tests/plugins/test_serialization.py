@@ -306,6 +306,13 @@ def test_unknown_keys_are_ignored_and_missing_ones_have_defaults() -> None:
     assert from_data({"plugin_id": "p", "from": "the future"}, PluginContext) == PluginContext("p")
 
 
+@pytest.mark.parametrize("status", ["1e999", "NaN", "null", "[]"])
+def test_a_status_that_is_no_number_is_refused(status: str) -> None:
+    written = f'{{"message_id": "x", "message": "m", "status": {status}, "source": "plugin"}}'
+    with pytest.raises(ValidationError):
+        from_bytes(written.encode(), errors.HeadwaterError)
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

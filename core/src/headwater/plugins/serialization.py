@@ -46,7 +46,7 @@ def from_data(data: Any, kind: type[T]) -> T:
         return _converter(True).structure(data, kind)
     except cattrs.BaseValidationError as error:
         raise ValidationError(cattrs.transform_error(error, path=kind.__name__)[0]) from error
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (ArithmeticError, TypeError, ValueError, AttributeError, KeyError) as error:
         raise ValidationError(f"cannot be read as {kind.__name__}") from error
 
 
