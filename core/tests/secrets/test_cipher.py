@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping
 
 import attrs
 import pytest
@@ -22,6 +23,7 @@ from headwater.secrets import (
     wrapping_key_id,
 )
 from headwater.secrets.envelope import REMOTE, SecretOwner, WrappedKey
+from headwater.secrets.keys import WrappingKey
 
 ONE, TWO = SecretOwner("1", "one"), SecretOwner("1", "two")
 PLAIN = {"password": "hunter22", "token": "t0ken"}
@@ -248,21 +250,24 @@ def test_each_state_names_its_field_and_its_key(keys: Keys) -> None:
     (record,) = stored.records.values()
     ((key_id, wrapped),) = stored.data_keys.items()
     place = WrappedKey.parse(wrapped)
-    cases = {
-        FieldState("password", SecretState.TAMPERED): SealedSecrets(
-            {"password": record[:-1] + bytes((record[-1] ^ 1,))}, stored.data_keys
+    cases = [
+        (
+            FieldState("password", SecretState.TAMPERED),
+            SealedSecrets({"password": record[:-1] + bytes((record[-1] ^ 1,))}, stored.data_keys),
         ),
-        FieldState("password", SecretState.TAMPERED, ""): SealedSecrets({"password": record}, {}),
-        FieldState("password", SecretState.CORRUPT): SealedSecrets({"password": record}, {key_id: b"junk"}),
-        FieldState("password", SecretState.TAMPERED, "k1"): SealedSecrets(
-            {"password": record}, {key_id: attrs.evolve(place, algorithm=REMOTE).to_bytes()}
+        (FieldState("password", SecretState.TAMPERED), SealedSecrets({"password": record}, {})),
+        (FieldState("password", SecretState.CORRUPT), SealedSecrets({"password": record}, {key_id: b"junk"})),
+        (
+            FieldState("password", SecretState.TAMPERED, "k1"),
+            SealedSecrets({"password": record}, {key_id: attrs.evolve(place, algorithm=REMOTE).to_bytes()}),
         ),
-        FieldState("password", SecretState.KEY_MISSING, "k9"): SealedSecrets(
-            {"password": record}, {key_id: attrs.evolve(place, kek_id="k9").to_bytes()}
+        (
+            FieldState("password", SecretState.KEY_MISSING, "k9"),
+            SealedSecrets({"password": record}, {key_id: attrs.evolve(place, kek_id="k9").to_bytes()}),
         ),
-    }
+    ]
 
-    for expected, changed in cases.items():
+    for expected, changed in cases:
         assert keys.cipher.states(ONE, changed) == {"password": expected}
     assert keys.cipher.states(TWO, stored) == {"password": FieldState("password", SecretState.TAMPERED, "k1")}
     assert wrapping_key_id(wrapped) == "k1"
@@ -301,3 +306,21 @@ def test_a_data_key_for_something_else_opens_for_its_owner_alone(keys: Keys) -> 
     assert keys.cipher.open_data_key(ONE, wrapped) == dek
     with pytest.raises(SecretUnavailableError, match=r"'two' .*: data key \(tampered, key k1\)"):
         keys.cipher.open_data_key(TWO, wrapped)
+
+
+def test_a_source_of_keys_that_cannot_be_read_is_a_missing_key(keys: Keys) -> None:
+    class Unreadable(InMemoryKeySource):
+        def keys(self) -> Mapping[str, WrappingKey]:
+            raise EncryptionKeyError("not readable")
+
+    stored = keys.cipher.seal(ONE, SealedSecrets(), {"password": "1"})
+    cipher = SecretCipher(KeyRing([Unreadable()]), lambda: "k1")
+
+    assert cipher.states(ONE, stored) == {"password": FieldState("password", SecretState.KEY_MISSING, "k1")}
+
+
+def test_no_data_key_goes_while_a_record_cannot_tell_which_it_needs(keys: Keys) -> None:
+    stored = keys.cipher.seal(ONE, SealedSecrets(), PLAIN)
+    broken = attrs.evolve(stored, records={**stored.records, "token": b"v1 junk"})
+
+    assert keys.cipher.seal(ONE, broken, {"password": ""}).data_keys == stored.data_keys

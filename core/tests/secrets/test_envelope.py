@@ -205,6 +205,7 @@ def test_each_refusal_says_what_is_wrong() -> None:
         return str(caught.value)
 
     assert said(lambda: unseal(dek, b"v2" + record[2:], OWNER, "password")) == "not a version 1 record"
+    assert said(lambda: unseal(dek, b"v1\x02" + record[3:], OWNER, "x")) == "unknown algorithm 2"
     assert said(lambda: unseal(dek, record[:19], OWNER, "password")) == "the record is cut short"
     assert said(lambda: unseal(dek, record, OWNER, "token")) == "the record is not authentic in this place"
     other = DataKey(b"x" * 16, bytes(32))

@@ -326,11 +326,12 @@ def test_answers_of_a_key_service_are_kept_to_their_moment_and_let_go_of(
     monkeypatch.setattr("headwater.secrets.keys.time.monotonic", clock)
     key = RemoteKey("kms", lambda plain, aad: plain, unwrap, cache_seconds=10)
     key.unwrap(b"one", b"")
-    clock.now += 10  # to the moment: it is over
-    key.unwrap(b"two", b"")
     key.unwrap(b"one", b"")
+    clock.now += 10  # to the moment: it is over
+    key.unwrap(b"one", b"")
+    key.unwrap(b"two", b"")
 
-    assert asked == [b"one", b"two", b"one"]
+    assert asked == [b"one", b"one", b"two"]
     assert {wrapped for wrapped, _ in key._cache} == {b"one", b"two"}
     clock.now += 10
     key.unwrap(b"three", b"")

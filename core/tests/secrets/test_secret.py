@@ -74,6 +74,11 @@ def test_it_refuses_to_be_pickled(protocol: int) -> None:
         pickle.dumps(AttrsSettings("h", SECRET), protocol)
 
 
+def test_nothing_takes_its_state_out() -> None:
+    with pytest.raises(TypeError, match=r"^a Secret cannot be pickled$"):
+        SECRET.__getstate__()
+
+
 def test_json_encoders_refuse_it() -> None:
     with pytest.raises(TypeError):
         json.dumps(SECRET)

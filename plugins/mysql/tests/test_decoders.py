@@ -287,6 +287,14 @@ def test_an_error_in_mid_stream_keeps_the_rows_before_it(decoder: DecoderFactory
     assert (caught.value.code, caught.value.state) == (1317, "70100")
 
 
+@pytest.mark.parametrize("scale", [77, 255])
+def test_a_decimal_of_a_scale_that_there_is_not_is_refused(decoder: DecoderFactory, scale: int) -> None:
+    column = Column("c", T.NEWDECIMAL, length=300, decimals=scale)
+    data = result_set([column], [["1"]], binary=False)
+    with pytest.raises(MalformedPacketError, match="impossible scale"):
+        read(decoder, data, Framing(binary=False))
+
+
 def test_a_request_for_a_local_file_is_refused(decoder: DecoderFactory) -> None:
     reader = ResultReader(Framing(False), decoder, received=wire([b"\xfb/etc/passwd"]))
     with pytest.raises(LocalInfileRefusedError):

@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import BINARY_CHARSET, ColumnType
+from headwater_mysql.protocol.packets import MalformedPacketError
 
 
 class Kind(IntEnum):
@@ -104,15 +105,21 @@ def _kind(column: Column) -> Kind:
 
 
 def _plan_decimal(column: Column) -> ColumnPlan:
-    """The display width counts the digits, the sign unless unsigned, and the point if there is one."""
+    """The display width counts the digits, the sign unless unsigned, and the point if there is one.
+
+    Raises MalformedPacketError for a scale that no server has: Arrow would make a type of it without values.
+    """
     scale = column.decimals
+    if scale > _MOST_DIGITS:
+        raise MalformedPacketError("a decimal column has an impossible scale")
     precision = column.length - (0 if column.unsigned else 1) - (1 if scale else 0)
-    precision = min(max(precision, scale, 1), 76)
+    precision = min(max(precision, scale, 1), _MOST_DIGITS)
     if precision <= 38:
         return ColumnPlan(column.name, Kind.DECIMAL128, pa.decimal128(precision, scale), precision, scale)
     return ColumnPlan(column.name, Kind.DECIMAL256, pa.decimal256(precision, scale), precision, scale)
 
 
+_MOST_DIGITS = 76
 _INTEGERS: Mapping[int, tuple[Kind, Kind]] = {
     ColumnType.TINY: (Kind.INT8, Kind.UINT8),
     ColumnType.SHORT: (Kind.INT16, Kind.UINT16),
