@@ -67,6 +67,7 @@ def stream(data: bytes) -> None:
     for batch in read_batches(reader, raw):
         for column in batch.columns:
             try:
+                column.validate()
                 check_values(column)
             except pa.ArrowInvalid as error:
                 raise truncated() from error
