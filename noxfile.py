@@ -233,6 +233,14 @@ def engines(session: nox.Session) -> None:
 
 
 @nox.session
+def orchestrators(session: nox.Session) -> None:
+    """The example for Dagster, run by Dagster."""
+    install(session, "core", "plugins/mysql", "plugins/testdata", "server", groups=("test",))
+    session.install("dagster>=1.12")
+    session.run("pytest", "tests/embedding/test_dagster_assets.py", *session.posargs)
+
+
+@nox.session
 def protocol(session: nox.Session) -> None:
     """Compile the messages between Grafana and its plugins: descriptors, and types for the type checker."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "protocol"))

@@ -123,7 +123,7 @@ def http_operations() -> str:
     """The operations of the OpenAPI description."""
     rows = [
         [f"`{method.upper()}`", f"`{path}`", operation["summary"], _statuses(operation)]
-        for path, methods in describe(operations())["paths"].items()
+        for path, methods in describe(operations(signs_in=True))["paths"].items()
         for method, operation in methods.items()
     ]
     return f"""# HTTP operations

@@ -30,7 +30,7 @@ from .operations import Operation
 from .options import HttpOptions
 from .responses import json_response
 from .routes import operations
-from .sign_in import can_sign_in, sign_in_operations
+from .sign_in import can_sign_in
 from .static_files import page_routes
 
 __all__ = ["HeadwaterApp", "Service", "create_app"]
@@ -143,11 +143,7 @@ def _endpoints(host: Host, agents: Agents) -> dict[str, Endpoint]:
 
 
 def _documented(host: Host) -> list[Operation]:
-    signs_in = can_sign_in(host)
-    return [
-        *operations(protect_metrics=host.options.protect_metrics),
-        *sign_in_operations(signs_in=signs_in),
-    ]
+    return operations(protect_metrics=host.options.protect_metrics, signs_in=can_sign_in(host))
 
 
 def _routes(endpoints: Mapping[str, Endpoint], host: Host) -> list[BaseRoute]:

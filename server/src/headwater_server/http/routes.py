@@ -24,6 +24,7 @@ from .models import (
 from .named_query_routes import named_query_operations
 from .operations import Answer, Handler, Operation, Parameter
 from .responses import PARQUET
+from .sign_in import sign_in_operations
 
 _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _TEXT = ("text/plain",)
@@ -310,8 +311,9 @@ def _observation(protect_metrics: bool) -> list[Operation]:
     ]
 
 
-def operations(*, protect_metrics: bool = False) -> list[Operation]:
-    """All operations; where two paths fit a request, the first one answers it."""
+def operations(*, protect_metrics: bool = False, signs_in: bool = False) -> list[Operation]:
+    """All operations; where two paths fit a request, the first one answers it. With `signs_in` there is a
+    provider at which people sign in."""
     return [
         _query(),
         *_observation(protect_metrics),
@@ -319,4 +321,5 @@ def operations(*, protect_metrics: bool = False) -> list[Operation]:
         *_data_sources(),
         *_plugins(),
         *named_query_operations(),
+        *sign_in_operations(signs_in=signs_in),
     ]
