@@ -439,6 +439,17 @@ def test_a_plugin_can_say_so_only_of_fields_that_there_are() -> None:
         Wrong()
 
 
+@pytest.mark.parametrize("placeholders", [{"float": ":name"}, {"text": "?"}, {"text[][]": ":name"}])
+def test_placeholders_are_of_kinds_that_there_are_and_name_their_parameter(
+    placeholders: dict[str, str],
+) -> None:
+    class Wrong(Plugin):
+        parameter_placeholders: ClassVar[Mapping[str, str]] = placeholders
+
+    with pytest.raises(TypeError, match=r"^Wrong.parameter_placeholders has a wrong "):
+        Wrong()
+
+
 def test_a_stopped_plugin_closed_everything_even_what_is_stuck(
     make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
+{% if cookiecutter.kind == "sql" %}
+from headwater.sdk.sql import NAMED_PLACEHOLDERS
+{% endif %}
 
 from . import __version__
 {% if cookiecutter.kind == "sql" %}
@@ -36,6 +39,7 @@ class {{ cookiecutter.__class }}Plugin(DataSourcePlugin):
 {% if cookiecutter.kind == "sql" %}
     query_text_key = "rawSql"
     query_language = "sql"
+    parameter_placeholders = NAMED_PLACEHOLDERS
     macros = MACROS
     examples = (
         QueryExample("All readings", {"rawSql": "SELECT * FROM readings"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -52,6 +53,7 @@ _QUERIES_SIDE_BY_SIDE = 10
 _NOT_OF_THE_QUERY = (KeyboardInterrupt, GeneratorExit)
 _CONNECTION = ("url", "user", "database", "basicAuthUser")
 _REQUIRED = ("id", "settings_type", "query_type", "data_source")
+_BOUND_KIND = re.compile(r"(?:text|integer|number)(?:\[\])?")
 
 
 class DataSourcePlugin:
@@ -103,6 +105,11 @@ class DataSourcePlugin:
             raise TypeError(
                 f"{type(self).__name__}.connection names {', '.join(unknown)}; "
                 f"it can name {', '.join(_CONNECTION)}"
+            )
+        if wrong := [kind for kind, text in self.parameter_placeholders.items() if not _places(kind, text)]:
+            raise TypeError(
+                f"{type(self).__name__}.parameter_placeholders has a wrong {wrong[0]!r}: keys are text, "
+                "integer and number, also with [] behind, and `name` stands in each for the parameter's name"
             )
         self._instances = InstanceManager(self._serve, LiveDataSource.close)
         self._workers = WorkerPool(f"headwater-{self.id}")
@@ -273,6 +280,11 @@ class DataSourcePlugin:
                     yield QueryChunk(query.ref_id, error=context.explain(error, ref_id=query.ref_id))
         finally:
             self._instances.release(shared)
+
+
+def _places(kind: str, placeholder: str) -> bool:
+    """Whether `placeholder` says how a text names a parameter of `kind`."""
+    return bool(_BOUND_KIND.fullmatch(kind) and re.search(r"\bname\b", placeholder))
 
 
 def _import_class(target: type[AnyDataSource] | str, plugin_id: str) -> type[AnyDataSource]:
