@@ -173,7 +173,7 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
           {answer.status === "running"
             ? <button class="cancel" onClick={cancel} title="Esc">Cancel</button>
             : <button class="primary" disabled={!unbound} onClick={() => setWanted(1)} title="Ctrl+Enter">Run</button>}
-          {request && <Share request={request} sourceOf={sourceOf} plugins={plugins} />}
+          {unbound && <Share request={request} sourceOf={sourceOf} plugins={plugins} />}
         </div>
         {failure && <p class="error" role="alert">{failure}</p>}
         <Variables variables={variables} values={values} sources={sources} onChange={setVariables} />

@@ -3,7 +3,8 @@ import { HERE } from "../api.js";
 import { EXPRESSIONS } from "./queries.js";
 import { python } from "./python.js";
 
-// The queries as text to paste elsewhere; each form takes the token from HEADWATER_TOKEN.
+// The queries as text to paste elsewhere; each form takes the token from HEADWATER_TOKEN. Without a request, as
+// while something in it is not known yet, there is the link alone.
 export function Share({ request, sourceOf, plugins }) {
   const [said, setSaid] = useState("");
   async function copy(what, make) {
@@ -15,7 +16,7 @@ export function Share({ request, sourceOf, plugins }) {
     }
     setTimeout(() => setSaid(""), 2000);
   }
-  const asked = request.queries.map((query) => ownKeys(query, sourceOf, plugins));
+  const asked = request?.queries.map((query) => ownKeys(query, sourceOf, plugins));
   const forms = {
     Link: () => location.href,
     Python: () => python(HERE, request, asked),
@@ -25,7 +26,7 @@ export function Share({ request, sourceOf, plugins }) {
   return (
     <span class="share" role="group" aria-label="Copy as">
       <span class="muted" aria-hidden="true">Copy as</span>
-      {Object.entries(forms).map(([what, make]) => <button key={what} class="quiet" onClick={() => copy(what, make)}>{what}</button>)}
+      {Object.entries(forms).map(([what, make]) => <button key={what} class="quiet" disabled={!request && what !== "Link"} onClick={() => copy(what, make)}>{what}</button>)}
       <span role="status" class="said">{said}</span>
     </span>
   );
