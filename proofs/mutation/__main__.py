@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="print what is known; run nothing")
     asked = parser.parse_args()
     chosen = [each for each in ROOMS if not asked.rooms or each.name in asked.rooms]
-    print(f"{'room':12}{'mutants':>9}{'killed':>8}{'lived':>7}{'answered':>10}{'share':>8}")
+    print(f"{'room':12}{'mutants':>9}{'killed':>8}{'timed out':>11}{'lived':>7}{'answered':>10}{'share':>8}")
     outcomes = []
     for room in chosen:
         found = run(room, asked.folder / room.name, asked.jobs, only_report=asked.report)
@@ -60,7 +60,7 @@ def run(room: Room, folder: Path, jobs: int, *, only_report: bool) -> Outcomes:
 def report(room: Room, outcomes: Outcomes) -> Outcomes:
     """Print the row of `room`."""
     print(
-        f"{room.name:12}{outcomes.mutants:9,}{outcomes.killed:8,}{len(outcomes.survivors):7,}"
+        f"{room.name:12}{outcomes.mutants:9,}{outcomes.killed:8,}{outcomes.timed_out:11,}{len(outcomes.survivors):7,}"
         f"{outcomes.answered:10,}{outcomes.share:8.1%}",
         flush=True,
     )

@@ -15,6 +15,7 @@ _ANSWERS = Path(__file__).parent / "answers.toml"
 _UNTESTED = 33
 _ALIVE = frozenset({0, _UNTESTED})
 """Exit statuses of pytest, and one of mutmut's own for what no test runs."""
+_TIMED_OUT = frozenset({-24, 24, 36, 152, 255})
 
 
 @frozen
@@ -33,10 +34,12 @@ class Survivor:
 
 @frozen
 class Outcomes:
-    """Counts of one room. A mutant that made the tests run for ever counts as killed."""
+    """Counts of one room. A mutant that makes the tests run for ever is killed, as far as the machine is not
+    only busy: `timed_out` of the `killed` were given up."""
 
     mutants: int
     killed: int
+    timed_out: int
     survivors: tuple[Survivor, ...]
 
     @property
@@ -55,7 +58,8 @@ def read_outcomes(folder: Path) -> Outcomes:
     alive = {name: status for name, status in ran.items() if status in _ALIVE}
     with chdir(folder):
         survivors = [_survivor(name, status) for name, status in alive.items()]
-    return Outcomes(len(ran), len(ran) - len(survivors), tuple(survivors))
+    timed_out = sum(status in _TIMED_OUT for status in ran.values())
+    return Outcomes(len(ran), len(ran) - len(survivors), timed_out, tuple(survivors))
 
 
 def forget_survivors(folder: Path) -> None:

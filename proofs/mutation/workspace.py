@@ -15,8 +15,8 @@ source_paths = ["src"]
 only_mutate = {modules}
 also_copy = ["conftest.py", "shared"]
 pytest_add_cli_args_test_selection = {tests}
-timeout_multiplier = 5
-timeout_constant = 2
+timeout_multiplier = 20
+timeout_constant = 5
 
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib", "-m", "not slow", "-p", "no:cacheprovider"]
