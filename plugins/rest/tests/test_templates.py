@@ -81,8 +81,15 @@ def test_a_list_repeats_a_parameter_and_null_leaves_it_out() -> None:
     assert request(endpoint, ids=[1, 2], flag=True).params == (("id", "1"), ("id", "2"), ("on", "true"))
 
 
+def test_times_are_written_as_iso_8601() -> None:
+    endpoint = {"path": "x", "method": "POST", "params": {"t": "{t}", "d": "{d}"}, "json": {"t": "{t}"}}
+    made = request(endpoint, t=FROM, d=dt.date(2026, 3, 1))
+    assert made.params == (("t", "2026-03-01T06:00:00Z"), ("d", "2026-03-01"))
+    assert made.content == b'{"t":"2026-03-01T06:00:00Z"}'
+
+
 def test_a_list_is_no_part_of_a_text() -> None:
-    with pytest.raises(QueryError, match="ids: expected text, a number or true or false"):
+    with pytest.raises(QueryError, match="ids: expected text, a number, a time, or true or false"):
         request({"path": "x", "params": {"id": "in:{ids}"}}, ids=[1])
 
 

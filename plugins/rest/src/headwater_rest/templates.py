@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
@@ -162,9 +163,11 @@ def body_placeholders(template: Any) -> Iterator[str]:
 def _text(value: Any, name: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float | Decimal):
         return str(value)
-    raise QueryError(f"{name}: expected text, a number or true or false for this place.")
+    if isinstance(value, date):  # a datetime is one
+        return value.isoformat().replace("+00:00", "Z")
+    raise QueryError(f"{name}: expected text, a number, a time, or true or false for this place.")
 
 
 def _time_text(time: datetime, milliseconds: int, form: str) -> str:
