@@ -36,6 +36,12 @@ COMMANDS = {
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
+    "backup": LazyCommand(
+        f"{_HERE}.backup", "backup", "Write the store to FILE, and its keys to another if they are asked for."
+    ),
+    "restore": LazyCommand(
+        f"{_HERE}.backup", "restore", "Put what `backup` wrote to FILE into the store of the data directory."
+    ),
     "config": LazyCommand(
         f"{_HERE}.config", "config", "Show the settings of the host, and where each is from."
     ),

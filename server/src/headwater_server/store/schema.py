@@ -33,10 +33,11 @@ def current_version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, to: str = "head") -> None:
     """Runs the migrations that are missing. One process does, others wait; a killed one is taken up again.
 
-    Raises StoreError for a schema from a newer version, before anything is changed.
+    `to` stops at an older revision. Raises StoreError for a schema from a newer version, before anything is
+    changed.
     """
     with store_errors():
         with engine.begin() as connection:
@@ -44,7 +45,7 @@ def upgrade(engine: Engine) -> None:
                 return
         with writer_of(engine).begin() as connection, _alone(connection):
             if not _is_current(connection):
-                _migrate(connection)
+                _migrate(connection, to)
 
 
 def _is_current(connection: Connection) -> bool:
@@ -75,7 +76,7 @@ def _alone(connection: Connection) -> Iterator[None]:
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK_NAME})
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, to: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -84,4 +85,4 @@ def _migrate(connection: Connection) -> None:
         config.set_main_option("script_location", str(Path(scripts)).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
