@@ -263,6 +263,16 @@ def grafana(session: nox.Session) -> None:
 
 
 @nox.session
+def container(session: nox.Session) -> None:
+    """Check the files of deploy/: manifests against Kubernetes' schemas, and the image in bare Debian roots.
+
+    The latter needs the rights of root.
+    """
+    install(session, *distributions(), groups=("dev", "container"))
+    session.run("pytest", "tests/deploy", "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def openapi(session: nox.Session) -> None:
     """Ask a running host 10,000 times whether it answers as its OpenAPI description says."""
     install(session, *distributions(), groups=("dev",))

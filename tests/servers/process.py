@@ -220,7 +220,7 @@ def _download_debian(
     status.touch()
     sources = scratch / "sources.list"
     sources.write_text(
-        f"deb [trusted=yes] {_debian_mirror()} {suite} main universe\n"
+        f"deb [trusted=yes] {debian_mirror()} {suite} main universe\n"
     )  # the latter is Ubuntu's
     options = [
         f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=/dev/null",
@@ -270,7 +270,7 @@ def library_path(root: Path) -> dict[str, str]:
 C_LIBRARY = ("libc6_", "libc-bin_")
 
 
-def _debian_mirror() -> str:
+def debian_mirror() -> str:
     """The mirror that the system itself uses, so that no address is written down here."""
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],

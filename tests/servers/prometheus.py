@@ -36,9 +36,16 @@ class PrometheusServer:
 
 @contextmanager
 def start_prometheus(
-    version: str = V2, *, openmetrics: str = "", web_config: str = "", flags: Sequence[str] = ()
+    version: str = V2,
+    *,
+    openmetrics: str = "",
+    web_config: str = "",
+    configuration: str = "",
+    flags: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
-    """A fresh server that scrapes nothing. `openmetrics` fills its TSDB; `web_config` is its web.yml.
+    """A fresh server that scrapes nothing, unless `configuration`, more YAML of its prometheus.yml, says so.
+
+    `openmetrics` fills its TSDB; `web_config` is its web.yml.
 
     Remote write, native histograms and exemplars are on. With a `web_config` readiness is not awaited over
     HTTP, for it may ask for TLS or credentials.
@@ -48,6 +55,7 @@ def start_prometheus(
     try:
         (directory / "prometheus.yml").write_text(
             "storage:\n  exemplars:\n    max_exemplars: 10000\n  tsdb:\n    out_of_order_time_window: 1h\n"
+            + configuration
         )
         if openmetrics:
             _create_blocks(directory, openmetrics)

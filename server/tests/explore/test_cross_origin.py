@@ -15,7 +15,7 @@ from servers.http_host import admin_authenticator, run_host
 
 QUERY = """
 async ([url, token]) => {
-  const query = {refId: 'A', datasource: {uid: 'demo'}, scenarioId: 'random_walk'}
+  const query = {refId: 'A', datasource: {uid: 'demo'}, scenario: 'random_walk'}
   const body = {from: 'now-1h', to: 'now', queries: [query]}
   const headers = {Authorization: `Bearer ${token}`, 'Content-Type': 'application/json'}
   try {

@@ -34,6 +34,7 @@ COMMANDS = {
         f"{_HERE}.plugins", "plugin", "Show the installed data-source plugins, start one, or test it."
     ),
     "doctor": LazyCommand(f"{_HERE}.doctor", "doctor", "Check the installation, and say what to mend."),
+    "health": LazyCommand(f"{_HERE}.health", "health", "Ask the host on this machine whether it answers."),
     "secrets": LazyCommand(f"{_HERE}.secrets", "secrets", "Check, rewrap and rotate stored secrets."),
     "key": LazyCommand(f"{_HERE}.key", "key", "Manage the keys that protect stored secrets."),
     "backup": LazyCommand(
