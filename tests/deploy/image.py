@@ -19,7 +19,8 @@ from attrs import define, field
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/container/Dockerfile"
 #: How the machine reaches registries, which a container engine brings into its builds, too.
-_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf")
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _NOT_COPIED = shutil.ignore_patterns(".venv", ".nox", "__pycache__", ".git", "node_modules", "dist", "*.so")
 
 
@@ -91,6 +92,8 @@ def _begin(path: Path, base: Path, rest: str) -> Stage:
         if Path(file).exists():
             Path(f"{path}{file}").parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, f"{path}{file}")
+    if _AUTHORITIES.exists():  # under another name: the package of that name writes its own
+        shutil.copy(_AUTHORITIES, path / "etc/authorities.crt")
     return Stage(path, name)
 
 
@@ -99,6 +102,8 @@ def _follow(stages: list[Stage], word: str, rest: str, binds: Sequence[str]) -> 
     match word:
         case "RUN":
             pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+            if _AUTHORITIES.exists():
+                pip["PIP_CERT"] = "/etc/authorities.crt"
             own = Stage(stage.path, environment={**stage.environment, **pip}, folder=stage.folder, user="0:0")
             subprocess.run(run_in(own, ["/bin/sh", "-c", rest], binds), check=True)
         case "COPY":
