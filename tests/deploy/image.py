@@ -76,7 +76,7 @@ def run_in(
     user, _, group = stage.user.partition(":")
     variables = " ".join(f"{name}='{value}'" for name, value in stage.environment.items())
     script.append(
-        f"exec env -i {variables} chroot --userspec={user}:{group} {root} "
+        f"exec env -i {variables} {shutil.which('chroot')} --userspec={user}:{group} {root} "
         f'/bin/sh -c \'cd {stage.folder} && exec "$@"\' sh "$@"'
     )
     return ["unshare", "--mount", "--propagation=private", "sh", "-ec", "\n".join(script), "sh", *command]
