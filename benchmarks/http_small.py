@@ -214,8 +214,8 @@ def _work(digest: bytes, options: list[str], channel: socket.socket) -> None:
 
 def _host_app(digest: bytes, options: list[str]) -> Any:
     from headwater import Headwater
+    from headwater.frames import start_arrow_without_pandas
     from headwater.queries import AnswerCache, CacheRule
-    from headwater_server.arrow_start import start_arrow_without_pandas
     from headwater_server.audit import FileAuditLog
     from headwater_server.auth import ApiToken, Authenticator, CallerLimits, MemoryTokenStore, Role
     from headwater_server.http import create_app

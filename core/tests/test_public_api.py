@@ -63,7 +63,7 @@ PUBLIC = {
         "apply_plan", "check_uid", "export_data_sources", "job_key", "json_key", "provision", "read_plan",
     },
     "headwater.frames": {
-        "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus", "iter_data_response",
+        "start_arrow_without_pandas", "ARROW_CHUNKS_MEDIA_TYPE", "CacheStatus", "iter_data_response",
         "ARROW_MEDIA_TYPE", "ChunkBuffer", "DataLink", "DataPlane", "DataPlaneError", "DataResponse",
         "DataTopic", "EnumConfig", "Field", "FieldConfig", "FieldType", "Fill", "FillMode", "Frame",
         "FrameDecodeError", "FrameError", "FrameInclude", "FrameMeta", "FrameStream",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -54,6 +55,15 @@ def test_what_is_printed_goes_to_the_host_and_not_between_its_lines() -> None:
         plugin.stub("plugin.GRPCController").shutdown(go_plugin_pb2.Empty())
         assert list(output) == []
         assert plugin.wait() == 0
+
+
+def test_pandas_takes_no_memory_of_a_plugin_that_does_not_use_it() -> None:
+    with PluginProcess("testdata") as plugin:
+        ask = plugin.stub("pluginv2.Data").query_data
+        assert ask(plugin.query({"scenario": "random_walk"})).responses["A"].status == 200
+        loaded = Path(f"/proc/{plugin.pid}/maps").read_text()
+    assert "pyarrow" in loaded
+    assert "/pandas/" not in loaded
 
 
 def test_ctrl_c_in_the_hosts_terminal_does_not_end_it() -> None:

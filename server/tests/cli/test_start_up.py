@@ -69,7 +69,7 @@ def test_pandas_is_there_for_whoever_asks_for_it(then: str) -> None:
     """A series with a missing text is an error for a pyarrow that knows no pandas."""
     pytest.importorskip("pandas")
     code = (
-        "from headwater_server.arrow_start import start_arrow_without_pandas as start\n"
+        "from headwater.frames import start_arrow_without_pandas as start\n"
         f"start(); import pyarrow as pa; {then}"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from headwater._lazy import load_lazily
 
 if TYPE_CHECKING:
+    from .arrow_start import start_arrow_without_pandas as start_arrow_without_pandas
     from .codecs.arrow import (
         ARROW_MEDIA_TYPE as ARROW_MEDIA_TYPE,
         ChunkBuffer as ChunkBuffer,
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from .times.time_range import TimeRange as TimeRange
 
 _MODULES = {
+    "arrow_start": ("start_arrow_without_pandas",),
     "errors": ("FrameDecodeError", "FrameError", "FrameTooLargeError", "FrameTypeError",
         "StreamClosedError", "TimeSeriesError"),
     "field_config": ("DataLink", "EnumConfig", "FieldConfig", "InternalLink", "MappingType", "Threshold",

@@ -9,6 +9,7 @@ import threading
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from headwater.calls import WorkerPool
+from headwater.frames import start_arrow_without_pandas
 from headwater.plugins import CorePlugin, LoggingMiddleware, RedactionMiddleware, discover
 from headwater.secrets import Redactor
 from headwater_grafana.protocol.handshake import COOKIE, COOKIE_NAME
@@ -55,6 +56,7 @@ def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
     server = PluginServer(
         PluginCalls(plugin, redactor, workers), metrics, workers, output=output, shut_down=ending.set
     )
+    start_arrow_without_pandas()
     handshake = server.listen(_standalone_address(plugin_id) if standalone else "")
     if output is not None:
         _announce(output.handshake, handshake.line)
@@ -92,10 +94,7 @@ def _warm_up(plugin: CorePlugin) -> None:
 
     What fails here fails again at a call, where there is somebody to tell.
     """
-    import pyarrow as pa
-
     plugin.start()
-    pa.array([0])
 
 
 def _heed_signals(ending: threading.Event, *, standalone: bool) -> None:

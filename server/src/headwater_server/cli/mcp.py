@@ -58,7 +58,7 @@ def _serve(headwater: Headwater, principal: Principal) -> None:
     from mcp.server.stdio import stdio_server
 
     from headwater.calls import WorkerPool
-    from headwater_server.arrow_start import start_arrow_without_pandas
+    from headwater.frames import start_arrow_without_pandas
     from headwater_server.mcp.caller import LocalCaller
     from headwater_server.mcp.protocol import mcp_server
 

@@ -221,7 +221,7 @@ def _open(
     services: Sequence[Service] = (),
 ) -> Iterator[HeadwaterApp]:
     """The app on the directory's store, with everything closed at the end."""
-    from headwater_server.arrow_start import start_arrow_without_pandas
+    from headwater.frames import start_arrow_without_pandas
     from headwater_server.http import HttpOptions, create_app
     from headwater_server.metrics import HostMetrics
     from headwater_server.tracing import middlewares_if_installed

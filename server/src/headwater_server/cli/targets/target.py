@@ -117,7 +117,7 @@ class Target:
     def query_chunks(
         self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
     ) -> Generator[QueryChunk, None, None]:
-        from headwater_server.arrow_start import start_arrow_without_pandas
+        from headwater.frames import start_arrow_without_pandas
 
         start_arrow_without_pandas()
         return self.headwater.query_chunks(data_source, query, from_=from_, to=to, context=context)
