@@ -16,6 +16,7 @@ from headwater.models import TimeRange
 from headwater_grafana.protocol import go_plugin_pb2, health_pb2, pluginv2_pb2 as pb
 from headwater_grafana.protocol.errors import DETAILS, source_of
 from headwater_grafana.protocol.frames import ChunkReader, read_frame, write_frame
+from headwater_testdata.scenarios import SCENARIOS
 from servers.plugin_process import PluginProcess
 
 WALK = {"scenario": "random_walk", "seed": 3}
@@ -145,7 +146,7 @@ def test_health_has_status_message_and_details(plugin: PluginProcess) -> None:
     check = plugin.stub("pluginv2.Diagnostics").check_health
     well = check(pb.CheckHealthRequest(plugin_context=plugin.context({"apiKey": "very-secret"})))
     assert (well.status, well.message) == (pb.CheckHealthResponse.OK, "Test data is ready.")
-    assert json.loads(well.json_details) == {"scenarios": 10, "apiKey": "set"}
+    assert json.loads(well.json_details) == {"scenarios": len(SCENARIOS), "apiKey": "set"}
     ill = check(pb.CheckHealthRequest(plugin_context=plugin.context(healthError="on holiday")))
     assert (ill.status, ill.message) == (pb.CheckHealthResponse.ERROR, "on holiday")
 
