@@ -1,4 +1,4 @@
-"""Drives Harlequin's own app with Textual's pilot: `app_session.py SESSION DATA_DIR`; exits with 0 if all is well.
+"""Drives Harlequin's app with Textual's pilot: `app_session.py SESSION DATA_DIR` ends with 0 if all is well.
 
 In a process of its own: a closed app leaves coroutines behind that nobody awaits.
 """
