@@ -105,6 +105,13 @@ class TestAccessTokens:
             ).raise_for_status()
         assert audit.records[-1].who == "oidc:ada"
 
+    def test_agents_may_send_one_too(self, host: RunningHost, provider: ForgingProvider) -> None:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        headers = {"Accept": "application/json, text/event-stream"}
+        for token, expected in ((provider.token(), 200), (provider.token(aud="another"), 401)):
+            with host.client(token) as client:
+                assert client.post("/mcp", json=body, headers=headers).status_code == expected
+
     def test_whose_groups_grant_nothing_may_do_nothing(
         self, host: RunningHost, provider: ForgingProvider
     ) -> None:
