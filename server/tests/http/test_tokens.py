@@ -105,6 +105,11 @@ def test_what_is_no_scope_is_refused(text: str) -> None:
         Scope.parse(text)
 
 
+def test_who_gives_no_scope_reads_which_there_are() -> None:
+    with pytest.raises(ValidationError, match=r"datasources:read\[:UID\], .*secrets:write"):
+        Scope.parse("datasources")
+
+
 def test_a_scope_for_one_data_source_is_not_one_for_another_or_for_all() -> None:
     principal = Principal.of("p", "p", None, [Scope.parse("datasources:query:demo")])
     assert principal.may(Action.QUERY, "demo")
@@ -213,6 +218,15 @@ def test_the_admin_may_use_a_password() -> None:
     assert authenticate(authenticator, basic("admin", "pässword")).role is Role.ADMIN
 
 
+def test_a_password_may_hold_a_colon_and_its_base64_nothing_else() -> None:
+    authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret("a:b"))
+    header = basic("admin", "a:b")
+
+    assert authenticate(authenticator, header).role is Role.ADMIN
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, header[:-4] + "!" + header[-4:])
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -251,6 +265,8 @@ def test_a_token_may_come_as_the_password_of_api_key() -> None:
 
 def test_callers_without_credentials_may_be_given_a_role() -> None:
     authenticator = Authenticator(MemoryTokenStore(), anonymous=Role.VIEWER)
-    assert authenticate(authenticator, None).role is Role.VIEWER
+    nobody = authenticate(authenticator, None)
+    assert nobody == Principal("anonymous", "anonymous", Role.VIEWER, Role.VIEWER.scopes, anonymous=True)
+    assert nobody.may(Action.QUERY, "demo")
     with pytest.raises(AuthenticationError):
         authenticate(authenticator, "Bearer wrong")
