@@ -5,6 +5,7 @@ uv installs the environments where it is on the path, virtualenv and pip where i
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -211,6 +212,21 @@ def crash(session: nox.Session) -> None:
     """The long tests that the default run leaves out, such as the full count of killed writers."""
     install(session, *distributions(), groups=("dev",))
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Break networks, processes, disks and clocks: `nox -s chaos -- --quick`, or `-- --seeds 500`."""
+    install(session, *distributions(), groups=("dev",))
+    session.run("pytest", "proofs/chaos", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A host under load for half an hour: `nox -s soak`, `nox -s soak -- --minutes 600`, `-- --quick`."""
+    install(session, *distributions(), groups=("dev",))
+    path = os.pathsep.join([str(ROOT / "proofs"), str(ROOT / "tests")])
+    session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": path})
 
 
 @nox.session

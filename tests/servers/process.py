@@ -98,14 +98,20 @@ class ServerProcess:
         self.log = self.directory / "server.log"
         self._ready = ready
         self._start_seconds = start_seconds
+        self._command = [*ended_with_parent(), *command]
+        self._environment = None if environment is None else {**os.environ, **environment}
+        self._stdin = stdin
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*ended_with_parent(), *command],
+            return subprocess.Popen(
+                self._command,
                 cwd=self.directory,
-                stdin=stdin,
+                stdin=self._stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=None if environment is None else {**os.environ, **environment},
+                env=self._environment,
                 start_new_session=True,
             )
 
@@ -134,6 +140,13 @@ class ServerProcess:
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGKILL)
             self.process.wait(STOP_SECONDS)
+
+    def start_again(self) -> Self:
+        """After `kill`: the same command, on what the killed one left."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process = self._start()
+        return self.wait_ready()
 
     def stop(self) -> None:
         if self.process.stdin is not None:

@@ -97,3 +97,27 @@ def test_closing_ends_waiting_connections_and_threads(server: int) -> None:
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""
     assert threading.active_count() == before
+
+
+def test_a_server_that_is_down_refuses_and_is_back_on_the_same_port(server: int) -> None:
+    with FaultProxy("127.0.0.1", server) as proxy:
+        with proxy.down(), pytest.raises(ConnectionRefusedError):
+            ask(proxy.port)
+        assert ask(proxy.port) == ANSWER
+
+
+def test_an_orderly_end_comes_late_and_whole(server: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(cut_after=1000, close_delay=0.1)) as proxy:
+        started = time.monotonic()
+        assert ask(proxy.port) == ANSWER[:1000]
+        assert time.monotonic() - started > 0.1
+
+
+def test_a_client_that_hangs_up_on_a_silent_connection_is_not_kept(server: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(silent_after=1000)) as proxy:
+        with socket.create_connection(("127.0.0.1", proxy.port), 5) as client:
+            client.sendall(b"?")
+            assert len(client.recv(1000, socket.MSG_WAITALL)) == 1000
+            assert proxy.open_connections == 1
+        while proxy.open_connections:
+            time.sleep(0.01)

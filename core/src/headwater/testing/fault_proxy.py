@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +32,8 @@ class Fault:
     """and up to this much later again."""
     cut_after: int | None = None
     """Close both sides in an orderly way after so many bytes."""
+    close_delay: float = 0.0
+    """An orderly end, the server's own or a cut, reaches the client this much later."""
     reset_after: int | None = None
     """Reset the client's connection (RST) after so many bytes."""
     silent_after: int | None = None
@@ -57,8 +59,12 @@ class FaultProxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self.connections: int = 0
+        """How many there have been,"""
+        self.bytes_passed: int = 0
+        """and how many bytes of answers they have got."""
         self._lock = threading.Lock()  # guards the open connections
         self._open: set[socket.socket] = set()
+        self._left: set[socket.socket] = set()  # clients that have hung up
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -66,8 +72,23 @@ class FaultProxy:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected now."""
+        with self._lock:
+            return len(self._open) // 2
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Within the block connections are refused; those that are open are cut."""
+        self._stop_listening()
+        self.drop_connections()
+        yield
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self._run(self._accept, self._listener)
+
     def __enter__(self) -> Self:
-        self._run(self._accept)
+        self._run(self._accept, self._listener)
         return self
 
     def __exit__(
@@ -78,9 +99,7 @@ class FaultProxy:
     def close(self) -> None:
         """End the listener, every connection and every thread."""
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._stop_listening()
         self.drop_connections()
         for thread in self._threads:
             thread.join(5)
@@ -92,10 +111,15 @@ class FaultProxy:
         for each in held:
             _shut(each)
 
-    def _accept(self) -> None:
+    def _stop_listening(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self, listener: socket.socket) -> None:
         while not self._closed:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             self.connections += 1
@@ -118,6 +142,8 @@ class FaultProxy:
             while data := client.recv(_CHUNK):
                 server.sendall(data)
         # The client has finished asking; the server notices and closes in turn.
+        with self._lock:
+            self._left |= self._open & {client}
         with contextlib.suppress(OSError):
             server.shutdown(socket.SHUT_WR)
 
@@ -129,6 +155,7 @@ class FaultProxy:
                 if fault.latency or fault.jitter:
                     time.sleep(fault.latency + chance.random() * fault.jitter)
                 data, ending = _broken(data, passed, fault)
+                self.bytes_passed += len(data)
                 _send(client, data, fault)
                 passed += len(data)
                 if ending == "silent":
@@ -141,15 +168,18 @@ class FaultProxy:
                     client.close()
                 if ending:
                     break
+        if client not in self._left:
+            time.sleep(fault.close_delay)
         self._end(client, server)
 
     def _wait_for_end(self, client: socket.socket) -> None:
-        while not self._closed and client in self._open and client.fileno() >= 0:
+        while not self._closed and client in self._open and client not in self._left:
             time.sleep(0.02)
 
     def _end(self, *pair: socket.socket) -> None:
         with self._lock:
             self._open -= set(pair)
+            self._left -= set(pair)
         for each in pair:
             _shut(each)
 

@@ -16,6 +16,7 @@ from headwater.errors import (
     DeadlineExceededError,
     DownstreamAuthError,
     DownstreamConnectionError,
+    DownstreamError,
     DownstreamProtocolError,
     DownstreamServerError,
     DownstreamTimeoutError,
@@ -420,6 +421,24 @@ def test_a_larger_answer_than_allowed_is_cut_off_after_decoding() -> None:
 def test_a_broken_answer_is_a_downstream_error(data: bytes, error: type[Exception]) -> None:
     with serve(raw(data)) as server, client(server.url) as http, pytest.raises(error):
         http.request("GET").read()
+
+
+@pytest.mark.parametrize("cut", range(1, 61, 6))
+def test_an_answer_cut_within_its_head_is_not_taken_for_an_empty_one(cut: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serve(raw(head[:cut])) as server, client(server.url) as http, pytest.raises(DownstreamError):
+        http.request("GET").read()
+
+
+def test_closing_ends_idle_connections_whoever_still_refers_to_them() -> None:
+    with serve(answer(b"1")) as server, client(server.url) as http:
+        http.request("GET").read()
+        pool = http._manager.connection_from_url(server.url).pool
+        assert pool is not None
+        idle = pool.queue[-1]
+        assert idle.sock is not None
+        http.close()
+        assert idle.sock is None
 
 
 @pytest.mark.parametrize(

@@ -89,19 +89,35 @@ def cancelled_by(canceller: SocketCanceller) -> Iterator[None]:
         _active.canceller = None
 
 
-class _HeaderTap:
-    """A response's file while its head is read, line by line: some servers report progress in headers."""
+class _Head:
+    """A response's file while its head is read, line by line: some servers report progress in headers.
 
-    def __init__(self, file: Any, listener: HeaderListener) -> None:
+    The standard library takes an end amid the head for the head's end, and what is then known of the body,
+    nothing, for an empty one.
+    """
+
+    def __init__(self, file: Any, listener: HeaderListener | None) -> None:
         self._file = file
         self._listener = listener
+        self._begun = False
 
     def readline(self, limit: int = -1) -> bytes:
         while True:
-            line: bytes = self._file.readline(limit)
+            line = self._whole_line(limit)
             name, colon, value = line.partition(b":")
-            if not colon or not self._listener(name.decode("latin-1"), value.decode("latin-1").strip()):
+            if (
+                not colon
+                or self._listener is None
+                or not self._listener(name.decode("latin-1"), value.decode("latin-1").strip())
+            ):
                 return line
+
+    def _whole_line(self, limit: int) -> bytes:
+        line: bytes = self._file.readline(limit)
+        if not line.endswith(b"\n") and not 0 <= limit <= len(line) and (line or self._begun):
+            raise http.client.IncompleteRead(line)
+        self._begun = True
+        return line
 
     def close(self) -> None:
         self._file.close()
@@ -142,9 +158,8 @@ class _ObservableResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         canceller: SocketCanceller | None = getattr(_active, "canceller", None)
         file = self.fp
-        if canceller is not None and canceller.on_header is not None:
-            tap: Any = _HeaderTap(file, canceller.on_header)
-            self.fp = tap
+        head: Any = _Head(file, canceller.on_header if canceller is not None else None)
+        self.fp = head
         try:
             super().begin()
         finally:

@@ -103,6 +103,10 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the idle connections. Answers still being read keep theirs until they are closed."""
+        pools = self._manager.pools
+        for key in pools.keys():  # noqa: SIM118 - it is no mapping that could be iterated
+            if (pool := pools.get(key)) is not None:
+                pool.close()  # without that it is closed by whoever drops the last reference to it
         self._manager.clear()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,1 @@
+"""A host under load for a long time."""
