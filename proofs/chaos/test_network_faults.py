@@ -61,7 +61,7 @@ def test_every_query_ends_in_time_and_well_or_with_an_error_that_says_why(
 ) -> None:
     size = _answer_size(source)
     before = _held()
-    with Headwater(allow_plugins={source.plugin}) as host, ThreadPoolExecutor(AT_ONCE) as threads:
+    with Headwater(allow_plugins={source.plugin}, grace=0.5) as host, ThreadPoolExecutor(AT_ONCE) as threads:
         order = [(kind, seed) for kind in (DOWN, *FAULTS) for seed in range(seeds)]
         random.Random(seeds).shuffle(order)
         cases = list(threads.map(lambda each: run_case(host, source, size, *each), order))

@@ -94,6 +94,7 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
     },
     PluginInfo: {
         "table_query": st.dictionaries(TEXT, TEXT, max_size=1),
+        "parameter_placeholders": st.dictionaries(TEXT, TEXT, max_size=2),
         "alias_ids": st.lists(TEXT, max_size=2).map(tuple),
         "query_schema": OBJECTS,
         "settings_schema": OBJECTS,

@@ -267,17 +267,6 @@ def test_a_hanging_worker_is_abandoned_counted_and_its_instance_replaced(
     assert hanging.discarded == ["hanging"]
 
 
-def test_a_caller_does_not_wait_for_a_plugin_that_takes_its_time_to_end(
-    make_host: MakeHost, release: threading.Event
-) -> None:
-    slow = Hanging(release)
-    host = make_host(slow=slow, options={"grace": 60.0})
-    responses = host.query_data([ask("slow")], CallContext(timeout=0.02)).responses
-    assert isinstance(responses["slow"].error, DeadlineExceededError)
-    release.set()
-    assert (host.query_service.abandoned, slow.discarded) == (0, [])
-
-
 def test_a_cancelled_call_that_hangs_is_cancelled_for_its_caller(
     make_host: MakeHost, release: threading.Event, cancel_when: CancelWhen
 ) -> None:

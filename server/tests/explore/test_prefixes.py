@@ -125,7 +125,7 @@ def test_links_and_what_is_copied_lead_there(prefixed_page: Page, prefixed: Site
         expect(prefixed_page.get_by_text(f"{what} copied")).to_be_visible()
         texts[what] = prefixed_page.evaluate("navigator.clipboard.readText()")
     assert texts["Link"].startswith(f"{prefixed.origin}/#")
-    script = prefixed.write("copied.py", texts["Python"] + "print(table.num_columns)")
+    script = prefixed.write("copied.py", texts["Python"] + "print(frames[0].num_columns)")
     assert prefixed.run(f"{sys.executable} {script}").split() == ["2"]
     assert "walk-0" in prefixed.run(texts["CLI"] + " --limit 1 -o csv")
     assert json.loads(prefixed.run(texts["curl"]))["results"]["A"]["status"] == 200

@@ -205,7 +205,7 @@ def test_series_become_numbers_and_are_compared(page: Page, visit: Callable[...,
         page.get_by_role("checkbox", name=f"Hide {letter}").check()
     run(page)
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.get_by_role("columnheader", name=re.compile("^C number"))).to_be_visible()
+    expect(page.get_by_role("columnheader", name=re.compile("^C, number"))).to_be_visible()
     expect(page.get_by_role("gridcell").first).to_have_text("1")
 
 

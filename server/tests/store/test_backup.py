@@ -12,11 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from sqlalchemy import select
 
 from headwater import Headwater
@@ -285,13 +286,13 @@ def test_a_missing_line_is_found(saved: Path, tmp_path: Path) -> None:
 
 
 def test_no_damage_of_the_file_goes_unseen(saved: Path, tmp_path: Path) -> None:
-    """The ten bytes of gzip's head say nothing of the content, and may differ."""
+    """Some bits of a gzip file say nothing of its content: most of its head, those after its last block."""
     data, good, damaged = saved.read_bytes(), read_backup(saved), tmp_path / "damaged"
     positions = random.Random(1)
-    for position in positions.sample(range(10, len(data)), 200):
+    for position in positions.sample(range(len(data)), 200):
         damaged.write_bytes(data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :])
-        with pytest.raises((ValidationError, StoreError)):
-            read_backup(damaged)
+        with suppress(ValidationError, StoreError):
+            assert evolve(read_backup(damaged), path=saved) == good
     for length in positions.sample(range(len(data)), 50):
         damaged.write_bytes(data[:length])
         with pytest.raises((ValidationError, StoreError)):

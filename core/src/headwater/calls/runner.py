@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["CallRunner"]
 
 R = TypeVar("R")
-_PATIENCE_SECONDS = 0.5
-"""How long callers wait for a plugin after the end of their call."""
 
 
 class CallRunner:
     """Runs calls in worker threads. Thread-safe.
 
     When a call is over, by deadline or cancellation, the plugin has `grace` seconds to come back; then its
-    worker is abandoned, the data source's instance replaced, and `abandoned` counted. Its caller waits half a
-    second at most. Timers do that, not waiting threads.
+    worker is abandoned, the data source's instance replaced, and `abandoned` counted. Nobody waits for that
+    but the caller: timers end the call's future.
     """
 
     def __init__(
@@ -80,7 +78,7 @@ class CallRunner:
         """Run a call into a plugin: in a worker, or `here`, in this thread, which is a worker's.
 
         The future ends with the call, or with DeadlineExceededError, or QueryCanceledError if the caller
-        cancelled: soon after the end of the call, or at once if no worker had begun with it.
+        cancelled: `grace` seconds after the end of the call, or at once if no worker had begun with it.
         `on_end` is called with it in whatever thread ends it.
         """
         started = _Call(call, context, self._grace, partial(self._abandon, context, plugin_context))
@@ -141,7 +139,6 @@ class _Call(Generic[R]):
         self._task: Future[Any] | None = None
         self._registration: CancelRegistration | None = None
         self._alarm: Alarm | None = None
-        self._returned = False
 
     def run(self) -> None:
         """In a worker."""
@@ -150,10 +147,8 @@ class _Call(Generic[R]):
         try:
             result = call()
         except BaseException as error:
-            self._returned = True
             self._fail(error)
         else:
-            self._returned = True
             self._forget()
             with suppress(InvalidStateError):  # it has been given up
                 self.future.set_result(result)
@@ -170,24 +165,13 @@ class _Call(Generic[R]):
         if self._task is not None and self._task.cancel():  # no worker was free
             self._fail(_reason(self._context))
             return
-        if self._grace > _PATIENCE_SECONDS:
-            self._set_alarm(_PATIENCE_SECONDS, self._answer)
-        else:
-            self._set_alarm(self._grace, self._give_up)
-
-    def _answer(self) -> None:
-        """The caller has waited long enough. The worker may still come back, and its instance be kept."""
-        self._fail(_reason(self._context))
-        self._set_alarm(self._grace - _PATIENCE_SECONDS, self._give_up)
+        self._alarm = shared_watchdog().schedule(time.monotonic() + self._grace, self._give_up)
+        if self.future.done():
+            self._forget()
 
     def _give_up(self) -> None:
-        if not self._returned:
+        if not self.future.done():
             self._fail(self._abandon())
-
-    def _set_alarm(self, seconds: float, then: Callable[[], None]) -> None:
-        self._alarm = shared_watchdog().schedule(time.monotonic() + seconds, then)
-        if self._returned:
-            self._forget()
 
     def _fail(self, error: BaseException) -> None:
         self._forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -14,9 +15,9 @@ from .scanner import Dialect, SpanKind, scan
 
 __all__ = ["IN_ORDER", "NAMED_PLACEHOLDERS", "NUMBERED", "Parameters", "Placeholders", "bind"]
 
-NAMED_PLACEHOLDERS: Final[Mapping[str, str]] = {
-    f"{kind}{items}": ":name" for kind in ("text", "integer", "number") for items in ("", "[]")
-}
+NAMED_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType(
+    {f"{kind}{items}": ":name" for kind in ("text", "integer", "number") for items in ("", "[]")}
+)
 """What `bind` reads, as `parameter_placeholders` of a plugin."""
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
