@@ -36,7 +36,7 @@ PUBLIC = {
     "headwater.sdk.sql": {
         "Cutter", "Dialect", "EPOCH_TYPE", "EpochColumns", "EpochUnit", "Execution", "ExpandedQuery",
         "IN_ORDER", "KEPT_SECONDS", "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope",
-        "NAMED_PLACEHOLDERS", "NUMBERED",
+        "named_placeholders", "NUMBERED",
         "Parameters", "Placeholders", "Pool", "PoolLimits", "PoolState", "Poolable", "ReadStatements",
         "Records", "Span", "SpanKind", "SqlConnection", "SqlDataSource", "SqlQuery", "SqlResult",
         "SqlSettings", "StandardMacros", "TABLE", "TIME_SERIES", "TimeMacros", "bind", "epoch_to_timestamp",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
 {% if cookiecutter.kind == "sql" %}
-from headwater.sdk.sql import NAMED_PLACEHOLDERS
+from headwater.sdk.sql import named_placeholders
 {% endif %}
 
 from . import __version__
@@ -39,7 +39,7 @@ class {{ cookiecutter.__class }}Plugin(DataSourcePlugin):
 {% if cookiecutter.kind == "sql" %}
     query_text_key = "rawSql"
     query_language = "sql"
-    parameter_placeholders = NAMED_PLACEHOLDERS
+    parameter_placeholders = named_placeholders()
     macros = MACROS
     examples = (
         QueryExample("All readings", {"rawSql": "SELECT * FROM readings"}),

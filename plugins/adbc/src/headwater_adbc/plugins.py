@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from headwater.sdk import DataSourcePlugin, QueryExample
-from headwater.sdk.sql import NAMED_PLACEHOLDERS, SqlQuery
+from headwater.sdk.sql import SqlQuery, named_placeholders
 from headwater_adbc.macro_help import DUCKDB, POSTGRESQL, SQLITE, STANDARD
 from headwater_adbc.presets.file_settings import DuckDBSettings, SQLiteSettings
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
@@ -41,7 +41,7 @@ class AdbcPlugin(DataSourcePlugin):
     query_type = SqlQuery
     query_text_key = "rawSql"
     query_language = "sql"
-    parameter_placeholders = NAMED_PLACEHOLDERS
+    parameter_placeholders = named_placeholders()
     capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
     connection: ClassVar[Mapping[str, str]] = {
         "url": "the driver's uri; where it holds a password, use the secret uri",

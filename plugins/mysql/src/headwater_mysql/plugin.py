@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
-from headwater.sdk.sql import NAMED_PLACEHOLDERS
+from headwater.sdk.sql import named_placeholders
 from headwater_mysql.macro_help import MACROS
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
@@ -28,7 +28,7 @@ class MySQLPlugin(DataSourcePlugin):
     query_language = "mysql"
     table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
     identifier_quote = "`"
-    parameter_placeholders = NAMED_PLACEHOLDERS
+    parameter_placeholders = named_placeholders()
     connection: ClassVar[Mapping[str, str]] = {
         "url": "host, host:port or [ipv6]:port, port 3306 by default; or the path of a Unix socket",
         "user": "the user to log in as; the password is a secret",

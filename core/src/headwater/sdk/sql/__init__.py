@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
     from .parameters import (
         IN_ORDER as IN_ORDER,
-        NAMED_PLACEHOLDERS as NAMED_PLACEHOLDERS,
         NUMBERED as NUMBERED,
         Parameters as Parameters,
         Placeholders as Placeholders,
         bind as bind,
+        named_placeholders as named_placeholders,
     )
     from .pool import (
         Pool as Pool,
@@ -74,7 +74,7 @@ _MODULES = {
     "data_source": ("SqlDataSource",),
     "execution": ("Execution", "SqlConnection", "SqlResult"),
     "macros": ("MacroCall", "MacroEngine"),
-    "parameters": ("IN_ORDER", "NAMED_PLACEHOLDERS", "NUMBERED", "Parameters", "Placeholders", "bind"),
+    "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind", "named_placeholders"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
     "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
     "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -13,12 +12,7 @@ from headwater.errors import QueryError
 
 from .scanner import Dialect, SpanKind, scan
 
-__all__ = ["IN_ORDER", "NAMED_PLACEHOLDERS", "NUMBERED", "Parameters", "Placeholders", "bind"]
-
-NAMED_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType(
-    {f"{kind}{items}": ":name" for kind in ("text", "integer", "number") for items in ("", "[]")}
-)
-"""What `bind` reads, as `parameter_placeholders` of a plugin."""
+__all__ = ["IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind", "named_placeholders"]
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
@@ -44,6 +38,11 @@ class Placeholders:
 
 IN_ORDER: Final = Placeholders()
 NUMBERED: Final = Placeholders(numbered=True)
+
+
+def named_placeholders() -> Mapping[str, str]:
+    """What `bind` reads, as the `parameter_placeholders` of a plugin: `:name` for each type."""
+    return {f"{kind}{items}": ":name" for kind in ("text", "integer", "number") for items in ("", "[]")}
 
 
 def bind(
