@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from pathlib import Path
 
 from .measure import measure
@@ -43,7 +44,7 @@ def main() -> None:
         )
         found = [each.to_json() for each in figures]
         (options.output / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
-    write_report(options.output, chosen, figures, rounds)
+    write_report(options.output, chosen, figures, rounds, " ".join(sys.argv[1:]))
     print(f"\n{options.output / 'report.md'}")
 
 

@@ -17,10 +17,10 @@ _HEAD = "| {axis} | | median s | min–max | CPU s | peak MB | × limit | × Hea
 
 
 def write_report(
-    folder: Path, comparisons: Iterable[Comparison], figures: Sequence[Figure], rounds: int
+    folder: Path, comparisons: Iterable[Comparison], figures: Sequence[Figure], rounds: int, options: str
 ) -> None:
-    """`report.md` and the plots that it shows, in `folder`."""
-    parts = [_introduction(rounds)]
+    """`report.md` and the plots that it shows, in `folder`; `options` are those of the run."""
+    parts = [_introduction(rounds, options)]
     for comparison in comparisons:
         own = [each for each in figures if each.comparison == comparison.name]
         if own:
@@ -29,7 +29,7 @@ def write_report(
     (folder / "report.md").write_text("\n\n".join(parts) + "\n")
 
 
-def _introduction(rounds: int) -> str:
+def _introduction(rounds: int, options: str) -> str:
     memory = int(_proc("/proc/meminfo", "MemTotal").partition(" ")[0] or 0) // 1_000_000
     machine = (
         f"{_proc('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores, {memory} GB, "
@@ -38,8 +38,9 @@ def _introduction(rounds: int) -> str:
     return "\n".join(
         (
             "# Benchmarks, as they ran\n",
-            f"Written by `nox -s benchmarks` on {datetime.now(UTC):%-d %B %Y}: {rounds} rounds in shuffled",
-            "orders, each figure from a process of its own, servers and contenders on one machine:",
+            f"Written on {datetime.now(UTC):%-d %B %Y} by `nox -s benchmarks{options and f' -- {options}'}`:",
+            f"{rounds} rounds in shuffled orders, each figure from a process of its own, servers and",
+            "contenders on one machine:",
             machine,
             "",
             "Figures are medians over the rounds, with the least and the most. *CPU* and *peak* are the",
@@ -58,7 +59,7 @@ def _section(comparison: Comparison, figures: Sequence[Figure]) -> str:
     rows = []
     for point in sorted({each.point for each in figures}):
         at_point = [each for each in figures if each.point == point]
-        limit, ours = _median_of(at_point, LIMIT), _median_of(at_point, OURS)
+        limit, ours = (_median_of(comparison, kind, at_point) for kind in (LIMIT, OURS))
         for contender in comparison.contenders:
             own = [each for each in at_point if each.contender == contender.title]
             rows += [_row(point, contender.title, own, limit, ours)] if own else []
@@ -82,17 +83,11 @@ def _row(point: int, title: str, figures: Sequence[Figure], limit: float | None,
     return f"| {' | '.join(cells)} |"
 
 
-def _median_of(figures: Iterable[Figure], kind: str) -> float | None:
+def _median_of(comparison: Comparison, kind: str, figures: Iterable[Figure]) -> float | None:
     """Of the first contender of this kind; None without one."""
-    of_kind = [each for each in figures if each.kind == kind]
-    first = {each.contender for each in of_kind[:1]} if kind == LIMIT else {_shortest(of_kind)}
-    seconds = [each.seconds for each in of_kind if each.contender in first]
+    first = next((each.title for each in comparison.contenders if each.kind == kind), "")
+    seconds = [each.seconds for each in figures if each.contender == first]
     return statistics.median(seconds) if seconds else None
-
-
-def _shortest(figures: Sequence[Figure]) -> str:
-    """The contender whose title is the shortest: `Headwater` before `Headwater, NumPy decoder`."""
-    return min((each.contender for each in figures), key=len, default="")
 
 
 def _proc(file: str, key: str) -> str:
