@@ -25,7 +25,7 @@ from headwater.models import (
     QueryDataResponse,
     User,
 )
-from headwater.queries import AnswerCache, CacheRule, MemoryAnswerStore
+from headwater.queries import AnswerCache, CacheRule, KeptAnswer, MemoryAnswerStore
 
 MakeHost = Callable[..., Headwater]
 HIT, STALE, MISS = CacheStatus.HIT, CacheStatus.STALE, CacheStatus.MISS
@@ -389,6 +389,26 @@ def test_simultaneous_callers_with_one_question_ask_once(host_of: MakeHost) -> N
         plugin.opened.set()
         assert [count_of(answer.result()) for answer in answers] == [1] * 64
     assert len(plugin.asked) == 1
+
+
+def test_an_answer_that_comes_while_a_caller_looks_for_it_is_enough(host_of: MakeHost, clock: Clock) -> None:
+    looked, came = threading.Event(), threading.Event()
+
+    class SlowToTell(MemoryAnswerStore):
+        def get(self, key: Any) -> KeptAnswer | None:
+            found = super().get(key)
+            if threading.current_thread().name.startswith("late"):
+                looked.set()
+                came.wait(PATIENCE)
+            return found
+
+    host = host_of(Counting(), store=SlowToTell(clock=clock))
+    with ThreadPoolExecutor(1, "late") as pool:
+        late = pool.submit(ask, host)
+        assert looked.wait(PATIENCE)
+        assert count_of(ask(host)) == 1
+        came.set()
+        assert count_of(late.result()) == 1
 
 
 def test_a_caller_that_cancels_cancels_nothing_for_the_others(host_of: MakeHost) -> None:

@@ -242,13 +242,30 @@ class CachingClient(PluginClient):
         self, questions: Sequence[Question], request: QueryDataRequest, context: CallContext
     ) -> dict[Key, DataResponse]:
         """In a worker: the answers by key, of which those that may be are kept from now on."""
+        landed = self._landed_meanwhile(questions, request, context)
+        missing = [question for question in questions if question.key not in landed]
+        if not missing:
+            return landed
         fetcher = Fetcher(
             self._cache.store,
             lambda queries: self._ask(queries, request, context),
             context.limits,
             self._clock,
         )
-        return fetcher.fetch(questions)
+        return {**landed, **fetcher.fetch(missing)}
+
+    def _landed_meanwhile(
+        self, questions: Sequence[Question], request: QueryDataRequest, context: CallContext
+    ) -> dict[Key, DataResponse]:
+        """What another flight has brought after its caller had looked, and before this one began."""
+        source = request.plugin_context.data_source_instance_settings
+        assert source is not None  # or there were no questions
+        found = {}
+        for question in questions:
+            hit = self._hit(question, source)
+            if hit is not None and hit.status is CacheStatus.HIT and hit.answer.fits(context.limits):
+                found[question.key] = _response(hit.answer.frames, question.query.ref_id, hit.status)
+        return found
 
 
 _ENDED = (DeadlineExceededError, PluginRequestCanceledError)
