@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -393,17 +394,18 @@ def test_simultaneous_callers_with_one_question_ask_once(host_of: MakeHost) -> N
 
 def test_an_answer_that_comes_while_a_caller_looks_for_it_is_enough(host_of: MakeHost, clock: Clock) -> None:
     looked, came = threading.Event(), threading.Event()
+    calls = itertools.count()
 
     class SlowToTell(MemoryAnswerStore):
         def get(self, key: Any) -> KeptAnswer | None:
             found = super().get(key)
-            if threading.current_thread().name.startswith("late"):
+            if next(calls) == 0:
                 looked.set()
                 came.wait(PATIENCE)
             return found
 
     host = host_of(Counting(), store=SlowToTell(clock=clock))
-    with ThreadPoolExecutor(1, "late") as pool:
+    with ThreadPoolExecutor(1) as pool:
         late = pool.submit(ask, host)
         assert looked.wait(PATIENCE)
         assert count_of(ask(host)) == 1
