@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     process.wait_ready()
     yield process
     process.stop()
+
+
+@contextmanager
+def serving(directory: Path, *arguments: str) -> Iterator[ServeProcess]:
+    host = ServeProcess(directory, "--log-level", "error", *arguments)
+    try:
+        host.wait_ready()
+        yield host
+    finally:
+        host.stop()
 
 
 def add_source(host: ServeProcess, uid: str, source: Source) -> None:

@@ -7,29 +7,18 @@ import resource
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from chaos.hosts import descriptors
+from chaos.hosts import descriptors, serving
 from servers.process import eventually, fetch_debian_packages, free_port, unavailable
 from servers.serve_process import COMMAND, ServeProcess, admin_token
 
 pytestmark = pytest.mark.timeout(900)
 SECONDS_OF_A_YEAR = 365 * 86_400
-
-
-@contextmanager
-def serving(directory: Path, *arguments: str) -> Iterator[ServeProcess]:
-    host = ServeProcess(directory, "--log-level", "error", *arguments)
-    try:
-        host.wait_ready()
-        yield host
-    finally:
-        host.stop()
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from chaos.hosts import add_source, query_body, uid_of
+from chaos.hosts import add_source, query_body, serving, uid_of
 from chaos.load import Ask, Load
 from chaos.sources import SOURCES
 from options import chosen
@@ -31,16 +30,6 @@ RECOVERY_SECONDS = 60.0
 @pytest.fixture
 def kills(request: pytest.FixtureRequest) -> int:
     return int(chosen(request.config, "kills", usual=10, quick=1))
-
-
-@contextmanager
-def serving(directory: Path, *arguments: str) -> Iterator[ServeProcess]:
-    host = ServeProcess(directory, "--log-level", "error", *arguments)
-    try:
-        host.wait_ready()
-        yield host
-    finally:
-        host.stop()
 
 
 def asking(find: Callable[[], ServeProcess], token: str) -> Ask:
