@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, expect, sync_playwright
 
 from servers.process import C_LIBRARY, fetch_debian_packages, find_program, library_path, unavailable
 
@@ -27,6 +27,16 @@ def open_browser() -> Iterator[Browser]:
         )
         yield opened
         opened.close()
+
+
+def plot_box(page: Page) -> FloatRect:
+    """Where Explore's chart is, once it is drawn as it was last asked to be."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    plot = page.locator(".plot .u-over")
+    expect(plot).to_be_visible()
+    box = plot.bounding_box()
+    assert box
+    return box
 
 
 def _fetched() -> tuple[str, dict[str, str]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from servers.browser import plot_box
+
 HOUR = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
 
 
@@ -79,8 +81,7 @@ def test_back_undoes_a_zoom(page: Page, visit: Callable[..., None]) -> None:
     visit("metrics", query="requests", **HOUR)
     page.keyboard.press("Control+Enter")
     page.get_by_role("tab", name="Plot").click()
-    box = page.locator(".plot .u-over").bounding_box()
-    assert box
+    box = plot_box(page)
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60, steps=4)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from servers import remote_write
+from servers.browser import plot_box
 from servers.prometheus import PrometheusServer
 from servers.prometheus_samples import recent_series
 
@@ -44,8 +45,7 @@ def plotted(page: Page) -> bytes:
 
 def tooltip_at(page: Page, across: float, down: float) -> str:
     """What the chart says at a place, in parts of its width and height."""
-    box = page.locator(".plot .u-over").bounding_box()
-    assert box
+    box = plot_box(page)
     page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
     return page.locator(".tooltip").inner_text()
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from playwright.sync_api import Locator, Page, expect
 
+from servers.browser import plot_box
+
 ROWS = 100_000
 HOUR = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
 
@@ -124,8 +126,7 @@ def test_a_drag_over_the_plot_zooms(page: Page, visit: Callable[..., None]) -> N
 
 def drag(page: Page, start: float, end: float) -> None:
     """Over the plot, from and to parts of its width."""
-    box = page.locator(".plot .u-over").bounding_box()
-    assert box
+    box = plot_box(page)
     page.mouse.move(box["x"] + box["width"] * start, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * end, box["y"] + 60, steps=4)
@@ -134,8 +135,7 @@ def drag(page: Page, start: float, end: float) -> None:
 
 def times_in_sight(page: Page) -> list[str]:
     """The first and the last time of the plot, as its tooltip tells them."""
-    box = page.locator(".plot .u-over").bounding_box()
-    assert box
+    box = plot_box(page)
     found = []
     for x in (box["x"] + 1, box["x"] + box["width"] - 1):
         page.mouse.move(x, box["y"] + 40)
