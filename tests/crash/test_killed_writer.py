@@ -11,14 +11,16 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from attrs import define
-from crash.writer import Expectation, open_service, read_state, settle, write_until_killed
+from crash.writer import Expectation, open_service, read_state, write_until_killed
 
 from servers.postgresql import start_postgresql
+from servers.process import eventually
 
 
 @define
@@ -36,8 +38,11 @@ class Tally:
         )
 
 
-def kill_writers(url: str, folder: Path, kills: int) -> Tally:
-    """Starts and kills one writer after another; checks the store after each."""
+def kill_writers(url: str, folder: Path, kills: int, sessions: Callable[[], set[int]] = set) -> Tally:
+    """Starts and kills one writer after another; checks the store after each.
+
+    `sessions` are the server's, if there is one: what it took from the writer before the kill, it still does.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload(["crash.writer"])
     chance = random.Random(kills)
@@ -49,18 +54,19 @@ def kill_writers(url: str, folder: Path, kills: int) -> Tally:
         log = folder / f"log-{seed}"
         writer = context.Process(target=write_until_killed, args=(url, keys, str(log), seed))
         writer.start()
-        _wait_for_first_line(log)
-        time.sleep(chance.uniform(0, 0.05))
+        _wait_for_lines(log, chance.randint(1, 8))
+        time.sleep(chance.uniform(0, 0.01))
         os.kill(writer.pid or 0, signal.SIGKILL)
         writer.join()
         assert writer.exitcode == -signal.SIGKILL, "the writer ended by itself; see its traceback"
 
+        of_the_dead = sessions()
         expected = Expectation.of(state, log)
         began = time.perf_counter()
         service = open_service(url, keys)
         service.store.list()
         tally.slowest_reopening = max(tally.slowest_reopening, time.perf_counter() - began)
-        settle(service.store)  # type: ignore[arg-type]
+        _wait_for_the_end_of(of_the_dead, sessions)
         state = read_state(service)
         service.store.close()
 
@@ -72,11 +78,15 @@ def kill_writers(url: str, folder: Path, kills: int) -> Tally:
     return tally
 
 
-def _wait_for_first_line(log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not (log.exists() and log.stat().st_size):
-        assert time.monotonic() < deadline, "the writer does not start"
-        time.sleep(0.002)
+def _wait_for_lines(log: Path, count: int) -> None:
+    def written() -> bool:
+        return log.exists() and log.read_bytes().count(b"\n") >= count
+
+    assert eventually(written, 60), "the writer does not start"
+
+
+def _wait_for_the_end_of(some: set[int], sessions: Callable[[], set[int]]) -> None:
+    assert eventually(lambda: not some & sessions(), 30), "the server keeps a killed writer's session"
 
 
 def check_sqlite(folder: Path, kills: int) -> Tally:
@@ -90,7 +100,8 @@ def check_sqlite(folder: Path, kills: int) -> Tally:
 
 def check_postgresql(folder: Path, kills: int) -> Tally:
     with start_postgresql() as server:
-        return kill_writers(server.new_database("crash"), folder, kills)
+        url = server.new_database("crash")
+        return kill_writers(url, folder, kills, lambda: server.sessions("crash"))
 
 
 def test_a_few_killed_writers_lose_nothing_on_sqlite(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ seen."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 from collections.abc import Mapping
@@ -105,13 +104,3 @@ def _number_of(service: DataSourceService, data_source: DataSource) -> int:
     opened = {name: secret.reveal() for name, secret in service.decrypt(data_source).items()}
     assert opened == secrets_for(data_source.uid, number), f"torn: {data_source.uid} at {number}"
     return number
-
-
-class _NothingToWrite(Exception):  # noqa: N818 - a signal
-    pass
-
-
-def settle(store: SqlStore) -> None:
-    """Waits for a transaction of the killed process that the server has not ended yet."""
-    with contextlib.suppress(_NothingToWrite), store._transactions.write():
-        raise _NothingToWrite

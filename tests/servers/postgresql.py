@@ -40,6 +40,12 @@ class PostgresServer:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
 
+    def sessions(self, database: str) -> set[int]:
+        """The server's processes that serve connections to `database`."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [database])
+            return {pid for (pid,) in rows}
+
     def drop_connections(self) -> None:
         """Cuts every connection but our own, as a restart or a proxy would."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
