@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from headwater import Headwater, TimeRange
+from headwater.frames import start_arrow_without_pandas
 from headwater_server.flight import flight_service
 from headwater_server.http import create_app
 from headwater_server.serving import ListenOptions
@@ -152,6 +153,7 @@ def postgres() -> Iterator[Source]:
 @contextmanager
 def flightsql() -> Iterator[Source]:
     """A Flight SQL server of our own, before a DuckDB in memory."""
+    start_arrow_without_pandas()  # as `headwater serve` does: else the first call waits for an import
     with Headwater(allow_plugins={"duckdb"}) as upstream:
         upstream.add_data_source(type="duckdb", name="upstream")
         authenticator, token = admin_authenticator()

@@ -63,7 +63,11 @@ class Clients:
     def _answered(self, client: httpx2.Client, name: str) -> None:
         source = self.sources[name]
         started = time.monotonic()
-        answer = client.post("/api/ds/query", json=query_body(uid_of(name), source.query))
+        try:
+            answer = client.post("/api/ds/query", json=query_body(uid_of(name), source.query))
+        except httpx2.TransportError as error:
+            self.outcomes[f"{name}: {type(error).__name__}"] += 1
+            return
         self.latencies.append((started - self.begun, time.monotonic() - started))
         if answer.status_code != 200:
             self.outcomes[f"{name}: {answer.status_code} {answer.text[:200]}"] += 1

@@ -84,6 +84,8 @@ class Connection:
         """Close a statement; its reader is closed already."""
         with self._lock, contextlib.suppress(adbc.Error, RuntimeError):
             self._statement = None
+            if options := self._preset.closing_options():
+                statement.set_options(**options)
             statement.close()
 
     def _run(self, sql: str) -> None:

@@ -86,6 +86,10 @@ class Preset(Generic[S]):
         """Options of the driver for a statement that begins with `verb`."""
         return {}
 
+    def closing_options(self) -> dict[str, str]:
+        """Options of the driver for a statement that is about to be closed."""
+        return {}
+
     def readable(self, sql: str, schema: pa.Schema) -> str:
         """`sql`, or instead of it a statement that gives as text what the driver can't read."""
         del schema

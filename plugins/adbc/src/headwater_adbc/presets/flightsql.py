@@ -17,6 +17,10 @@ from headwater_adbc.presets.remote_settings import FlightSQLSettings
 _SCHEMES = ("grpc", "grpc+tcp", "grpc+tls")
 _NAME = re.compile(r"[a-z0-9_.-]+")
 _OPTION = "adbc.flight.sql."
+_SECONDS_OF = _OPTION + "rpc.timeout_seconds."
+_ASIDE_SECONDS = "2"
+"""What the driver asks beside a statement, and does without if it must: what the server can do, and to end the
+session. It waits for that with its connection in hand, and nobody can cancel it."""
 
 
 class FlightSQL(Preset[FlightSQLSettings]):
@@ -60,13 +64,21 @@ class FlightSQL(Preset[FlightSQLSettings]):
             client + "tls_skip_verify": "true" if settings.tls_skip_verify else "",
             client + "tls_override_hostname": tls_name if url.scheme == "grpc+tls" else "",
             client + "with_max_msg_size": str(256 << 20),
-            _OPTION + "rpc.timeout_seconds.connect": f"{seconds:g}",
+            _SECONDS_OF + "connect": f"{seconds:g}",
+            **{_SECONDS_OF + call: _ASIDE_SECONDS for call in ("query", "fetch", "update")},
             **{key: value.reveal() for key, value in secrets.items() if value},
             **{f"{_OPTION}rpc.call_header.{name}": value for name, value in self._headers().items()},
         }
         if settings.token:
             options[_OPTION + "authorization_header"] = f"Bearer {settings.token.reveal()}"
         return {key: value for key, value in options.items() if value}
+
+    def statement_options(self, verb: str) -> dict[str, str]:
+        """A statement takes its time, and is cancelled where that is over."""
+        return {_SECONDS_OF + call: "0" for call in ("query", "fetch", "update")}
+
+    def closing_options(self) -> dict[str, str]:
+        return {_SECONDS_OF + "update": _ASIDE_SECONDS}
 
     def _headers(self) -> dict[str, str]:
         headers = {each.get("name", "").lower(): each.get("value", "") for each in self.settings.metadata}
