@@ -19,8 +19,8 @@ _NAME = re.compile(r"[a-z0-9_.-]+")
 _OPTION = "adbc.flight.sql."
 _SECONDS_OF = _OPTION + "rpc.timeout_seconds."
 _ASIDE_SECONDS = "2"
-"""What the driver asks beside a statement, and does without if it must: what the server can do, and to end the
-session. It waits for that with its connection in hand, and nobody can cancel it."""
+"""For what the driver asks beside a statement, and does without if it must: what the server can do, and that
+it end the session. It holds its connection until it has these answers; nobody can cancel them."""
 
 
 class FlightSQL(Preset[FlightSQLSettings]):
