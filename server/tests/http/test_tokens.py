@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 from hypothesis import given, strategies as st
@@ -27,10 +28,13 @@ from headwater_server.auth import (
 )
 from headwater_server.auth.authenticator import first_admin_token
 from headwater_server.auth.sql_tokens import SqlTokenStore
-from headwater_server.auth.token_store import TokenExistsError, TokenNotFoundError
+from headwater_server.auth.token_store import ApiToken, TokenExistsError, TokenNotFoundError
 from headwater_server.auth.tokens import digest_of
 from headwater_server.store import SqlStore
 from servers.http_host import add_token
+
+if TYPE_CHECKING:
+    from headwater_server.auth.oidc import SingleSignOn
 
 R = TypeVar("R")
 
@@ -209,13 +213,187 @@ def test_a_revoked_token_is_refused_once_it_is_looked_up_again(store: TokenStore
         authenticate(authenticator, f"Bearer {text}")
 
 
+class CountedLookUps(MemoryTokenStore):
+    """How often the store was asked, and what it was told of use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.touched: list[set[bytes]] = []
+
+    def find(self, digest: bytes) -> ApiToken | None:
+        self.asked += 1
+        return super().find(digest)
+
+    def touch(self, used: Mapping[bytes, datetime]) -> None:
+        self.touched.append(set(used))
+        super().touch(used)
+
+
+def test_a_token_is_looked_up_once_in_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    store = CountedLookUps()
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store)
+
+    looked_up = []
+    for later in (0.0, 4.9, 0.1, 4.9):
+        now += later
+        assert authenticate(authenticator, f"Bearer {text}").id == "token:a"
+        looked_up.append(store.asked)
+
+    assert looked_up == [1, 1, 2, 2]
+
+
+def test_a_token_revoked_elsewhere_is_refused_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    store = MemoryTokenStore()
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store)
+    authenticate(authenticator, f"Bearer {text}")
+
+    store.revoke("a")
+    now += 5
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, f"Bearer {text}")
+
+
+def test_of_ten_thousand_remembered_tokens_the_first_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater_server.auth.authenticator._CACHED_TOKENS", 2)
+    store = CountedLookUps()
+    texts = [add_token(store, name, role=Role.VIEWER) for name in "abc"]
+    authenticator = Authenticator(store)
+    for text in texts:
+        authenticate(authenticator, f"Bearer {text}")
+
+    authenticate(authenticator, f"Bearer {texts[2]}")
+    authenticate(authenticator, f"Bearer {texts[1]}")
+    assert store.asked == 3
+    authenticate(authenticator, f"Bearer {texts[0]}")
+    assert store.asked == 4
+
+
+def test_only_tokens_that_were_used_are_noted() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = CountedLookUps()
+    first, second = (add_token(store, name, role=Role.VIEWER) for name in "ab")
+    authenticator = Authenticator(store, clock=lambda: now)
+
+    authenticator.note_last_used()
+    assert store.touched == []
+    authenticate(authenticator, f"Bearer {first}")
+    authenticator.note_last_used()
+    authenticator.note_last_used()
+    now += timedelta(seconds=59)
+    authenticate(authenticator, f"Bearer {first}")
+    authenticate(authenticator, f"Bearer {second}")
+    authenticator.note_last_used()
+    now += timedelta(seconds=1)
+    authenticate(authenticator, f"Bearer {first}")
+    authenticator.note_last_used()
+
+    assert store.touched == [{digest_of(first)}, {digest_of(second)}, {digest_of(first)}]
+
+
+def test_a_store_that_finds_another_token_opens_nothing() -> None:
+    class Wrong(MemoryTokenStore):
+        def find(self, digest: bytes) -> ApiToken | None:
+            return self.list()[0]
+
+    store = Wrong()
+    add_token(store, "a", role=Role.ADMIN)
+    with pytest.raises(AuthenticationError):
+        authenticate(Authenticator(store), f"Bearer {new_token().secret.reveal()}")
+
+
+class Provider:
+    """Single sign-on that knows one access token and one session, whose caller may have lost all rights."""
+
+    def __init__(self, signed_in: Principal | None) -> None:
+        self._signed_in = signed_in
+
+    def takes(self, text: str) -> bool:
+        return text.startswith("ey")
+
+    def by_token(self, text: str) -> Principal | None:
+        return self._signed_in if text == "eyKnown" else None
+
+    def find_session(self, session_id: str) -> str | None:
+        return "kept" if session_id == "known" else None
+
+    def by_session(self, session: str) -> Principal | None:
+        return self._signed_in if session == "kept" else None
+
+
+ADA = Principal.of("sso:ada", "ada", Role.EDITOR)
+
+
+def signed_in(provider: Provider | None, header: str | None, session: str, **more: Any) -> Principal:
+    authenticator = Authenticator(MemoryTokenStore(), sso=cast("SingleSignOn | None", provider), **more)
+    asked = authenticator.authenticate(header, at_once, session_id=session)
+
+    async def run() -> Principal:
+        return await asked
+
+    return asyncio.run(run())
+
+
+def test_an_access_token_or_a_session_of_the_provider_says_who_asks() -> None:
+    assert signed_in(Provider(ADA), "Bearer eyKnown", "") is ADA
+    assert signed_in(Provider(ADA), None, "known") is ADA
+
+
+@pytest.mark.parametrize(
+    ("provider", "header", "session"),
+    [
+        (Provider(ADA), "Bearer eyUnknown", ""),
+        (Provider(ADA), "Bearer eyUnknown", "known"),
+        (Provider(ADA), "Bearer wrong", "known"),
+        (Provider(ADA), None, "unknown"),
+        (Provider(ADA), None, ""),
+        (Provider(None), "Bearer eyKnown", ""),
+        (Provider(None), None, "known"),
+        (None, "Bearer eyKnown", ""),
+        (None, None, "known"),
+    ],
+)
+def test_whom_the_provider_does_not_know_is_nobody(
+    provider: Provider | None, header: str | None, session: str
+) -> None:
+    with pytest.raises(AuthenticationError, match=r"^Unauthorized$"):
+        signed_in(provider, header, session)
+
+
+def test_a_session_that_ended_leaves_an_anonymous_caller() -> None:
+    assert signed_in(Provider(ADA), None, "unknown", anonymous=Role.VIEWER).anonymous
+    assert signed_in(Provider(ADA), None, "known", anonymous=Role.VIEWER) is ADA
+
+
 def basic(name: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 def test_the_admin_may_use_a_password() -> None:
     authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret("pässword"))
-    assert authenticate(authenticator, basic("admin", "pässword")).role is Role.ADMIN
+    assert authenticate(authenticator, basic("admin", "pässword")) == Principal.of(
+        "user:admin", "admin", Role.ADMIN
+    )
+
+
+def test_the_admin_may_be_called_otherwise() -> None:
+    authenticator = Authenticator(MemoryTokenStore(), admin_password=Secret("p"), admin_name="root")
+    assert authenticate(authenticator, basic("root", "p")) == Principal.of("user:root", "root", Role.ADMIN)
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, basic("admin", "p"))
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_name_of_the_scheme_may_be_in_any_case(scheme: str) -> None:
+    store = MemoryTokenStore()
+    text = add_token(store, "a", role=Role.VIEWER)
+    assert authenticate(Authenticator(store), f"{scheme} {text} ").id == "token:a"
 
 
 def test_a_password_may_hold_a_colon_and_its_base64_nothing_else() -> None:
