@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import threading
 import time
 import weakref
@@ -60,6 +61,31 @@ def test_a_cancelled_alarm_stays_silent() -> None:
     watchdog.schedule(now + 0.03, later.set)
     assert later.wait(PATIENCE)
     assert fired == []
+
+
+def test_an_alarm_cancelled_as_it_fires_does_nothing() -> None:
+    alarm = Watchdog().schedule(time.monotonic() + 3600, lambda: pytest.fail("it was cancelled"))
+    alarm.cancel()
+    alarm.callback()
+
+
+def test_one_thread_watches_however_many_alarms_there_are() -> None:
+    before = set(threading.enumerate())
+    watchdog = Watchdog()
+    for _ in range(20):
+        watchdog.schedule(time.monotonic() + 3600, lambda: None)
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.name == "headwater-watchdog"
+
+
+def test_its_threads_are_known_by_name_and_keep_no_process_alive() -> None:
+    before, watchdog, seen = set(threading.enumerate()), Watchdog(), queue.Queue[threading.Thread]()
+    watchdog.schedule(time.monotonic() + 3600, lambda: None)
+    (watching,) = set(threading.enumerate()) - before
+    watchdog.schedule(0.0, lambda: seen.put(threading.current_thread()))
+    firing = seen.get(timeout=PATIENCE)
+    assert (watching.name, watching.daemon) == ("headwater-watchdog", True)
+    assert (firing.name, firing.daemon) == ("headwater-deadline", True)
 
 
 def test_an_early_alarm_wakes_a_thread_that_sleeps_for_a_late_one() -> None:
