@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from memory import peak_mib
 from timing import print_table, time_side_by_side
 
 from servers.clickhouse import start_clickhouse
@@ -72,7 +73,7 @@ def measure(name: str, port: int) -> None:
     rows, size = call()
     seconds = time.perf_counter() - started
     assert rows in {ROWS, -1}, rows
-    print(json.dumps([seconds, size / 1e6, _peak_megabytes()]))
+    print(json.dumps([seconds, size / 1e6, peak_mib()]))
 
 
 def print_large(figures: dict[str, list[Figures]]) -> None:
@@ -263,12 +264,6 @@ def _run(name: str, port: int) -> Figures:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     seconds, size, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, size, peak
-
-
-def _peak_megabytes() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

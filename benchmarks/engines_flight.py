@@ -11,12 +11,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from attrs import frozen
+from memory import peak_mib
 from pyarrow import flight
 from timing import print_table, time_side_by_side
 
@@ -134,11 +134,6 @@ def _count(stream: flight.FlightStreamReader) -> int:
     return sum(chunk.data.num_rows for chunk in stream)
 
 
-def peak_mebibytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
-
-
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--serve", choices=["bare", "headwater"])
@@ -156,9 +151,9 @@ def main() -> None:
             print_table(title, time_side_by_side(timed, rounds=arguments.rounds))
         size = batch().nbytes * BATCHES / 1e6
         print(f"\n{size:.0f} MB of Arrow in the second table")
-        before = peak_mebibytes(ours[2])
+        before = peak_mib(ours[2])
         rows = readers["Flight SQL of a host"](20_000_000 // BATCH_ROWS)
-        print(f"{rows:,} rows in one stream: host's peak memory {before} -> {peak_mebibytes(ours[2])} MiB")
+        print(f"{rows:,} rows in one stream: host's peak memory {before:.0f} -> {peak_mib(ours[2]):.0f} MiB")
 
 
 if __name__ == "__main__":

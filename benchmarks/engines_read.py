@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from memory import peak_mib
 from timing import print_table, time_side_by_side
 
 from headwater import Headwater
@@ -144,18 +145,14 @@ def read_long(host: str) -> None:
     with Headwater(allow_plugins=["testdata"]) as driver:
         driver.add_data_source("rows", type="testdata", uid="rows-1")
         tasks = [task.to_bytes() for task in driver.read_tasks("rows", LONG, target=8)]
-    before = _peak_mebibytes()
+    before = peak_mib()
     rows = sum(count(task, host) for task in tasks)
-    print(f"\n{rows:,} rows in one worker: peak memory {before} -> {_peak_mebibytes()} MiB")
+    print(f"\n{rows:,} rows in one worker: peak memory {before:.0f} -> {peak_mib():.0f} MiB")
 
 
 def _pool(stack: ExitStack, workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
     return stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
-
-
-def _peak_mebibytes() -> int:
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ Math: `$A * 2 + 1` of 1,000 series of 1,000 points. Needs `tests` on PYTHONPATH,
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
+from memory import peak_mib
 from mysql_tables import fill
 from timing import print_table, time_side_by_side
 
@@ -59,11 +59,11 @@ def measure(name: str, port: str, clickhouse: str) -> None:
     else:
         with Headwater() as headwater:
             headwater.sql("SELECT 1")
-    before, started = peak_mb(), time.perf_counter()
+    before, started = peak_mib(), time.perf_counter()
     rows = contenders[name](port, clickhouse)
     seconds = time.perf_counter() - started
     print(
-        f"  {name:10} {rows:>9,} rows in {seconds:6.2f} s, peak {peak_mb() - before:6.0f} MB over its start"
+        f"  {name:10} {rows:>9,} rows in {seconds:6.2f} s, peak {peak_mib() - before:6.0f} MB over its start"
     )
 
 
@@ -132,10 +132,6 @@ def math() -> None:
             request = QueryDataRequest(PluginContext("__expr__"), (formula,), inputs=inputs)
             contenders[f"1,000 series, {layout}"] = lambda request=request: evaluate(request, CallContext())
     print_table("$A * 2 + 1", time_side_by_side(contenders, rounds=7))
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

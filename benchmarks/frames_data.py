@@ -5,12 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
-KIB = 1024
+from memory import forget_peak, peak_mib, resident_mib
 
 
 def mixed_table(rows: int) -> pa.Table:
@@ -49,10 +47,10 @@ def long_table(times: int, series: int) -> pa.Table:
 
 def extra_peak_mib(call: Callable[[], object]) -> float:
     """MiB that the resident memory of this process peaks above where it stands, during `call`. Linux only."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
+    forget_peak()
+    before = resident_mib()
     call()
-    return (_status("VmHWM") - before) / KIB
+    return peak_mib() - before
 
 
 def extra_peak_in_child(script: str, contender: str) -> float:
@@ -61,8 +59,3 @@ def extra_peak_in_child(script: str, contender: str) -> float:
         [sys.executable, script, "--memory", contender], capture_output=True, text=True, check=True
     )
     return float(result.stdout.split()[-1])
-
-
-def _status(key: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key))

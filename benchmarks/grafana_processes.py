@@ -7,10 +7,10 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
+from memory import resident_mib
 from timing import print_table, time_side_by_side
 
 from headwater import Headwater
@@ -37,8 +37,8 @@ def main() -> None:
             seconds["in this process"]
         )
         print(f"  adds {1e3 * added:.2f} ms (aim: at most 1.5 ms)")
-        idle = resident(process_of(there))
-        here_before, there_before = resident("self"), idle
+        idle = resident_mib(process_of(there))
+        here_before, there_before = resident_mib(), idle
         large: dict[str, Callable[[], object]] = {
             "in this process": lambda: drained(here),
             "in a process of its own": lambda: drained(there),
@@ -49,8 +49,8 @@ def main() -> None:
         median = statistics.median(seconds["in a process of its own"])
         print(f"  {size / 1e6 / median:.0f} MB/s (aim: at least 150), ", end="")
         print(f"first chunk after {1e3 * first:.1f} ms (aim: at most 10)")
-        print(f"  memory: the host's +{resident('self') - here_before:.0f} MB (aim: 60), ", end="")
-        print(f"the plugin's +{resident(process_of(there)) - there_before:.0f} MB (aim: 100)")
+        print(f"  memory: the host's +{resident_mib() - here_before:.0f} MB (aim: 60), ", end="")
+        print(f"the plugin's +{resident_mib(process_of(there)) - there_before:.0f} MB (aim: 100)")
         print(f"  an idle process: {idle:.0f} MB (aim: 100)")
 
 
@@ -82,12 +82,6 @@ def drained(host: Headwater) -> tuple[int, float]:
 def process_of(host: Headwater) -> str:
     plugin: Any = host.registry.plugin("testdata")
     return str(plugin.implementation.supervisor.process.pid)
-
-
-def resident(process: str) -> float:
-    """Megabytes."""
-    [line] = [each for each in Path(f"/proc/{process}/status").read_text().splitlines() if "VmRSS" in each]
-    return int(line.split()[1]) / 1e3
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from memory import forget_peak, peak_mib, resident_mib
 from timing import print_table
 
 LARGE = {"scenario": "streaming_rows", "rows": 1_000_000, "batchRows": 65_536}
@@ -52,16 +53,6 @@ class Served:
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self, key: str) -> float:
-        """MB of VmRSS, or of VmHWM: its peak since `forget_peak`."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(key):
-                return int(line.split()[1]) / 1024
-        raise LookupError(key)
-
-    def forget_peak(self) -> None:
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 
 def main() -> None:
@@ -100,8 +91,8 @@ def large_answers(host: Served, rounds: int = 5) -> None:
             order = list(seconds)
             random.shuffle(order)
             for name in order:
-                host.forget_peak()
-                before = host.memory("VmRSS")
+                forget_peak(host.pid)
+                before = resident_mib(host.pid)
                 started = time.perf_counter()
                 if name == "JSON":
                     size = over_http(JSON)
@@ -111,7 +102,7 @@ def large_answers(host: Served, rounds: int = 5) -> None:
                     in_process()
                 seconds[name].append(time.perf_counter() - started)
                 if name == "JSON":
-                    extra.append(host.memory("VmHWM") - before)
+                    extra.append(peak_mib(host.pid) - before)
     print_table(f"1,000,000 x 4 values, {size / 1e6:.0f} MB of JSON", seconds)
     median = {name: statistics.median(figures) for name, figures in seconds.items()}
     print(f"  JSON reaches {median['query and codec, in process'] / median['JSON']:.0%} of the codec's speed")
@@ -161,7 +152,7 @@ def many_large_answers(host: Served, clients: int = 64) -> None:
         thread.join()
     print(
         f"\n{clients} clients at once, 1,000,000 x 4 JSON each: {time.perf_counter() - started:.1f} s, "
-        f"peak memory of the host {host.memory('VmHWM'):.0f} MB"
+        f"peak memory of the host {peak_mib(host.pid):.0f} MB"
     )
 
 

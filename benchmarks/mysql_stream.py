@@ -12,9 +12,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import structlog
+from memory import peak_mib
 from mysql_tables import fill
 
 from headwater import Headwater
@@ -54,17 +54,17 @@ def measure(what: str, port: int, decoder: str) -> None:
         elif what == "memory":
             memory(headwater, decoder)
         else:
-            print(f"  peak after one small query: {peak_mb():.0f} MB")
+            print(f"  peak after one small query: {peak_mib():.0f} MB")
 
 
 def memory(headwater: Headwater, decoder: str) -> None:
-    before, started, rows = peak_mb(), time.perf_counter(), 0
+    before, started, rows = peak_mib(), time.perf_counter(), 0
     with headwater.stream("db", SQL) as stream:
         for batch in stream:
             rows += batch.num_rows
             time.sleep(0.01)
     seconds = time.perf_counter() - started
-    peak = peak_mb()
+    peak = peak_mib()
     print(f"  {decoder}: {rows:,} rows in {seconds:.1f} s, peak {peak:.0f} MB, {peak - before:.0f} more")
 
 
@@ -76,13 +76,6 @@ def latency(headwater: Headwater) -> None:
         times.append(time.perf_counter() - started)
     p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
     print(f"  SELECT 1 through the host: median {p50 * 1000:.2f} ms, p99 {p99 * 1000:.2f} ms")
-
-
-def peak_mb() -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no VmHWM")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+
+from memory import peak_mib
 
 from servers.prometheus import V3, start_prometheus
 
@@ -61,7 +62,7 @@ def measure(name: str, url: str) -> None:
     samples = call()
     seconds = time.perf_counter() - started
     assert samples == SERIES * SAMPLES, samples
-    print(json.dumps([seconds, _peak_megabytes()]))
+    print(json.dumps([seconds, peak_mib()]))
 
 
 def print_figures(figures: dict[str, list[tuple[float, float]]]) -> None:
@@ -132,12 +133,6 @@ def _run(name: str, url: str) -> tuple[float, float]:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     seconds, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak
-
-
-def _peak_megabytes() -> float:
-    """Of this process alone: `ru_maxrss` would carry over what the parent had at its fork."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def _is_installed(module: str | None) -> bool:

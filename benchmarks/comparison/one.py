@@ -11,7 +11,8 @@ import importlib
 import json
 import sys
 import time
-from pathlib import Path
+
+from memory import peak_mib
 
 
 def main(module: str, name: str, address: str, point: str) -> None:
@@ -20,14 +21,8 @@ def main(module: str, name: str, address: str, point: str) -> None:
     cpu, started = time.process_time(), time.perf_counter()
     found = call()
     seconds, used = time.perf_counter() - started, time.process_time() - cpu
-    figures = {"seconds": seconds, "cpu": used, "peak_mb": _peak_megabytes()}
+    figures = {"seconds": seconds, "cpu": used, "peak_mb": peak_mib()}
     print(json.dumps({**figures, **(found if isinstance(found, dict) else {"count": found})}))
-
-
-def _peak_megabytes() -> float:
-    """Of this process alone: `ru_maxrss` would carry over what the parent had at its fork."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
 
 
 if __name__ == "__main__":

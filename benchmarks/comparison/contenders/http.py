@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from http_small import WALK, Endpoint, hammer, served
+from memory import peak_mib
 
 _SECONDS = 2.0
 _REQUESTS = 1_000
@@ -60,8 +61,4 @@ def _thousand(how: str, connections: int) -> Call:
 def _peak_megabytes(endpoint: Endpoint) -> float:
     """Of the server and its workers together."""
     children = Path(f"/proc/{endpoint.pid}/task/{endpoint.pid}/children").read_text().split()
-    total = 0.0
-    for pid in (endpoint.pid, *children):
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        total += int(status["VmHWM"].split()[0]) / 1024
-    return total
+    return sum(peak_mib(pid) for pid in [str(endpoint.pid), *children])
