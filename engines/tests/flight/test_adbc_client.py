@@ -52,7 +52,7 @@ def test_tools_find_data_sources_schemas_tables_and_columns(host: FlightHost) ->
     assert demo["catalog_name"] == "demo"
     assert walk["table_type"] == "TABLE"
     assert [each["column_name"] for each in walk["table_columns"]] == ["time", "value"]
-    assert types == ["TABLE", "VIEW", "METRIC"]
+    assert types == ["TABLE", "VIEW", "METRIC", "NAMED QUERY"]
     assert schema.field("value").type == pa.float64()
 
 

@@ -144,6 +144,37 @@ def test_cancelling_the_flight_info_ends_the_query(host: FlightHost) -> None:
             deque(iter(reading.read_chunk, None), maxlen=0)
 
 
+def test_an_endpoint_is_renewed(host: FlightHost) -> None:
+    options = host.call_options(x_headwater_catalog="demo", x_headwater_partitions="2")
+    with host.client() as client:
+        info = client.get_flight_info(statement('{"scenario": "streaming_rows", "rows": 1000}'), options)
+        renewed = [_renewed(client, each, options) for each in info.endpoints]
+        rows = [client.do_get(each.ticket, options).read_all().num_rows for each in renewed]
+
+    for old, new in zip(info.endpoints, renewed, strict=True):
+        assert new.expiration_time.value > old.expiration_time.value
+        assert new.ticket != old.ticket
+    assert sum(rows) == 1000
+
+
+def test_nobody_renews_the_ticket_of_another(host: FlightHost) -> None:
+    mine, theirs = (host.http.token(f"renewing {name}", "datasources:query") for name in "ab")
+    with host.client() as client:
+        options = host.call_options(mine, x_headwater_catalog="demo")
+        (endpoint,) = client.get_flight_info(statement("random_walk"), options).endpoints
+
+        with pytest.raises(flight.FlightServerError, match="made for another caller"):
+            _renewed(client, endpoint, host.call_options(theirs))
+
+
+def _renewed(
+    client: flight.FlightClient, endpoint: flight.FlightEndpoint, options: flight.FlightCallOptions
+) -> flight.FlightEndpoint:
+    request = message("RenewFlightEndpointRequest", endpoint=endpoint.serialize()).SerializeToString()
+    (result,) = client.do_action(flight.Action("RenewFlightEndpoint", request), options)
+    return flight.FlightEndpoint.deserialize(result.body.to_pybytes())
+
+
 def test_a_query_is_divided_when_the_connection_asks_for_it(host: FlightHost) -> None:
     fixed = {"x_headwater_from": "1000000000000", "x_headwater_to": "1000003600000"}
     options = host.call_options(x_headwater_catalog="demo", x_headwater_partitions="4", **fixed)

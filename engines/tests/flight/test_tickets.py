@@ -55,6 +55,17 @@ def test_it_expires(headwater: Headwater) -> None:
         host.open("read", sealed)
 
 
+def test_it_is_prolonged_by_sealing_what_it_holds_again(headwater: Headwater) -> None:
+    now = [1000.0]
+    host = sealer(headwater, now)
+    sealed = host.seal("read", {"query": "SELECT 1"}, 60)
+    now[0] = 1050.0
+    sealed = host.seal("read", host.open("read", sealed), 60)
+    now[0] = 1100.0
+
+    assert host.open("read", sealed)["query"] == "SELECT 1"
+
+
 def test_it_is_good_for_one_purpose(headwater: Headwater) -> None:
     host = sealer(headwater)
 

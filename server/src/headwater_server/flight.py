@@ -19,12 +19,14 @@ from headwater.frames import FrameStream
 from headwater.logs import get_logger
 from headwater.models import User
 from headwater.queries import MetricQuery
+from headwater.queries.named import NamedQuery, PreparedQuery
 from headwater_server.audit import query_hash
 from headwater_server.auth import Action, PermissionDeniedError, Principal
 from headwater_server.http.app import Service
 from headwater_server.http.call import headers_for_plugins
 from headwater_server.http.host import Host
 from headwater_server.http.middleware import finish
+from headwater_server.http.named_run import NamedRun
 from headwater_server.http.record import RequestRecord
 from headwater_server.output.rows import rows_of
 from headwater_server.serving import ListenOptions
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 _METHOD = "POST"  # what gRPC sends
+_ACTIONS = (Action.QUERY, Action.RUN_QUERIES)
 
 
 def flight_service(listen: ListenOptions, locations: Sequence[str] = ()) -> Service:
@@ -93,13 +96,12 @@ class FlightAccess:
             headers=headers_for_plugins(headers),
             limits=host.headwater.limits,
         )
-        call = FlightCall(record, context, self._ended)
+        call = FlightCall(record, context, self._ended, host.headwater)
         self._in_loop(self._begin(call, headers.get("authorization", "")))
         return call
 
     def rows(self, query: MetricQuery, context: CallContext, user: User) -> FrameStream:
-        chunks = self.headwater.query_chunked_data([query], context, user=user)
-        return rows_of(chunks, context, chunks.close)
+        return _rows(self.headwater, query, context, user)
 
     async def _begin(self, call: FlightCall, authorization: str) -> None:
         host = self._host
@@ -111,8 +113,8 @@ class FlightAccess:
             call.stack.enter_context(host.limiter.slot(call.principal.id))
             if not host.keys.open:
                 await host.run(host.keys.require)
-            if not call.principal.may_somewhere(Action.QUERY):
-                raise PermissionDeniedError(f"Access denied: needs {Action.QUERY}")
+            if not any(call.principal.may_somewhere(action) for action in _ACTIONS):
+                raise PermissionDeniedError(f"Access denied: needs {' or '.join(_ACTIONS)}")
             host.running.add(call.context)
         except HeadwaterError as error:
             call.record.status = error.status
@@ -137,13 +139,18 @@ class FlightCall:
     """One call, and what is remembered of it."""
 
     def __init__(
-        self, record: RequestRecord, context: CallContext, ended: Callable[[FlightCall], object]
+        self,
+        record: RequestRecord,
+        context: CallContext,
+        ended: Callable[[FlightCall], object],
+        headwater: Headwater,
     ) -> None:
         self.record = record
         self.context = context
         self.stack = ExitStack()
         self.principal = Principal("nobody", "nobody")
         self._ended = ended
+        self._headwater = headwater
 
     @property
     def caller_id(self) -> str:
@@ -156,6 +163,16 @@ class FlightCall:
     def may_query(self, uid: str) -> bool:
         return self.principal.may(Action.QUERY, uid)
 
+    def may_run(self, id: str) -> bool:  # noqa: A002
+        return self.principal.may(Action.RUN_QUERIES, id)
+
+    def run_of(self, id: str, *, fresh: bool = False) -> FlightRun:  # noqa: A002
+        if not self.may_run(id):  # whether there is one or not
+            raise PermissionDeniedError(f"Access denied{Action.RUN_QUERIES.noun}")
+        kept = self._headwater.named_queries
+        named = kept.get(id) if fresh else kept.find(id)
+        return FlightRun(named, NamedRun.of(self._headwater, named, self.principal))
+
     def note(self, action: str, data_source: str = "", query: Mapping[str, object] | None = None) -> None:
         hashed = "" if query is None else query_hash(query)
         self.record.add_event(action, data_source=data_source, query_hash=hashed)
@@ -166,3 +183,25 @@ class FlightCall:
         self.record.bytes = size
         self.record.count({"": rows}, {} if error is None else {"": error})
         self._ended(self)
+
+
+class FlightRun:
+    """A named query, and what runs it for a caller."""
+
+    def __init__(self, named: NamedQuery, run: NamedRun) -> None:
+        self.named = named
+        self._run = run
+
+    def prepare(self, body: Mapping[str, Any], context: CallContext) -> PreparedQuery:
+        return self._run.prepare(body, context)
+
+    def rows(self, query: MetricQuery, context: CallContext, user: User) -> FrameStream:
+        try:
+            return _rows(self._run, query, context, user)
+        except HeadwaterError as error:
+            raise self._run.shown(error) from error
+
+
+def _rows(asked: Headwater | NamedRun, query: MetricQuery, context: CallContext, user: User) -> FrameStream:
+    chunks = asked.query_chunked_data([query], context, user=user)
+    return rows_of(chunks, context, chunks.close)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from headwater import Headwater
 from headwater.calls import CallContext
@@ -11,6 +11,23 @@ from headwater.errors import HeadwaterError
 from headwater.frames import FrameStream
 from headwater.models import User
 from headwater.queries import MetricQuery
+from headwater.queries.named import NamedQuery, PreparedQuery
+
+
+class Run(Protocol):
+    """What runs a named query for a caller."""
+
+    @property
+    def named(self) -> NamedQuery: ...
+
+    def prepare(self, body: Mapping[str, Any], context: CallContext) -> PreparedQuery:
+        """The query with the values, the range and the step of `body`, which is what a run over HTTP takes.
+
+        Raises ValidationError.
+        """
+
+    def rows(self, query: MetricQuery, context: CallContext, user: User) -> FrameStream:
+        """As `Access.rows`, within the named query's limits; it shows what the caller may see."""
 
 
 class Call(Protocol):
@@ -30,6 +47,15 @@ class Call(Protocol):
 
     def may_query(self, uid: str) -> bool:
         """Whether the caller may query the data source `uid`."""
+
+    def may_run(self, id: str) -> bool:  # noqa: A002
+        """Whether the caller may run the named query `id`."""
+
+    def run_of(self, id: str, *, fresh: bool = False) -> Run:  # noqa: A002
+        """What runs the named query `id`, as the store has it now or had it a few seconds ago.
+
+        Raises PermissionDeniedError, NamedQueryNotFoundError, StoreError.
+        """
 
     def note(self, action: str, data_source: str = "", query: Mapping[str, object] | None = None) -> None:
         """For the audit log: what is done with the data source of this uid."""

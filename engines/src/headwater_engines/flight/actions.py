@@ -21,6 +21,7 @@ ACTIONS: Final = {
     "CreatePreparedStatement": "Make a handle of a query.",
     "ClosePreparedStatement": "Give a handle back.",
     "CancelFlightInfo": "End a query that this host reads.",
+    "RenewFlightEndpoint": "Prolong the time in which an endpoint can be read.",
     "SetSessionOptions": "Refused: headers of the connection choose the data source and the time range.",
     "GetSessionOptions": "What the headers choose.",
     "CloseSession": "Nothing is kept for a session.",
@@ -42,6 +43,8 @@ class Actions:
                 return []  # nobody remembers handles
             case "CancelFlightInfo":
                 return [self._cancel(call, body)]
+            case "RenewFlightEndpoint":
+                return [self._renew(call, body)]
             case "SetSessionOptions":
                 return [set_options(body)]
             case "GetSessionOptions":
@@ -55,8 +58,23 @@ class Actions:
         name, request = unpack(body)
         if name != "ActionCreatePreparedStatementRequest":
             raise refused("CreatePreparedStatement takes an ActionCreatePreparedStatementRequest.")
-        handle = self._planner.prepared(call, request.query, options)
-        return pack(message("ActionCreatePreparedStatementResult", prepared_statement_handle=handle))
+        handle, parameters = self._planner.prepared(call, request.query, options)
+        result = message("ActionCreatePreparedStatementResult", prepared_statement_handle=handle)
+        if parameters is not None:
+            result.parameter_schema = parameters.serialize().to_pybytes()
+        return pack(result)
+
+    def _renew(self, call: Call, body: bytes) -> bytes:
+        request = parse("RenewFlightEndpointRequest", body)
+        try:
+            endpoint = flight.FlightEndpoint.deserialize(request.endpoint)
+        except pa.ArrowException:
+            raise refused("RenewFlightEndpoint takes an endpoint of a FlightInfo.") from None
+        name, ticket = unpack(endpoint.ticket.ticket)
+        if name != "TicketStatementQuery":
+            return bytes(request.endpoint)  # the others do not expire
+        renewed: bytes = self._planner.renewed(call, ticket.statement_handle, endpoint.locations).serialize()
+        return renewed
 
     def _cancel(self, call: Call, body: bytes) -> bytes:
         request = parse("CancelFlightInfoRequest", body)

@@ -25,6 +25,10 @@ from .statements import find_source
 _METRICS: Final = "api/v1/label/__name__/values"
 _LABELS: Final = "api/v1/labels"
 
+NAMED_QUERIES: Final = ("named queries", "")
+"""The catalog and schema in which they are listed."""
+NAMED_QUERY_TYPE: Final = "NAMED QUERY"
+
 Records = list[dict[str, Any]]
 
 
@@ -37,23 +41,27 @@ class Table:
 
 
 class Catalog:
-    """Data sources are catalogs, by name: those that the caller may query."""
+    """Data sources are catalogs, by name: those that the caller may query. The named queries that it may run
+    stand in a catalog of their own."""
 
     def __init__(self, headwater: Headwater, call: Call) -> None:
         self._headwater = headwater
         self._call = call
 
     def names(self) -> list[str]:
-        return [each.name for each in self._sources(None)]
+        names = [each.name for each in self._sources(None)]
+        return [*names, NAMED_QUERIES[0]] if self._named_queries(None) else names
 
     def schemas(self, catalog: str | None, pattern: str | None) -> list[tuple[str, str]]:
         """Catalog and schema of each; the schema is empty where a data source has none."""
-        return [
+        found = [
             (source.name, schema)
             for source in self._sources(catalog)
             for schema in self._ask_all(source, catalog, self._schemas)
-            if matches(schema, pattern)
         ]
+        if self._named_queries(catalog):
+            found.append(NAMED_QUERIES)
+        return [each for each in found if matches(each[1], pattern)]
 
     def tables(
         self, catalog: str | None, schema: str | None, name: str | None, types: list[str]
@@ -62,9 +70,16 @@ class Catalog:
             for found in self._ask_all(source, catalog, lambda each: self._tables(each, schema)):
                 if matches(found.name, name) and (not types or found.type in types):
                     yield found
+        if matches(NAMED_QUERIES[1], schema) and (not types or NAMED_QUERY_TYPE in types):
+            for id_ in self._named_queries(catalog):
+                if matches(id_, name):
+                    yield Table(*NAMED_QUERIES, id_, NAMED_QUERY_TYPE)
 
     def columns(self, table: Table) -> pa.Schema:
-        """The columns of `table`, with types as near as their names tell; none if they cannot be had."""
+        """The columns of `table`, with types as near as their names tell; none if they cannot be had, nor of
+        a named query, which would have to run for it."""
+        if table.type == NAMED_QUERY_TYPE:
+            return pa.schema([])
         source = find_source(self._headwater, self._call, table.catalog)
         try:
             try:
@@ -85,9 +100,17 @@ class Catalog:
         )
 
     def _sources(self, catalog: str | None) -> list[DataSource]:
+        if catalog == NAMED_QUERIES[0]:
+            return []
         if catalog:
             return [find_source(self._headwater, self._call, catalog)]
         return [each for each in self._headwater.list_data_sources() if self._call.may_query(each.uid)]
+
+    def _named_queries(self, catalog: str | None) -> list[str]:
+        """The ids of those that the caller may run, unless another catalog is meant."""
+        if catalog and catalog != NAMED_QUERIES[0]:
+            return []
+        return [each.id for each in self._headwater.named_queries.list() if self._call.may_run(each.id)]
 
     def _ask_all(self, source: DataSource, catalog: str | None, ask: Any) -> Any:
         """One data source that is down must not hide the others, unless it is the one that was asked for."""

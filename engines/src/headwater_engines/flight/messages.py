@@ -47,6 +47,7 @@ _MESSAGES: Final = {
     "ActionClosePreparedStatementRequest": "prepared_statement_handle:bytes",
     "DoPutPreparedStatementResult": "prepared_statement_handle:bytes?",
     # Flight's own, which its Python server gives as bytes.
+    "RenewFlightEndpointRequest": "endpoint:bytes",
     "CancelFlightInfoRequest": "info:bytes",
     "CancelFlightInfoResult": "status:int32",
     "SessionValue": "string_value:string? bool_value:bool? int64_value:sfixed64? double_value:double?",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from .catalog import Catalog
+from .catalog import NAMED_QUERY_TYPE, Catalog
 from .messages import optional
 from .server_info import sql_info, xdbc_types
 
@@ -83,7 +83,7 @@ def _tables(catalog: Catalog, command: Any) -> pa.Table:
 
 
 def _table_types(_catalog: Catalog, _command: Any) -> pa.Table:
-    return _rows(_TABLE_TYPES, [("TABLE",), ("VIEW",), ("METRIC",)])
+    return _rows(_TABLE_TYPES, [("TABLE",), ("VIEW",), ("METRIC",), (NAMED_QUERY_TYPE,)])
 
 
 def _no_rows(schema: pa.Schema) -> Callable[[Catalog, Any], pa.Table]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 from pyarrow import flight
@@ -18,8 +18,9 @@ from headwater.queries import ReadTask
 from .access import Call
 from .errors import refused
 from .messages import message, pack
+from .named import NAMED_QUERY, NamedStatement, find_run, parameter_schema, pinned
 from .sessions import HEADER_PREFIX
-from .statements import Statement, check_unchanged, find_source, plan
+from .statements import Statement, check_unchanged, find_source, plan, row_of
 from .tickets import TicketSealer
 
 _READ: Final = "read"
@@ -28,6 +29,7 @@ _MOST_PARAMETER_BYTES: Final = 64 * 1024
 _MOST_PARTITIONS: Final = 1000
 _NOT_OF_THE_QUERY: Final = {"refId", "datasource", "maxDataPoints", "intervalMs"}
 """Keys of a request's query that are no keys of the plugin's."""
+AnyStatement: TypeAlias = Statement | NamedStatement
 
 
 class Planner:
@@ -47,7 +49,7 @@ class Planner:
         self._ticket_seconds = ticket_seconds
         self._prepared_seconds = prepared_seconds
 
-    def statement(self, call: Call, name: str, command: Any, options: Mapping[str, str]) -> Statement:
+    def statement(self, call: Call, name: str, command: Any, options: Mapping[str, str]) -> AnyStatement:
         """What a command asks for. Raises the errors of a query that cannot be taken."""
         if name == "path":
             return plan(self._headwater, call, command[1], {**options, "catalog": command[0]})
@@ -60,7 +62,7 @@ class Planner:
     def flight_info(
         self,
         call: Call,
-        statement: Statement,
+        statement: AnyStatement,
         descriptor: flight.FlightDescriptor,
         options: Mapping[str, str],
     ) -> flight.FlightInfo:
@@ -70,9 +72,13 @@ class Planner:
         The schema of one piece comes with its rows: to know it before would mean to run the query twice.
         """
         target = _partitions(options)
-        if target == 1:
+        if isinstance(statement, NamedStatement):
+            statement = pinned(call, statement)  # in one piece: its limits are of all rows together
+        if target == 1 or isinstance(statement, NamedStatement):
             ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
-            return flight.FlightInfo(None, descriptor, [self._endpoint(ticket)], ordered=True)
+            return flight.FlightInfo(
+                None, descriptor, [self._endpoint(ticket, self._locations)], ordered=True
+            )
         call.note("datasources:query", statement.uid, statement.query)
         query = statement.metric_query().query
         tasks = self._headwater.read_tasks(
@@ -95,23 +101,31 @@ class Planner:
 
     def _task_endpoint(self, call: Call, task: ReadTask) -> flight.FlightEndpoint:
         content = {"by": call.caller_id, "task": base64.b64encode(task.to_bytes()).decode()}
-        return self._endpoint(self._sealer.seal(_READ, content, self._ticket_seconds), task.number)
+        first = task.number % (len(self._locations) or 1)
+        locations = [*self._locations[first:], *self._locations[:first]]  # so that clients spread over them
+        return self._endpoint(self._sealer.seal(_READ, content, self._ticket_seconds), locations)
 
-    def _endpoint(self, ticket: bytes, number: int = 0) -> flight.FlightEndpoint:
-        """Endpoints begin with another location each, so that clients spread over the hosts."""
-        first = number % (len(self._locations) or 1)
+    def renewed(self, call: Call, ticket: bytes, locations: Sequence[Any]) -> flight.FlightEndpoint:
+        """An endpoint for the same rows, from now on as long as a new one. Raises QueryRequestError for a
+        ticket that has expired."""
+        content = self._content(call, _READ, ticket)
+        return self._endpoint(self._sealer.seal(_READ, content, self._ticket_seconds), locations)
+
+    def _endpoint(self, ticket: bytes, locations: Sequence[Any]) -> flight.FlightEndpoint:
         until = datetime.now(UTC) + timedelta(seconds=self._ticket_seconds)
         return flight.FlightEndpoint(
             pack(message("TicketStatementQuery", statement_handle=ticket)),
-            [*self._locations[first:], *self._locations[:first]],
+            list(locations),
             pa.scalar(until, pa.timestamp("ns", "UTC")),
         )
 
-    def prepared(self, call: Call, text: str, options: Mapping[str, str]) -> bytes:
-        """A handle of the statement, which holds it."""
-        return self._sealed(
-            call, _PREPARED, plan(self._headwater, call, text, options), self._prepared_seconds
-        )
+    def prepared(self, call: Call, text: str, options: Mapping[str, str]) -> tuple[bytes, pa.Schema | None]:
+        """A handle of the statement, which holds it, and what it takes as parameters if that is known."""
+        statement = plan(self._headwater, call, text, options)
+        handle = self._sealed(call, _PREPARED, statement, self._prepared_seconds)
+        if isinstance(statement, NamedStatement):
+            return handle, parameter_schema(find_run(call, statement).named)
+        return handle, None
 
     def bound(self, call: Call, handle: bytes, reader: flight.MetadataRecordBatchReader) -> bytes:
         """A handle of the statement with the parameters that `reader` brings."""
@@ -126,31 +140,46 @@ class Planner:
         rows = pa.Table.from_batches(batches, reader.schema).combine_chunks().to_batches()
         if not rows:
             raise refused("No parameters were given.", "flight.parameters")
-        return self._sealed(call, _PREPARED, statement.with_parameters(rows[0]), self._prepared_seconds)
+        if rows[0].num_rows != 1:
+            raise refused(
+                f"A query takes one row of parameters, not {rows[0].num_rows}: run it once for each row.",
+                "flight.parameters",
+            )
+        bound: AnyStatement
+        if isinstance(statement, NamedStatement):
+            bound = statement.with_parameters(find_run(call, statement).named, row_of(rows[0]))
+        else:
+            bound = statement.with_parameters(rows[0])
+        return self._sealed(call, _PREPARED, bound, self._prepared_seconds)
 
-    def opened(self, call: Call, ticket: bytes) -> Statement | ReadTask:
+    def opened(self, call: Call, ticket: bytes) -> AnyStatement | ReadTask:
         """What a ticket asks for. Raises QueryRequestError for one that is expired, forged or another
-        caller's; ReadTaskError for a data source that has changed since."""
+        caller's; ReadTaskError for a data source or a named query that has changed since."""
         content = self._content(call, _READ, ticket)
         if "task" in content:
             task = ReadTask.from_bytes(base64.b64decode(content["task"]))
             find_source(self._headwater, call, task.data_source)
             return task
-        statement = Statement.from_json(content)
-        check_unchanged(self._headwater, call, statement)
+        statement = _statement_of(content)
+        if isinstance(statement, Statement):
+            check_unchanged(self._headwater, call, statement)
         return statement
 
-    def _sealed(self, call: Call, kind: str, statement: Statement, seconds: float) -> bytes:
+    def _sealed(self, call: Call, kind: str, statement: AnyStatement, seconds: float) -> bytes:
         return self._sealer.seal(kind, {"by": call.caller_id, **statement.to_json()}, seconds)
 
-    def _opened(self, call: Call, handle: bytes) -> Statement:
-        return Statement.from_json(self._content(call, _PREPARED, handle))
+    def _opened(self, call: Call, handle: bytes) -> AnyStatement:
+        return _statement_of(self._content(call, _PREPARED, handle))
 
     def _content(self, call: Call, kind: str, ticket: bytes) -> dict[str, Any]:
         content = self._sealer.open(kind, ticket)
         if content["by"] != call.caller_id:
             raise refused("The ticket was made for another caller.", "flight.ticketCaller")
         return content
+
+
+def _statement_of(content: Mapping[str, Any]) -> AnyStatement:
+    return NamedStatement.from_json(content) if NAMED_QUERY in content else Statement.from_json(content)
 
 
 def _partitions(options: Mapping[str, str]) -> int:

@@ -20,6 +20,7 @@ from headwater.sdk import PrefetchQueue
 
 from .access import Access, Call
 from .errors import flight_error
+from .named import NamedStatement, begin
 from .statements import Statement
 from .watching import CancelWatch
 
@@ -41,13 +42,13 @@ class Reads:
         server_call: flight.ServerCallContext,
         call: Call,
         handle: bytes,
-        opened: Callable[[], Statement | ReadTask],
+        opened: Callable[[], Statement | NamedStatement | ReadTask],
     ) -> flight.GeneratorStream:
         """The rows of a ticket. The call is ended with them, or by an error before them."""
         batches = self._batches(server_call, call, handle, opened)
         return flight.GeneratorStream(next(batches), batches)
 
-    def schema(self, call: Call, statement: Statement) -> pa.Schema:
+    def schema(self, call: Call, statement: Statement | NamedStatement) -> pa.Schema:
         """The schema of a statement's rows: the query is begun for it, and ended."""
         with closing(self._rows(call, statement)) as stream:
             return stream.schema
@@ -75,7 +76,7 @@ class Reads:
         server_call: flight.ServerCallContext,
         call: Call,
         handle: bytes,
-        opened: Callable[[], Statement | ReadTask],
+        opened: Callable[[], Statement | NamedStatement | ReadTask],
     ) -> Generator[Any, None, None]:
         """First the schema, so that the call is ended however early the generator is closed."""
         stream: FrameStream | None = None
@@ -104,10 +105,14 @@ class Reads:
                 stream.close()
                 call.end(failure, rows=stream.rows, size=stream.bytes)
 
-    def _rows(self, call: Call, asked: Statement | ReadTask) -> FrameStream:
+    def _rows(self, call: Call, asked: Statement | NamedStatement | ReadTask) -> FrameStream:
         if isinstance(asked, ReadTask):
             call.note("datasources:query", asked.data_source, asked.query.json)
             return self._access.headwater.read_task(asked, context=call.context, user=call.user)
+        if isinstance(asked, NamedStatement):
+            run, prepared = begin(call, asked)
+            call.note(f"queries:run:{asked.id}", run.named.data_source, prepared.query.query.json)
+            return run.rows(prepared.query, call.context, call.user)
         call.note("datasources:query", asked.uid, asked.query)
         return self._access.rows(asked.metric_query(), call.context, call.user)
 

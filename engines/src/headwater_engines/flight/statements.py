@@ -17,6 +17,7 @@ from headwater.queries import MetricQuery, parse_metric_request
 
 from .access import Call
 from .errors import refused
+from .named import NAMED_QUERY, NamedStatement, plan_run
 
 _MAX_DATA_POINTS = 1000
 _DEFAULT_RANGE = ("now-1h", "now")
@@ -57,12 +58,7 @@ class Statement:
         return query
 
     def with_parameters(self, batch: pa.RecordBatch) -> Statement:
-        """Raises QueryRequestError unless `batch` has one row."""
-        if batch.num_rows != 1:
-            raise refused(
-                f"A query takes one row of parameters, not {batch.num_rows}: run it once for each row.",
-                "flight.parameters",
-            )
+        """With the one row of `batch`, whose types are kept."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as writer:
             writer.write_batch(batch)
@@ -78,20 +74,30 @@ class Statement:
         )
 
     def _params(self) -> list[Any] | dict[str, Any]:
-        """By place where the columns are numbered, as ADBC numbers them, else by name."""
         with pa.ipc.open_stream(self.parameters) as reader:
-            row: dict[str, Any] = reader.read_next_batch().to_pylist()[0]
-        numbered = all(name == "" or name.isdecimal() for name in row)
-        return list(row.values()) if numbered else row
+            return row_of(reader.read_next_batch())
 
 
-def plan(headwater: Headwater, call: Call, text: str, options: Mapping[str, str]) -> Statement:
+def row_of(batch: pa.RecordBatch) -> list[Any] | dict[str, Any]:
+    """The values of a batch of one row: by place where its columns are numbered, as ADBC numbers them, else
+    by name."""
+    row: dict[str, Any] = batch.to_pylist()[0]
+    numbered = all(name == "" or name.isdecimal() for name in row)
+    return list(row.values()) if numbered else row
+
+
+def plan(
+    headwater: Headwater, call: Call, text: str, options: Mapping[str, str]
+) -> Statement | NamedStatement:
     """The statement of `text`: a query in the language of the data source that `options` name, or an object.
 
-    An object is a query object, or a whole request with `queries`. Relative times become moments now, so
-    that a ticket read twice asks for the same. Raises the errors of requests over HTTP.
+    An object is a query object, a whole request with `queries`, or a run with `namedQuery`. Relative times of
+    the first two become moments now, so that a ticket read twice asks for the same. Raises the errors of
+    requests over HTTP.
     """
     given = _object(text)
+    if given is not None and NAMED_QUERY in given:
+        return plan_run(call, given, options)
     request = dict(given) if given is not None and "queries" in given else {}
     if not request:
         stored = named_source(headwater, call, options.get("catalog", ""))

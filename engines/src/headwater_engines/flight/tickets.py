@@ -43,7 +43,7 @@ class TicketSealer:
     def seal(self, kind: str, content: Mapping[str, Any], seconds: float) -> bytes:
         """A ticket that opens as `kind` for `seconds`. Raises EncryptionKeyError; QueryRequestError for a
         content that is too large."""
-        body = {"kind": kind, "until": self._clock() + seconds, **content}
+        body = {**content, "kind": kind, "until": self._clock() + seconds}
         text = json.dumps(body, separators=(",", ":"))
         if len(text) > MOST_BYTES:
             raise QueryRequestError(

@@ -13,11 +13,9 @@ from headwater.errors import (
     HeadwaterError,
     ValidationError,
 )
-from headwater.queries import QueryOptions
 from headwater.queries.named import (
     NamedQuery,
     PreparedQuery,
-    RunnersView,
     named_query_from,
     named_query_to,
     runners_form,
@@ -30,9 +28,6 @@ from .named_run import NamedRun
 from .openapi import describe_runs
 from .query import answer_queries
 from .responses import ChunkedResponse, json_response, message_response
-
-_RUN_KEYS = ("parameters", "from", "to", "intervalMs", "maxDataPoints")
-_MOST_POINTS = 2**53
 
 
 async def list_named_queries(call: Call) -> Response:
@@ -101,8 +96,7 @@ async def list_choices(call: Call) -> Response:
 
 async def run_named_query(call: Call) -> Response | ChunkedResponse:
     named = await _find(call, Action.RUN_QUERIES)
-    values, options = _read_run(await call.json(dict[str, Any]))
-    prepared = await _prepare(call, named, values, options)
+    prepared = await _prepare(call, named, await call.json(dict[str, Any]))
     if call.host.is_audited:
         call.record.add_event(
             f"queries:run:{named.id}",
@@ -151,53 +145,15 @@ def _form(call: Call, named: NamedQuery) -> dict[str, Any]:
 
 
 def _run_of(call: Call, named: NamedQuery) -> NamedRun:
-    may_read = call.principal.may(Action.READ_QUERIES, named.id)
-    return NamedRun(call.host.headwater, named, None if may_read else RunnersView(named))
+    return NamedRun.of(call.host.headwater, named, call.principal)
 
 
-async def _prepare(
-    call: Call, named: NamedQuery, values: Mapping[str, Any], options: QueryOptions
-) -> PreparedQuery:
-    runner = call.host.headwater.named_query_runner
+async def _prepare(call: Call, named: NamedQuery, body: Mapping[str, Any]) -> PreparedQuery:
+    run, limits = _run_of(call, named), call.host.headwater.limits
     if not any(each.choices_from for each in named.parameters):
-        return runner.prepare(named, values, options, CallContext())
-    async with call.context(call.host.headwater.limits.timeout) as context:
-        try:
-            return await call.host.run(lambda: runner.prepare(named, values, options, context))
-        except ValidationError:
-            raise
-        except HeadwaterError as error:
-            raise _run_of(call, named).shown(error) from error
-
-
-def _read_run(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], QueryOptions]:
-    """The values of parameters, and the range and step."""
-    for key in body:
-        if key not in _RUN_KEYS:
-            raise ValidationError(f"unknown key; known are {', '.join(_RUN_KEYS)}", path=key[:64])
-    values = body.get("parameters", {})
-    if not isinstance(values, Mapping):
-        raise ValidationError("expected an object", path="parameters")
-    options: QueryOptions = {}
-    for key in ("from", "to"):
-        if not isinstance(body.get(key, ""), str | int):
-            raise ValidationError("expected text or milliseconds", path=key)
-    if "from" in body:
-        options["from_"] = body["from"]
-    if "to" in body:
-        options["to"] = body["to"]
-    if "maxDataPoints" in body:
-        options["max_data_points"] = _count(body, "maxDataPoints")
-    if "intervalMs" in body:
-        options["interval_ms"] = _count(body, "intervalMs")
-    return values, options
-
-
-def _count(body: Mapping[str, Any], key: str) -> int:
-    value = body[key]
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _MOST_POINTS:
-        raise ValidationError("expected a whole number above 0", path=key)
-    return value
+        return run.prepare(body, CallContext())
+    async with call.context(limits.timeout) as context:
+        return await call.host.run(lambda: run.prepare(body, context))
 
 
 async def _of_data_source_that_may_be_queried(call: Call, named: NamedQuery) -> NamedQuery:
