@@ -90,6 +90,15 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Take the documentation's pictures anew: of the Explore page, in Chromium, and of the tour."""
+    install(session, *DEMO)
+    session.install("playwright>=1.50")
+    session.run("python", "examples/screenshots.py")
+    session.run("python", "docs/_ext/tour.py")
+
+
+@nox.session
 def support(session: nox.Session) -> None:
     """Run the conformance suites of all plugins and write what they find into the reference."""
     install(session, *distributions(), groups=("dev",))

@@ -1,4 +1,4 @@
-"""Take the pictures of the Explore page in docs/images. Needs playwright and a Chromium on the path."""
+"""Take the pictures of the Explore page in docs/images: `nox -s screenshots`, with a Chromium on the path."""
 
 from __future__ import annotations
 

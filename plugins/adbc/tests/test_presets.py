@@ -303,3 +303,15 @@ def test_files_of_duckdbs_folders_are_tables_with_their_columns(tmp_path: Path) 
         with pytest.raises(HeadwaterError, match="disabled"):
             listed("columns", table="/etc/passwd.csv")
         assert host.query("files", f'SELECT rain FROM "{path}"').to_pylist() == [{"rain": 1.5}]
+
+
+def test_an_empty_duckdb_in_memory_has_an_example_to_look_at() -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="memory", url=":memory:")
+        listed = json.loads(host.call_resource("memory", "tables").body)
+        rows = host.query("memory", "SELECT DISTINCT station FROM example_weather ORDER BY ALL").to_pylist()
+        latest = host.query("memory", "SELECT time FROM example_weather WHERE $__timeFilter(time)")
+
+    assert [(each["name"], each["kind"]) for each in listed] == [("example_weather", "view")]
+    assert [row["station"] for row in rows] == ["harbour", "ridge", "valley"]
+    assert 3 * 59 <= latest.num_rows <= 3 * 61

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,36 @@ def test_tables_in_memory_stay_while_connections_go(host: Headwater) -> None:
     with pytest.raises(QueryError):
         host.query("ch", "SELECT throwIf(a = 7) FROM kept")
     assert host.query("ch", "SELECT a FROM kept").table.column("a").to_pylist() == [7]
+
+
+def test_an_engine_in_memory_has_an_example_to_look_at(memory: Headwater) -> None:
+    [listed] = json.loads(memory.call_resource("ch", "tables").body)
+    stations = memory.query("ch", "SELECT DISTINCT station FROM example_weather ORDER BY station").table
+    latest = memory.query("ch", "SELECT time FROM example_weather WHERE $__timeFilter(time)").table
+
+    assert (listed["name"], listed["engine"]) == ("example_weather", "View")
+    assert stations.column("station").to_pylist() == ["harbour", "ridge", "valley"]
+    assert 3 * 59 <= latest.num_rows <= 3 * 61
+
+
+def test_files_of_the_working_folder_are_tables_with_their_columns(
+    memory: Headwater, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "last month's.csv").write_text("day,rain\n2026-03-01,1.5\n")
+    (tmp_path / "notes.txt").write_text("no table")
+    (tmp_path / "folder.csv").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    listed = json.loads(memory.call_resource("ch", "tables").body)
+    columns = json.loads(memory.call_resource("ch", "columns", query_string="table=last month's.csv").body)
+    rows = memory.query("ch", 'SELECT rain FROM "last month\'s.csv"').table
+
+    assert [each["name"] for each in listed if each["engine"] == "File"] == ["last month's.csv"]
+    assert [(each["name"], each["type"]) for each in columns] == [
+        ("day", "Nullable(Date)"),
+        ("rain", "Nullable(Float64)"),
+    ]
+    assert rows.to_pylist() == [{"rain": 1.5}]
 
 
 @pytest.mark.parametrize(

@@ -150,11 +150,14 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
     write(next);
   }
   const inHand = queries.find((query) => query.refId === active && !isExpression(query)) ?? queries.find((query) => !isExpression(query));
-  function insert(name) {
-    const { text } = inHand;
-    write(queries.map((each) => (each === inHand ? { ...each, text: text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name } : each)));
-  }
   const plugin = inHand && pluginOf(inHand);
+  // A table's name alone is no query yet.
+  function insert(name, isTable) {
+    const { text } = inHand;
+    const whole = isTable && !text.trim() && plugin.tableQuery?.[plugin.queryTextKey];
+    const next = whole ? rowsOf(whole, name, plugin.queryLanguage) : text && !/[\s(]$/.test(text) ? `${text} ${name}` : text + name;
+    write(queries.map((each) => (each === inHand ? { ...each, text: next } : each)));
+  }
   const saveAsNamed = unbound && maySave && inHand && (
     <SaveAsNamed asked={unbound.queries.find(({ refId }) => refId === inHand.refId)} range={range} plugin={pluginOf(inHand)} variables={variables} values={values} onOpen={onNamed} />
   );
@@ -194,6 +197,10 @@ function commit(field) {
   if (!field?.matches("input, select")) return;
   field.blur();
   field.focus();
+}
+
+function rowsOf(query, table, language) {
+  return query.replace("{table}", () => table) + (/sql/.test(language) ? " LIMIT 100" : "");
 }
 
 function None({ onManage }) {

@@ -127,6 +127,13 @@ def test_the_schema_browser_writes_names_and_the_editor_completes_them(
     expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("$__timeFilter(column)")
 
 
+def test_a_table_of_an_empty_query_becomes_one_that_runs(page: Page, visit: Callable[..., None]) -> None:
+    visit("lake")
+    page.get_by_role("button", name="example_weather", exact=True).click()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("100 rows in")
+
+
 def test_macros_are_told_and_what_became_of_them(page: Page, visit: Callable[..., None]) -> None:
     visit("orders", query="SELECT id FROM orders WHERE", **HOUR)
     page.get_by_text("Macros", exact=True).click()

@@ -10,6 +10,7 @@ from headwater.errors import ValidationError
 from headwater.sdk.sql import KeptAnswers
 
 from .dialect import quote_name
+from .embedded_files import data_files
 from .engine import Engine, Statement
 from .parameters import encode_parameters
 
@@ -23,6 +24,7 @@ FROM system.tables
 WHERE database = if({database:String} = '', currentDatabase(), {database:String}) AND NOT is_temporary
 ORDER BY name
 """
+_COLUMNS_OF_FILE = "DESCRIBE TABLE file({file:String})"
 _COLUMNS = """
 SELECT database, table, name, type, comment,
        default_kind AS defaultKind, default_expression AS defaultExpression,
@@ -58,14 +60,27 @@ class Catalog:
         return self._ask(_DATABASES, {}, context)
 
     def tables(self, database: str, context: CallContext) -> list[dict[str, Any]]:
-        """Tables and views of `database` (default: the data source's), with engine, keys, rows and bytes."""
-        return self._ask(_TABLES, {"database": database or self._default_database}, context)
+        """Tables and views of `database` (default: the data source's), with engine, keys, rows and bytes.
+
+        The embedded engine's default database has the files of the working folder, too.
+        """
+        place = database or self._default_database
+        files = [
+            {"database": place, "name": name, "engine": "File", "comment": ""} for name in self._files(place)
+        ]
+        return self._ask(_TABLES, {"database": place}, context) + files
 
     def columns(self, database: str, table: str, context: CallContext) -> list[dict[str, Any]]:
         """Columns of a table, or of all tables of the database, with type, comment, default and keys.
 
         `table` may be `database.table`.
         """
+        if table in self._files(database or self._default_database):
+            columns = self._ask(_COLUMNS_OF_FILE, {"file": table}, context)
+            return [
+                {"table": table, "comment": "", "name": each["name"], "type": each["type"]}
+                for each in columns
+            ]
         if not database and "." in table:
             database, _, table = table.partition(".")
         return self._ask(_COLUMNS, {"database": database or self._default_database, "table": table}, context)
@@ -83,6 +98,9 @@ class Catalog:
         place = ".".join(quote_name(part) for part in (database or self._default_database, table) if part)
         sql = _MAP_KEYS.format(column=quote_name(column), table=place, limit=_MAP_KEYS_ROWS)
         return [row["key"] for row in self._ask(sql, {}, context)]
+
+    def _files(self, database: str) -> list[str]:
+        return data_files() if self._engine.kind == "embedded" and database in ("", "default") else []
 
     def _ask(self, sql: str, parameters: Mapping[str, str], context: CallContext) -> list[dict[str, Any]]:
         statement = Statement(sql, encode_parameters(parameters))

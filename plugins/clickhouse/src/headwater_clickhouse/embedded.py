@@ -13,9 +13,10 @@ from headwater.errors import QueryError
 
 from .cancellation import QueryCanceller
 from .dialect import is_read, quote_name, quote_text
-from .embedded_process import connect, disconnect, refuse_in_forked_child
+from .embedded_process import MEMORY, connect, disconnect, refuse_in_forked_child
 from .engine import TYPED_FORMAT, Statement, read_rows, read_types
 from .errors import server_error
+from .example_view import EXAMPLE_VIEW
 
 _IDLE_CONNECTIONS = 4
 _STREAM_MARK = b"\xff\xff\xff\xff"  # continuation marker of Arrow IPC messages
@@ -132,6 +133,8 @@ class EmbeddedEngine:
         """The connection that stays open: with its last one the engine ends, and what it has in memory."""
         if self._control is None:
             self._control = _Connection(connect(self._path))
+            if self._path == MEMORY:
+                self._control.command(EXAMPLE_VIEW)
         return self._control
 
 

@@ -25,9 +25,9 @@ export function SchemaBrowser({ uid, of, language, onPick }) {
 
   if (!found) return <p class="hint">Reading the schema…</p>;
   if (found.failure) return <p class="hint">The schema could not be read: {found.failure}</p>;
-  if (!found.items.length) return found.kind ? <p class="hint">{found.kind.title}: none yet</p> : null;
+  if (!found.items.length) return found.kind ? <p class="hint">No {found.kind.title.toLowerCase()} yet</p> : null;
   // As SQL takes it: a name such as a file's is quoted.
-  const pick = (text) => onPick(/sql/.test(language) ? written(text, language === "mysql" ? "`" : '"') : text);
+  const pick = (text, isTable) => onPick(/sql/.test(language) ? written(text, language === "mysql" ? "`" : '"') : text, isTable);
   const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div class="schema">
@@ -73,7 +73,7 @@ function Item({ uid, item, kind, onPick }) {
   return (
     <li>
       {kind.inner && <button class="twist" aria-expanded={open} aria-label={`${kind.path === "tables" ? "Columns" : "Labels"} of ${name(item)}`} onClick={toggle}>{open ? "▾" : "▸"}</button>}
-      <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(name(item))}>{name(item)}</button>
+      <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(name(item), kind.path === "tables")}>{name(item)}</button>
       {open && (
         <ul>
           {(inner ?? []).map((each) => (

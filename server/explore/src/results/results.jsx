@@ -88,7 +88,7 @@ function Welcome({ plugin }) {
   return (
     <div class="empty">
       <p>Write a query, or take one of the examples, and press <kbd>Ctrl</kbd>+<kbd>Enter</kbd>.</p>
-      <p class="hint">Names on the left go into the query with a click. The address of this page is a link to the query.</p>
+      <p class="hint">A click on a listed name writes it into the query. The address of this page is a link to the query.</p>
     </div>
   );
 }

@@ -41,6 +41,20 @@ _FILES: Final = """
 _COLUMNS_OF_FILE: Final = """
     SELECT column_name AS name, column_type AS type, true AS nullable, NULL AS "default", '' AS comment
     FROM (DESCRIBE SELECT * FROM {file})"""
+_EXAMPLE_VIEW: Final = """
+    CREATE VIEW example_weather AS
+    SELECT make_timestamp(minute * 60000000) AS time, station,
+      round(mean + swing * sin((day - 0.35) * 2 * pi()) + noise, 1) AS temperature_c,
+      round(4 + 2 * cos(day * 6 * pi()) + noise, 1) AS wind_ms,
+      round(greatest(0, sin(day * 10 * pi()) + noise - 1.2), 1) AS rain_mm
+    FROM (
+      SELECT minute, station, mean, swing, minute % 1440 / 1440 AS day,
+        hash(minute, station) % 100 / 100 AS noise
+      FROM (SELECT epoch_us(now()) // 60000000 - unnest(range(1440)) AS minute),
+        (VALUES ('harbour', 11, 3), ('valley', 8, 7), ('ridge', 3, 5)) stations(station, mean, swing))
+    ORDER BY time, station;
+    COMMENT ON VIEW example_weather IS 'Made-up readings of the last day, one a minute'; """
+"""Something to look at in an empty engine."""
 
 
 class DuckDBMacros(TimeMacros):
@@ -102,12 +116,11 @@ class DuckDB(Preset[DuckDBSettings]):
             raise PluginUnavailableError(
                 "DuckDB is not installed. Install it: pip install 'headwater-adbc[duckdb]'"
             )
-        memory = self.instance.url in ("", ":memory:")
         options = {
             "driver": engine.origin,
             "entrypoint": "duckdb_adbc_init",
-            "path": ":memory:" if memory else str(database_file(self.instance.url)),
-            "access_mode": "READ_ONLY" if settings.read_only and not memory else "READ_WRITE",
+            "path": ":memory:" if self._in_memory else str(database_file(self.instance.url)),
+            "access_mode": "READ_ONLY" if settings.read_only and not self._in_memory else "READ_WRITE",
             "threads": str(settings.threads or ""),
             "memory_limit": settings.memory_limit,
         }
@@ -123,8 +136,13 @@ class DuckDB(Preset[DuckDBSettings]):
             return _COLUMNS_OF_FILE.format(file=_quoted(place)), ()
         return super().listing(kind, values)
 
+    @property
+    def _in_memory(self) -> bool:
+        return self.instance.url in ("", ":memory:")
+
     def setup(self) -> str:
-        return (
+        is_empty = self._in_memory and not self.settings.folders
+        return (_EXAMPLE_VIEW if is_empty else "") + (
             f"SET allowed_directories = [{', '.join(map(_quoted, self._folders()))}]; "
             "SET enable_external_access = false; SET lock_configuration = true"
         )
