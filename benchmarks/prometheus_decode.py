@@ -11,7 +11,9 @@ import numpy as np
 import orjson
 from timing import print_table, time_side_by_side
 
-from headwater_prometheus.answer import AnswerReader, collect, decode_answer
+from headwater_prometheus.answer import AnswerReader
+from headwater_prometheus.document import decode_answer
+from headwater_prometheus.series import collect
 
 LARGE, SMALL = (2_000, 1_000), (1, 101)
 Decoded = tuple[list[dict[str, str]], list[int], np.ndarray, np.ndarray]

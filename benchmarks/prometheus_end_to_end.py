@@ -76,7 +76,7 @@ def print_figures(figures: dict[str, list[tuple[float, float]]]) -> None:
         print(f"  {name:28}{shown}{median / first:8.1f}{peak:13.0f}")
 
 
-def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
+def headwater(layout: str, *, stream: bool = False) -> Callable[[str], Callable[[], int]]:
     def prepare(url: str) -> Callable[[], int]:
         import logging
 
@@ -89,16 +89,20 @@ def headwater(layout: str) -> Callable[[str], Callable[[], int]]:
         host.add_data_source(name="source", type="prometheus", url=url)
         host.check_health("source")  # loads the data source's modules
         window = TimeRange.from_epoch_ms(START * 1000, END * 1000)
+        query = {"expr": "load", "layout": layout, "interval": f"{STEP}s"}
 
-        def call() -> int:
-            frames = host.query_frames(
-                "source", {"expr": "load", "layout": layout, "interval": f"{STEP}s"}, time_range=window
-            )
-            if layout == "wide":
-                return sum(len(frame) * (frame.num_columns - 1) for frame in frames)
-            return sum(map(len, frames))
+        def samples(rows: int, columns: int) -> int:
+            return rows * (columns - 1) if layout == "wide" else rows
 
-        return call
+        def collect() -> int:
+            frames = host.query_frames("source", query, time_range=window)
+            return sum(samples(len(frame), frame.num_columns) for frame in frames)
+
+        def read() -> int:
+            with host.stream("source", query, time_range=window) as batches:
+                return sum(samples(batch.num_rows, batch.num_columns) for batch in batches)
+
+        return read if stream else collect
 
     return prepare
 
@@ -121,6 +125,8 @@ CONTENDERS: dict[str, Callable[[str], Callable[[], int]]] = {
     "headwater long": headwater("long"),
     "headwater wide": headwater("wide"),
     "headwater multi": headwater("multi"),
+    "headwater long, stream": headwater("long", stream=True),
+    "headwater wide, stream": headwater("wide", stream=True),
     "prometheus-api-client": api_client,
     "prometheus-pandas": pandas_client,
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from timing import print_table, time_side_by_side
 
-from headwater_prometheus.answer import SeriesBlock
-from headwater_prometheus.layouts import Display, long_frame, multi_frames, wide_frame
+from headwater_prometheus.layouts import Display, multi_frames
+from headwater_prometheus.long import long_frame
+from headwater_prometheus.series import SeriesBlock
+from headwater_prometheus.wide import wide_frame
 
 SERIES, SAMPLES = 10_000, 200
 

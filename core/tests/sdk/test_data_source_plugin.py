@@ -59,6 +59,14 @@ class Source(DataSource[Settings, Ask]):
         self.entered.set()
         return getattr(self, query.do)(query, context)
 
+    def query_chunked(self, query: Ask, context: CallContext) -> Any:
+        if query.do == "way":
+            return Frame.from_pydict({"way": ["piece by piece"]})
+        return super().query_chunked(query, context)
+
+    def way(self, query: Ask, context: CallContext) -> Frame:
+        return Frame.from_pydict({"way": ["at once"]})
+
     def frame(self, query: Ask, context: CallContext) -> Frame:
         return Frame.from_pydict({"n": list(range(self.settings.rows))})
 
@@ -221,6 +229,11 @@ def test_a_stream_passes_in_pieces_and_closes_early(host: Headwater) -> None:
         assert next(stream).num_rows == 10
         assert not Source.alive[0].stream_closed.is_set()
     assert Source.alive[0].stream_closed.is_set()
+
+
+def test_a_source_may_answer_in_another_way_piece_by_piece(host: Headwater) -> None:
+    assert host.query("p", "way").to_pylist() == [{"way": "at once"}]
+    assert host.stream("p", "way").read_all().to_pylist() == [{"way": "piece by piece"}]
 
 
 def test_an_empty_stream_still_has_its_schema(host: Headwater) -> None:

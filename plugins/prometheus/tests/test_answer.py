@@ -12,16 +12,10 @@ from hypothesis import given, strategies as st
 import headwater_prometheus.answer
 import headwater_prometheus.samples
 from headwater.errors import DownstreamProtocolError, LimitExceededError
-from headwater_prometheus.answer import (
-    AnswerReader,
-    Histogram,
-    RowLimit,
-    SeriesBlock,
-    ServerReportError,
-    collect,
-    decode_answer,
-)
+from headwater_prometheus.answer import AnswerReader
 from headwater_prometheus.api import read_document
+from headwater_prometheus.document import ServerReportError, decode_answer
+from headwater_prometheus.series import Histogram, RowLimit, SeriesBlock, collect
 
 LABELS = st.dictionaries(st.text(), st.text(), max_size=4)
 SAMPLES = st.lists(st.tuples(st.integers(0, 10**10), st.floats(allow_nan=False)), max_size=5)

@@ -12,15 +12,10 @@ from hypothesis import given, strategies as st
 
 from headwater.errors import LimitExceededError, QueryCanceledError
 from headwater.frames import Frame
-from headwater_prometheus.answer import Histogram, HistogramSample, SeriesBlock
-from headwater_prometheus.layouts import (
-    Display,
-    Layout,
-    long_frame,
-    multi_frames,
-    scalar_frame,
-    wide_frame,
-)
+from headwater_prometheus.layouts import Display, Layout, multi_frames, scalar_frame
+from headwater_prometheus.long import long_frame
+from headwater_prometheus.series import Histogram, HistogramSample, SeriesBlock
+from headwater_prometheus.wide import wide_frame
 
 DISPLAY = Display("m", step_ms=15_000)
 HISTOGRAM = Histogram("6", "4.5", [(0, "0.5", "1", "2"), (3, "-0.1", "0.1", "4")])

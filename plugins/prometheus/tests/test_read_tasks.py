@@ -110,6 +110,7 @@ def test_bounds_of_the_time_narrow_the_slices(host: Headwater, operator: Any, mo
     [
         ({"expr": "requests", "layout": "wide"}, "layout long"),
         ({"expr": "requests", "instant": True}, "layout long"),
+        ({"expr": "requests @ end()"}, "depend on the whole range"),
         ({"expr": "1 + 1"}, "labels of the result cannot be asked for"),
     ],
 )

@@ -8,11 +8,15 @@ import promql_parser
 
 from fuzz.target import target
 from headwater.errors import DownstreamProtocolError, LimitExceededError, QueryError, ValidationError
-from headwater_prometheus.answer import AnswerReader, ServerReportError, collect
+from headwater_prometheus.answer import AnswerReader
+from headwater_prometheus.document import ServerReportError
 from headwater_prometheus.exemplars import exemplar_frame, read_exemplars, sample
-from headwater_prometheus.layouts import Display, long_frame, multi_frames, wide_frame
+from headwater_prometheus.layouts import Display, multi_frames
+from headwater_prometheus.long import long_frame
 from headwater_prometheus.parameters import bind
 from headwater_prometheus.promql import add_grouping, add_matchers, is_of_its_moment, selectors
+from headwater_prometheus.series import collect
+from headwater_prometheus.wide import wide_frame
 
 ANSWER = (
     '{"status":"success","data":{"resultType":"matrix","result":[{"metric":', ',{"metric":', '"values":[',

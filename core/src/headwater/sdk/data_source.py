@@ -105,6 +105,11 @@ class DataSource(_BaseDataSource[SettingsT, QueryT]):
         it on batch by batch. Use `context.on_cancel` to end the work at the server.
         """
 
+    def query_chunked(self, query: QueryT, context: CallContext) -> QueryResult:
+        """As `query`, for a reader who takes the answer piece by piece. Override it where that is done in
+        another way, as where it takes more requests to hold less at a time."""
+        return self.query(query, context)
+
     def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
         """Try the data source. Being down is a result (`CheckHealthResult.failed`), not an exception."""
         return _NO_HEALTH_CHECK
@@ -128,6 +133,12 @@ class AsyncDataSource(_BaseDataSource[SettingsT, QueryT]):
     ) -> Coroutine[Any, Any, QueryResult] | AsyncIterator[Frame] | AsyncIterator[pa.RecordBatch]:
         """As `DataSource.query`: a coroutine that returns the same, or an asynchronous generator of frames,
         or of record batches of one schema, which is read as a stream."""
+
+    def query_chunked(
+        self, query: QueryT, context: CallContext
+    ) -> Coroutine[Any, Any, QueryResult] | AsyncIterator[Frame] | AsyncIterator[pa.RecordBatch]:
+        """As `DataSource.query_chunked`."""
+        return self.query(query, context)
 
     async def check_health(self, context: CallContext) -> CheckHealthResult:  # noqa: ARG002
         """As `DataSource.check_health`."""

@@ -37,6 +37,11 @@ class LiveDataSource:
         result: QueryResult = self._ended(self.data_source.query(query, context), context)
         return result
 
+    def query_chunked(self, query: Query, context: CallContext) -> QueryResult:
+        """See `DataSource.query_chunked`."""
+        result: QueryResult = self._ended(self.data_source.query_chunked(query, context), context)
+        return result
+
     def check_health(self, context: CallContext) -> CheckHealthResult:
         """See `DataSource.check_health`."""
         result: CheckHealthResult = self._ended(self.data_source.check_health(context), context)

@@ -272,7 +272,7 @@ class DataSourcePlugin:
             for query in request.queries:
                 try:
                     with served.limiter.slot(context, context.limits.max_concurrent_queries):
-                        result = served.query(self._parse_query(query), context)
+                        result = served.query_chunked(self._parse_query(query), context)
                         yield from chunks_of(result, query, context)
                 except _NOT_OF_THE_QUERY:
                     raise

@@ -22,7 +22,8 @@ from headwater.errors import (
 from headwater.sdk import at_byte
 from headwater.sdk.http import HttpClient, HttpResponse, excerpt
 
-from .answer import DECODE_ERRORS, MAX_WHOLE_BYTES, AnswerReader, ServerReportError, decode_answer
+from .answer import MAX_WHOLE_BYTES, AnswerReader
+from .document import DECODE_ERRORS, ServerReportError, decode_answer
 from .settings import PrometheusSettings
 
 Params = list[tuple[str, str]]

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
-from itertools import chain
-from typing import Any
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, TypeVar
 
-import pyarrow as pa
 from attrs import evolve
 
 from headwater.calls import CallContext
-from headwater.errors import HeadwaterError, LimitExceededError, PluginRequestCanceledError
-from headwater.frames import FieldConfig, Frame, FrameMeta, Notice, Stat
+from headwater.errors import HeadwaterError, PluginRequestCanceledError
+from headwater.frames import Frame, FrameStream, Notice
 from headwater.models import CheckHealthResult, DataSourceInstanceSettings
 from headwater.sdk import DataSource, Filter, Partitions, located_errors
 from headwater.sdk.http import HttpClient, HttpClientSettings
 
 from . import __version__
-from .answer import AnswerReader, AnswerTail, RowLimit, SeriesBlock, collect
+from .answer import AnswerReader
 from .api import PrometheusApi, locate, seconds
 from .exemplars import exemplar_frame, read_exemplars, sample
 from .filters import matchers
 from .health import check_health
-from .layouts import (
-    Display,
-    Layout,
-    long_frame,
-    multi_frames,
-    scalar_frame,
-    wide_frame,
-)
+from .layouts import Display, Layout
 from .parameters import bind
-from .promql import add_grouping, add_matchers
+from .promql import add_grouping, add_matchers, is_of_its_moment
 from .query import PrometheusQuery
 from .read_tasks import divide
 from .resources import ResourceRoutes
+from .result import Pieces, described, pieces
 from .settings import PrometheusSettings
 from .steps import Plan, plan
+from .streams import long_parts, stream_of, wide_parts
 
-_SERIES_BYTES = 256
+T = TypeVar("T")
 
 
 class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, PrometheusQuery]):
@@ -63,6 +57,20 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         planned = self._planned(query)
         return _located(query.expr, planned.expr, self._frames(query, planned, context))
 
+    def query_chunked(self, query: PrometheusQuery, context: CallContext) -> Iterator[Frame] | FrameStream:
+        """As `query`, in bounded memory in all layouts; but of several results each is collected.
+
+        An answer in the layout `wide` that cannot be asked for in slices of time is collected, too.
+        """
+        layout = Layout(query.chosen_layout)
+        if layout is Layout.MULTI or not query.is_one_range:
+            return self.query(query, context)
+        planned = self._planned(query)
+        if layout is Layout.WIDE and not is_of_its_moment(planned.expr):
+            return self.query(query, context)
+        parts = self._parts(query, planned, context)
+        return stream_of(_located(query.expr, planned.expr, parts), planned)
+
     def partitions(
         self,
         query: PrometheusQuery,
@@ -71,10 +79,8 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         filters: tuple[Filter, ...],
         context: CallContext,
     ) -> Partitions | None:
-        def instant(expr: str, time: int) -> AbstractContextManager[AnswerReader]:
-            return self.api.instant_query(expr, time=time, context=context)
-
-        return divide(query, self._planned(query), target, filters, instant)
+        planned = self._planned(query)
+        return divide(query, planned, target, filters, partial(self._ask_series, planned, context))
 
     def check_health(self, context: CallContext) -> CheckHealthResult:
         return check_health(self.api, context, verified=not self.settings.tls_skip_verify)
@@ -90,17 +96,36 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
     def _frames(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Iterator[Frame]:
         layout = Layout(query.chosen_layout)
         if query.wants_range:
-            display = Display(planned.expr, query.legend_format, planned.step, query.label_columns)
-            answer = self.api.range_query(
-                planned.expr, start=planned.start, end=planned.end, step=planned.step, context=context
-            )
-            yield from _described(_result(answer, display, layout, context), planned)
+            answer, display = self._ask_range(planned, context), _range_display(query, planned)
+            yield from described(pieces(answer, display, layout, context), planned)
         if query.instant:
-            display = Display(planned.expr, query.legend_format, labels=query.label_columns)
             answer = self.api.instant_query(planned.expr, time=planned.at, context=context)
-            yield from _described(_result(answer, display, layout, context), planned)
+            display = Display(planned.expr, query.legend_format, labels=query.label_columns)
+            yield from described(pieces(answer, display, layout, context), planned)
         if query.exemplar and context.headers.get("FromAlert") != "true":
             yield self._exemplars(planned, layout, context)
+
+    def _parts(self, query: PrometheusQuery, planned: Plan, context: CallContext) -> Pieces:
+        """The range in rows of the same columns: `long` or `wide`."""
+        display = _range_display(query, planned)
+        ask_series = partial(self._ask_series, planned, context)
+        if Layout(query.chosen_layout) is Layout.WIDE:
+            return wide_parts(
+                display, planned, ask_series, partial(self._ask_range, planned, context), context
+            )
+        lay_out = long_parts(display, ask_series, context)
+        return pieces(self._ask_range(planned, context), display, Layout.LONG, context, lay_out)
+
+    def _ask_range(
+        self, planned: Plan, context: CallContext, first: int = 0, last: int | None = None
+    ) -> AbstractContextManager[AnswerReader]:
+        """The steps from `first` to `last`, counted from 0; by default all."""
+        start = planned.start + first * planned.step
+        end = planned.end if last is None else planned.start + last * planned.step
+        return self.api.range_query(planned.expr, start=start, end=end, step=planned.step, context=context)
+
+    def _ask_series(self, planned: Plan, context: CallContext) -> AbstractContextManager[AnswerReader]:
+        return self.api.instant_query(planned.series_expr, time=planned.end, context=context)
 
     def _exemplars(self, planned: Plan, layout: Layout, context: CallContext) -> Frame:
         """Sampled for Grafana's graphs, all of them otherwise. Their failure does not fail the query."""
@@ -120,126 +145,14 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         return exemplar_frame(sample(exemplars, planned.step) if layout is Layout.MULTI else exemplars)
 
 
-def _located(written: str, sent: str, frames: Iterator[Frame]) -> Iterator[Frame]:
+def _located(written: str, sent: str, items: Iterator[T]) -> Generator[T, None, None]:
     with located_errors(written, sent, locate):
-        yield from frames
+        yield from items
+
+
+def _range_display(query: PrometheusQuery, planned: Plan) -> Display:
+    return Display(planned.expr, query.legend_format, planned.step, query.label_columns)
 
 
 def _with_filters(expr: str, query: PrometheusQuery) -> str:
     return add_grouping(add_matchers(expr, matchers(query.scopes, query.adhoc_filters)), query.group_by_keys)
-
-
-def _result(
-    answer: AbstractContextManager[AnswerReader],
-    display: Display,
-    layout: Layout,
-    context: CallContext,
-) -> Generator[tuple[Frame, AnswerTail | None], None, None]:
-    """Frames in order; the tail comes with the first frame if it is known by then, else with the last."""
-    limits = context.limits
-    row_limit = RowLimit(limits.max_rows)
-    with answer as reader:
-        blocks = _watched(row_limit.apply(reader.blocks()), context)
-        if layout is Layout.MULTI:
-            frames = chain.from_iterable(multi_frames(block, display) for block in blocks)
-        else:
-            block = collect(blocks)
-            frames = chain([_laid_out(block, display, layout, context)] if block.metrics else [])
-        held = next(frames, None)
-        if held is None:
-            yield _without_series(reader.tail, display, layout, context), _tail(reader, row_limit)
-        elif reader.tail.result_type or layout is not Layout.MULTI:
-            yield held, _tail(reader, row_limit)
-            yield from ((frame, None) for frame in frames)
-        else:
-            for frame in frames:
-                yield held, None
-                held = frame
-            yield held, _tail(reader, row_limit)
-
-
-def _tail(reader: AnswerReader, row_limit: RowLimit) -> AnswerTail:
-    if not row_limit.reached:
-        return reader.tail
-    cut = f"Results have been limited to {row_limit.max_rows} samples because the row limit was reached"
-    return evolve(reader.tail, warnings=(*reader.tail.warnings, cut))
-
-
-def _watched(blocks: Iterable[SeriesBlock], context: CallContext) -> Iterator[SeriesBlock]:
-    """`blocks`, reported as progress, and refused when they outgrow the byte limit."""
-    limit = context.limits.max_bytes
-    rows = series = size = 0
-    labels: set[str] = set()
-    for block in blocks:
-        rows += block.num_rows
-        labels.update(*block.metrics)
-        size += block.times.nbytes + block.values.nbytes + _label_bytes(block)
-        context.report_progress(rows=rows, bytes=size)
-        series += len(block.metrics)
-        if limit is not None and size + 4 * len(labels) * max(rows, series) > limit:
-            raise LimitExceededError(
-                f"The answer takes more than {limit} bytes as a frame, the byte limit. "
-                "Use a larger step, a shorter range or an aggregation."
-            )
-        yield block
-
-
-def _label_bytes(block: SeriesBlock) -> int:
-    """What the labels take as Python holds them, about."""
-    texts = chain.from_iterable(metric.values() for metric in block.metrics)
-    return _SERIES_BYTES * len(block.metrics) + sum(map(len, texts))
-
-
-def _laid_out(block: SeriesBlock, display: Display, layout: Layout, context: CallContext) -> Frame:
-    if layout is Layout.WIDE:
-        return wide_frame(block, display, context.check, max_bytes=context.limits.max_bytes)
-    return long_frame(block, display, context.check)
-
-
-def _without_series(tail: AnswerTail, display: Display, layout: Layout, context: CallContext) -> Frame:
-    """A scalar, a text, or no data: in `multi` a frame with a type and no fields, else no rows."""
-    if tail.scalar is not None:
-        return scalar_frame(*tail.scalar, tail.result_type, display, layout)
-    nothing = SeriesBlock.empty(is_vector=tail.result_type == "vector")
-    if layout is Layout.MULTI:
-        return Frame(pa.table({}), meta=display.meta(layout, is_vector=nothing.is_vector))
-    return _laid_out(nothing, display, layout, context)
-
-
-def _described(
-    frames: Generator[tuple[Frame, AnswerTail | None], None, None], planned: Plan
-) -> Iterator[Frame]:
-    """`frames` with the executed query on the first, and with what the server said of the answer."""
-    first = True
-    with closing(frames):
-        for frame, tail in frames:
-            meta = frame.meta or FrameMeta()
-            if first:
-                meta = _with_plan(meta, planned)
-                first = False
-            if tail is not None:
-                meta = _with_reports(meta, tail)
-            yield frame if meta is frame.meta else frame.with_(meta=meta)
-
-
-def _with_plan(meta: FrameMeta, planned: Plan) -> FrameMeta:
-    return evolve(
-        meta,
-        executed_query_string=planned.executed_query,
-        custom={**meta.custom, "calculatedMinStep": planned.step},
-    )
-
-
-def _with_reports(meta: FrameMeta, tail: AnswerTail) -> FrameMeta:
-    notices = (*map(Notice.warning, tail.warnings), *map(Notice.info, tail.infos))
-    if tail.stats is None:
-        return evolve(meta, notices=notices) if notices else meta
-    samples = tail.stats.get("samples", {}) if isinstance(tail.stats, dict) else {}
-    total = samples.get("totalQueryableSamples")
-    named = FieldConfig(display_name="Total queryable samples")
-    return evolve(
-        meta,
-        notices=notices,
-        custom={**meta.custom, "stats": tail.stats},
-        stats=(Stat(float(total), named),) if isinstance(total, int | float) else (),
-    )

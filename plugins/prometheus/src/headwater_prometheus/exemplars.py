@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from headwater.frames import Frame, FrameMeta
 
-from .answer import Labels
 from .api import read_document
-from .layouts import TIME, TIME_TYPE, VALUE, label_columns, time_array
+from .layouts import TIME, TIME_TYPE, VALUE, time_array
+from .long import label_columns
 from .samples import decode_number, millisecond
+from .series import Labels
 
 FRAME_NAME = "exemplar"
 

@@ -50,6 +50,11 @@ class PrometheusQuery(Query):
         return self.range_ or not self.instant
 
     @property
+    def is_one_range(self) -> bool:
+        """Whether a range is all that is asked for."""
+        return self.wants_range and not self.instant and not self.exemplar
+
+    @property
     def chosen_layout(self) -> Literal["long", "wide", "multi"]:
         if self.layout is not None:
             return self.layout

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -14,34 +11,32 @@ from headwater.errors import DownstreamServerError, QueryError
 from headwater.models import TimeRange
 from headwater.sdk import Consistency, DataQuery, Filter, Partition, Partitions
 
-from .answer import AnswerReader, SeriesBlock, collect
-from .layouts import TIME, Display, Layout, long_frame
+from .layouts import TIME, Display, Layout
+from .long import long_frame
+from .promql import is_of_its_moment
 from .query import PrometheusQuery
-from .steps import Plan, go_duration
-
-Instant: TypeAlias = Callable[[str, int], AbstractContextManager[AnswerReader]]
-"""An expression at a time in milliseconds."""
+from .series import SeriesBlock, collect
+from .steps import Plan
+from .streams import AskSeries
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROW_BYTES = 16
 
 
 def divide(
-    query: PrometheusQuery, planned: Plan, target: int, filters: tuple[Filter, ...], instant: Instant
+    query: PrometheusQuery, planned: Plan, target: int, filters: tuple[Filter, ...], ask: AskSeries
 ) -> Partitions:
     """At most `target` slices of `planned`, whose expression has the query's filters in it already.
 
     Bounds of the time are applied. One part, with a notice, for what is not one table of samples.
     """
-    if (
-        Layout(query.chosen_layout) is not Layout.LONG
-        or not query.wants_range
-        or query.instant
-        or query.exemplar
-    ):
+    if Layout(query.chosen_layout) is not Layout.LONG or not query.is_one_range:
         return Partitions.whole(query.data_query, "Only a range query in the layout long is divided.")
+    if not is_of_its_moment(planned.expr):
+        return Partitions.whole(query.data_query, "Its values may depend on the whole range: it is one part.")
     try:
-        series = _series(planned, instant)
+        with ask() as reader:
+            series = collect(reader.blocks())
     except (QueryError, DownstreamServerError) as error:
         return Partitions.whole(query.data_query, f"The labels of the result cannot be asked for: {error}")
     if series.histograms:
@@ -57,14 +52,6 @@ def divide(
         _part(query, planned, labels, low, high - 1, len(series.metrics)) for low, high in pairwise(cuts)
     )
     return Partitions(parts, Consistency.NONE, _schema(planned, labels), handled_filters=bounds)
-
-
-def _series(planned: Plan, instant: Instant) -> SeriesBlock:
-    """The series that have a point at any step: the newest point of each."""
-    length = go_duration(planned.end - planned.start + 1)  # Prometheus 3 leaves the older end out
-    expression = f"last_over_time(({planned.expr}\n)[{length}:{go_duration(planned.step)}])"
-    with instant(expression, planned.end) as reader:
-        return collect(reader.blocks())
 
 
 def _part(

@@ -41,6 +41,12 @@ class Plan:
     def executed_query(self) -> str:
         return f"Expr: {self.expr}\nStep: {go_duration(self.step)}"
 
+    @property
+    def series_expr(self) -> str:
+        """Asked for at `end`: of each series that has a point at any step the newest one."""
+        length = go_duration(self.end - self.start + 1)  # Prometheus 3 leaves the older end out
+        return f"last_over_time(({self.expr}\n)[{length}:{go_duration(self.step)}])"
+
 
 def plan(query: PrometheusQuery, scrape_interval: str) -> Plan:
     """The plan of `query` for a data source that scrapes every `scrape_interval`. Raises QueryError."""

@@ -27,8 +27,7 @@ def answer_traits(query: PrometheusQuery, settings: PrometheusSettings) -> Answe
 
 def _steps(query: PrometheusQuery, settings: PrometheusSettings) -> AnswerSteps | None:
     """For range queries in the layout that dashboards use; None where a point depends on the whole range."""
-    alone = query.wants_range and not query.instant and not query.exemplar
-    if not alone or query.chosen_layout != "multi" or settings.query_stats_enabled:
+    if not query.is_one_range or query.chosen_layout != "multi" or settings.query_stats_enabled:
         return None
     if uses_range(query.expr) or not is_of_its_moment(query.expr):
         return None
