@@ -80,6 +80,15 @@ def test_a_whole_answer_is_read(host: Headwater) -> None:
     assert table.column("n").to_pylist() == list(range(30))
 
 
+@pytest.mark.parametrize("size", [1, 7, 100, 1000])
+def test_an_answer_is_the_same_in_pieces(host: Headwater, size: int) -> None:
+    body = b"".join(stream_parts())
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    chunks = b"".join(chunked(piece, terminated=False).partition(b"\r\n\r\n")[2] for piece in pieces)
+    answer = chunked(b"", terminated=False) + chunks + b"0\r\n\r\n"
+    assert query_scripted(host, answer).column("s").to_pylist() == [str(n) for n in range(30)]
+
+
 @pytest.mark.parametrize("messages", range(5))
 @pytest.mark.parametrize("terminated", [True, False], ids=["ended by a proxy", "broken off"])
 def test_an_answer_cut_between_messages_is_refused(host: Headwater, messages: int, terminated: bool) -> None:

@@ -61,7 +61,7 @@ def stream(data: bytes) -> None:
     if not raw.starts_with(b"\xff\xff\xff\xff"):
         raise raw.problem() or truncated()
     try:
-        reader = pa.ipc.open_stream(raw)
+        reader = pa.ipc.open_stream(raw.whole() or raw)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise (raw.problem() or truncated()) from error
     for batch in read_batches(reader, raw):

@@ -71,11 +71,13 @@ def can_be_repeated(sql: str) -> bool:
 
 def asks_for_totals(sql: str) -> bool:
     """Whether a statement, or a query within it, has WITH TOTALS."""
-    return _TOTALS.search(_without_quotes(sql)) is not None
+    return "totals" in sql.lower() and _TOTALS.search(_without_quotes(sql)) is not None
 
 
 def asks_for_extremes(sql: str) -> bool:
     """Whether a statement sets `extremes`."""
+    if "extremes" not in sql.lower():
+        return False
     bare = _without_quotes(sql)
     match = _EXTREMES.search(bare)
     return match is not None and "SETTINGS" in bare[: match.start()].upper()

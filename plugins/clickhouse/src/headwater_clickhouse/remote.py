@@ -7,7 +7,9 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import attrs
 import pyarrow as pa
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _UNKNOWN_FORMAT = 73
 _IPC_MARK = b"\xff\xff\xff\xff"
 _KILL_SECONDS = 2.0
+_PROGRESS = "x-clickhouse-progress"
 #: How large a field of a form may be, unless the server says otherwise.
 _FIELD_BYTES = 128 * 1024
 _FIELD_LIMIT = "http_max_field_value_size"
@@ -161,14 +164,15 @@ class RemoteEngine:
     def _post(
         self, statement: Statement, settings: Mapping[str, str], context: CallContext, output_format: str
     ) -> HttpResponse:
-        params = {"query_id": statement.query_id, "default_format": output_format, **settings}
+        standing = {"default_format": output_format, **settings}
         if self._database:
-            params["database"] = self._database
+            standing["database"] = self._database
+        params = f"{_encoded(tuple(standing.items()))}&query_id={quote(statement.query_id)}"
         parameters = {f"param_{name}": value for name, value in statement.parameters.items()}
         body = statement.sql.encode()
         in_form = bool(parameters) and len(body) <= _FIELD_BYTES
-        if not in_form:
-            params |= parameters
+        if parameters and not in_form:
+            params += f"&{urlencode(parameters)}"
         return self._client.request(
             "POST",
             params=params,
@@ -304,7 +308,7 @@ class RemoteResult:
                 raise truncated()
             raise _not_clickhouse(self._engine._client.settings.origin)
         try:
-            return pa.ipc.open_stream(self._body)
+            return pa.ipc.open_stream(self._body.whole() or self._body)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise (self._body.problem() or truncated()) from error
 
@@ -327,6 +331,12 @@ def _our_settings(settings: ClickHouseSettings, is_loopback: bool) -> dict[str, 
     return ours
 
 
+@lru_cache(maxsize=64)
+def _encoded(params: tuple[tuple[str, str], ...]) -> str:
+    """As in a URL; the settings of queries are the same over and over."""
+    return urlencode(params)
+
+
 def _configured_headers(settings: ClickHouseSettings) -> list[tuple[str, Secret | str]]:
     headers: list[tuple[str, Secret | str]] = []
     for header in settings.http_headers:
@@ -342,7 +352,7 @@ def _configured_headers(settings: ClickHouseSettings) -> list[tuple[str, Secret 
 
 def _report_progress(name: str, value: str, context: CallContext) -> bool:
     """Take progress lines out of the head: a minute's query sends hundreds, more than clients accept."""
-    if name.lower() != "x-clickhouse-progress":
+    if len(name) != len(_PROGRESS) or name.lower() != _PROGRESS:
         return False
     try:
         progress = json.loads(value)

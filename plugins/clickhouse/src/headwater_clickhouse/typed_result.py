@@ -83,12 +83,17 @@ def _check_names(fields: Iterable[pa.Field]) -> None:
 def _mend(
     schema: pa.Schema, repairs: list[Repair], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
+    fits: bool | None = None
     for batch in batches:
+        arrived = batch.columns
+        if fits is None:
+            fits = schema.equals(batch.schema, check_metadata=True)
         try:
-            columns = [_mend_column(*pair) for pair in zip(repairs, batch.columns, strict=True)]
+            columns = [_mend_column(*pair) for pair in zip(repairs, arrived, strict=True)]
         except pa.ArrowInvalid as error:
             raise _explain(error, schema, repairs, batch) from error
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        is_right = fits and all(new is old for new, old in zip(columns, arrived, strict=True))
+        yield batch if is_right else pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _mend_column(repair: Repair, column: pa.Array) -> pa.Array:

@@ -18,7 +18,8 @@ MAX_METADATA_BYTES = 64 * 1024 * 1024
 
 _CONTINUATION = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
-_BLOCK_BYTES, _BUFFER_BYTES = 24, 16
+_BUFFER, _BLOCK = struct.Struct("<qq"), struct.Struct("<qi4xq")
+"""Members of Arrow's structs: offset and length; offset, bytes of metadata and bytes of the body."""
 
 
 class _Table:
@@ -42,20 +43,16 @@ class _Table:
         place = self._place(field)
         return _Table(self._data, place + _read(self._data, "<I", place)) if place else None
 
-    def vector(self, field: int, item_bytes: int) -> Iterator[int]:
-        """Where each struct of a vector of structs starts."""
+    def structs(self, field: int, layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+        """The members of each struct of a vector of structs."""
         place = self._place(field)
         if not place:
-            return
+            return iter(())
         start = place + _read(self._data, "<I", place)
-        count = _read(self._data, "<I", start)
-        if start + 4 + count * item_bytes > len(self._data):
+        end = start + 4 + _read(self._data, "<I", start) * layout.size
+        if end > len(self._data):
             raise FrameDecodeError("an Arrow message declares a vector longer than itself")
-        for index in range(count):
-            yield start + 4 + index * item_bytes
-
-    def read(self, format_: str, at: int) -> int:
-        return _read(self._data, format_, at)
+        return layout.iter_unpack(self._data[start + 4 : end])
 
     def _place(self, field: int) -> int:
         slot = 4 + 2 * field
@@ -93,8 +90,7 @@ def check_arrow_message(metadata: memoryview, body: memoryview, max_bytes: int, 
         raise FrameTooLargeError(f"a record batch declares {rows} rows; the limit is {max_rows}")
     compressed = batch.table(3) is not None
     total = 0
-    for place in batch.vector(2, _BUFFER_BYTES):
-        offset, length = batch.read("<q", place), batch.read("<q", place + 8)
+    for offset, length in batch.structs(2, _BUFFER):
         if offset < 0 or length < 0 or offset + length > len(body):
             raise FrameDecodeError("a record batch declares a buffer outside its body")
         total += _decoded_length(body[offset : offset + length]) if compressed else length
@@ -114,10 +110,9 @@ def check_file(data: memoryview, max_bytes: int, max_rows: int) -> None:
     footer = _Table.root(data[end - length : end])
     total = 0
     for field in (2, 3):
-        for place in footer.vector(field, _BLOCK_BYTES):
-            start = footer.read("<q", place)
-            middle = start + footer.read("<i", place + 8)
-            stop = middle + footer.read("<q", place + 16)
+        for start, metadata_bytes, body_bytes in footer.structs(field, _BLOCK):
+            middle = start + metadata_bytes
+            stop = middle + body_bytes
             if not 0 <= start < middle <= stop <= end:
                 raise FrameDecodeError("the Arrow file's footer names a block outside of it")
             metadata = _without_prefix(data[start:middle])

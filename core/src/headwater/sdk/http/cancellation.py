@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
+import re
 import socket
 import struct
 import threading
@@ -30,6 +32,10 @@ HeaderListener = Callable[[str, str], bool]
 
 
 _MOST_LINE_BYTES = 64 * 1024
+_MOST_LINES = 100
+_EMPTY_LINES = (b"\r\n", b"\n", b"")
+_PLAIN_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n]*\r\n)*")
+_WITHOUT_BODY = (http.client.SWITCHING_PROTOCOLS, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`struct linger`: on, 0 seconds."""
@@ -102,22 +108,38 @@ class _Head:
         self._begun = False
 
     def readline(self, limit: int = -1) -> bytes:
-        while True:
-            line = self._whole_line(limit)
-            name, colon, value = line.partition(b":")
-            if (
-                not colon
-                or self._listener is None
-                or not self._listener(name.decode("latin-1"), value.decode("latin-1").strip())
-            ):
-                return line
-
-    def _whole_line(self, limit: int) -> bytes:
         line: bytes = self._file.readline(limit)
         if not line.endswith(b"\n") and not 0 <= limit <= len(line) and (line or self._begun):
             raise http.client.IncompleteRead(line)
         self._begun = True
         return line
+
+    def fields(self) -> http.client.HTTPMessage:
+        """The header lines up to the empty one, but for those that the listener takes."""
+        lines: list[bytes] = []
+        while (line := self.readline(_MOST_LINE_BYTES + 1)) not in _EMPTY_LINES:
+            if len(line) > _MOST_LINE_BYTES:
+                raise http.client.LineTooLong("header line")
+            if self._listener is None or not self._is_taken(line):
+                lines.append(line)
+                if len(lines) > _MOST_LINES:
+                    raise http.client.HTTPException(f"got more than {_MOST_LINES} headers")
+        head = b"".join(lines)
+        if not _PLAIN_FIELDS.fullmatch(head):
+            return http.client.parse_headers(io.BytesIO(head + b"\r\n"))
+        # What the parser of mail makes of such lines, at a fraction of its cost.
+        fields = http.client.HTTPMessage()
+        for text in head.decode("latin-1").split("\r\n")[:-1]:
+            name, _, value = text.partition(":")
+            fields.set_raw(name, value.lstrip(" \t"))
+        return fields
+
+    def _is_taken(self, line: bytes) -> bool:
+        name, colon, value = line.partition(b":")
+        listener = self._listener
+        if not colon or listener is None:
+            return False
+        return listener(name.decode("latin-1"), value.decode("latin-1").strip())
 
     def close(self) -> None:
         self._file.close()
@@ -156,22 +178,56 @@ class _BoundedFraming:
 
 class _ObservableResponse(http.client.HTTPResponse):
     def begin(self) -> None:
+        """As the standard library's, but for the parser of the head."""
         canceller: SocketCanceller | None = getattr(_active, "canceller", None)
-        file = self.fp
+        file: Any = self.fp
         head: Any = _Head(file, canceller.on_header if canceller is not None else None)
         self.fp = head
         try:
-            super().begin()
+            self._read_head(head)
         finally:
-            if self.fp is not None:  # an answer without a body has let go of it
+            if self.fp is not None:  # what is no HTTP lets go of it
                 bounded: Any = _BoundedFraming(file)
                 self.fp = bounded
+        self._decide_length()
+
+    def _read_head(self, head: _Head) -> None:
+        version, status, reason = self._read_status()
+        while status == http.client.CONTINUE:
+            head.fields()
+            version, status, reason = self._read_status()
+        if not version.startswith(("HTTP/1.", "HTTP/0.9")):
+            raise http.client.UnknownProtocol(version)
+        self.code = self.status = status
+        self.reason = reason.strip()
+        self.version = 10 if version in {"HTTP/1.0", "HTTP/0.9"} else 11
+        self.headers = self.msg = head.fields()
+
+    def _decide_length(self) -> None:
+        """Where the body ends: with its chunks, after `length` bytes, or with the connection."""
+        self.chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        private: Any = self
+        self.will_close = private._check_close()
+        self.length = None if self.chunked else _content_length(self.headers.get("content-length", ""))
+        if self.status in _WITHOUT_BODY or private._method == "HEAD":
+            self.length = 0
+        if not self.chunked and self.length is None:
+            self.will_close = True
 
     def _read_status(self) -> tuple[str, int, str]:
         """Interim answers beside 100 (102, 103) are passed over as 100 is; the one they announce follows."""
         read: Any = super()._read_status  # type: ignore[misc]
         version, status, reason = read()
         return version, http.client.CONTINUE if 101 < status < 200 else status, reason
+
+
+def _content_length(text: str) -> int | None:
+    try:
+        length = int(text)
+    except ValueError:
+        return None
+    return length if length >= 0 else None
 
 
 class CancellableHTTPConnection(HTTPConnection):

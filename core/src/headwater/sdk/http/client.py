@@ -25,7 +25,8 @@ from .settings import HttpClientSettings, reveal, utf8_header
 from .tls import ssl_context
 from .words import excerpt
 
-Params = Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
+Params = str | Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]
+"""Names and values; text is taken as encoded already."""
 
 _MAX_REDIRECTS = 3
 _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -307,6 +308,8 @@ def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _encode(params: Params) -> str:
+    if isinstance(params, str):
+        return params
     return urlencode(params if isinstance(params, Mapping) else list(params), doseq=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
@@ -9,6 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from .validation import check_values
 
 _FIXED_ZONE = re.compile(r"Fixed/UTC([+-]\d\d:\d\d):00")
 
@@ -164,6 +167,10 @@ def text_to_bytes(array: pa.Array) -> pa.Array:
 
 def is_text(array: pa.Array) -> bool:
     """Whether bytes or supposed text are UTF-8. Raises ArrowInvalid for an array that is damaged."""
+    if pa.types.is_string(array.type):
+        with contextlib.suppress(pa.ArrowInvalid):
+            check_values(array)
+            return True
     raw = text_to_bytes(array)
     try:
         raw.cast(pa.string())
