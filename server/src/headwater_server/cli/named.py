@@ -182,6 +182,16 @@ def export(location: Location, ids: tuple[str, ...], out: Path | None) -> None:
         click.echo(f"Wrote {len(exported)} named queries to {out}.", err=True)
 
 
+@named.command()
+@pass_location
+def stubs(location: Location) -> None:
+    """Write a Python module that tells type checkers what `run` takes: headwater named stubs > queries.py."""
+    from headwater.queries.named import stubs_of
+
+    with open_target(location) as target:
+        click.echo(stubs_of(target.headwater.named_queries.list()), nl=False)
+
+
 def _user() -> str:
     """Who works at this command line; a remote host notes the token instead."""
     import getpass

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         check_next as check_next,
         not_found as not_found,
     )
+    from .stubs import stubs_of as stubs_of
     from .view import RunnersView as RunnersView
 
 _MODULES = {
@@ -46,6 +47,7 @@ _MODULES = {
     "running": ("PreparedQuery",),
     "service": ("NamedQueries",),
     "store": ("KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueryStore", "check_next", "not_found"),
+    "stubs": ("stubs_of",),
     "view": ("RunnersView",),
 }  # fmt: skip
 

@@ -1,0 +1,77 @@
+"""What a type checker knows of named queries."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+from headwater.queries.named import NamedQuery, Parameter, ParameterType, stubs_of
+
+QUERIES = [
+    NamedQuery(
+        id="revenue",
+        title='Revenue """ of \\ a day',
+        data_source="shop",
+        query={"rawSql": "SELECT :day, :region"},
+        parameters=(
+            Parameter(name="day", type=ParameterType.TIME),
+            Parameter(name="region", type=ParameterType.CHOICE, choices=("north", "south"), default="north"),
+            Parameter(name="ids", type=ParameterType.INTEGER, is_list=True, default=[]),
+        ),
+    ),
+    NamedQuery(id="hello-world", data_source="shop", query={}),
+    NamedQuery(id="odd", data_source="shop", query={}, parameters=(Parameter(name="class"),)),
+]
+PROGRAM = """
+from typing import cast
+
+from headwater import AsyncHeadwater, Frame, Headwater
+from queries import AsyncQueries, Queries
+
+queries = cast(Queries, Headwater())
+right: list[Frame] = [
+    queries.run("revenue", day="now-1d", region="south", ids=[1], max_rows=5),
+    queries.run("revenue", day="now-1d"),
+    queries.run("hello-world", from_="now-1h"),
+    queries.run("odd", {"class": "a"}),
+]
+
+async def ask(several: AsyncQueries) -> Frame:
+    return await several.run("hello-world")
+
+queries.run("revenue")
+queries.run("revenue", day="now", region="west")
+queries.run("revenue", day="now", ids=["a"])
+queries.run("hello-world", day="now")
+queries.run("unknown")
+"""
+
+
+def test_a_checker_knows_each_query_and_its_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queries.py").write_text(stubs_of(QUERIES))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MYPYPATH", os.pathsep.join(["."]))
+    said, problems, _ = api.run(
+        [
+            "--strict",
+            "--config-file=",
+            "--follow-imports=silent",
+            "--no-error-summary",
+            "program.py",
+            "queries.py",
+        ]
+    )
+    assert problems == ""
+    lines = [line.split(":")[:2] for line in said.splitlines() if ": error: " in line]
+    first = PROGRAM.splitlines().index('queries.run("revenue")') + 1
+    assert lines == [["program.py", str(first + number)] for number in range(5)], said
+
+
+def test_without_named_queries_there_is_nothing_to_run() -> None:
+    assert "class Queries(Protocol):\n    ..." in stubs_of([])
