@@ -112,6 +112,12 @@ class TestAccessTokens:
             with host.client(token) as client:
                 assert client.post("/mcp", json=body, headers=headers).status_code == expected
 
+    def test_agents_are_told_where_to_get_one(self, host: RunningHost, provider: ForgingProvider) -> None:
+        with host.client("") as client:
+            metadata = client.get("/.well-known/oauth-protected-resource/mcp").json()
+        assert metadata["authorization_servers"] == [provider.issuer]
+        assert metadata["resource"] == f"{host.url}/mcp"
+
     def test_whose_groups_grant_nothing_may_do_nothing(
         self, host: RunningHost, provider: ForgingProvider
     ) -> None:

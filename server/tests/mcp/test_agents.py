@@ -242,6 +242,7 @@ def test_who_is_not_known_is_told_where_to_read_about_it(host: RunningHost) -> N
         assert refused.headers["www-authenticate"] == f'Bearer resource_metadata="{url}"'
         metadata = client.get("/.well-known/oauth-protected-resource/mcp").json()
     assert metadata["resource"] == f"{host.url}/mcp"
+    assert "authorization_servers" not in metadata
 
 
 def test_a_token_for_one_named_query_can_do_that_and_nothing_else(host: RunningHost) -> None:

@@ -64,9 +64,12 @@ def metadata_url(request: Request, root_url: str) -> str:
 
 
 async def _metadata(call: Call) -> Response:
-    """Tokens are the host's own and made by its operator: there is no authorization server to ask."""
+    """The host's own tokens are made by its operator: only an OpenID provider is a server to ask for one."""
+    sso = call.host.authenticator.sso
+    providers = [sso.settings.issuer] if sso is not None and sso.settings.audience else []
     return json_response(
         {
+            **({"authorization_servers": providers} if providers else {}),
             "resource": f"{_base(call.request, call.host.options.root_url)}{MCP_PATH}",
             "resource_name": "Headwater",
             "bearer_methods_supported": ["header"],
