@@ -74,6 +74,9 @@ FAULTS = {
     "forgets_the_range": Expected("a_remembered_answer_is_the_fresh_one", "SeededPlugin.answer_traits"),
     "pastes_parameters": Expected("hostile_values_come_back_as_they_are", "SeededSource.query"),
     "fills_placeholders_in_values": Expected("hostile_values_come_back_as_they_are", "SeededSource.query"),
+    "names_another_placeholder": Expected(
+        "each_kind_of_value_is_bound_by_its_placeholder", "SeededPlugin.parameter_placeholders"
+    ),
     "missing_parameter_is_a_bug": Expected("a_missing_parameter_is_the_callers_error", "SeededSource.query"),
     "ignores_cancel": Expected("another_thread_can_cancel_a_query", "SeededSource.query"),
     "ignores_deadlines": Expected("a_deadline_ends_a_query", "SeededSource.query"),
@@ -109,7 +112,9 @@ class TestSeeded(DataSourceConformance):
         text=lambda text: {"kind": "words", "text": text},
         duplicate_columns={"kind": "duplicates"},
         types=(TypeProbe("int8", {"kind": "typed"}, pa.int8(), (1, None, -128)),),
-        parameter=ParameterProbe(lambda value: ({"kind": "bound"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"kind": "bound"}, [value]), placed=lambda name, _: {"kind": "bound", "text": name}
+        ),
         divisible={"kind": "rows", "count": 100},
         over_time={"kind": "series"},
         resource="about",

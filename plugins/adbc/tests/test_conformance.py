@@ -44,7 +44,10 @@ class TestPostgreSQL(DataSourceConformance):
         divisible={"rawSql": "SELECT n FROM generate_series(1, 1000) AS n", "partitionColumn": "n"},
         over_time={"rawSql": "SELECT $__timeFrom()::text AS since"},
         duplicate_columns={"rawSql": "SELECT 1 AS a, 2 AS a"},
-        parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT $1::text AS p"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"rawSql": "SELECT $1::text AS p"}, [value]),
+            placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+        ),
         types=(
             _values("whole numbers", pa.int64(), "-5000000000::int8", -5_000_000_000),
             _values("floating point", pa.float64(), "2.5::float8", 2.5),
@@ -91,7 +94,10 @@ class TestSQLite(DataSourceConformance):
         empty={"rawSql": "SELECT 1 AS one WHERE FALSE"},
         text=lambda text: {"rawSql": "SELECT ? AS text", "params": [text]},
         duplicate_columns={"rawSql": "SELECT 1 AS a, 2 AS a"},
-        parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT ? AS p"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"rawSql": "SELECT ? AS p"}, [value]),
+            placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+        ),
         types=(
             TypeProbe("whole numbers", {"rawSql": "SELECT -5000000000 AS v"}, pa.int64(), (-5_000_000_000,)),
             TypeProbe("floating point", {"rawSql": "SELECT 2.5 AS v"}, pa.float64(), (2.5,)),
@@ -118,7 +124,10 @@ DUCKDB_PROBES = Probes(
     slow={"rawSql": "SELECT count(*) FROM range(1000000000) AS a, range(10000) AS b WHERE a.range % 7 = 1"},
     text=lambda text: {"rawSql": "SELECT $1 AS text", "params": [text]},
     duplicate_columns={"rawSql": "SELECT 1 AS a, 2 AS a"},
-    parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT $1 AS p"}, [value])),
+    parameter=ParameterProbe(
+        lambda value: ({"rawSql": "SELECT $1 AS p"}, [value]),
+        placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+    ),
     types=(
         _duckdb_values("whole numbers", pa.int64(), "-5000000000::BIGINT", -5_000_000_000),
         _duckdb_values("floating point", pa.float64(), "2.5::DOUBLE", 2.5),
@@ -154,7 +163,10 @@ class TestFlightSQL(DataSourceConformance):
     probes = attrs.evolve(
         DUCKDB_PROBES,
         text=lambda text: {"rawSql": "SELECT ? AS text", "params": [text]},
-        parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT ? AS p"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"rawSql": "SELECT ? AS p"}, [value]),
+            placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+        ),
     )
 
     @pytest.fixture

@@ -38,7 +38,10 @@ PROBES = Probes(
     slow={"rawSql": "SELECT sum(sleepEachRow(1)) FROM numbers(60) SETTINGS max_block_size = 1"},
     text=lambda text: {"rawSql": "SELECT {t:String} AS text", "params": {"t": text}},
     duplicate_columns={"rawSql": "SELECT a, a FROM (SELECT 1 AS a)"},
-    parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT {p:String} AS p"}, {"p": value})),
+    parameter=ParameterProbe(
+        lambda value: ({"rawSql": "SELECT {p:String} AS p"}, {"p": value}),
+        placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+    ),
     types=(
         _values("whole numbers", pa.int64(), "Int64", "-5000000000", values=(-5_000_000_000,)),
         _values("floating point", pa.float64(), "Float64", "2.5", values=(2.5,)),

@@ -42,7 +42,10 @@ class TestMySQLFamily(DataSourceConformance):
         slow={"rawSql": "SELECT SLEEP(45)"},
         text=lambda text: {"rawSql": "SELECT ? AS text", "params": [text]},
         duplicate_columns={"rawSql": "SELECT 1 AS a, 2 AS a"},
-        parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT ? AS p"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"rawSql": "SELECT ? AS p"}, [value]),
+            placed=lambda name, _: {"rawSql": f"SELECT {name} AS p"},
+        ),
         types=(
             _values("whole numbers", pa.int64(), "-5000000000", values=(-5_000_000_000,)),
             _values("floating point", pa.float64(), "2.5e0", values=(2.5,)),

@@ -45,6 +45,12 @@ class TestPrometheus(DataSourceConformance):
                 {"value": value},
             ),
             column="v",
+            placed=lambda name, kind: {
+                "expr": f'label_join(vector(1), "v", {name}, "x", "y")'
+                if kind == "text"
+                else f"vector({name})",
+                "instant": True,
+            },
         ),
         divisible={"expr": "vector(time())", "layout": "long"},
         over_time={"expr": "time() % 1000"},

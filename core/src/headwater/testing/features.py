@@ -66,7 +66,8 @@ class TypeProbe:
 class ParameterProbe:
     """A query that returns its only parameter: `make(value)` gives query and params for one value.
 
-    The value is in `column`, the first one if that is empty.
+    The value is in `column`, the first one if that is empty. `placed(placeholder, kind)` is such a
+    query with a placeholder of the plugin's `parameter_placeholders`; without it they are not checked.
     """
 
     make: Callable[[str], tuple[Mapping[str, Any], Any]]
@@ -83,6 +84,7 @@ class ParameterProbe:
         "x" * 1000,
     )
     column: str = ""
+    placed: Callable[[str, str], Mapping[str, Any]] | None = None
 
 
 @frozen

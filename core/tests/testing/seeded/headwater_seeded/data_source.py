@@ -183,7 +183,12 @@ class SeededSource(DataSource[SeededSettings, SeededQuery]):
             if FAULT == "missing_parameter_is_a_bug":
                 raise KeyError("params")
             raise QueryError("one parameter is missing")
-        value = query.params[0]
+        if isinstance(query.params, dict):
+            if query.text != "$value":
+                raise QueryError(f"{query.text} is no placeholder")
+            value = query.params["value"]
+        else:
+            value = query.params[0]
         if FAULT == "pastes_parameters":
             value = value.replace("'", "''")
         if FAULT == "fills_placeholders_in_values":

@@ -54,7 +54,7 @@ class SeededQuery(Query):
     first: int = 0
     count: int = 3
     text: str = ""
-    params: list[str] | None = None
+    params: list[str] | dict[str, str] | None = None
 
 
 class SeededPlugin(DataSourcePlugin):
@@ -65,6 +65,9 @@ class SeededPlugin(DataSourcePlugin):
         "takes_wrong_types": UntypedSettings,
     }.get(FAULT, SeededSettings)
     query_type = SeededQuery
+    parameter_placeholders: ClassVar[dict[str, str]] = {
+        "text": "{name}" if FAULT == "names_another_placeholder" else "$name"
+    }
     data_source = "headwater_seeded.data_source:SeededSource"
 
     def answer_traits(self, query: SeededQuery, settings: SeededSettings) -> AnswerTraits:
