@@ -231,6 +231,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def answers(session: nox.Session) -> None:
+    """Remembered answers and bound values, counted: `nox -s answers -- --quick`, or `-- --values 100000`."""
+    install(session, *distributions(), groups=("dev",))
+    session.run("pytest", "proofs/answers", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """A host under load for half an hour: `nox -s soak`, `nox -s soak -- --minutes 600`, `-- --quick`."""
     install(session, *distributions(), groups=("dev",))
