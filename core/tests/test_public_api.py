@@ -35,14 +35,14 @@ PUBLIC = {
     "headwater.network": {"AddressPolicy", "Resolved", "is_allowed", "resolve"},
     "headwater.sdk.sql": {
         "Cutter", "Dialect", "EPOCH_TYPE", "EpochColumns", "EpochUnit", "Execution", "ExpandedQuery",
-        "IN_ORDER", "KEPT_SECONDS", "KeptAnswers", "MacroCall", "MacroEngine", "MacroScope",
+        "IN_ORDER", "KEPT_SECONDS", "KeptAnswers", "LONG_SERIES", "MacroCall", "MacroEngine", "MacroScope",
         "named_placeholders", "NUMBERED",
         "Parameters", "Placeholders", "Pool", "PoolLimits", "PoolState", "Poolable", "ReadStatements",
         "Records", "Span", "SpanKind", "SqlConnection", "SqlDataSource", "SqlQuery", "SqlResult",
         "SqlSettings", "StandardMacros", "TABLE", "TIME_SERIES", "TimeMacros", "bind", "epoch_to_timestamp",
         "even_cuts", "metric_index", "outer_words", "quantile_cuts", "range_conditions", "scan",
         "seconds_text", "split_arguments", "statement_tokens", "statement_words", "strip_comments",
-        "time_index", "time_series", "why_whole", "without_semicolon",
+        "time_index", "time_series", "whole_group_steps", "why_whole", "without_semicolon",
     },
     "headwater.models": {
         "CallResourceRequest", "CallResourceResponse", "CheckHealthRequest", "CheckHealthResult",
@@ -80,7 +80,7 @@ PUBLIC = {
         "interval_from", "iter_frame", "iter_response", "labels_fingerprint", "labels_text",
         "long_to_multi", "long_to_wide", "no_data", "parse_duration", "parse_interval",
         "parse_interval_string", "parse_time", "parse_time_range", "read_items", "resample",
-        "round_interval", "series_schema", "stream_chunks", "unique_names", "validate",
+        "round_interval", "series_from_rows", "series_schema", "stream_chunks", "unique_names", "validate",
         "wide_to_long", "wide_to_multi",
     },
     "headwater.plugins": {
@@ -100,7 +100,7 @@ PUBLIC = {
         "KEPT_VERSIONS", "MemoryNamedQueryStore", "NamedQueries", "NamedQuery", "NamedQueryLimits",
         "NamedQueryPlan", "NamedQueryStore", "Parameter", "ParameterType", "PreparedQuery", "REQUIRED",
         "RunnersView", "apply_named_queries", "check_next", "limited", "named_query_from", "named_query_to",
-        "not_found", "parameters_schema", "read_named_queries", "runners_form",
+        "not_found", "parameters_schema", "read_named_queries", "runners_form", "stubs_of",
     },
     "headwater.secrets": {
         "DirectoryKeySource", "EnvironmentKeySource", "FieldState", "InMemoryKeySource", "KeyRecord",

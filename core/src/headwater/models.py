@@ -263,12 +263,17 @@ class AnswerSteps:
     pins the step. Each frame begins with its times, ascending; frames of equal name, columns and labels are
     parts of one series, and series are in the order of their labels. `first_frame_keys` are those of
     `meta.custom` that stand on the first frame alone, because they tell of the answer as a whole.
+
+    With `rows` there is one frame, of any number of rows for each point, in the order of their times. With
+    `wide` these are long series, and what was asked for is the wide ones that they make.
     """
 
     step_ms: int
     query: DataQuery
     offset_ms: int = 0
     first_frame_keys: tuple[str, ...] = ()
+    rows: bool = False
+    wide: bool = False
 
 
 @frozen

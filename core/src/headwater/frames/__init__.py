@@ -104,7 +104,11 @@ if TYPE_CHECKING:
         series_schema as series_schema,
     )
     from .time_series.labels import labels_fingerprint as labels_fingerprint, labels_text as labels_text
-    from .time_series.long import long_to_multi as long_to_multi, long_to_wide as long_to_wide
+    from .time_series.long import (
+        long_to_multi as long_to_multi,
+        long_to_wide as long_to_wide,
+        series_from_rows as series_from_rows,
+    )
     from .time_series.resampling import resample as resample
     from .time_series.wide import wide_to_long as wide_to_long, wide_to_multi as wide_to_multi
     from .times.intervals import (
@@ -152,7 +156,7 @@ _MODULES = {
     "time_series.fill": ("Fill", "FillMode"),
     "time_series.kind": ("SeriesKind", "SeriesSchema", "series_schema"),
     "time_series.labels": ("labels_fingerprint", "labels_text"),
-    "time_series.long": ("long_to_multi", "long_to_wide"),
+    "time_series.long": ("long_to_multi", "long_to_wide", "series_from_rows"),
     "time_series.resampling": ("resample",),
     "time_series.wide": ("wide_to_long", "wide_to_multi"),
 }  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from importlib import import_module
 from typing import Any, Final
 
 import adbc_driver_manager as adbc
@@ -15,7 +14,7 @@ from headwater.sdk import CallContext, DataSourceInstanceSettings, ResourceReque
 from headwater.sdk.sql import Records, SqlDataSource
 from headwater_adbc.connection import Connection, run
 from headwater_adbc.driver import open_database
-from headwater_adbc.preset import Preset
+from headwater_adbc.preset import Preset, preset_of
 from headwater_adbc.settings import AdbcSettings
 
 _SAID_BY_PRESETS: Final = (
@@ -30,8 +29,7 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         self, settings: AdbcSettings, instance: DataSourceInstanceSettings, logger: Any = None
     ) -> None:
         super().__init__(settings, instance, logger)
-        module, _, name = settings.preset.partition(":")
-        self.preset: Preset[Any] = getattr(import_module(module), name)(settings, instance)
+        self.preset: Preset[Any] = preset_of(settings)(settings, instance)
         for attribute in _SAID_BY_PRESETS:
             setattr(self, attribute, getattr(self.preset, attribute))
         self._lock = threading.Lock()  # guards _database

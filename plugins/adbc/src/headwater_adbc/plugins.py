@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from headwater.sdk import DataSourcePlugin, QueryExample
-from headwater.sdk.sql import SqlQuery, named_placeholders
+from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
+from headwater.sdk.sql import SqlQuery, named_placeholders, whole_group_steps
 from headwater_adbc.macro_help import DUCKDB, POSTGRESQL, SQLITE, STANDARD
 from headwater_adbc.presets.file_settings import DuckDBSettings, SQLiteSettings
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
@@ -50,6 +50,13 @@ class AdbcPlugin(DataSourcePlugin):
     examples = (_TABLE, _TIME_SERIES)
     macros = STANDARD
     data_source = "headwater_adbc.data_source:AdbcDataSource"
+
+    def answer_traits(self, query: SqlQuery, settings: AdbcSettings) -> AnswerTraits:
+        """On nobody: the database knows the data source's user alone. Not kept if a query may change data."""
+        from headwater_adbc.preset import preset_of
+
+        steps = whole_group_steps(query, preset_of(settings).macros, settings.shortest_interval())
+        return AnswerTraits(user=False, headers=(), steps=steps, kept=settings.read_only)
 
 
 class PostgreSQLPlugin(AdbcPlugin):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Generic, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -23,6 +24,13 @@ from headwater_adbc.errors import from_driver, position_of
 from headwater_adbc.settings import AdbcSettings
 
 S = TypeVar("S", bound=AdbcSettings)
+
+
+def preset_of(settings: AdbcSettings) -> type[Preset[Any]]:
+    """The class that the settings name."""
+    module, _, name = settings.preset.partition(":")
+    found: type[Preset[Any]] = getattr(import_module(module), name)
+    return found
 
 
 def quoted(name: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 from attrs import evolve
 
-from headwater.errors import HeadwaterError, QueryError, ValidationError
-from headwater.frames import Frame, FrameMeta, FrameStream, Notice, parse_interval_string
+from headwater.errors import HeadwaterError, QueryError
+from headwater.frames import Frame, FrameMeta, FrameStream, Notice
 from headwater.sdk import (
     CallContext,
     CheckHealthResult,
@@ -25,7 +25,7 @@ from headwater.sdk import (
     resource,
 )
 from headwater.sdk.sql import (
-    TIME_SERIES,
+    LONG_SERIES,
     EpochColumns,
     ExpandedQuery,
     Pool,
@@ -61,7 +61,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
     ) -> None:
         super().__init__(settings, instance, logger)
         self._target = Target.of(settings, instance)
-        self._shortest_interval = _interval(settings.time_interval)
+        self._shortest_interval = settings.shortest_interval()
         try:
             self.decoder_name, self._decoder = choose_decoder(settings.decoder)
         except ImportError as error:
@@ -101,18 +101,31 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             if may_return_several(expanded.sql, expanded.dialect):
                 return self._result_sets(execution, expanded, query, context)
         stream = self._stream(read, expanded, context)
-        if query.format != TIME_SERIES:
+        if not query.is_series:
             return stream
         limits = context.limits
         frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
-        return time_series(frame, metric_index(read.columns), expanded, query.time_range, limits.max_rows)
+        return time_series(
+            frame,
+            metric_index(read.columns),
+            expanded,
+            query.time_range,
+            limits.max_rows,
+            long=query.format == LONG_SERIES,
+        )
 
     def _prepared(
         self, execution: Execution, query: MySQLQuery
     ) -> tuple[str, tuple[Any, ...], ExpandedQuery]:
         """The statement for the session of `execution`, with macros expanded, and its parameters in order."""
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
-        expanded = expand(query.raw_sql, query.time_range, interval, execution.dialect)
+        expanded = expand(
+            query.raw_sql,
+            query.time_range,
+            interval,
+            execution.dialect,
+            whole_groups=query.query_caching_ranges,
+        )
         self._check(expanded.sql, execution.readings)
         sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)
         return sql, parameters, expanded
@@ -236,9 +249,9 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
                 None if limits.max_bytes is None else max(0, limits.max_bytes - size),
             )
             rows, size = rows + frame.num_rows, size + frame.nbytes
-            if query.format == TIME_SERIES:
-                metric = metric_index(result.columns)
-                frame = time_series(frame, metric, expanded, query.time_range, limits.max_rows)
+            if query.is_series:
+                metric, long = metric_index(result.columns), query.format == LONG_SERIES
+                frame = time_series(frame, metric, expanded, query.time_range, limits.max_rows, long=long)
             frames.append(frame)
         return frames or [Frame(pa.table({}), meta=meta)]
 
@@ -256,12 +269,3 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         execution = self._execution(context)
         execution.start(sql, parameters)
         return execution.records()
-
-
-def _interval(text: str) -> timedelta:
-    if not text:
-        return timedelta(0)
-    try:
-        return parse_interval_string(text)
-    except ValidationError as error:
-        raise ValidationError("expected an interval such as 10s", path="jsonData.timeInterval") from error

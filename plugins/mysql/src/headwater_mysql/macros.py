@@ -53,12 +53,19 @@ class MySQLMacros(TimeMacros):
         )
 
 
-def expand(sql: str, time_range: TimeRange, interval: timedelta, dialect: Dialect = DEFAULT) -> ExpandedQuery:
+def expand(
+    sql: str,
+    time_range: TimeRange,
+    interval: timedelta,
+    dialect: Dialect = DEFAULT,
+    *,
+    whole_groups: bool = False,
+) -> ExpandedQuery:
     """`sql` with its macros expanded. `interval` is the value of `$__interval`, `dialect` the session's.
 
-    Raises MacroError.
+    Raises what `TimeMacros.expand` does.
     """
-    return macros_of(dialect).expand(sql, time_range, interval)
+    return macros_of(dialect).expand(sql, time_range, interval, whole_groups=whole_groups)
 
 
 def refuse_restricted(sql: str, dialect: Dialect = DEFAULT) -> None:

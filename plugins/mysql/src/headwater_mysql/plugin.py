@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from headwater.sdk import AnswerTraits, DataSourcePlugin, QueryExample
-from headwater.sdk.sql import named_placeholders
+from headwater.sdk.sql import named_placeholders, whole_group_steps
+from headwater_mysql.dialect import DEFAULT
 from headwater_mysql.macro_help import MACROS
 from headwater_mysql.query_model import MySQLQuery
 from headwater_mysql.settings import MySQLSettings
@@ -52,7 +53,10 @@ class MySQLPlugin(DataSourcePlugin):
 
     def answer_traits(self, query: MySQLQuery, settings: MySQLSettings) -> AnswerTraits:
         """On nobody: the server knows the data source's user alone. Not kept if a query may change data."""
-        return AnswerTraits(user=False, headers=(), kept=settings.read_only)
+        from headwater_mysql.macros import macros_of
+
+        steps = whole_group_steps(query, macros_of(DEFAULT), settings.shortest_interval())
+        return AnswerTraits(user=False, headers=(), steps=steps, kept=settings.read_only)
 
     def notes(self) -> tuple[str, ...]:
         """Which row decoder is active. Looks for the extension's file: loading it would load pyarrow."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import ClassVar, Literal
 from zoneinfo import available_timezones
 
 from attrs import frozen
 
+from headwater.errors import ValidationError
 from headwater.sdk import ONE_LINE, Secret, field, secret
 
 
@@ -84,6 +86,15 @@ class MySQLSettings:
     @property
     def connect_seconds(self) -> float:
         return self.connection_timeout or 10.0
+
+    def shortest_interval(self) -> timedelta:
+        """`time_interval` as a duration. Raises ValidationError."""
+        from headwater.frames import parse_interval_string
+
+        try:
+            return parse_interval_string(self.time_interval) if self.time_interval else timedelta(0)
+        except ValidationError as error:
+            raise ValidationError("expected an interval such as 10s", path="jsonData.timeInterval") from error
 
 
 def _is_zone(name: str) -> bool:

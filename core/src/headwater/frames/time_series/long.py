@@ -10,6 +10,7 @@ from attrs import frozen
 from headwater.frames.errors import TimeSeriesError
 from headwater.frames.frame import Frame
 from headwater.frames.meta import FrameMeta, FrameType
+from headwater.frames.names import unique_names
 from headwater.frames.schema import describe_field, field_labels
 
 from .fill import Fill, FillMode, gather, previous_rows
@@ -24,6 +25,8 @@ from .kind import (
     series_schema,
     time_ticks,
 )
+
+_TIME_METRIC_VALUE = 3
 
 
 def long_to_wide(frame: Frame, fill: Fill | None = None, *, max_cells: int = MAX_CELLS) -> Frame:
@@ -53,6 +56,32 @@ def long_to_wide(frame: Frame, fill: Fill | None = None, *, max_cells: int = MAX
             fields.append(_labelled(frame.schema.field(index), labels))
             columns.append(gathered.slice(number * len(time_rows), len(time_rows)))
     return _reshaped(frame, fields, columns, _meta(frame, FrameType.TIME_SERIES_WIDE))
+
+
+def series_from_rows(frame: Frame, fill: Fill | None = None) -> Frame:
+    """Wide series of rows that begin with a time: one column per value column, and per combination of texts.
+
+    With one value column and one of texts, a label `metric` becomes the series' name, as in Grafana 7. No
+    columns stay none.
+
+    :raises TimeSeriesError: as `long_to_wide`.
+    """
+    if not frame.num_columns:
+        return frame
+    if not any(pa.types.is_string(field.type) for field in frame.schema):
+        return frame.with_(meta=_meta(frame, FrameType.TIME_SERIES_WIDE))
+    wide = long_to_wide(frame, fill)
+    if frame.num_columns != _TIME_METRIC_VALUE:
+        return wide
+    fields = [
+        attrs.evolve(field, name=field.labels["metric"], labels={})
+        if set(field.labels) == {"metric"}
+        else field
+        for field in wide.fields
+    ]
+    names = unique_names([field.name for field in fields])
+    fields = [attrs.evolve(field, name=name) for field, name in zip(fields, names, strict=True)]
+    return Frame.from_fields(fields, name=wide.name, ref_id=wide.ref_id, meta=wide.meta)
 
 
 def long_to_multi(frame: Frame) -> list[Frame]:

@@ -64,21 +64,23 @@ class Fetcher:
         self, question: Question, plan: SeriesPlan, parts: Sequence[DataResponse | None]
     ) -> DataResponse | None:
         """The whole answer, joined if every part is complete; else asked for as a whole."""
-        from .ranges import NotJoinableError
+        from .ranges import NotJoinableError, as_asked_for
 
+        assert question.steps is not None
         complete = [part for part in parts if part is not None and is_complete(part)]
         if len(complete) == len(parts):
             try:
                 frames = plan.join([part.frames for part in complete])
                 kept = plan.to_keep(frames)
+                answer = as_asked_for(question.steps, DataResponse(frames, cache=plan.status))
             except NotJoinableError:
                 pass
             else:
                 if KeptAnswer(frames, 0, 0).fits(self._limits) or not plan.continues:
                     if kept is not None:
                         self._store.put(question.series_key, question.uid, kept)
-                    return DataResponse(frames, cache=plan.status)
-        if not plan.continues:
+                    return answer
+        if not plan.continues and not question.steps.wide:
             return _missed(parts[0])
         return _missed(self._ask([question.query]).get(question.query.ref_id))
 

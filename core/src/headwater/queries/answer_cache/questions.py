@@ -63,6 +63,7 @@ class Window:
 class Question:
     """A query and the keys of its answers.
 
+    `query` asks for the whole answer as the caller wants it, that of `steps` for points of it.
     `is_anybodys`: nothing of the caller matters. `same_for` is after how many seconds the query, if its range
     is relative to now, becomes another question.
     `window` and `series_key` are set if points of time may be remembered one by one: all windows of one
@@ -114,10 +115,11 @@ def read_question(
         return Question(key, source.uid, query, rule, who == _ANYBODY, _same_for(times, unit))
     steps = traits.steps
     window = _window(times, steps)
+    steps = evolve(steps, query=evolve(steps.query, ref_id=query.ref_id, time_range=window.times()))
     return Question(
         ("series", asked, who, window.first, window.last),
         source.uid,
-        evolve(steps.query, ref_id=query.ref_id, time_range=window.times()),
+        query if steps.wide else steps.query,
         rule,
         who == _ANYBODY,
         _same_for(times, steps.step_ms, steps.offset_ms),

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from attrs import evolve
 
-from headwater.frames import CacheStatus, Frame, FrameMeta
-from headwater.models import DataQuery
+from headwater.errors import FrameError
+from headwater.frames import CacheStatus, Frame, FrameMeta, series_from_rows
+from headwater.models import AnswerSteps, DataQuery, DataResponse
 
 from .kept import KeptAnswer
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     from .questions import Question, Window
 
-__all__ = ["SeriesPlan"]
+__all__ = ["SeriesPlan", "as_asked_for"]
 
 _PER_MILLISECOND = {"s": 1e-3, "ms": 1, "us": 1_000, "ns": 1_000_000}
+Times: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 _Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 
 
@@ -57,7 +59,7 @@ class SeriesPlan:
     def queries(self) -> list[DataQuery]:
         """A query for each part that is missing, all with the question's ref id."""
         return [
-            evolve(self._question.query, time_range=evolve(self._window, first=first, last=last).times())
+            evolve(self._steps.query, time_range=evolve(self._window, first=first, last=last).times())
             for first, last in self.missing
         ]
 
@@ -71,10 +73,28 @@ class SeriesPlan:
         pieces = [*within, *(frame for part in parts for frame in part if _has_rows(frame))]
         newest = parts[-1] if parts else kept
         if not self.continues and len(parts) == 1:
-            for frame in pieces:
-                _times(frame)
-            return tuple(parts[0])
-        return self._described(_joined(pieces), newest)
+            joined = tuple(parts[0])
+        else:
+            joined = self._described(_joined(pieces), newest)
+        self._check(joined)
+        return joined
+
+    def _check(self, frames: Sequence[Frame]) -> None:
+        """Raises NotJoinableError for frames that are not what the plugin said of them."""
+        filled = [frame for frame in frames if _has_rows(frame)]
+        if self._steps.rows and len(filled) > 1:
+            raise NotJoinableError  # parts whose columns differ
+        for frame in filled:
+            times = _times(frame)
+            if self._steps.rows and ((times[1:] < times[:-1]).any() or not self._are_points(frame, times)):
+                raise NotJoinableError
+
+    def _are_points(self, frame: Frame, times: Times) -> bool:
+        scale = _PER_MILLISECOND[frame.table.column(0).type.unit]
+        window = self._window
+        inside = (times >= window.first * scale) & (times <= window.last * scale)
+        apart = (times + self._steps.offset_ms * scale) % (window.step * scale)
+        return bool(inside.all() and not apart.any())
 
     def to_keep(self, frames: Iterable[Frame]) -> KeptAnswer | None:
         """What to keep of a whole answer: its points that will not change any more. None to leave all as it
@@ -138,6 +158,16 @@ class SeriesPlan:
         return evolve(meta, executed_query_string="", notices=(), stats=(), custom=custom or None)
 
 
+def as_asked_for(steps: AnswerSteps, response: DataResponse) -> DataResponse:
+    """`response`, of rows where the caller wants the series that they make. Raises NotJoinableError."""
+    if not steps.wide:
+        return response
+    try:
+        return evolve(response, frames=tuple(map(series_from_rows, response.frames)))
+    except FrameError:
+        raise NotJoinableError from None  # the whole answer will say why
+
+
 def _touch(covered: tuple[int, int] | None, window: Window) -> bool:
     """Whether what is kept overlaps with the window or is next to it."""
     if covered is None:
@@ -149,12 +179,12 @@ def _has_rows(frame: Frame) -> bool:
     return frame.table.num_columns > 0 and frame.num_rows > 0
 
 
-def _times(frame: Frame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _times(frame: Frame) -> Times:
     column = frame.table.column(0)
     if not pa.types.is_timestamp(column.type) or column.null_count:
         raise NotJoinableError
     times = column.cast(pa.int64()).to_numpy()
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = times
+    found: Times = times
     return found
 
 

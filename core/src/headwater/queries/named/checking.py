@@ -12,6 +12,7 @@ from headwater.queries.answer_cache.rules import CacheRule
 from headwater.queries.options import QueryOptions
 
 from .binding import check_references, without_references
+from .cache_rule import RANGES_KEY, split_rule
 from .model import NamedQuery
 
 __all__ = ["fitted"]
@@ -27,14 +28,24 @@ def fitted(named: NamedQuery, data_source: DataSource, info: PluginInfo | None) 
             raise ValidationError(
                 "is the name of an option of every query; choose another", path=f"parameters[{index}].name"
             )
-    try:
-        CacheRule.from_settings(named.cache)
-    except ValidationError as error:
-        raise ValidationError(error.reason, path=error.path.removeprefix("jsonData.")) from None
+    _check_cache(named, info)
     if info is not None:
         check_references(named.query, {each.name for each in named.parameters}, info)
         _check_query(named, info)
     return evolve(named, data_source=data_source.uid)
+
+
+def _check_cache(named: NamedQuery, info: PluginInfo | None) -> None:
+    settings, ranges = split_rule(named.cache)
+    try:
+        CacheRule.from_settings(settings)
+    except ValidationError as error:
+        raise ValidationError(error.reason, path=error.path.removeprefix("jsonData.")) from None
+    if ranges and info is not None and RANGES_KEY not in info.query_schema.get("properties", {}):
+        raise ValidationError(
+            f"plugin {info.id!r} has no time groups that a query's author could vouch for",
+            path="cache.ranges",
+        )
 
 
 def _check_query(named: NamedQuery, info: PluginInfo) -> None:

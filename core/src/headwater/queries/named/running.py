@@ -15,6 +15,7 @@ from headwater.queries.options import QueryOptions, data_query_of
 from headwater.queries.request import DataSourceRef, MetricQuery
 
 from .binding import bind
+from .cache_rule import RANGES_KEY, split_rule
 from .model import NamedQuery, least
 from .parameters import Parameter, Scalar, Value
 from .service import NamedQueries
@@ -106,8 +107,11 @@ def _query_of(named: NamedQuery, values: Mapping[str, Value], options: QueryOpti
         if ends == (None, None):
             options = {**options, "from_": named.from_, "to": named.to}
     json = bind(named.query, values)
-    if named.cache is not None and "cache_ttl" not in options:
-        rule = CacheRule.from_settings(named.cache)
+    settings, ranges = split_rule(named.cache)
+    if ranges:
+        json[RANGES_KEY] = True
+    if settings is not None and "cache_ttl" not in options:
+        rule = CacheRule.from_settings(settings)
         options = {**options, "cache_ttl": rule.ttl}
         json["queryCachingStaleTTL"] = 1000 * rule.stale_while_revalidate
     query = data_query_of(json, options)

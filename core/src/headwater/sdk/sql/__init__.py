@@ -35,7 +35,12 @@ if TYPE_CHECKING:
         PoolLimits as PoolLimits,
         PoolState as PoolState,
     )
-    from .query import TABLE as TABLE, TIME_SERIES as TIME_SERIES, SqlQuery as SqlQuery
+    from .query import (
+        LONG_SERIES as LONG_SERIES,
+        TABLE as TABLE,
+        TIME_SERIES as TIME_SERIES,
+        SqlQuery as SqlQuery,
+    )
     from .scanner import (
         Dialect as Dialect,
         Span as Span,
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
         TimeMacros as TimeMacros,
         seconds_text as seconds_text,
     )
+    from .whole_groups import whole_group_steps as whole_group_steps
 
 _MODULES = {
     "catalog": ("KEPT_SECONDS", "KeptAnswers", "Records"),
@@ -76,7 +82,7 @@ _MODULES = {
     "macros": ("MacroCall", "MacroEngine"),
     "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind", "named_placeholders"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
-    "query": ("TABLE", "TIME_SERIES", "SqlQuery"),
+    "query": ("LONG_SERIES", "TABLE", "TIME_SERIES", "SqlQuery"),
     "scanner": ("Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"),
     "series": ("metric_index", "time_series"),
     "settings": ("SqlSettings",),
@@ -96,6 +102,7 @@ _MODULES = {
         "TimeMacros",
         "seconds_text",
     ),
+    "whole_groups": ("whole_group_steps",),
 }
 
 __all__ = [name for names in _MODULES.values() for name in names]

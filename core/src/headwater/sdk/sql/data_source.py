@@ -23,7 +23,7 @@ from .cuts import Cutter
 from .execution import Execution, SqlConnection
 from .parameters import IN_ORDER, Placeholders, bind
 from .pool import Pool, PoolLimits
-from .query import TIME_SERIES, SqlQuery
+from .query import LONG_SERIES, SqlQuery
 from .scanner import Dialect
 from .series import metric_index, time_series
 from .settings import SqlSettings
@@ -111,19 +111,28 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
 
     def _answer(self, query: SqlQuery, context: CallContext) -> Frame | FrameStream:
         interval = max(timedelta(milliseconds=query.interval_ms), self._shortest_interval)
-        expanded = self.macros.expand(query.raw_sql, query.time_range, interval)
+        expanded = self.macros.expand(
+            query.raw_sql, query.time_range, interval, whole_groups=query.query_caching_ranges
+        )
         verb = self._verb(expanded.sql)
         statement = without_semicolon(expanded.sql, self.dialect)
         sql, values = bind(statement, query.params, self.dialect, self.placeholders)
         with located_errors(query.raw_sql, sql, self.locate):
             stream = self._stream(sql, values, verb, expanded, context)
-        if query.format != TIME_SERIES:
+        if not query.is_series:
             return stream
         limits = context.limits
         with stream:
             frame = stream.collect(max_rows=limits.max_rows, max_bytes=limits.max_bytes)
         frame = frame.with_(table=self.numbers(frame.table))
-        return time_series(frame, metric_index(frame.schema), expanded, query.time_range, limits.max_rows)
+        return time_series(
+            frame,
+            metric_index(frame.schema),
+            expanded,
+            query.time_range,
+            limits.max_rows,
+            long=query.format == LONG_SERIES,
+        )
 
     def _side_by_side(self, query: SqlQuery, context: CallContext) -> Frame | FrameStream:
         divided = self.partitions(query, query.partitions, None, (), context)

@@ -9,7 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import ErrorSource, FrameError, QueryError
-from headwater.frames import Fill, Frame, FrameMeta, FrameType, Notice, long_to_wide, resample, unique_names
+from headwater.frames import (
+    Fill,
+    Frame,
+    FrameMeta,
+    FrameType,
+    Notice,
+    resample,
+    series_from_rows,
+    unique_names,
+)
 from headwater.models import TimeRange
 
 from .time_columns import time_index
@@ -26,8 +35,10 @@ def time_series(
     query: ExpandedQuery,
     time_range: TimeRange,
     max_rows: int | None,
+    *,
+    long: bool = False,
 ) -> Frame:
-    """`frame` as a wide time series, its gaps filled as the query's macros asked.
+    """`frame` as a wide time series, its gaps filled as the query's macros asked; `long` leaves it as rows.
 
     The time column becomes `Time`; other columns become float64 values, text columns the labels of series. No
     rows give a frame without columns. `metric` is the column that names a series, if there is one.
@@ -36,6 +47,7 @@ def time_series(
     """
     if not frame.num_rows:
         return Frame(pa.table({}), frame.name, frame.ref_id, frame.meta)
+    time_range = query.time_range or time_range
     time = time_index(frame.schema)
     if time is None or not _is_point_in_time(frame.schema.field(time).type):
         raise QueryError(
@@ -45,12 +57,10 @@ def time_series(
         )
     frame = _typed(frame, time, metric)
     notice = _outside_range(frame.table.column(time), time_range, query.fill_interval)
-    if any(pa.types.is_string(field.type) for field in frame.schema):
-        frame = _widen(frame, query.fill)
-    else:
-        frame = frame.with_(
-            meta=attrs.evolve(frame.meta or FrameMeta(), type=FrameType.TIME_SERIES_WIDE, type_version=(0, 1))
-        )
+    if long:
+        meta = attrs.evolve(frame.meta or FrameMeta(), type=FrameType.TIME_SERIES_LONG, type_version=(0, 1))
+        return frame.with_(meta=meta) if notice is None else frame.with_(meta=meta).with_notice(notice)
+    frame = _widen(frame, query.fill)
     if query.fill is not None and query.fill_interval is not None:
         frame = _fill_gaps(frame, query.fill, query.fill_interval, time_range, max_rows)
     return frame if notice is None else frame.with_notice(notice)
@@ -136,26 +146,13 @@ def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _widen(frame: Frame, fill: Fill | None) -> Frame:
-    """Long to wide; with one value column, the label `metric` becomes the series' name, as in Grafana 7."""
-    wide_as_before = frame.num_columns == 3
     try:
-        frame = long_to_wide(frame, fill)
+        return series_from_rows(frame, fill)
     except FrameError as error:
         raise QueryError(
             f"failed to convert long to wide series when converting from dataframe: {error}",
             source=ErrorSource.DOWNSTREAM,
         ) from error
-    if not wide_as_before:
-        return frame
-    fields = [
-        attrs.evolve(field, name=field.labels["metric"], labels={})
-        if set(field.labels) == {"metric"}
-        else field
-        for field in frame.fields
-    ]
-    names = unique_names([field.name for field in fields])
-    fields = [attrs.evolve(field, name=name) for field, name in zip(fields, names, strict=True)]
-    return Frame.from_fields(fields, name=frame.name, ref_id=frame.ref_id, meta=frame.meta)
 
 
 def _fill_gaps(

@@ -39,11 +39,21 @@ class EpochUnit(Enum):
     NANOSECONDS = auto()
 
 
+@attrs.define
+class MacroUses:
+    """The macros of a query: their names, the columns and widths of time groups, the columns of filters."""
+
+    names: set[str] = attrs.field(factory=set)
+    groups: set[tuple[str, timedelta]] = attrs.field(factory=set)
+    filtered: set[str] = attrs.field(factory=set)
+
+
 @attrs.frozen
 class ExpandedQuery:
     """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did.
 
-    `epoch_units` are what the query's macros count times in, where they do so in numbers.
+    `epoch_units` are what the query's macros count times in, where they do so in numbers. Its filters let
+    `time_range` through.
     """
 
     sql: str
@@ -51,6 +61,8 @@ class ExpandedQuery:
     fill_interval: timedelta | None = None
     epoch_units: frozenset[EpochUnit] = frozenset()
     dialect: Dialect = attrs.field(factory=Dialect)
+    time_range: TimeRange | None = None
+    uses: MacroUses = attrs.field(factory=MacroUses)
 
 
 @attrs.define
@@ -61,6 +73,16 @@ class MacroScope:
     fill: Fill | None = None
     fill_interval: timedelta | None = None
     epoch_units: set[EpochUnit] = attrs.field(factory=set)
+    uses: MacroUses = attrs.field(factory=MacroUses)
+    whole_groups: bool = False
+    """Filters leave out the end of the range: it is where the next group begins."""
+
+    def between(self, column: str, start: object, end: object) -> str:
+        """A filter of times, which are numbers or SQL."""
+        self.uses.filtered.add(column)
+        if self.whole_groups:
+            return f"({column} >= {start} AND {column} < {end})"
+        return f"{column} >= {start} AND {column} <= {end}"
 
     @property
     def start(self) -> int:
@@ -134,17 +156,32 @@ class TimeMacros:
 
     # --- for the data source -------------------------------------------------------------------------
 
-    def expand(self, sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuery:
-        """`sql` with its macros expanded. `interval` is the value of `$__interval`. Raises MacroError."""
+    def expand(
+        self, sql: str, time_range: TimeRange, interval: timedelta, *, whole_groups: bool = False
+    ) -> ExpandedQuery:
+        """`sql` with its macros expanded. `interval` is the value of `$__interval`.
+
+        `whole_groups` widens the range to the groups that it touches. Raises MacroError; QueryError for a
+        query whose rows are not of one group each.
+        """
+        if whole_groups:
+            from .whole_groups import group_step, widened
+
+            step = group_step(self._expanded(sql, MacroScope(time_range), interval))
+            return self._expanded(sql, MacroScope(widened(time_range, step), whole_groups=True), interval)
         if "$__" not in sql:
-            return ExpandedQuery(sql, dialect=self.dialect)
-        scope = MacroScope(time_range)
+            return ExpandedQuery(sql, dialect=self.dialect, time_range=time_range)
+        return self._expanded(sql, MacroScope(time_range), interval)
+
+    def _expanded(self, sql: str, scope: MacroScope, interval: timedelta) -> ExpandedQuery:
         try:
             expanded = self._engine.expand(_replace_globals(sql, scope, interval), scope)
         except QueryError as error:
             raise MacroError(f"interpolation failed: {error}") from error
         units = frozenset(scope.epoch_units)
-        return ExpandedQuery(expanded, scope.fill, scope.fill_interval, units, self.dialect)
+        return ExpandedQuery(
+            expanded, scope.fill, scope.fill_interval, units, self.dialect, scope.time_range, scope.uses
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -153,7 +190,7 @@ class TimeMacros:
 
     @cached_property
     def _engine(self) -> MacroEngine[MacroScope]:
-        return MacroEngine(self._macros, self.dialect)
+        return MacroEngine({name: _noted(name, macro) for name, macro in self._macros.items()}, self.dialect)
 
     @cached_property
     def _macros(self) -> dict[str, Callable[[MacroCall, MacroScope], str]]:
@@ -176,7 +213,11 @@ class TimeMacros:
 
     def _time_filter(self, call: MacroCall, scope: MacroScope) -> str:
         start, end = self.moment(scope.start, scope), self.moment(scope.end, scope)
-        return f"{_time_column(call)} BETWEEN {start} AND {end}"
+        column = _time_column(call)
+        if scope.whole_groups:
+            return scope.between(column, start, end)
+        scope.uses.filtered.add(column)
+        return f"{column} BETWEEN {start} AND {end}"
 
     def _time_group(self, call: MacroCall, scope: MacroScope) -> str:
         column, step = self._group(call, scope)
@@ -201,6 +242,7 @@ class TimeMacros:
             raise MacroError(f"interval must be positive, got {text}")
         if len(arguments) > 2:
             scope.fill, scope.fill_interval = _fill(arguments[2]), step
+        scope.uses.groups.add((arguments[0], step))
         return arguments[0], step
 
 
@@ -217,6 +259,16 @@ def seconds_text(step: timedelta) -> str:
     return f"{step / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".")
 
 
+def _noted(
+    name: str, macro: Callable[[MacroCall, MacroScope], str]
+) -> Callable[[MacroCall, MacroScope], str]:
+    def note(call: MacroCall, scope: MacroScope) -> str:
+        scope.uses.names.add(name)
+        return macro(call, scope)
+
+    return note
+
+
 def _replace_globals(sql: str, scope: MacroScope, interval: timedelta) -> str:
     values = {
         "$__interval_ms": str(interval // timedelta(milliseconds=1)),
@@ -224,7 +276,12 @@ def _replace_globals(sql: str, scope: MacroScope, interval: timedelta) -> str:
         "$__unixEpochFrom()": str(scope.start),
         "$__unixEpochTo()": str(scope.end),
     }
-    return _GLOBALS.sub(lambda match: values[match[0]], sql)
+
+    def replaced(match: re.Match[str]) -> str:
+        scope.uses.names.add(match[0].strip("$()"))
+        return values[match[0]]
+
+    return _GLOBALS.sub(replaced, sql)
 
 
 def _time_column(call: MacroCall) -> str:
@@ -236,13 +293,13 @@ def _time_column(call: MacroCall) -> str:
 def _unix_epoch_filter(call: MacroCall, scope: MacroScope) -> str:
     column = _time_column(call)
     scope.epoch_units.add(EpochUnit.SECONDS)
-    return f"{column} >= {scope.start} AND {column} <= {scope.end}"
+    return scope.between(column, scope.start, scope.end)
 
 
 def _unix_epoch_nano_filter(call: MacroCall, scope: MacroScope) -> str:
     column = _time_column(call)
     scope.epoch_units.add(EpochUnit.NANOSECONDS)
-    return f"{column} >= {scope.start_ns} AND {column} <= {scope.end_ns}"
+    return scope.between(column, scope.start_ns, scope.end_ns)
 
 
 def _fill(argument: str) -> Fill:

@@ -94,6 +94,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
     dialect = DIALECT
     placeholders = Placeholders(numbered=True, no_values="")
     reads = ReadStatements(explain_words=frozenset({"ANALYZE", "VERBOSE", "ANALYSE"}))
+    macros = PostgreSQLMacros(timescaledb=False)
     columns = PostgreSQLColumns
     cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT current_setting('server_version') AS version"
