@@ -18,6 +18,7 @@ from headwater import Frame, Headwater
 from headwater.frames import CacheStatus
 from headwater.models import DataResponse
 from headwater.queries import AnswerCache, CacheRule
+from headwater.queries.named import NamedQuery
 from servers.mariadb import start_mariadb
 from servers.postgresql import PASSWORD, USER, start_postgresql
 
@@ -267,3 +268,19 @@ def test_what_contradicts_is_refused_by_name_with_memory_and_without(
             assert response.status == 400
             assert "queryCachingRanges: " in str(response.error)
             assert reason in str(response.error)
+
+
+def test_the_author_of_a_named_query_says_it_in_its_cache_rule(sqlite: Database) -> None:
+    sqlite.fill([(after, "a", "x", 1) for after in range(0, 600_000, 10_000)])
+    clock = Clock()
+    with Headwater(answer_cache=AnswerCache(clock=clock)) as headwater:
+        headwater.add_data_source("db", uid="db", **sqlite.source)
+        rule = {"ttl": "1s", "ranges": True, "overlap": "0s"}
+        headwater.named_queries.add(NamedQuery(id="sums", data_source="db", query=SERIES, cache=rule))
+        for end in (300, 360, 420):
+            clock.now = START + end
+            window = {"from_": (START + end - 300) * 1000, "to": (START + end) * 1000}
+            headwater.run("sums", interval_ms=60_000, **window)
+        assert headwater.answer_cache is not None
+        counts = headwater.answer_cache.counts
+    assert (counts[CacheStatus.MISS], counts[CacheStatus.PARTIAL]) == (1, 2)

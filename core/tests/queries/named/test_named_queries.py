@@ -102,6 +102,8 @@ def test_a_wrong_value_is_refused_before_anything_is_asked(
         ({"limits": {"maxRows": 0}}, "limits.maxRows"),
         ({"limits": {"timeout": "2d"}}, "limits.timeout"),
         ({"cache": {"ttl": "5x"}}, "cache.ttl"),
+        ({"cache": {"ttl": "5s", "ranges": 1}}, "cache.ranges"),
+        ({"cache": {"ttl": "5s", "ranges": True}}, "cache.ranges"),  # the plugin knows no time groups
         ({"tags": ["a,b"]}, "tags"),
     ],
 )
