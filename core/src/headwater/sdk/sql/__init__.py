@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from .data_source import SqlDataSource as SqlDataSource
     from .execution import Execution as Execution, SqlConnection as SqlConnection, SqlResult as SqlResult
+    from .expanded import EpochUnit as EpochUnit, ExpandedQuery as ExpandedQuery
     from .macros import MacroCall as MacroCall, MacroEngine as MacroEngine
     from .parameters import (
         IN_ORDER as IN_ORDER,
@@ -65,8 +66,6 @@ if TYPE_CHECKING:
         time_index as time_index,
     )
     from .time_macros import (
-        EpochUnit as EpochUnit,
-        ExpandedQuery as ExpandedQuery,
         MacroScope as MacroScope,
         StandardMacros as StandardMacros,
         TimeMacros as TimeMacros,
@@ -79,6 +78,7 @@ _MODULES = {
     "cuts": ("Cutter", "even_cuts", "quantile_cuts", "range_conditions", "why_whole"),
     "data_source": ("SqlDataSource",),
     "execution": ("Execution", "SqlConnection", "SqlResult"),
+    "expanded": ("EpochUnit", "ExpandedQuery"),
     "macros": ("MacroCall", "MacroEngine"),
     "parameters": ("IN_ORDER", "NUMBERED", "Parameters", "Placeholders", "bind", "named_placeholders"),
     "pool": ("Pool", "PoolLimits", "PoolState", "Poolable"),
@@ -95,8 +95,6 @@ _MODULES = {
     ),
     "time_columns": ("EPOCH_TYPE", "EpochColumns", "epoch_to_timestamp", "time_index"),
     "time_macros": (
-        "EpochUnit",
-        "ExpandedQuery",
         "MacroScope",
         "StandardMacros",
         "TimeMacros",

@@ -21,6 +21,7 @@ from headwater.sdk.resources import ResourceRequest, resource
 from .catalog import KeptAnswers, Records
 from .cuts import Cutter
 from .execution import Execution, SqlConnection
+from .expanded import ExpandedQuery
 from .parameters import IN_ORDER, Placeholders, bind
 from .pool import Pool, PoolLimits
 from .query import LONG_SERIES, SqlQuery
@@ -30,7 +31,7 @@ from .settings import SqlSettings
 from .side_by_side import read_side_by_side
 from .statements import ReadStatements, statement_words, without_semicolon
 from .time_columns import EpochColumns
-from .time_macros import ExpandedQuery, StandardMacros, TimeMacros
+from .time_macros import StandardMacros, TimeMacros
 
 __all__ = ["SqlDataSource"]
 

@@ -21,8 +21,8 @@ from headwater.frames import (
 )
 from headwater.models import TimeRange
 
+from .expanded import ExpandedQuery
 from .time_columns import time_index
-from .time_macros import ExpandedQuery
 
 __all__ = ["metric_index", "time_series"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .time_macros import EpochUnit
+from .expanded import EpochUnit
 
 __all__ = ["EPOCH_TYPE", "EpochColumns", "epoch_to_timestamp", "time_index"]
 

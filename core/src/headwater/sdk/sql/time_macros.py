@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -20,49 +19,17 @@ from headwater.errors import MacroError, QueryError, ValidationError
 from headwater.frames.times.intervals import format_interval, parse_interval
 from headwater.models import TimeRange
 
+from .expanded import EpochUnit, ExpandedQuery, MacroUses
 from .macros import MacroCall, MacroEngine
 from .scanner import Dialect
 
 if TYPE_CHECKING:
     from headwater.frames import Fill
 
-__all__ = ["EpochUnit", "ExpandedQuery", "MacroScope", "StandardMacros", "TimeMacros", "seconds_text"]
+__all__ = ["MacroScope", "StandardMacros", "TimeMacros", "seconds_text"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _GLOBALS: Final = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
-
-
-class EpochUnit(Enum):
-    """A unit of numbers since 1970 that a query's macros count in."""
-
-    SECONDS = auto()
-    NANOSECONDS = auto()
-
-
-@attrs.define
-class MacroUses:
-    """The macros of a query: their names, the columns and widths of time groups, the columns of filters."""
-
-    names: set[str] = attrs.field(factory=set)
-    groups: set[tuple[str, timedelta]] = attrs.field(factory=set)
-    filtered: set[str] = attrs.field(factory=set)
-
-
-@attrs.frozen
-class ExpandedQuery:
-    """`fill` and `fill_interval` are what a `$__timeGroup` macro asked for; None if none did.
-
-    `epoch_units` are what the query's macros count times in, where they do so in numbers. Its filters let
-    `time_range` through.
-    """
-
-    sql: str
-    fill: Fill | None = None
-    fill_interval: timedelta | None = None
-    epoch_units: frozenset[EpochUnit] = frozenset()
-    dialect: Dialect = attrs.field(factory=Dialect)
-    time_range: TimeRange | None = None
-    uses: MacroUses = attrs.field(factory=MacroUses)
 
 
 @attrs.define

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import attrs
 
 from headwater.errors import QueryError
 from headwater.models import AnswerSteps, TimeRange
 
+from .expanded import ExpandedQuery
 from .query import LONG_SERIES, TIME_SERIES, SqlQuery
 from .statements import outer_words, statement_tokens
-
-if TYPE_CHECKING:
-    from .time_macros import ExpandedQuery, TimeMacros
 
 __all__ = ["group_step", "whole_group_steps", "widened"]
 
@@ -40,7 +38,14 @@ _FIRST_KEYS: Final = frozenset({"1", "TIME"})
 _SECOND: Final = timedelta(seconds=1)
 
 
-def whole_group_steps(query: SqlQuery, macros: TimeMacros, shortest: timedelta) -> AnswerSteps | None:
+class Macros(Protocol):
+    """Those of a database."""
+
+    def expand(self, sql: str, time_range: TimeRange, interval: timedelta) -> ExpandedQuery:
+        """`sql` with its macros expanded."""
+
+
+def whole_group_steps(query: SqlQuery, macros: Macros, shortest: timedelta) -> AnswerSteps | None:
     """The groups of a query whose author says that each row is of one; None for any other query.
 
     `shortest` is the least value of `$__interval`. Raises QueryError for what contradicts.
