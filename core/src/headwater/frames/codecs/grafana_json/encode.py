@@ -14,7 +14,7 @@ from headwater.frames.limits import value_bytes
 from headwater.frames.schema import META
 
 from .plan import Plan, plan_of
-from .values import ColumnWriter, Parts
+from .values import ColumnWriter, Parts, write_numbers
 
 SLICE_ROWS = 65_536
 SLICE_BYTES = 8 * 1024 * 1024
@@ -43,11 +43,10 @@ def iter_frame(
 
     :raises FrameTypeError: a column's type, or a value in it, has no counterpart in Grafana's frames.
     """
-    pieces = _pieces(frame, include, slice_rows)
     if frame.num_rows <= slice_rows and frame.table.get_total_buffer_size() <= SLICE_BYTES:
-        yield b"".join(pieces)
+        yield b"".join(_pieces(frame, include, slice_rows))
     else:
-        yield from pieces
+        yield from _pieces(frame, include, slice_rows)
 
 
 def _pieces(frame: Frame, include: FrameInclude, slice_rows: int) -> Iterator[bytes]:
@@ -56,7 +55,8 @@ def _pieces(frame: Frame, include: FrameInclude, slice_rows: int) -> Iterator[by
     yield b"{"
     if include is not FrameInclude.DATA:
         yield b'"schema":{'
-        yield from _described(frame)
+        if frame.name or frame.ref_id or frame.meta is not None:
+            yield from _described(frame)
         yield b'"fields":'
         yield plan.fields
         yield b"}"
@@ -79,13 +79,23 @@ def _described(frame: Frame) -> Iterator[bytes]:
 
 
 def _data(schema: pa.Schema, columns: list[pa.ChunkedArray], plan: Plan, slice_rows: int) -> Iterator[bytes]:
+    if plan.is_numeric and all(_is_one_slice(column, slice_rows) for column in columns):
+        text = write_numbers([column.chunk(0) for column in columns])
+        if text is not None:
+            yield b'{"values":%s}' % text
+            return
     writers = [ColumnWriter(each) for each in plan.conversions]
     yield b'{"values":['
+    separator = b"["
     for index, writer in enumerate(writers):
-        yield b",[" if index else b"["
-        yield from _joined(schema, index, _slices(columns[index], slice_rows), writer.write)
-        yield b"]"
-    yield b"]"
+        yield separator
+        column = columns[index]
+        if _is_one_slice(column, slice_rows):
+            yield b"".join(_text(schema, index, column.chunk(0), writer.write))
+        else:
+            yield from _joined(schema, index, _slices(column, slice_rows), writer.write)
+        separator = b"],["
+    yield b"]]" if writers else b"]"
     if any(writer.entities for writer in writers):
         yield b',"entities":['
         yield b",".join(_entities(writer) for writer in writers)
@@ -122,22 +132,24 @@ def _joined(
     """What `write` makes of the column's slices, with commas between."""
     separator = b""
     for part in parts:
-        try:
-            text = write(part)
-        except (pa.ArrowException, ValueError, OverflowError) as error:
-            name = schema.field(index).name
-            raise FrameTypeError(f"column {name!r} ({part.type}) cannot be written: {error}") from error
-        except FrameTypeError as error:
-            raise FrameTypeError(f"column {schema.field(index).name!r}: {error}") from error
-        yield b"".join((separator, *text))
+        yield b"".join((separator, *_text(schema, index, part, write)))
         separator = b","
+
+
+def _text(schema: pa.Schema, index: int, part: pa.Array, write: Callable[[pa.Array], Parts]) -> Parts:
+    try:
+        return write(part)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        name = schema.field(index).name
+        raise FrameTypeError(f"column {name!r} ({part.type}) cannot be written: {error}") from error
+    except FrameTypeError as error:
+        raise FrameTypeError(f"column {schema.field(index).name!r}: {error}") from error
 
 
 def _slices(column: pa.ChunkedArray, rows: int) -> Iterator[pa.Array]:
     """The column in pieces of at most `rows` values and about SLICE_BYTES, whatever its chunks are."""
-    if column.num_chunks == 1 and len(column) <= rows and column.get_total_buffer_size() <= SLICE_BYTES:
-        if len(column):
-            yield column.chunk(0)
+    if _is_one_slice(column, rows):
+        yield column.chunk(0)
         return
     for offset in range(0, len(column), rows):
         part = column.slice(offset, rows)
@@ -147,6 +159,12 @@ def _slices(column: pa.ChunkedArray, rows: int) -> Iterator[pa.Array]:
             yield part.chunk(0)
         else:
             yield from _combined(part)
+
+
+def _is_one_slice(column: pa.ChunkedArray, rows: int) -> bool:
+    return (
+        0 < len(column) <= rows and column.num_chunks == 1 and column.get_total_buffer_size() <= SLICE_BYTES
+    )
 
 
 def _combined(part: pa.ChunkedArray) -> Iterator[pa.Array]:

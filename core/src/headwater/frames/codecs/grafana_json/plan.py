@@ -9,6 +9,7 @@ from attrs import frozen
 
 from headwater.frames import json_text
 from headwater.frames.errors import FrameError
+from headwater.frames.field_type import FieldType
 from headwater.frames.grafana_types import Conversion, conversion
 from headwater.frames.schema import field_labels
 
@@ -18,10 +19,14 @@ _LONGEST_KEY = 16 * 1024
 
 @frozen(eq=False)
 class Plan:
-    """How to write each column of a schema, and the JSON of its `fields`."""
+    """How to write each column of a schema, and the JSON of its `fields`.
+
+    `is_numeric`: all are numbers, or times in milliseconds, and none has nulls.
+    """
 
     conversions: tuple[Conversion, ...]
     fields: bytes
+    is_numeric: bool
 
 
 _plans: dict[tuple[bytes, tuple[bool, ...]], Plan] = {}
@@ -56,9 +61,17 @@ def _plan(schema: pa.Schema, has_nulls: tuple[bool, ...]) -> Plan:
         for field, each, nulls in zip(schema, conversions, has_nulls, strict=True)
     ]
     try:
-        return Plan(conversions, json_text.dumps(written))
+        fields = json_text.dumps(written)
     except ValueError as error:
         raise FrameError(f"the frame's schema is {error}") from error
+    is_numeric = not any(has_nulls) and all(map(_is_number, schema, conversions))
+    return Plan(conversions, fields, is_numeric and len(schema) > 0)
+
+
+def _is_number(field: pa.Field, plan: Conversion) -> bool:
+    if plan.type is FieldType.TIME:
+        return bool(pa.types.is_timestamp(field.type)) and field.type.unit == "ms"
+    return plan.convert is None and plan.type not in {FieldType.STRING, FieldType.JSON}
 
 
 def _field(field: pa.Field, plan: Conversion, nullable: bool) -> dict[str, Any]:
