@@ -110,6 +110,19 @@ class Authenticator:
             return await self._basic(credentials.strip(), off_loop)
         raise _unauthorized()
 
+    def recognise(self, authorization: str) -> Principal | None:
+        """Who sends this header, if it is a token that was looked up a moment ago; None for any other."""
+        scheme, _, text = authorization.partition(" ")
+        digest = digest_of(text.strip()) if scheme.lower() == "bearer" else None
+        known = None if digest is None else self._cached(digest)
+        if digest is None or known is None:
+            return None
+        now = self._clock()
+        if known.token.refusal(now):
+            return None
+        self._used[digest] = now
+        return known.principal
+
     def forget(self) -> None:
         """Look every token up anew at its next use."""
         self._known.clear()

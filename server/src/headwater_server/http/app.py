@@ -28,6 +28,7 @@ from .middleware import RequestMiddleware, path_here
 from .openapi import describe
 from .operations import Operation
 from .options import HttpOptions
+from .ready_endpoint import ReadyEndpoint
 from .responses import json_response
 from .routes import operations
 from .sign_in import can_sign_in
@@ -36,6 +37,7 @@ from .static_files import page_routes
 __all__ = ["HeadwaterApp", "Service", "create_app"]
 
 _LAST_USED_SECONDS = 60.0
+_QUERY_PATH = "/api/ds/query"
 
 Service = Callable[[Host], AbstractAsyncContextManager[None]]
 """Something else that the same host answers by: entered in the app's event loop, left when it ends."""
@@ -133,20 +135,23 @@ def _below(prefix: str, scope: Scope) -> Scope:
     return {**scope, "root_path": root + prefix}
 
 
-def _endpoints(host: Host, agents: Agents) -> dict[str, Endpoint]:
+def _endpoints(host: Host, agents: Agents) -> dict[str, ASGIApp]:
     """One for each path, in the order of the table."""
     table = [*_documented(host), *agents.operations()]
-    return {
+    endpoints: dict[str, ASGIApp] = {
         path: Endpoint(host, path, list(group))
         for path, group in groupby(table, key=lambda operation: operation.path)
     }
+    if host.headwater.answer_cache is not None:
+        endpoints[_QUERY_PATH] = ReadyEndpoint(host, _QUERY_PATH, endpoints[_QUERY_PATH])
+    return endpoints
 
 
 def _documented(host: Host) -> list[Operation]:
     return operations(protect_metrics=host.options.protect_metrics, signs_in=can_sign_in(host))
 
 
-def _routes(endpoints: Mapping[str, Endpoint], host: Host) -> list[BaseRoute]:
+def _routes(endpoints: Mapping[str, ASGIApp], host: Host) -> list[BaseRoute]:
     document = json_response(describe(_documented(host))).body
 
     async def openapi(request: Request) -> Response:

@@ -17,6 +17,7 @@ from .call import Call
 from .errors import error_response
 from .host import Host
 from .operations import Operation
+from .ready_endpoint import ADMITTED
 from .record import RequestRecord
 from .responses import ClientStalledError
 from .session_cookie import session_of
@@ -74,7 +75,11 @@ class Endpoint:
         if operation is None:
             raise MethodNotAllowedError(f"{request.method} is not allowed here.")
         principal = _NOBODY
-        if not operation.public:
+        admitted: Principal | None = request.scope.get(ADMITTED)
+        if admitted is not None:
+            principal = admitted
+            record.who = principal.id
+        elif not operation.public:
             principal = await self._authenticate(request, record)
             record.who = principal.id
             stack.enter_context(self._host.limiter.slot(principal.id))

@@ -41,8 +41,6 @@ async def query(call: Call) -> Response | ChunkedResponse:
     accepted = call.headers.get("accept", JSON)
     wants_json = not any(form in accepted for form in _OTHER_FORMS)
     may_remember = wants_json and call.host.headwater.answer_cache is not None and not call.skips_cache
-    if may_remember and (ready := _ready_answer(call, body)) is not None:
-        return ready
     queries = await _read(call, decode_json(body, dict[str, Any]))
     if wants_json:
         remembered = _remembered_answer(call, queries, body) if may_remember else None
@@ -64,27 +62,6 @@ async def answer_queries(call: Call, queries: Sequence[MetricQuery]) -> Response
     return await json_answer(call, queries)
 
 
-def _ready_answer(call: Call, body: bytes) -> Response | None:
-    """The answer to a request that was answered from memory before, without reading it again.
-
-    Audited hosts read it: the log names what was asked.
-    """
-    host = call.host
-    if host.is_audited or not _READ_WITH_BODY.isdisjoint(call.headers):
-        return None
-    request = host.ready_answers.find(body)
-    if request is None or not all(call.principal.may(Action.QUERY, uid) for uid in request.uids):
-        return None
-    answer = host.ready_answers.render(request)
-    if answer is None:
-        return None
-    assert host.headwater.answer_cache is not None
-    for _ in request.parts:
-        host.headwater.answer_cache.count(CacheStatus.HIT)
-    call.record.count(request.rows, {})
-    return Response(answer, media_type=JSON, headers=_HIT)
-
-
 def _remembered_answer(call: Call, queries: Sequence[MetricQuery], body: bytes) -> Response | None:
     """The answer as ready bytes, if all of it is in memory and small."""
     host = call.host
@@ -97,7 +74,7 @@ def _remembered_answer(call: Call, queries: Sequence[MetricQuery], body: bytes) 
     if len(members) < len(parts):
         return None
     if _READ_WITH_BODY.isdisjoint(call.headers):
-        host.ready_answers.remember(body, hits)
+        host.ready_answers.remember(call.request.scope["headers"], body, hits)
     call.record.count({hit.ref_id: hit.answer.rows for hit in hits}, {})
     return Response(whole_answer(members), media_type=JSON, headers=_HIT)
 
