@@ -238,6 +238,13 @@ def answers(session: nox.Session) -> None:
 
 
 @nox.session
+def inspector(session: nox.Session) -> None:
+    """MCP Inspector's command line against the tools for agents; npm fetches it (300 MB)."""
+    install(session, *distributions(), groups=("dev",))
+    session.run("pytest", "proofs/agents", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """A host under load for half an hour: `nox -s soak`, `nox -s soak -- --minutes 600`, `-- --quick`."""
     install(session, *distributions(), groups=("dev",))

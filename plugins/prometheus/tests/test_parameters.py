@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from headwater.errors import QueryError
 from headwater_prometheus.parameters import bind
 from headwater_prometheus.promql import selectors
+from servers.prometheus_samples import HOUR, Source
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,14 @@ def test_without_params_an_expression_stays_as_it_is() -> None:
 def test_no_text_changes_what_an_expression_selects(text: str) -> None:
     bound = bind("a{x=${v}} + b{y=~${v}} + label_join(c, ${v}, ${v})", {"v": text})
     assert [each.partition("{")[0] for each in selectors(bound)] == ["a", "b", "c"]
+
+
+def test_the_empty_text_is_no_label(source: Source) -> None:
+    def found(matcher: str, value: str) -> int:
+        query = {"expr": f"count(requests{{{matcher}${{v}}}})", "params": {"v": value}, "instant": True}
+        (frame,) = source.frames(query, time_range=HOUR)
+        counts = frame.table["Value"].to_pylist() if frame.num_rows else [0]
+        return int(counts[0])
+
+    assert (found("zone=", ""), found("zone!=", ""), found("missing=", "")) == (0, 3, 3)
+    assert (found("zone=~", ""), found("missing=~", "")) == (0, 3)
