@@ -24,7 +24,7 @@ from headwater_grafana.protocol.native_call import METADATA_KEY, NativeCall
 from .supervisor import Running, Supervisor
 
 # A channel that has been closed refuses calls with a ValueError.
-_FAILURES = (grpc.RpcError, grpc.FutureCancelledError, ValueError)
+_FAILURES = (grpc.RpcError, ValueError)
 _LAST_BREATH_SECONDS = 1.0
 """The end of a process shows on its socket before it shows to who waits for it."""
 
@@ -40,19 +40,17 @@ class ProcessCalls:
         self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
     ) -> Any:
         """The answer of a method that gives one."""
-        running = self._supervisor.running(context)
-        try:
-            ask = running.method(service, method).future
-            call = ask(message, timeout=context.remaining(), metadata=_metadata(plugin_context, context))
-            with context.on_cancel(call.cancel):
-                return call.result()
-        except _FAILURES as error:
-            self.fail(error, running, context)
+        answers = list(self.stream(service, method, message, plugin_context, context))
+        if len(answers) != 1:
+            raise PluginRequestFailedError(
+                f"Plugin {self._plugin_id!r} gave {len(answers)} answers, not one."
+            )
+        return answers[0]
 
     def stream(
         self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
     ) -> Generator[Any, None, None]:
-        """The answers of a method that gives several, as they come. Closing this cancels the call."""
+        """The answers of a method, as they come. Closing this cancels the call."""
         running = self._supervisor.running(context)
         call: Any = None
         try:
@@ -72,8 +70,6 @@ class ProcessCalls:
         lost = not isinstance(error, grpc.RpcError) or error.code() is grpc.StatusCode.UNAVAILABLE
         if running.process.wait(_LAST_BREATH_SECONDS if lost else 0.0):
             raise self._supervisor.has_ended(running.process) from error
-        if isinstance(error, grpc.FutureCancelledError):
-            raise PluginRequestCanceledError("The call to the plugin's process was cancelled.") from error
         raise _error_of(error, self._plugin_id) from error
 
 
@@ -90,6 +86,8 @@ def _error_of(failed: Any, plugin_id: str) -> HeadwaterError:
     if NATIVE_ERROR in trailer:
         return error_from(trailer[NATIVE_ERROR])
     code, text = failed.code(), failed.details() or "no reason given"
+    if code is grpc.StatusCode.CANCELLED:
+        return PluginRequestCanceledError("The call to the plugin's process was cancelled.")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return MethodNotImplementedError(f"Plugin {plugin_id!r} does not implement this call.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

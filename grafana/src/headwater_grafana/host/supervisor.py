@@ -32,10 +32,10 @@ class Running:
         self._stubs: dict[str, Stub] = {}
 
     def method(self, service: str, name: str) -> Any:
-        """A method, as gRPC's stubs have it."""
+        """A method whose answers are iterated over, also where there is one only."""
         stub = self._stubs.get(service)
         if stub is None:
-            stub = self._stubs[service] = Stub(self.channel, service)
+            stub = self._stubs[service] = Stub(self.channel, service, as_streams=True)
         return getattr(stub, name)
 
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from headwater.errors import FrameError
-from headwater.frames import (
-    Frame,
-    FrameDecodeError,
-    append_frame,
-    check_arrow_message,
-    decode_frame,
-    decode_grafana_file,
-    encode_frame,
-    encode_grafana_file,
-)
+from headwater.frames import Frame, FrameDecodeError, check_arrow_message
 
+# Grafana's own formats are imported where they are asked for: Headwater's host does not, and what they need
+# is a tenth of a plugin's memory.
 from .pluginv2_pb2 import ARROW, JSON, NATIVE
 
 # A plugin is trusted with as much memory as one message may take; each format has its own, lower default.
@@ -31,6 +24,8 @@ def write_frame(frame: Frame, format_: int) -> bytes:
     """Raises FrameError for a type that Grafana's frames do not have; NATIVE has all."""
     if format_ == NATIVE:
         return _write_native(frame)
+    from headwater.frames import encode_frame, encode_grafana_file
+
     return encode_frame(frame) if format_ == JSON else encode_grafana_file(frame)
 
 
@@ -38,6 +33,8 @@ def read_frame(data: bytes, format_: int) -> Frame:
     """Raises FrameError for bytes that are no frame, and for a format that nobody has defined."""
     if format_ == NATIVE:
         return Frame.from_table(read_table(data))
+    from headwater.frames import decode_frame, decode_grafana_file
+
     if format_ == JSON:
         return decode_frame(data, max_bytes=MAX_BYTES)
     if format_ == ARROW:
@@ -82,7 +79,7 @@ class ChunkWriter:
         if self.format != JSON or (ref_id, frame_id) not in self._seen:
             self._seen.add((ref_id, frame_id))
             return write_frame(frame, self.format)
-        from headwater.frames import FrameInclude
+        from headwater.frames import FrameInclude, encode_frame
 
         return encode_frame(frame, FrameInclude.DATA)
 
@@ -99,6 +96,8 @@ class ChunkReader:
             return read_frame(data, format_)
         first = self._first.get((ref_id, frame_id))
         if first is not None and not data.lstrip().startswith(b'{"schema"'):
+            from headwater.frames import append_frame
+
             return append_frame(first, data, max_bytes=MAX_BYTES)
         frame = read_frame(data, JSON)
         self._first[ref_id, frame_id] = frame.slice(0, 0)

@@ -32,12 +32,16 @@ def add_service(server: grpc.Server, service: str, servicer: object) -> None:
 
 
 class Stub:
-    """The methods of a service on a channel: `Stub(channel, "pluginv2.Data").query_data(message)`."""
+    """The methods of a service on a channel: `Stub(channel, "pluginv2.Data").query_data(message)`.
 
-    def __init__(self, channel: grpc.Channel, service: str) -> None:
+    `as_streams`: also the answer of a method that gives one is iterated over. Then the thread that waits for
+    it reads it itself and any other can cancel the call, which gRPC has for streams alone.
+    """
+
+    def __init__(self, channel: grpc.Channel, service: str, *, as_streams: bool = False) -> None:
         self._calls: dict[str, Callable[..., Any]] = {}
         for name, streams, request, response in _methods(service):
-            make = channel.unary_stream if streams else channel.unary_unary
+            make = channel.unary_stream if streams or as_streams else channel.unary_unary
             self._calls[in_python(name)] = make(
                 f"/{service}/{name}", request.SerializeToString, response.FromString
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import grpc
+from attrs import evolve
 
 from headwater.errors import (
     FrameError,
@@ -23,6 +24,7 @@ from .calls import Call, PluginCalls
 
 # These concern the call and not one of its queries.
 _OF_THE_CALL = (PluginRequestCanceledError, MethodNotImplementedError)
+_FIRST_BYTES = 128 * 1024
 
 
 class DataService:
@@ -46,7 +48,8 @@ class DataService:
             request = _request(message, call)
             writer = ChunkWriter(message.format)
             try:
-                for chunk in self._calls.client.query_chunked_data(request, call.context):
+                chunks = self._calls.client.query_chunked_data(request, call.context)
+                for chunk in _first_rows_first(chunks) if call.native else chunks:
                     yield _write_chunk(chunk, writer, native=call.native)
             except _OF_THE_CALL:
                 raise
@@ -68,6 +71,20 @@ class DataService:
         except HeadwaterError as error:
             failed = DataResponse.from_error(error)
             return QueryDataResponse({query.ref_id: failed for query in request.queries})
+
+
+def _first_rows_first(chunks: Iterable[QueryChunk]) -> Iterator[QueryChunk]:
+    """`chunks`, the first one of each frame in two where it is large: its reader need not wait for all."""
+    seen = set[tuple[str, str]]()
+    for chunk in chunks:
+        frame, key = chunk.frame, (chunk.ref_id, chunk.frame_id)
+        if frame is None or key in seen or chunk.error is not None or frame.nbytes <= _FIRST_BYTES:
+            yield chunk
+        else:
+            rows = max(1, frame.num_rows * _FIRST_BYTES // frame.nbytes)
+            yield evolve(chunk, frame=frame.slice(0, rows))
+            yield evolve(chunk, frame=frame.slice(rows))
+        seen.add(key)
 
 
 def _request(message: pb.QueryDataRequest, call: Call) -> QueryDataRequest:

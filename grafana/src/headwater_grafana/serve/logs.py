@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -11,8 +12,6 @@ from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
 from headwater.secrets import Redactor
 
 _LONGEST = 60_000  # hosts cut lines at 64 KiB, and take the rest for text
@@ -21,6 +20,7 @@ _LEVELS = {"warning": "warn", "critical": "error", "exception": "error"}
 
 def write_logs_to_stderr(redactor: Redactor) -> None:
     """From info on; everything with HEADWATER_DEBUG set. What libraries log through `logging` comes, too."""
+    structlog = _structlog_without_rich()
     level = logging.DEBUG if os.environ.get("HEADWATER_DEBUG") else logging.INFO
     structlog.configure(
         processors=[structlog.processors.add_log_level, _render, redactor],
@@ -30,6 +30,20 @@ def write_logs_to_stderr(redactor: Redactor) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(redactor))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _structlog_without_rich() -> Any:
+    """structlog takes rich where it is installed, for tracebacks in colours that nobody would see here.
+
+    It would cost each process 5 MB, and its start a tenth. A plugin that wants rich itself gets it.
+    """
+    if "rich" in sys.modules:
+        return importlib.import_module("structlog")
+    sys.modules["rich"] = None  # type: ignore[assignment] - an import of it fails
+    try:
+        return importlib.import_module("structlog")
+    finally:
+        del sys.modules["rich"]
 
 
 def hclog_line(level: str, message: str, **fields: Any) -> str:

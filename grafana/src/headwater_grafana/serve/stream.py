@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import grpc
 
-from headwater.frames import FrameInclude, encode_frame
 from headwater.models import QueryDataRequest
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import read_headers, read_query
@@ -45,6 +44,8 @@ class StreamService:
         self, message: pb.RunStreamRequest, rpc: grpc.ServicerContext
     ) -> Iterator[pb.StreamPacket]:
         """Frames as JSON: the first of each frame id whole, then only rows."""
+        from headwater.frames import FrameInclude, encode_frame  # most processes are never asked to stream
+
         with self._calls.answering(message, rpc, message.headers) as call:
             query = read_query(pb.DataQuery(ref_id="A", json=message.data))
             request = QueryDataRequest(call.plugin_context, (query,), read_headers(message.headers))

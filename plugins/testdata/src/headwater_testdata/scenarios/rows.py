@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
 from headwater.errors import QueryError
 from headwater.frames import Frame, FrameStream
@@ -47,8 +46,10 @@ def csv(query: ScenarioQuery, context: CallContext) -> Frame:
     """`csv_content` as a table; column types are inferred. Raises QueryError for text that is no CSV."""
     if not query.csv_content.strip():
         raise QueryError("Scenario 'csv' needs csvContent: a header line, then rows.")
+    from pyarrow import csv as arrow_csv
+
     try:
-        table = pa.csv.read_csv(io.BytesIO(query.csv_content.encode()))
+        table = arrow_csv.read_csv(io.BytesIO(query.csv_content.encode()))
     except pa.ArrowInvalid as error:
         raise QueryError(f"csvContent is not CSV: {error}") from error
     return Frame.from_table(table, name="csv")
@@ -82,7 +83,7 @@ def _batch(seed: int, first: int, count: int) -> pa.RecordBatch:
     cities = (random_bits(seed, first, count) & np.uint64(len(_CITIES) - 1)).astype(np.int32)  # of 2**n
     columns = [
         pa.array(ids),
-        pa.array(_EPOCH_MS + ids * 1000).cast(SCHEMA.field("time").type),
+        pa.array(_EPOCH_MS + ids * 1000).view(SCHEMA.field("time").type),
         _CITIES.take(pa.array(cities)),
         pa.array(uniform(~seed, first, count) * 100),
     ]

@@ -38,7 +38,7 @@ def _times(query: ScenarioQuery) -> pa.Array:
     start, end = query.time_range.from_ms, query.time_range.to_ms
     fewest = -(-(end - start) // max(1, query.max_data_points))
     step = max(1, query.interval_ms, fewest)
-    return pa.array(np.arange(start, end, step, dtype=np.int64)).cast(pa.timestamp("ms", tz="UTC"))
+    return pa.array(np.arange(start, end, step, dtype=np.int64)).view(pa.timestamp("ms", tz="UTC"))
 
 
 def _walk(seed: int, series: int, points: int) -> npt.NDArray[np.float64]:
