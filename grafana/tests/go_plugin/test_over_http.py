@@ -67,6 +67,13 @@ def test_health_and_resources(host: RunningHost) -> None:
     )
 
 
+def test_its_metrics_are_where_grafana_serves_them(host: RunningHost) -> None:
+    with host.client() as client:
+        answer = client.get(f"/api/plugins/{ID}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "go_plugin_answers_total 3" in answer.text
+
+
 def test_the_command_line_prints_its_rows(host: RunningHost) -> None:
     command = [sys.executable, "-c", "from headwater_server.cli.main import run; run()", "--host", host.url]
     command += ["query", "go", '{"do": "series", "rows": 3}', "--output", "csv"]

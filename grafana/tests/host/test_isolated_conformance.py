@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from headwater import Headwater
-from headwater.calls import CallContext
+from headwater.calls import CallContext, Progress
 from headwater.models import DataQuery, Filter, QueryDataRequest, TimeRange
 from headwater.plugins import PluginRecord
 from headwater.testing import DataSourceConformance, Features, Probes, Support, TypeProbe
@@ -70,6 +70,24 @@ def test_answers_are_the_same_to_the_last_type(
     here, elsewhere = (host.query_frames("demo", query, from_=0, to=3_600_000) for host in hosts)
     assert here == elsewhere
     assert [frame.schema for frame in here] == [frame.schema for frame in elsewhere]
+
+
+def test_progress_is_told_as_it_is_here(hosts: tuple[Headwater, Headwater]) -> None:
+    query = {"scenario": "streaming_rows", "rows": 20_000, "batchRows": 5_000}
+    here, elsewhere = list[Progress](), list[Progress]()
+    for host, told in zip(hosts, (here, elsewhere), strict=True):
+        assert host.query("demo", query, on_progress=told.append).num_rows == 20_000
+    assert len(here) > 1
+    assert here == elsewhere
+
+
+def test_the_first_rows_of_a_large_chunk_come_by_themselves(hosts: tuple[Headwater, Headwater]) -> None:
+    query = {"scenario": "streaming_rows", "rows": 60_000, "batchRows": 50_000}
+    with hosts[1].stream("demo", query) as stream:
+        rows = [batch.num_rows for batch in stream]
+    assert rows[0] < 50_000
+    assert rows[0] + rows[1] == 50_000
+    assert rows[2:] == [10_000]
 
 
 def test_the_plugin_says_the_same_of_itself(hosts: tuple[Headwater, Headwater]) -> None:

@@ -147,6 +147,13 @@ def test_plugins_are_listed_with_what_a_form_needs(client: httpx2.Client) -> Non
     assert missing.json()["message"] == "Plugin not found, no installed plugin with that id"
 
 
+def test_a_plugin_in_the_host_has_no_metrics_of_its_own(client: httpx2.Client) -> None:
+    answer = client.get("/api/plugins/testdata/metrics")
+    assert (answer.status_code, answer.text) == (200, "")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert client.get("/api/plugins/nothing/metrics").status_code == 404
+
+
 def test_plugins_that_cannot_be_used_are_errors_with_a_reason(
     host: RunningHost, client: httpx2.Client
 ) -> None:

@@ -117,6 +117,11 @@ class CallContext:
         return hears_debug(self._logger)
 
     @property
+    def hears_progress(self) -> bool:
+        """Whether anybody watches what `report_progress` tells."""
+        return self._on_progress is not None
+
+    @property
     def logger(self) -> Any:
         """A structlog logger that carries the request id."""
         if self._bound_logger is None:

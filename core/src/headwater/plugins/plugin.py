@@ -160,6 +160,14 @@ class CorePlugin:
         self._hooks()
         return self._implementation
 
+    def collect_metrics(self) -> str:
+        """The metrics of the plugin's own process in Prometheus' text format, empty if it is in this one.
+
+        An implementation that has any has a method of this name. Raises PluginUnavailableError.
+        """
+        collect = getattr(self.implementation, "collect_metrics", None)
+        return "" if collect is None else str(collect())
+
     @property
     def info(self) -> PluginInfo:
         """What the plugin says of itself; imports it. Raises PluginUnavailableError."""

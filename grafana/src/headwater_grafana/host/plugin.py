@@ -87,7 +87,7 @@ class ProcessPlugin:
         self._log = PluginLog(self._info.id, self._redactor, logger)
         self.supervisor: Supervisor = Supervisor(self._info.id, self._start)
         self._calls = ProcessCalls(self._info.id, self.supervisor)
-        self._streams = True
+        self._streams = self._tells_progress = True
         self._optional_hooks: frozenset[str] | None = None
 
     # --- hooks -------------------------------------------------------------------------------------
@@ -112,7 +112,10 @@ class ProcessPlugin:
 
     @hookimpl
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
-        answer = self._calls.unary(_DATA, "query_data", self._query(request), request.plugin_context, context)
+        asked = (self._query(request), request.plugin_context, context)
+        answer = self._watched(*asked) if context.hears_progress and self._tells_progress else None
+        if answer is None:
+            answer = self._calls.unary(_DATA, "query_data", *asked)
         return QueryDataResponse(
             {ref_id: _response(response, context) for ref_id, response in answer.responses.items()}
         )
@@ -248,6 +251,22 @@ class ProcessPlugin:
             start_timeout=self._start_timeout,
             log=self._log,
         )
+
+    def _watched(
+        self, message: pb.QueryDataRequest, plugin_context: PluginContext, context: CallContext
+    ) -> pb.QueryDataResponse | None:
+        """The answer, and its progress told to `context`; None if the process does not tell."""
+        answer = None
+        try:
+            for item in self._calls.stream(_NATIVE, "watch_query_data", message, plugin_context, context):
+                told = item.progress
+                if item.HasField("answer"):
+                    answer = item.answer
+                else:
+                    context.report_progress(rows=told.rows, bytes=told.bytes, total_rows=told.total_rows)
+        except MethodNotImplementedError:
+            self._tells_progress = False
+        return answer
 
     def _chunks(self, request: QueryDataRequest, context: CallContext) -> Generator[QueryChunk, None, None]:
         reader = ChunkReader()

@@ -71,3 +71,21 @@ class DescribeAnswerResponse(_message.Message):
     TRAITS_FIELD_NUMBER: _ClassVar[int]
     traits: bytes
     def __init__(self, traits: _Optional[bytes] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("rows", "bytes", "total_rows")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    bytes: int
+    total_rows: int
+    def __init__(self, rows: _Optional[int] = ..., bytes: _Optional[int] = ..., total_rows: _Optional[int] = ...) -> None: ...
+
+class WatchedAnswer(_message.Message):
+    __slots__ = ("progress", "answer")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    progress: Progress
+    answer: _pluginv2_pb2.QueryDataResponse
+    def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., answer: _Optional[_Union[_pluginv2_pb2.QueryDataResponse, _Mapping]] = ...) -> None: ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 import grpc
 from attrs import frozen
 
-from headwater.calls import CallContext, CallRunner, WorkerPool
+from headwater.calls import CallContext, CallRunner, Progress, WorkerPool
 from headwater.errors import HeadwaterError, PluginRequestCanceledError
 from headwater.models import PluginContext
 from headwater.plugins import CorePlugin, InMemoryRegistry, PluginClient
@@ -42,11 +42,16 @@ class PluginCalls:
         self.client: PluginClient = PluginClient(registry)
         self.runner: CallRunner = CallRunner(workers, self.client.discard_instance)
         self._redactor = redactor
-        self._workers = workers
+        self.workers = workers
 
     @contextmanager
     def answering(
-        self, message: Any, rpc: grpc.ServicerContext, headers: Mapping[str, str] | None = None
+        self,
+        message: Any,
+        rpc: grpc.ServicerContext,
+        headers: Mapping[str, str] | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Iterator[Call]:
         """The call of `message`; an error within the block ends the RPC with it.
 
@@ -56,7 +61,7 @@ class PluginCalls:
         try:
             native = NativeCall.from_metadata(rpc.invocation_metadata())
             plugin_context = self._plugin_context(message.plugin_context, native)
-            with self._context(rpc, native, read_headers(headers or {})) as context:
+            with self._context(rpc, native, read_headers(headers or {}), on_progress) as context:
                 yield Call(plugin_context, context, native is not None)
         except HeadwaterError as error:
             abort(rpc, error, native=native is not None)
@@ -73,7 +78,11 @@ class PluginCalls:
 
     @contextmanager
     def _context(
-        self, rpc: grpc.ServicerContext, native: NativeCall | None, headers: Mapping[str, str]
+        self,
+        rpc: grpc.ServicerContext,
+        native: NativeCall | None,
+        headers: Mapping[str, str],
+        on_progress: Callable[[Progress], object] | None,
     ) -> Iterator[CallContext]:
         left = cast("float | None", rpc.time_remaining())  # its stub forgets that there may be none
         with CallContext(
@@ -82,10 +91,11 @@ class PluginCalls:
             request_id=native.request_id if native else None,
             limits=native.limits if native else None,
             skip_cache=native.skip_cache if native else False,
+            on_progress=on_progress,
         ) as context:
 
             def ended() -> None:  # in gRPC's thread, which must not wait for a database
-                context.cancel_in(self._workers.submit, _GONE)
+                context.cancel_in(self.workers.submit, _GONE)
 
             if not rpc.add_callback(ended):
                 raise PluginRequestCanceledError(_GONE)

@@ -34,11 +34,14 @@ class DataService:
         self._calls = calls
 
     def query_data(self, message: pb.QueryDataRequest, rpc: grpc.ServicerContext) -> pb.QueryDataResponse:
-        answer = pb.QueryDataResponse()
         with self._calls.answering(message, rpc, message.headers) as call:
-            request = _request(message, call)
-            for ref_id, response in self._ask(request, call).responses.items():
-                _write_response(answer.responses[ref_id], response, message.format, native=call.native)
+            return self.answer(message, call)
+
+    def answer(self, message: pb.QueryDataRequest, call: Call) -> pb.QueryDataResponse:
+        """Run the queries of `message` as `call`, in the caller's thread. Raises what ends the call."""
+        answer = pb.QueryDataResponse()
+        for ref_id, response in self._ask(_request(message, call), call).responses.items():
+            _write_response(answer.responses[ref_id], response, message.format, native=call.native)
         return answer
 
     def query_chunked_data(

@@ -39,7 +39,7 @@ def _structlog_without_rich() -> Any:
     """
     if "rich" in sys.modules:
         return importlib.import_module("structlog")
-    sys.modules["rich"] = None  # type: ignore[assignment] - an import of it fails
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
     try:
         return importlib.import_module("structlog")
     finally:

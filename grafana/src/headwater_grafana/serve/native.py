@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import grpc
+from collections.abc import Iterator
+from queue import SimpleQueue
 
+import grpc
+from attrs import asdict
+
+from headwater.calls import Progress
 from headwater.errors import HeadwaterError
 from headwater.models import Filter, QueryDataRequest
 from headwater.plugins import from_bytes, to_bytes
-from headwater_grafana.protocol import native_pb2 as pb
+from headwater_grafana.protocol import native_pb2 as pb, pluginv2_pb2
 from headwater_grafana.protocol.contexts import read_headers, read_query
 from headwater_grafana.protocol.errors import abort
 
 from .calls import PluginCalls
+from .data import DataService
 
 #: Hooks that a host need not call where the plugin has none.
 _HOOKS = ("partitions", "describe_answer")
 
 
 class NativeService:
-    """The plugin's own description, and the end of an instance that hangs."""
+    """The plugin's own description, queries that are watched, and the end of an instance that hangs."""
 
-    def __init__(self, calls: PluginCalls) -> None:
+    def __init__(self, calls: PluginCalls, data: DataService) -> None:
         self._calls = calls
+        self._data = data
 
     def describe(self, message: pb.DescribeRequest, rpc: grpc.ServicerContext) -> pb.DescribeResponse:
         try:
@@ -31,6 +38,17 @@ class NativeService:
         except HeadwaterError as error:
             abort(rpc, error, native=True)
             raise
+
+    def watch_query_data(
+        self, message: pluginv2_pb2.QueryDataRequest, rpc: grpc.ServicerContext
+    ) -> Iterator[pb.WatchedAnswer]:
+        told: SimpleQueue[Progress | None] = SimpleQueue()
+        with self._calls.answering(message, rpc, message.headers, on_progress=told.put) as call:
+            answering = self._calls.workers.submit(self._data.answer, message, call)
+            answering.add_done_callback(lambda _: told.put(None))
+            while (progress := told.get()) is not None:
+                yield pb.WatchedAnswer(progress=pb.Progress(**asdict(progress)))
+            yield pb.WatchedAnswer(answer=answering.result())
 
     def partitions(self, message: pb.PartitionsRequest, rpc: grpc.ServicerContext) -> pb.PartitionsResponse:
         with self._calls.answering(message, rpc, message.headers) as call:

@@ -44,11 +44,12 @@ class PluginServer:
         add_service(self._server, "plugin.GRPCController", ControllerService(shut_down))
         if output is not None:
             add_service(self._server, "plugin.GRPCStdio", StdioService(output))
-        add_service(self._server, "pluginv2.Data", DataService(calls))
+        data = DataService(calls)
+        add_service(self._server, "pluginv2.Data", data)
         add_service(self._server, "pluginv2.Diagnostics", DiagnosticsService(calls, metrics))
         add_service(self._server, "pluginv2.Resource", ResourceService(calls))
         add_service(self._server, "pluginv2.Stream", StreamService(calls))
-        add_service(self._server, "headwater.plugin.v1.Native", NativeService(calls))
+        add_service(self._server, "headwater.plugin.v1.Native", NativeService(calls, data))
 
     def listen(self, address: str = "") -> Handshake:
         """Start, on TCP `address` if there is one, else on a unix socket that nobody else may open."""

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from headwater import Headwater
 from headwater.errors import HeadwaterError, PluginNotRegisteredError, PluginUnavailableError
 from headwater.models import PluginInfo
-from headwater.plugins import PluginState
+from headwater.plugins import CorePlugin, PluginState
+from headwater_server.auth import Action
 
 from .call import Call
 from .models import PluginBody, PluginErrorBody, PluginSettingsBody
@@ -41,7 +42,7 @@ async def get_settings(call: Call) -> Response:
     try:
         info = await call.host.run(lambda: call.host.headwater.plugin_info(plugin_id))
     except PluginNotRegisteredError:
-        raise PluginNotRegisteredError("Plugin not found, no installed plugin with that id") from None
+        raise _not_found() from None
     body = PluginSettingsBody(
         **_fields(info),
         settings_schema=dict(info.settings_schema),
@@ -57,6 +58,14 @@ async def get_settings(call: Call) -> Response:
         parameter_placeholders=dict(info.parameter_placeholders),
     )
     return json_response(body)
+
+
+async def get_metrics(call: Call) -> Response:
+    """Of the plugin's own process; empty for a plugin without one, whose counts are in the host's metrics."""
+    call.require(Action.WRITE)
+    plugin_id = call.path_params["id"]
+    text = await call.host.run(lambda: _metrics(call.host.headwater, plugin_id))
+    return Response(text, media_type="text/plain")
 
 
 async def list_errors(call: Call) -> Response:
@@ -78,6 +87,17 @@ def plugin_name(headwater: Headwater, plugin_id: str) -> str:
         return headwater.plugin_info(plugin_id).name or plugin_id
     except HeadwaterError:
         return plugin_id
+
+
+def _metrics(headwater: Headwater, plugin_id: str) -> str:
+    plugin = headwater.registry.plugin(plugin_id)
+    if plugin is None:
+        raise _not_found()
+    return plugin.collect_metrics() if isinstance(plugin, CorePlugin) else ""
+
+
+def _not_found() -> PluginNotRegisteredError:
+    return PluginNotRegisteredError("Plugin not found, no installed plugin with that id")
 
 
 def _usable(headwater: Headwater) -> list[PluginInfo]:

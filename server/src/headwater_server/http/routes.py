@@ -240,6 +240,16 @@ def _plugins() -> list[Operation]:
             answers={200: Answer(description="The plugin.", type=PluginSettingsBody)},
             statuses=(404, 500),
         ),
+        Operation(
+            method="GET",
+            path="/api/plugins/{id}/metrics",
+            handler=plugins.get_metrics,
+            summary="Metrics of a plugin's own process, for Prometheus.",
+            tag="plugins",
+            action=Action.WRITE,
+            answers={200: Answer(description="Metrics; none of a plugin in the host.", media_types=_TEXT)},
+            statuses=(404, 500),
+        ),
     ]
 
 
