@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import cast
 
@@ -47,9 +46,13 @@ class _Response:
         self._pieces = pieces
         self.headers = {"X-ClickHouse-Exception-Tag": TAG} if tagged else {}
 
-    def stream_chunks(self, size: int) -> Iterator[bytes]:
-        del size
-        yield from self._pieces
+    def readinto(self, buffer: memoryview) -> int:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        count = min(len(piece), len(buffer))
+        buffer[:count] = piece[:count]
+        if count < len(piece):
+            self._pieces.insert(0, piece[count:])
+        return count
 
 
 @target(DownstreamError, LimitExceededError, QueryError, tokens=STREAM, max_bytes=16_384)

@@ -139,6 +139,10 @@ class Frame:
         )
         return cls.from_table(pa.Table.from_arrays(columns, schema=schema), **described)
 
+    def with_rows(self, table: pa.Table) -> Self:
+        """A frame that says the same of itself, with the rows of a `table` that has this frame's schema."""
+        return self._described(table, self.name, self.ref_id, self.meta)
+
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema; its metadata carries name, ref id and meta, its fields' labels and config."""

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from headwater.errors import DownstreamProtocolError, HeadwaterError, LimitExceededError
@@ -29,7 +28,8 @@ from .errors import server_error
 if TYPE_CHECKING:
     from headwater.sdk.http import HttpResponse
 
-_CHUNK = 1 << 20
+#: A small answer is read at once; of a large one so much is copied per message.
+_AHEAD = 64 << 10
 _CONTINUATION = b"\xff\xff\xff\xff"
 _END = _CONTINUATION + bytes(4)
 #: A block of ClickHouse has some MiB.
@@ -52,11 +52,11 @@ class ArrowBody(io.RawIOBase):
 
     def __init__(self, response: HttpResponse) -> None:
         super().__init__()
-        self._chunks = response.stream_chunks(_CHUNK)
+        #: None once there is no more to come: nothing that Arrow's reader holds shall hold a call's objects.
+        self._response: HttpResponse | None = response
         self._rest = memoryview(b"")
         self._tail = b""
         self._tag = response.headers.get("X-ClickHouse-Exception-Tag", "").encode()
-        self._over = False
         self._failure: HeadwaterError | None = None
         self._short = False
         #: Bytes until the next message begins, and what this one tells of its body.
@@ -88,7 +88,7 @@ class ArrowBody(io.RawIOBase):
     def _take_ahead(self, size: int) -> memoryview:
         """As `_take`, within the message. Its body is taken at once, and checked."""
         allowed = min(size, self._ahead)
-        taken = self._assemble(allowed) if allowed >= _CHUNK else self._take(allowed)
+        taken = self._take(allowed)
         self._ahead -= len(taken)
         self._remember(taken)
         if self._ahead == 0 and self._metadata:
@@ -159,15 +159,16 @@ class ArrowBody(io.RawIOBase):
         ended_early = self._short
         self._remember(self._rest)
         searched = len(self._rest)
-        while searched <= _SEARCHED and (chunk := next(self._pieces(), None)) is not None:
-            self._remember(memoryview(chunk))
-            searched += len(chunk)
         self._rest = memoryview(b"")
-        if text := self._exception_text():
-            return server_error(text)
+        buffer = _buffer(_AHEAD)
+        while searched <= _SEARCHED and (count := self._receive(buffer)):
+            self._remember(buffer[:count])
+            searched += count
         # Kept, it would keep itself: it knows the frames whose reader holds this body, and a garbage
         # collector does not see through Arrow's reader.
         failure, self._failure = self._failure, None
+        if text := self._exception_text():
+            return server_error(text)
         if failure is not None:
             return failure
         return truncated() if ended_early else None
@@ -192,46 +193,46 @@ class ArrowBody(io.RawIOBase):
             self._tail = (self._tail + bytes(data))[-_TAIL:]
 
     def _take(self, size: int) -> memoryview:
+        """`size` bytes, fewer only at the end. What is not here yet is read to where it will stay."""
         if len(self._rest) < size:
-            self._fill(size)
+            whole = _buffer(size)
+            have = self._read_into(whole, size)
+            return whole[:have]
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
 
-    def _assemble(self, size: int) -> memoryview:
-        """As `_take`, for the body of a batch: numpy copies without holding up other threads."""
-        whole = np.empty(size, np.uint8)
-        have = min(size, len(self._rest))
-        whole[:have] = np.frombuffer(self._rest[:have], np.uint8)
-        self._rest = self._rest[have:]
-        while have < size and (chunk := next(self._pieces(), None)) is not None:
-            part = np.frombuffer(chunk, np.uint8)[: size - have]
-            whole[have : have + len(part)] = part
-            have += len(part)
-            self._rest = memoryview(chunk)[len(part) :]
-        return whole.data[:have]
-
     def _fill(self, size: int) -> None:
-        pieces: list[bytes | memoryview] = [self._rest] if self._rest else []
-        have = len(self._rest)
-        for chunk in self._pieces():
-            pieces.append(chunk)
-            have += len(chunk)
-            if have >= size:
-                break
-        self._rest = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        """Have `size` bytes ahead, fewer only at the end."""
+        if len(self._rest) < size:
+            ahead = _buffer(max(size, _AHEAD))
+            self._rest = ahead[: self._read_into(ahead, size)]
 
-    def _pieces(self) -> Iterator[bytes]:
-        """Chunks as long as there are any; a failure waits for `problem`."""
-        while not self._over:
-            try:
-                chunk = next(self._chunks, None)
-            except HeadwaterError as error:
-                self._failure = error
-                chunk = None
-            if chunk is None:
-                self._over = True
-                return
-            yield chunk
+    def _read_into(self, buffer: memoryview, least: int) -> int:
+        """What is ahead, and then what comes until there are `least` bytes; how many there are."""
+        have = len(self._rest)
+        buffer[:have] = self._rest
+        self._rest = memoryview(b"")
+        while have < least and (count := self._receive(buffer[have:])):
+            have += count
+        return have
+
+    def _receive(self, buffer: memoryview) -> int:
+        """How many bytes have come; none at the end. A failure waits for `problem`."""
+        if self._response is None:
+            return 0
+        try:
+            count = self._response.readinto(buffer)
+        except HeadwaterError as error:
+            self._failure = error
+            count = 0
+        if count == 0:
+            self._response = None
+        return count
+
+
+def _buffer(size: int) -> memoryview:
+    """Memory of Arrow's pool, whose pages are there already once a few batches have come and gone."""
+    return memoryview(pa.allocate_buffer(size)).cast("B")
 
 
 def _refused(error: FrameDecodeError) -> HeadwaterError:

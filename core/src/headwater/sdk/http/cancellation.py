@@ -50,6 +50,8 @@ class SocketCanceller:
         self.on_header = on_header
         self.cancelled: bool = False
         self.reused_connection = False
+        #: The answer as the standard library has it, once its head has come.
+        self.answer: http.client.HTTPResponse | None = None
 
     def watch(self, sock: socket.socket) -> None:
         """Make `sock` the one that `cancel` ends.
@@ -172,6 +174,11 @@ class _BoundedFraming:
         data: bytes = self._file.read(size)
         return data
 
+    def readinto1(self, buffer: memoryview) -> int:
+        self._line_bytes = 0
+        count: int = self._file.readinto1(buffer)
+        return count
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
@@ -190,6 +197,8 @@ class _ObservableResponse(http.client.HTTPResponse):
                 bounded: Any = _BoundedFraming(file)
                 self.fp = bounded
         self._decide_length()
+        if canceller is not None:
+            canceller.answer = self
 
     def _read_head(self, head: _Head) -> None:
         version, status, reason = self._read_status()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,6 +19,7 @@ from headwater.errors import (
     LimitExceededError,
 )
 
+from .chunked import ChunkedBody
 from .failures import TRANSPORT_ERRORS, translate
 from .words import words_of
 
@@ -60,6 +61,7 @@ class HttpResponse:
         self._registration = registration
         self._max_bytes = max_bytes
         self._ended = False
+        self._body: ChunkedBody | _Pieces | None = None
         self._error_body: bytes | None = None
         self.bytes_read: int = 0
         self.status: int = response.status
@@ -78,10 +80,7 @@ class HttpResponse:
                     # A few bytes may decode to any number: no wait for the socket comes between the pieces.
                     self._context.check()
                 self.bytes_read += len(chunk)
-                if bound is not None and self.bytes_read > bound:
-                    raise LimitExceededError(
-                        f"The answer of {self._origin} is larger than the response limit of {bound} bytes."
-                    )
+                self._check_size(bound)
                 yield chunk
             if self._context is not None:
                 # A shutdown of the socket may look like a regular end of the body.
@@ -91,6 +90,43 @@ class HttpResponse:
             raise translate(error, self._origin, self._context) from error
         finally:
             self.close()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """The decoded bytes that come next, at least one, into `buffer`; their number is 0 at the end.
+
+        Raises as `stream_chunks` does, which makes an object of each piece; call one of them only.
+        """
+        if self._body is None:
+            self._body = self._open_body()
+        try:
+            count = self._body.readinto(buffer)
+            if self._context is not None:
+                self._context.check()
+            self.bytes_read += count
+            self._check_size(self._max_bytes)
+        except TRANSPORT_ERRORS as error:
+            self.close()
+            raise translate(error, self._origin, self._context) from error
+        except BaseException:
+            self.close()
+            raise
+        if count == 0:
+            self._ended = True
+            self.close()
+        return count
+
+    def _open_body(self) -> ChunkedBody | _Pieces:
+        answer = self._canceller.answer
+        encoded = self.headers.get("content-encoding", "identity").lower() != "identity"
+        if answer is None or answer.isclosed() or not answer.chunked or encoded:
+            return _Pieces(self._response.stream(_CHUNK, decode_content=True))
+        return ChunkedBody(answer)
+
+    def _check_size(self, bound: int | None) -> None:
+        if bound is not None and self.bytes_read > bound:
+            raise LimitExceededError(
+                f"The answer of {self._origin} is larger than the response limit of {bound} bytes."
+            )
 
     def read(self, limit: int | None = None) -> bytes:
         """The whole decoded body; raises as `stream_chunks` does."""
@@ -161,6 +197,22 @@ class HttpResponse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Pieces:
+    """Pieces that come as bytes, for a reader that brings its own buffers."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readinto(self, buffer: memoryview) -> int:
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
 
 
 class BodyReader(io.RawIOBase):

@@ -92,19 +92,17 @@ def enum_to_dictionary(
     positions[[value - lowest for _, value in ordered]] = range(len(ordered))
 
     def convert(array: pa.Array) -> pa.Array:
-        found = pc.min_max(array)
-        if found["min"].is_valid and not lowest <= found["min"].as_py() <= found["max"].as_py() <= highest:
+        values = np.asarray(array.fill_null(lowest) if array.null_count else array)
+        if values.size and not lowest <= int(values.min()) <= int(values.max()) <= highest:
             raise pa.ArrowInvalid("an enum's value has no name")
-        if is_gapless:
-            wide = array if lowest == 0 else pc.subtract(array.cast(pa.int32()), lowest)
-            indices = wide.cast(index_type)
+        if is_gapless and lowest == 0 and array.type == index_type:
+            indices = array
         else:
-            values = np.asarray(array.fill_null(lowest) if array.null_count else array)
-            mask = np.asarray(array.is_null()) if array.null_count else None
             places = positions[values.astype(np.int32) - lowest]
             if places.size and places.min() < 0:
                 raise pa.ArrowInvalid("an enum's value has no name")
-            indices = pa.array(places, index_type, mask=mask)
+            buffers = [_validity(array), pa.py_buffer(places)]
+            indices = pa.Array.from_buffers(index_type, len(places), buffers)
         return pa.DictionaryArray.from_arrays(indices, names, safe=False)
 
     return pa.dictionary(index_type, pa.string()), convert

@@ -28,6 +28,10 @@ def check_values(array: pa.Array) -> None:
 
 
 def _is_within(indices: pa.Array, count: int) -> bool:
+    if not indices.null_count and len(indices):
+        # What is negative is large without its sign.
+        unsigned = indices.to_numpy().view(f"u{indices.type.byte_width}")
+        return int(unsigned.max()) < count
     found = pc.min_max(indices).as_py()
     return found["min"] is None or (found["min"] >= 0 and found["max"] < count)
 

@@ -67,13 +67,17 @@ def rows_and_notices(stream: FrameStream, ref_id: str, frame_id: str = "0") -> I
     """As `stream_chunks`, but closes nothing and raises whatever the stream's producer raises."""
     started = False
     first_notices = stream.meta.notices if stream.meta is not None else ()
+    described: tuple[str, FrameMeta | None] | None = None
 
     for batch in stream:
         started = True
-        table = pa.Table.from_batches([batch], stream.schema)
-        # Notices that have come meanwhile are sent once, at the end.
-        meta = stream.meta and stream.meta.with_(notices=first_notices)
-        yield QueryChunk(ref_id, frame_id, Frame(table, stream.name, ref_id, meta))
+        if described != (stream.name, stream.meta):
+            described = (stream.name, stream.meta)
+            # Notices that have come meanwhile are sent once, at the end.
+            meta = stream.meta and stream.meta.with_(notices=first_notices)
+            empty = Frame(stream.schema.empty_table(), stream.name, ref_id, meta)
+        table = pa.Table.from_batches([batch], empty.schema)
+        yield QueryChunk(ref_id, frame_id, empty.with_rows(table))
     if not started:
         empty = Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
         yield QueryChunk(ref_id, frame_id, empty)
