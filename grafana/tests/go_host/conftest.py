@@ -6,16 +6,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from headwater import Headwater
+from servers.database_files import duckdb_file, sqlite_file
+from servers.flight_sql import start_flight_sql
 from servers.go_programs import started
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
 from servers.postgresql import PASSWORD as POSTGRES_PASSWORD, USER as POSTGRES_USER, start_postgresql
 from servers.prometheus import start_prometheus
 from servers.prometheus_samples import openmetrics
+from servers.rest_api import start_rest_api
 
 from .sources import Sides, Source
 
@@ -117,9 +121,8 @@ def clickhouse_source() -> Iterator[Source]:
     )
 
 
-@pytest.fixture(scope="module", params=["testdata", "mysql", "postgresql", "prometheus", "clickhouse"])
-def sides(request: pytest.FixtureRequest, go_host_program: Path, mariadb: DatabaseServer) -> Iterator[Sides]:
-    mysql = Source(
+def mysql_source(server: DatabaseServer) -> Source:
+    return Source(
         "mysql",
         answered=(
             {"rawSql": "SELECT * FROM every ORDER BY id"},
@@ -132,26 +135,110 @@ def sides(request: pytest.FixtureRequest, go_host_program: Path, mariadb: Databa
         ),
         refused=({"rawSql": "SELECT broken"}, {"rawSql": "DELETE FROM every"}, {"rawSql": "SELEC"}),
         resource="tables",
-        url=mariadb.address,
-        user=mariadb.user,
-        database=mariadb.database,
-        secrets={"password": mariadb.password},
+        url=server.address,
+        user=server.user,
+        database=server.database,
+        secrets={"password": server.password},
     )
-    with opened(request.param, mysql) as source, Headwater() as headwater:
+
+
+@contextmanager
+def sqlite_source() -> Iterator[Source]:
+    rows = "CREATE TABLE t AS SELECT 9007199254740993 AS big, 2.5 AS ratio, 'żółw' AS text, x'00ff' AS raw"
+    with TemporaryDirectory() as folder:
+        yield Source(
+            "sqlite",
+            answered=({"rawSql": "SELECT * FROM t"}, {"rawSql": "SELECT 1 AS one WHERE FALSE"}),
+            refused=({"rawSql": "SELECT broken"}, {"rawSql": "DELETE FROM t"}),
+            resource="tables",
+            url=str(sqlite_file(Path(folder), rows)),
+        )
+
+
+_DUCKDB_ANSWERED = (
+    {
+        "rawSql": "SELECT 9007199254740993 AS big, 12.50::DECIMAL(8, 2) AS price, [1, 2] AS list, "
+        "TIMESTAMPTZ '2024-01-01 00:00:00.123456+00' AS at, DATE '2024-02-29' AS day, NULL::TEXT AS nothing"
+    },
+    {"rawSql": "SELECT n FROM range(2000) AS t(n) ORDER BY n"},
+)
+
+
+@contextmanager
+def duckdb_source() -> Iterator[Source]:
+    with TemporaryDirectory() as folder:
+        yield Source(
+            "duckdb",
+            answered=_DUCKDB_ANSWERED,
+            refused=({"rawSql": "SELECT broken"}, {"rawSql": "DROP TABLE t"}),
+            resource="tables",
+            url=str(duckdb_file(Path(folder), "CREATE TABLE t (a INTEGER)")),
+        )
+
+
+@contextmanager
+def flightsql_source() -> Iterator[Source]:
+    with (
+        TemporaryDirectory() as folder,
+        start_flight_sql(duckdb_file(Path(folder), "CREATE TABLE t (a INTEGER)")) as server,
+    ):
+        yield Source(
+            "flightsql",
+            answered=_DUCKDB_ANSWERED,
+            refused=({"rawSql": "SELECT broken"},),
+            resource="tables",
+            url=server.url,
+            json_data={"metadata": list(server.metadata)},
+            secrets={"token": server.token},
+        )
+
+
+@contextmanager
+def rest_source() -> Iterator[Source]:
+    with start_rest_api() as api:
+        echo = {
+            "path": "echo",
+            "params": {"value": "{value}"},
+            "columns": [{"name": "value", "type": "string"}],
+        }
+        yield Source(
+            "rest",
+            answered=(
+                {"endpoint": "orders", "limit": 3},
+                {"endpoint": "echo", "params": {"value": "żółw"}},
+            ),
+            refused=({"endpoint": "no_such_endpoint"},),
+            resource="tables",
+            url=api.url,
+            json_data={"endpoints": {"orders": {"path": "orders"}, "echo": echo}},
+        )
+
+
+_SOURCES = {
+    "testdata": testdata_source,
+    "postgresql": postgresql_source,
+    "prometheus": prometheus_source,
+    "clickhouse": clickhouse_source,
+    "sqlite": sqlite_source,
+    "duckdb": duckdb_source,
+    "flightsql": flightsql_source,
+    "rest": rest_source,
+}
+
+
+@pytest.fixture(scope="module", params=["mysql", *_SOURCES])
+def source(request: pytest.FixtureRequest) -> Iterator[Source]:
+    if request.param == "mysql":
+        yield mysql_source(request.getfixturevalue("mariadb"))
+        return
+    with _SOURCES[request.param]() as source:
+        yield source
+
+
+@pytest.fixture(scope="module")
+def sides(source: Source, go_host_program: Path) -> Iterator[Sides]:
+    with Headwater() as headwater:
         source.add_to(headwater)
         command = (sys.executable, "-I", "-m", "headwater_grafana", source.type)
         with started(go_host_program, *command) as go:
             yield Sides(source, go, headwater)
-
-
-@contextmanager
-def opened(plugin_id: str, mysql: Source) -> Iterator[Source]:
-    others = {
-        "testdata": testdata_source, "postgresql": postgresql_source, "prometheus": prometheus_source,
-        "clickhouse": clickhouse_source,
-    }  # fmt: skip
-    if plugin_id == "mysql":
-        yield mysql
-        return
-    with others[plugin_id]() as source:
-        yield source

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-import attrs
 import psycopg
 import pytest
 
@@ -15,6 +14,8 @@ from headwater.models import DataSourceInstanceSettings
 from headwater.sdk import CallContext, Secret
 from headwater_adbc.data_source import AdbcDataSource
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
+from servers.database_files import duckdb_file
+from servers.flight_sql import FlightAddress, start_flight_sql
 from servers.postgresql import PASSWORD, USER, PostgresServer, start_postgresql
 
 OpenPostgres = Callable[..., AdbcDataSource]
@@ -79,33 +80,8 @@ def headwater(postgres: PostgresServer) -> Iterator[Headwater]:
         yield host
 
 
-@attrs.frozen
-class FlightAddress:
-    """Where a Flight SQL server is, the token that it wants, and the header that says which database."""
-
-    url: str
-    token: str
-    metadata: tuple[dict[str, str], ...]
-
-
 @pytest.fixture(scope="session")
 def flight_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlightAddress]:
-    """A host of our own that serves Flight SQL, before a DuckDB file."""
-    from headwater_server.flight import flight_service
-    from headwater_server.http import create_app
-    from headwater_server.serving import ListenOptions
-    from servers.database_files import duckdb_file
-    from servers.http_host import admin_authenticator, run_host
-    from servers.process import free_port
-
-    path = duckdb_file(
-        tmp_path_factory.mktemp("flight"), "CREATE TABLE t AS SELECT range AS n FROM range(10)"
-    )
-    with Headwater(allow_plugins={"duckdb"}) as host:
-        host.add_data_source(type="duckdb", name="shop", url=str(path))
-        authenticator, admin = admin_authenticator(password="a password")
-        options = ListenOptions(port=free_port())
-        app = create_app(host, authenticator=authenticator, services=[flight_service(options)])
-        with run_host(app, admin) as running:
-            header = {"name": "x-headwater-catalog", "value": "shop"}
-            yield FlightAddress(options.flight_url, running.admin, (header,))
+    table = "CREATE TABLE t AS SELECT range AS n FROM range(10)"
+    with start_flight_sql(duckdb_file(tmp_path_factory.mktemp("flight"), table)) as address:
+        yield address

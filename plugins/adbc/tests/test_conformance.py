@@ -20,9 +20,8 @@ from headwater.testing import (
     TypeProbe,
 )
 from servers.database_files import duckdb_file, sqlite_file
+from servers.flight_sql import FlightAddress
 from servers.postgresql import PASSWORD, USER, PostgresServer
-
-from .conftest import FlightAddress
 
 
 def _values(name: str, type_: pa.DataType, text: str, value: object) -> TypeProbe:

@@ -7,9 +7,8 @@ import pytest
 from headwater import Headwater
 from headwater.errors import DeadlineExceededError
 from headwater.testing import Fault, FaultProxy
+from servers.flight_sql import FlightAddress
 from servers.process import eventually
-
-from .conftest import FlightAddress
 
 ROWS = {"rawSql": "SELECT range AS n FROM range(2000)"}
 
