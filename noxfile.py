@@ -263,12 +263,21 @@ def isolated(session: nox.Session) -> None:
 
 @nox.session
 def engines(session: nox.Session) -> None:
-    """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, or all three. Spark needs Java."""
-    chosen = session.posargs or ["dask", "ray", "spark"]
-    install(session, "core", "plugins/testdata", "server")
+    """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, or all three. Spark needs Java.
+
+    `--lost-workers 50` kills that many workers of each amid a read.
+    """
+    known = ("dask", "ray", "spark")
+    chosen = [each for each in session.posargs if each in known] or known
+    options = [each for each in session.posargs if each not in known]
+    install(session, "core", "plugins/mysql", "plugins/prometheus", "plugins/testdata", "server")
     tools = ("hypothesis", "psutil", "pytest>=9,<10", "pytest-timeout")
     session.install("-e", f"{ROOT / 'engines'}[{','.join(chosen)}]", *tools)
-    session.run("pytest", *(f"engines/tests/clusters/test_{name}.py" for name in chosen))
+    tests = [f"engines/tests/clusters/test_{name}.py" for name in chosen]
+    if "spark" in chosen:
+        session.install("pyspark[connect]")
+        tests += [f"engines/tests/clusters/test_spark_{name}.py" for name in ("connect", "streams")]
+    session.run("pytest", *tests, *options)
 
 
 @nox.session

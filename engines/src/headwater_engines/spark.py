@@ -15,8 +15,6 @@ Spark plans and reads in Python processes of its own, so that both get their dat
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,7 @@ from attrs import frozen
 from pyspark.sql.datasource import (
     DataSource,
     DataSourceReader,
+    DataSourceStreamReader,
     EqualTo,
     Filter as SparkFilter,
     GreaterThan,
@@ -40,10 +39,10 @@ from pyspark.sql.datasource import (
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from headwater import Filter
-from headwater.errors import ValidationError
-from headwater.queries import QueryOptions, ReadTasks
 
-from .hosts import batches, host_of
+from .hosts import batches
+from .spark_options import SparkOptions
+from .spark_stream import HeadwaterStreamReader
 from .spark_types import cast_batch, spark_schema
 
 if TYPE_CHECKING:
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HeadwaterReader", "HeadwaterSource", "TaskPartition", "register"]
 
-_PARTS = 32
-_OPTIONS = ("dataSource", "query", "host", "target", "columns", "from", "to", "params", "pushFilters")
-_SECRET = re.compile(r"pass|pwd|secret|token|credential|api_?key|private|auth", re.IGNORECASE)
 _COMPARISONS: dict[type[SparkFilter], Any] = {
     EqualTo: "=", GreaterThan: ">", GreaterThanOrEqual: ">=", LessThan: "<", LessThanOrEqual: "<=",
 }  # fmt: skip
@@ -74,6 +70,8 @@ class HeadwaterSource(DataSource):
     Others are `target` (parts, 32), `columns` (names with commas between them, all), `from` and `to` of the
     time range, and `params` as JSON. `pushFilters` is `true` for a data frame that is used once: Spark keeps
     the filters of a data frame's first use for its later ones, also where those have none.
+
+    Streams take `key` and `latest`, and `startAfter`; or `step`, and `delay`.
     """
 
     @classmethod
@@ -83,12 +81,17 @@ class HeadwaterSource(DataSource):
 
     def schema(self) -> StructType:
         """Found out by a plan of one part. Raises what the query raises."""
-        return from_arrow_schema(spark_schema(plan(self.options, target=1).schema), prefer_timestamp_ntz=True)
+        found = SparkOptions.read(self.options).plan(target=1).schema
+        return from_arrow_schema(spark_schema(found), prefer_timestamp_ntz=True)
 
     def reader(self, schema: StructType) -> DataSourceReader:
         """Of one batch read."""
         del schema
         return HeadwaterReader(self.options)
+
+    def streamReader(self, schema: StructType) -> DataSourceStreamReader:  # noqa: N802 - Spark's name
+        """Of a stream: of rows with ever greater keys, or of the points of steps."""
+        return HeadwaterStreamReader(self.options, schema)
 
 
 @frozen
@@ -107,15 +110,15 @@ class HeadwaterReader(DataSourceReader):
     """Plans where Spark's driver is, and reads where its executors are."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
-        self._options = dict(options)
+        self._options = SparkOptions.read(options)
         self._tasks: list[bytes] | None = None
 
     def pushFilters(self, filters: list[SparkFilter]) -> Iterable[SparkFilter]:  # noqa: N802 - Spark's name
         """Those that the tasks do not apply exactly go back to Spark; all, without the option."""
-        if _checked(self._options).get("pushfilters", "false").lower() != "true":
+        if not self._options.pushes_filters:
             return filters
         known = {each: pushed for each in filters if (pushed := _filter_of(each)) is not None}
-        tasks = plan(self._options, filters=list(known.values()))
+        tasks = self._options.plan(filters=list(known.values()))
         self._tasks = [task.to_bytes() for task in tasks]
         return [each for each in filters if each not in known or known[each] in tasks.unhandled_filters]
 
@@ -123,67 +126,13 @@ class HeadwaterReader(DataSourceReader):
         """One for each task."""
         planned, self._tasks = self._tasks, None  # executors need theirs only
         if planned is None:
-            planned = [task.to_bytes() for task in plan(self._options)]
+            planned = [task.to_bytes() for task in self._options.plan()]
         return [TaskPartition(task) for task in planned]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of one task, as they arrive. Read again if the executor is lost."""
         assert isinstance(partition, TaskPartition)
-        return (cast_batch(batch) for batch in batches(partition.task, self._options["host"]))
-
-
-def plan(
-    options: Mapping[str, str], *, target: int | None = None, filters: list[Filter] | None = None
-) -> ReadTasks:
-    """The tasks that options of Spark ask for. Raises ValidationError for options that cannot be."""
-    given = _checked(options)
-    times: QueryOptions = {}
-    if "from" in given or "to" in given:
-        times = {"from_": given.get("from", "now-1h"), "to": given.get("to", "now")}
-    if "params" in given:
-        times["params"] = _json(given["params"], "params")
-    parts = _number(given.get("target", str(_PARTS)), "target")
-    query: Any = given["query"]
-    if query.lstrip().startswith("{"):
-        query = _json(query, "query")
-    columns = [name.strip() for name in given["columns"].split(",")] if given.get("columns") else None
-    return host_of(given["host"]).read_tasks(
-        given["datasource"], query, target=target or parts, columns=columns, filters=filters or (), **times
-    )
-
-
-def _checked(options: Mapping[str, str]) -> dict[str, str]:
-    """By lower-case name, as Spark gives some of them."""
-    known = {name.lower(): name for name in _OPTIONS}
-    given = {name.lower(): value for name, value in options.items()}
-    for name in options:
-        if name.lower() in known or name.lower() == "path":
-            continue
-        if _SECRET.search(name):
-            raise ValidationError(
-                "looks like a secret, and options show in plans, logs and the UI: secrets belong to the data "
-                "source, which workers get by the option host",
-                path=f"option {name}",
-            )
-        raise ValidationError(f"is none of {', '.join(known.values())}", path=f"option {name}")
-    for required in ("dataSource", "query", "host"):
-        if not given.get(required.lower()):
-            raise ValidationError("is missing", path=f"option {required}")
-    return given
-
-
-def _json(text: str, option: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValidationError("is no JSON", path=f"option {option}") from None
-
-
-def _number(text: str, option: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValidationError("is no whole number", path=f"option {option}") from None
+        return (cast_batch(batch) for batch in batches(partition.task, self._options.host))
 
 
 def _filter_of(each: SparkFilter) -> Filter | None:

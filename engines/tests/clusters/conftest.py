@@ -10,6 +10,11 @@ import pytest
 from headwater import Headwater
 from headwater_engines.hosts import FilesHost
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lost-workers", type=int, help="How often a worker is killed amid a read (2).")
+
+
 CANARY = "canary-5d1b70"
 FILE = """
 apiVersion: 1
@@ -32,6 +37,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilesHost]:
 def driver(files: FilesHost) -> Iterator[Headwater]:
     with files.open() as host:
         yield host
+
+
+@pytest.fixture
+def lost_workers(request: pytest.FixtureRequest) -> int:
+    """How often a worker is killed."""
+    return request.config.getoption("--lost-workers", default=None) or 2
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from headwater import Headwater
 from headwater_engines.hosts import FilesHost
 from headwater_engines.spark import register
 from headwater_engines.spark_types import cast_batch
-from servers.killing import children_running, killed_soon
+from servers.killing import children_running, lose_workers
 
 pytestmark = pytest.mark.filterwarnings("default")  # Spark's own, of what it is made of
 ORDERS = '{"scenario": "streaming_rows", "rows": 20000, "batchRows": 500, "seed": 5}'
@@ -50,8 +50,8 @@ def spark(files: FilesHost, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def read(spark: SparkSession, files: FilesHost) -> Any:
-    """Read a query, with further options."""
+def load(spark: SparkSession, files: FilesHost) -> Any:
+    """Load a query, with further options."""
 
     def load(query: str = ORDERS, **options: str) -> DataFrame:
         reader = spark.read.format("headwater").option("dataSource", "shop").option("host", str(files))
@@ -62,14 +62,14 @@ def read(spark: SparkSession, files: FilesHost) -> Any:
     return load
 
 
-def test_a_data_frame_has_the_rows_of_one_process(read: Any, driver: Headwater) -> None:
-    orders = read()
+def test_a_data_frame_has_the_rows_of_one_process(load: Any, driver: Headwater) -> None:
+    orders = load()
     assert orders.rdd.getNumPartitions() == 4
     whole = driver.query("shop", {"scenario": "streaming_rows", "rows": ROWS, "seed": 5}).table
     assert orders.toArrow().sort_by("id").to_pylist() == whole.to_pylist()
 
 
-def test_every_type_is_there_or_the_nearest_that_spark_has(read: Any, driver: Headwater) -> None:
+def test_every_type_is_there_or_the_nearest_that_spark_has(load: Any, driver: Headwater) -> None:
     names = [
         name for name in driver.query("shop", "all_types").table.column_names[1:]
         if name not in {"dense_union", "month_day_nano_interval", "null", "duration_s", "duration_ms"}
@@ -78,20 +78,20 @@ def test_every_type_is_there_or_the_nearest_that_spark_has(read: Any, driver: He
     table = driver.query("shop", query).table.combine_chunks()
     (batch,) = table.to_batches()
     expected = cast_batch(batch).to_pydict()
-    found = read(json.dumps(query)).toArrow().to_pydict()
+    found = load(json.dumps(query)).toArrow().to_pydict()
     for name in expected:
         assert repr(found[name]) == repr(expected[name]), name
 
 
-def test_a_data_frame_is_used_with_a_filter_and_without(read: Any) -> None:
-    orders = read()
+def test_a_data_frame_is_used_with_a_filter_and_without(load: Any) -> None:
+    orders = load()
     assert orders.filter(f.col("id") < 100).count() == 100
     assert orders.count() == ROWS
 
 
-def test_filters_that_the_source_applies_are_spark_no_more(read: Any) -> None:
+def test_filters_that_the_source_applies_are_spark_no_more(load: Any) -> None:
     chosen = (f.col("id") >= 100) & (f.col("id") < 200) & (f.col("city") != "Bern")
-    orders = read(pushFilters="true", columns="id,city").filter(chosen)
+    orders = load(pushFilters="true", columns="id,city").filter(chosen)
     plan = orders._jdf.queryExecution().executedPlan().toString()
     assert "city" in plan.partition("Filter")[2].partition("BatchScan")[0]
     assert "id#" not in plan.partition("Filter")[2].partition("BatchScan")[0]
@@ -99,8 +99,8 @@ def test_filters_that_the_source_applies_are_spark_no_more(read: Any) -> None:
     assert 0 < orders.count() < 100
 
 
-def test_neither_plans_nor_event_logs_hold_the_secret(read: Any, spark: SparkSession, secret: str) -> None:
-    orders = read()
+def test_neither_plans_nor_event_logs_hold_the_secret(load: Any, spark: SparkSession, secret: str) -> None:
+    orders = load()
     orders.count()
     assert secret not in orders._jdf.queryExecution().toString()
     logs = Path(spark.conf.get("spark.eventLog.dir").removeprefix("file:"))
@@ -121,16 +121,23 @@ def test_neither_plans_nor_event_logs_hold_the_secret(read: Any, spark: SparkSes
         ({"query": '{"scenario": "no"}'}, "no scenario 'no'"),
     ],
 )
-def test_what_cannot_be_read_is_refused_at_the_driver(read: Any, options: dict[str, str], words: str) -> None:
+def test_what_cannot_be_read_is_refused_at_the_driver(load: Any, options: dict[str, str], words: str) -> None:
     with pytest.raises(Exception, match=words) as refused:
-        read(**options)
+        load(**options)
     assert "x-secret-x" not in str(refused.value)
 
 
-def test_an_executor_that_dies_amid_a_read_costs_no_row(read: Any) -> None:
-    slow = ORDERS.replace("}", ', "delayMs": 100}')
-    orders = read(slow, target="6").agg(f.count("id").alias("rows"), f.sum("id").alias("sum"))
-    with killed_soon(partial(children_running, "CoarseGrainedExecutorBackend"), after=2.0) as killed:
-        (found,) = orders.collect()
-    assert killed
-    assert (found["rows"], found["sum"]) == (ROWS, ROWS * (ROWS - 1) // 2)
+@pytest.mark.timeout(3600)  # as often as it is asked for
+def test_an_executor_that_dies_amid_a_read_costs_no_row(
+    spark: SparkSession, load: Any, lost_workers: int
+) -> None:
+    slow = load(ORDERS.replace("}", ', "delayMs": 100}'), target="6")
+
+    def read() -> tuple[int, int]:
+        (found,) = slow.agg(f.count("id"), f.sum("id")).collect()
+        return tuple(found)
+
+    def all_there() -> bool:  # the driver counts as one
+        return len(spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()) == 3
+
+    lose_workers(read, partial(children_running, "CoarseGrainedExecutorBackend"), all_there, lost_workers)
