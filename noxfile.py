@@ -263,11 +263,11 @@ def isolated(session: nox.Session) -> None:
 
 @nox.session
 def engines(session: nox.Session) -> None:
-    """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, or all three. Spark needs Java.
+    """Read tasks on clusters: `nox -s engines -- spark`, `ray`, `dask`, `datafusion`, or all.
 
-    `--lost-workers 50` kills that many workers of each amid a read.
+    Spark needs Java. `--lost-workers 50` kills that many workers of each amid a read.
     """
-    known = ("dask", "ray", "spark")
+    known = ("dask", "datafusion", "ray", "spark")
     chosen = [each for each in session.posargs if each in known] or known
     options = [each for each in session.posargs if each not in known]
     install(session, "core", "plugins/mysql", "plugins/prometheus", "plugins/testdata", "server")
