@@ -17,6 +17,7 @@ import attrs
 import psycopg
 from psycopg import sql
 
+from servers.certificates import Certificates
 from servers.process import ServerProcess, find_program, free_port, unavailable
 
 USER = "headwater"
@@ -56,18 +57,23 @@ class PostgresServer:
 
 
 @contextmanager
-def start_postgresql(*options: str) -> Iterator[PostgresServer]:
-    """A fresh PostgreSQL; extra settings may be given as `name=value`. Its folder is removed at the end."""
+def start_postgresql(*options: str, certificates: Certificates | None = None) -> Iterator[PostgresServer]:
+    """A fresh PostgreSQL; extra settings may be given as `name=value`. Its folder is removed at the end.
+
+    With `certificates` it also speaks TLS.
+    """
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="headwater-postgresql-"))
     try:
-        as_user = _unprivileged(directory)
+        as_user = unprivileged(directory)
         _initialise(programs / "initdb", as_user, directory)
         port = free_port()
+        if certificates is not None:
+            options = (*options, *_tls(certificates, directory))
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *options]
         command = [*as_user, str(programs / "postgres"), "-D", str(directory / "data")]
         command += [part for setting in settings for part in ("-c", setting)]
-        with ServerProcess(command, ready=lambda: _answers(port), directory=directory) as process:
+        with ServerProcess(command, ready=lambda: answers(port), directory=directory) as process:
             try:
                 yield PostgresServer(port, process)
             finally:
@@ -85,13 +91,29 @@ def _programs() -> Path:
     return Path(found).parent
 
 
-def _unprivileged(directory: Path) -> list[str]:
+def unprivileged(directory: Path) -> list[str]:
     """PostgreSQL refuses to run as root, so root runs it as `nobody`."""
     if os.geteuid() != 0:
         return []
     account = pwd.getpwnam("nobody")
     os.chown(directory, account.pw_uid, account.pw_gid)
     return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+
+
+def _tls(certificates: Certificates, directory: Path) -> list[str]:
+    """Copies, for the server wants a key of its own user's that nobody else can read."""
+    owner = directory.stat()
+    settings = ["ssl=on"]
+    for name, source in (
+        ("ssl_cert_file", certificates.server),
+        ("ssl_key_file", certificates.server_key),
+        ("ssl_ca_file", certificates.authority),
+    ):
+        copied = Path(shutil.copy(source, directory))
+        copied.chmod(0o600)
+        os.chown(copied, owner.st_uid, owner.st_gid)
+        settings.append(f"{name}={copied}")
+    return settings
 
 
 def _initialise(initdb: Path, as_user: list[str], directory: Path) -> None:
@@ -107,7 +129,7 @@ def _initialise(initdb: Path, as_user: list[str], directory: Path) -> None:
         raise RuntimeError(f"initdb failed\n{done.stdout}{done.stderr}")
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         psycopg.connect(
             host="127.0.0.1", port=port, user=USER, password=PASSWORD, dbname="postgres", connect_timeout=2
