@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"\bname\b")
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "text": ("it's", "ß🦆"),
+    "text": ("a text", "ß🦆"),
     "integer": (-7, 2**53),
     "number": (0.5, -1e-9),
 }
