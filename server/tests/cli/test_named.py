@@ -77,6 +77,15 @@ def test_named_queries_from_add_to_rm(headwater: Run, file: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("demo")
+def test_stubs_tell_a_type_checker_what_each_takes(headwater: Run, file: Path) -> None:
+    headwater("named", "add", file)
+    written = headwater("named", "stubs").stdout
+    compile(written, "queries.py", "exec")
+    assert 'Literal["walk"], /, *, n: int = ..., seed: int = ..., **options' in written
+    assert 'kinds: Sequence[Literal["int8", "string", "bool"]]' in written
+
+
+@pytest.mark.usefixtures("demo")
 def test_a_wrong_value_is_a_usage_error(headwater: Run, file: Path) -> None:
     headwater("named", "add", file)
     for value, message in (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mypy import api
 
+from headwater.queries import QueryOptions
 from headwater.queries.named import NamedQuery, Parameter, ParameterType, stubs_of
 
 QUERIES = [
@@ -50,9 +51,22 @@ queries.run("unknown")
 """
 
 
+def declare_headwater(folder: Path) -> None:
+    """What the module imports, without all that is behind it: reading that takes a checker half a minute."""
+    package = folder / "headwater"
+    package.mkdir()
+    hosts = ["Frame", "Headwater", "AsyncHeadwater"]
+    (package / "__init__.pyi").write_text("".join(f"class {name}: ...\n" for name in hosts))
+    options = "".join(f"    {name}: Any\n" for name in QueryOptions.__annotations__)
+    (package / "queries.pyi").write_text(
+        f"from typing import Any, TypedDict\nclass QueryOptions(TypedDict, total=False):\n{options}"
+    )
+
+
 def test_a_checker_knows_each_query_and_its_parameters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    declare_headwater(tmp_path)
     (tmp_path / "queries.py").write_text(stubs_of(QUERIES))
     (tmp_path / "program.py").write_text(PROGRAM)
     monkeypatch.chdir(tmp_path)
