@@ -44,7 +44,7 @@ WARM_UP = (
     "SELECT now() AS at, 'x' AS name, toLowCardinality('x') AS host, CAST(0, 'Enum8(\\'ok\\' = 0)') AS state"
 )
 PEER = "clickhouse-connect"
-Figures = tuple[float, float, float]
+Figures = tuple[float, float, float, float]
 
 
 def main() -> None:
@@ -67,25 +67,27 @@ def main() -> None:
 
 
 def measure(name: str, port: int) -> None:
-    """Run one contender in this process; print seconds, megabytes of Arrow and peak memory as JSON."""
+    """Run one contender in this process; print seconds, megabytes of Arrow, peak memory and seconds of CPU
+    as JSON."""
     call = LARGE[name](port)
-    started = time.perf_counter()
+    started, used_before = time.perf_counter(), time.process_time()
     rows, size = call()
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, time.process_time() - used_before
     assert rows in {ROWS, -1}, rows
-    print(json.dumps([seconds, size / 1e6, peak_mib()]))
+    print(json.dumps([seconds, size / 1e6, peak_mib(), used]))
 
 
 def print_large(figures: dict[str, list[Figures]]) -> None:
-    limit = statistics.median(seconds for seconds, _, _ in next(iter(figures.values())))
+    limit = statistics.median(each[0] for each in next(iter(figures.values())))
     print(f"\n{ROWS:,} rows x 6 columns from ClickHouse on loopback, {ROUNDS} shuffled rounds")
-    print(f"  {'':46}{'median s':>9}{'min s':>8}{'max s':>8}{'ratio':>7}{'MB':>6}{'peak RSS MB':>13}")
+    print(f"  {'':46}{'median s':>9}{'min s':>8}{'max s':>8}{'ratio':>7}{'CPU s':>8}{'MB':>6}{'peak RSS MB':>13}")
     for name, measured in figures.items():
         seconds = [each[0] for each in measured]
         median, size = statistics.median(seconds), statistics.median(each[1] for each in measured)
         peak = statistics.median(each[2] for each in measured)
+        used = statistics.median(each[3] for each in measured)
         spread = f"{median:9.2f}{min(seconds):8.2f}{max(seconds):8.2f}{median / limit:7.2f}"
-        print(f"  {name:46}{spread}{size:6.0f}{peak:13.0f}")
+        print(f"  {name:46}{spread}{used:8.2f}{size:6.0f}{peak:13.0f}")
 
 
 def raw_socket(port: int) -> Callable[[], tuple[int, int]]:
@@ -262,8 +264,8 @@ def _run(name: str, port: int) -> Figures:
     )
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
-    seconds, size, peak = json.loads(done.stdout.splitlines()[-1])
-    return seconds, size, peak
+    seconds, size, peak, used = json.loads(done.stdout.splitlines()[-1])
+    return seconds, size, peak, used
 
 
 if __name__ == "__main__":

@@ -321,6 +321,7 @@ def _our_settings(settings: ClickHouseSettings, is_loopback: bool) -> dict[str, 
     ours = {
         "output_format_arrow_compression_method": compression,
         "output_format_arrow_low_cardinality_as_dictionary": "1",
+        "output_format_arrow_use_native_writer": "1",
         "cancel_http_readonly_queries_on_client_close": "1",
         "send_progress_in_http_headers": "1",
     }
