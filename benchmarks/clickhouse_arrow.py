@@ -80,7 +80,8 @@ def measure(name: str, port: int) -> None:
 def print_large(figures: dict[str, list[Figures]]) -> None:
     limit = statistics.median(each[0] for each in next(iter(figures.values())))
     print(f"\n{ROWS:,} rows x 6 columns from ClickHouse on loopback, {ROUNDS} shuffled rounds")
-    print(f"  {'':46}{'median s':>9}{'min s':>8}{'max s':>8}{'ratio':>7}{'CPU s':>8}{'MB':>6}{'peak RSS MB':>13}")
+    spread = f"{'median s':>9}{'min s':>8}{'max s':>8}{'ratio':>7}"
+    print(f"  {'':46}{spread}{'CPU s':>8}{'MB':>6}{'peak RSS MB':>13}")
     for name, measured in figures.items():
         seconds = [each[0] for each in measured]
         median, size = statistics.median(seconds), statistics.median(each[1] for each in measured)
