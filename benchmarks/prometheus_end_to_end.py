@@ -33,7 +33,7 @@ def main() -> None:
         measure(sys.argv[1], sys.argv[2])
         return
     contenders = [name for name in CONTENDERS if _is_installed(NEEDS.get(name))]
-    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in contenders}
     with start_prometheus(V3, openmetrics=openmetrics()) as server:
         for number in range(ROUNDS + 1):
             random.shuffle(contenders)
@@ -54,26 +54,34 @@ def openmetrics() -> str:
 
 
 def measure(name: str, url: str) -> None:
-    """Run one contender in this process and print seconds and peak memory as JSON."""
+    """Run one contender in this process and print seconds, CPU seconds and peak memory as JSON."""
     import time
 
     call = CONTENDERS[name](url)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     samples = call()
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, time.process_time() - used
     assert samples == SERIES * SAMPLES, samples
-    print(json.dumps([seconds, peak_mib()]))
+    print(json.dumps([seconds, used, peak_mib()]))
 
 
-def print_figures(figures: dict[str, list[tuple[float, float]]]) -> None:
-    first = statistics.median(seconds for seconds, _ in figures["headwater long"])
+def print_figures(figures: dict[str, list[tuple[float, float, float]]]) -> None:
+    """CPU time is that of the contender alone, and tells more where the machine has other work."""
     print(f"\n{SERIES} series x {SAMPLES} samples from Prometheus 3.5 on loopback, {ROUNDS} shuffled rounds")
-    print(f"  {'':28}{'median s':>10}{'min s':>10}{'max s':>10}{'ratio':>8}{'peak RSS MB':>13}")
-    for name, measured in figures.items():
-        seconds = [each for each, _ in measured]
-        median, peak = statistics.median(seconds), statistics.median(peak for _, peak in measured)
-        shown = "".join(f"{each:10.2f}" for each in (median, min(seconds), max(seconds)))
-        print(f"  {name:28}{shown}{median / first:8.1f}{peak:13.0f}")
+    heads = ("median s", "min s", "max s", "ratio", "CPU s", "ratio", "peak MiB")
+    print(f"  {'':26}" + "".join(f"{head:>10}" for head in heads))
+    medians = {
+        name: [statistics.median(column) for column in zip(*rows, strict=True)]
+        for name, rows in figures.items()
+    }
+    first = medians["headwater long"]
+    for name, rows in figures.items():
+        seconds, used, peak = medians[name]
+        least, most = min(row[0] for row in rows), max(row[0] for row in rows)
+        shown = "".join(
+            f"{each:10.2f}" for each in (seconds, least, most, seconds / first[0], used, used / first[1])
+        )
+        print(f"  {name:26}{shown}{peak:10.0f}")
 
 
 def headwater(layout: str, *, stream: bool = False) -> Callable[[str], Callable[[], int]]:
@@ -132,13 +140,13 @@ CONTENDERS: dict[str, Callable[[str], Callable[[], int]]] = {
 }
 
 
-def _run(name: str, url: str) -> tuple[float, float]:
+def _run(name: str, url: str) -> tuple[float, float, float]:
     command = [sys.executable, "-W", "ignore", __file__, name, url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
-    seconds, peak = json.loads(done.stdout.splitlines()[-1])
-    return seconds, peak
+    seconds, used, peak = json.loads(done.stdout.splitlines()[-1])
+    return seconds, used, peak
 
 
 def _is_installed(module: str | None) -> bool:
