@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,8 @@ _LEVELS = {"warning": "warn", "critical": "error", "exception": "error"}
 
 def write_logs_to_stderr(redactor: Redactor) -> None:
     """From info on; everything with HEADWATER_DEBUG set. What libraries log through `logging` comes, too."""
-    structlog = _structlog_without_rich()
+    with _without_rich():
+        import structlog
     level = logging.DEBUG if os.environ.get("HEADWATER_DEBUG") else logging.INFO
     structlog.configure(
         processors=[structlog.processors.add_log_level, _render, redactor],
@@ -32,16 +33,18 @@ def write_logs_to_stderr(redactor: Redactor) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _structlog_without_rich() -> Any:
+@contextlib.contextmanager
+def _without_rich() -> Iterator[None]:
     """structlog takes rich where it is installed, for tracebacks in colours that nobody would see here.
 
     It would cost each process 5 MB, and its start a tenth. A plugin that wants rich itself gets it.
     """
     if "rich" in sys.modules:
-        return importlib.import_module("structlog")
+        yield
+        return
     sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
     try:
-        return importlib.import_module("structlog")
+        yield
     finally:
         del sys.modules["rich"]
 
