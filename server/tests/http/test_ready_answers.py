@@ -10,7 +10,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from headwater import Headwater
+from headwater import CallContext, Frame, Headwater, hookimpl
+from headwater.models import (
+    AnswerTraits,
+    DataQuery,
+    DataResponse,
+    PluginContext,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+from headwater.plugins import CorePlugin, InMemoryRegistry
 from headwater.queries import AnswerCache, CacheRule
 from headwater_server.auth import CallerLimits
 from headwater_server.http import HttpOptions, create_app
@@ -178,6 +187,40 @@ def test_a_body_in_pieces_and_one_that_never_comes_are_read_as_ever(watched: Wat
         )
         connection.sendall(head.encode())
         assert b" 408 " in connection.recv(100)
+
+
+class OfTeams:
+    """Answers by a header that not every caller sends."""
+
+    @hookimpl
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+        return AnswerTraits(user=False, headers=("X-Team",))
+
+    @hookimpl
+    def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+        frame = Frame.from_pydict({"team": [context.headers.get("x-team", "none")]})
+        return QueryDataResponse({query.ref_id: DataResponse((frame,)) for query in request.queries})
+
+
+def test_an_answer_to_a_caller_without_a_header_is_not_given_to_one_who_has_it() -> None:
+    registry = InMemoryRegistry()
+    registry.add(CorePlugin.of("teams", OfTeams()))
+    authenticator, admin = admin_authenticator()
+    remembering = AnswerCache(CacheRule(ttl=600))
+    body = {**BODY, "queries": [{"refId": "A", "datasource": {"uid": "teams"}}]}
+    with Headwater(registry=registry, answer_cache=remembering) as headwater:
+        headwater.add_data_source(type="teams", name="Teams", uid="teams")
+        with (
+            run_host(create_app(headwater, authenticator=authenticator), admin) as host,
+            host.client() as client,
+        ):
+
+            def team(**headers: str) -> Any:
+                answer = client.post("/api/ds/query", json=body, headers=headers).json()
+                return answer["results"]["A"]["frames"][0]["data"]["values"][0][0]
+
+            assert [team() for _ in range(5)] == ["none"] * 5
+            assert team(**{"X-Team": "red"}) == "red"
 
 
 def test_a_caller_has_no_more_requests_than_any(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ Key: TypeAlias = tuple[Hashable, ...]
 """Plain values, so that their `repr` is a key as good as they are."""
 _NOT_ASKED = ("refId", "key", "timeRange", "queryCachingTTL", "queryCachingStaleTTL")
 """Keys that name a query, or that are read elsewhere: the answer is the same."""
-_ANYBODY: Key = ((), ())
 _REFERENCES = ("datasource", "datasourceId")
 """Their presence tells what client wrote the query; what they name is in the key already."""
 
@@ -107,12 +106,14 @@ def read_question(
     if not traits.kept:
         return None
     who = _identity(traits, asker)
+    # A caller without the headers that matter is not anybody: the next one may have them.
+    is_anybodys = not traits.user and traits.headers == ()
     if traits.steps is None:
         unit = _unit(query, rule)
         bucket = times.from_ms // unit, times.to_ms // unit
         # The ref id counts: some plugins name frames by it.
         key = ("whole", asked, who, query.ref_id, bucket)
-        return Question(key, source.uid, query, rule, who == _ANYBODY, _same_for(times, unit))
+        return Question(key, source.uid, query, rule, is_anybodys, _same_for(times, unit))
     steps = traits.steps
     window = _window(times, steps)
     steps = evolve(steps, query=evolve(steps.query, ref_id=query.ref_id, time_range=window.times()))
@@ -121,7 +122,7 @@ def read_question(
         source.uid,
         query if steps.wide else steps.query,
         rule,
-        who == _ANYBODY,
+        is_anybodys,
         _same_for(times, steps.step_ms, steps.offset_ms),
         steps,
         window,
