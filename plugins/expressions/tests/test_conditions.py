@@ -121,7 +121,7 @@ def test_one_series_of_several_suffices_and_is_told() -> None:
     (frame,) = request.frames(type="classic_conditions", conditions=[condition("A", "last", "gt", 5)])
     assert values([frame]) == [1]
     assert frame.meta is not None
-    assert frame.meta.custom == [{"metric": "host=b", "value": 10, "labels": {"host": "b"}}]
+    assert frame.meta.custom == [{"metric": "host=b", "value": "10", "labels": {"host": "b"}}]
 
 
 def test_without_data() -> None:
@@ -131,6 +131,33 @@ def test_without_data() -> None:
     assert classic(request, condition("A", "last", "no_value")) == 1
     assert classic(request, condition("B", "last", "no_value")) == 1
     assert classic(request, condition("C", "last", "no_value")) == 0
+
+
+def test_without_data_for_some_of_the_conditions() -> None:
+    """`and` has no data where no condition has any; `or` where one has none, whatever the others say."""
+    request = Request(A=[], C=series({1: 9}))
+    fires, nothing = condition("C", "last", "gt", 5), condition("A", "last", "gt", 5)
+    assert classic(request, fires, nothing) == 0
+    assert classic(request, fires, {**nothing, "operator": {"type": "or"}}) is None
+    assert classic(request, condition("A", "last", "no_value"), nothing) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reducer", "result"),
+    [
+        (0, 5, "percent_diff", "+Inf"),
+        (0, -5, "percent_diff", "-Inf"),
+        (0, -5, "percent_diff_abs", "+Inf"),
+        (0, 0, "percent_diff", "0"),
+        (-4, -2, "percent_diff", "50"),
+        (1, 1e22, "percent_diff", "1" + "0" * 24),
+    ],
+)
+def test_a_change_from_zero_is_infinite(first: float, last: float, reducer: str, result: str) -> None:
+    request = Request(A=series({1: first, 2: last}))
+    (frame,) = request.frames(type="classic_conditions", conditions=[condition("A", reducer, "ne", 7)])
+    assert frame.meta is not None
+    assert [match["value"] for match in frame.meta.custom] == [result]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headwater.errors import QueryError
@@ -81,6 +83,24 @@ def test_numbers_are_reduced_already() -> None:
     (frame,) = Request(A=number(7)).frames(type="reduce", expression="A", reducer="mean")
     assert values([frame]) == [7]
     assert "already reduced" in frame.notices[0].text
+
+
+@pytest.mark.parametrize(
+    ("mode", "result"),
+    [
+        ("", [7, None, NAN, INF]),
+        ("strict", [7, None, NAN, INF]),
+        ("dropNN", [7]),
+        ("replaceNN", [7, 10, 10, 10]),
+    ],
+)
+def test_modes_apply_to_numbers(mode: str, result: list[Any]) -> None:
+    numbers = [number(each, {"at": str(index)}) for index, each in enumerate([7, None, NAN, INF])]
+    settings = {"mode": mode, "replaceWithValue": 10}
+    frames = Request(A=numbers).frames(type="reduce", expression="A", reducer="mean", settings=settings)
+    found = [value for value, _ in values(frames)]
+    assert found == [each if each is None else pytest.approx(each, nan_ok=True) for each in result]
+    assert bool(frames[0].notices) == (mode in ("", "strict"))
 
 
 def test_no_data_stays_no_data() -> None:

@@ -53,6 +53,14 @@ def test_the_last_value_of_a_window_may_be_null() -> None:
     assert resampled("5s", "last", "fillna", holes) == {0: None, 5: None, 10: 1, 15: None}
 
 
+@pytest.mark.parametrize("downsampler", ["mean", "sum", "min", "max", "median", "std", "first", "last"])
+def test_a_window_of_nulls_is_null(downsampler: str) -> None:
+    holes = series({2: 2, 7: None, 12: float("nan")}, {"host": "a"})
+    found = resampled("5s", downsampler, "fillna", holes)
+    assert (found[0], found[10]) == (None, None)
+    assert found[15] != found[15]  # NaN is a value
+
+
 def test_series_with_other_times_can_be_added_once_resampled() -> None:
     request = Request(A=series({1: 1, 6: 2}), B=series({2: 10, 8: 20}))
     window = {"type": "resample", "window": "5s", "downsampler": "last", "upsampler": "pad"}

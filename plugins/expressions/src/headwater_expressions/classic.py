@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import frozen
 
 from headwater.frames import labels_text
 
@@ -26,7 +26,16 @@ class Match:
     labels: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        return {"metric": self.metric, "value": self.value, "labels": dict(self.labels)}
+        """As Grafana writes it: the value is a text, because JSON knows no infinity."""
+        return {"metric": self.metric, "value": _text(self.value), "labels": dict(self.labels)}
+
+
+def _text(value: float | None) -> str:
+    if value is None:
+        return ""
+    if np.isinf(value):
+        return f"{'+' if value > 0 else '-'}Inf"
+    return np.format_float_positional(value, trim="-").replace("nan", "NaN")
 
 
 @frozen
@@ -38,7 +47,10 @@ class _Outcome:
 def classic(
     conditions: Sequence[ClassicCondition], variables: Mapping[str, Results]
 ) -> tuple[Results, list[Match]]:
-    """1 if the conditions, joined from first to last by `and` and `or`, hold, else 0; null without data."""
+    """1 if the conditions, joined from first to last by `and` and `or`, hold, else 0; null without data.
+
+    Whether there is data is joined as the conditions are: one without any is enough in an `or`.
+    """
     if not conditions:
         raise invalid("classic conditions need at least one condition")
     total: _Outcome | None = None
@@ -53,7 +65,7 @@ def classic(
         else:
             total = _Outcome(total.fires and outcome.fires, total.no_data and outcome.no_data)
     assert total is not None
-    number = None if total.no_data and not total.fires else float(total.fires)
+    number = None if total.no_data else float(total.fires)
     return Results((Value.number(number),)), matches
 
 
@@ -62,15 +74,14 @@ def _evaluated(given: ClassicCondition, results: Results) -> tuple[_Outcome, lis
     without = 0
     for value in results:
         number = _number(value, given.reducer.type)
-        without += number is None
         if _holds(given.evaluator, number):
             matches.append(Match(labels_text(value.labels), number, value.labels))
-    outcome = _Outcome(bool(matches), without == len(results))
-    if not len(results):
-        if given.evaluator.type == "no_value":
-            outcome = evolve(outcome, fires=True)
-        matches.append(Match("NoData", None, {}))
-    return outcome, matches
+        else:
+            without += number is None
+    if not len(results) and given.evaluator.type == "no_value":
+        return _Outcome(fires=True, no_data=False), [Match("", None, {})]
+    no_data = without == len(results)
+    return _Outcome(bool(matches), no_data), [*matches, *[Match("NoData", None, {})] * no_data]
 
 
 def _number(value: Value, reducer: str) -> float | None:
@@ -83,18 +94,18 @@ def _number(value: Value, reducer: str) -> float | None:
     if reducer == "last" and not len(value.cells):
         return None
     known = value.cells[~np.isnan(value.cells)]
-    return float(_REDUCERS[reducer](known)) if len(known) else None
-
-
-def _percent(change: Callable[[Floats], float]) -> Callable[[Floats], float]:
-    def reducer(cells: Floats) -> float:
-        return change(cells) / abs(float(cells[0])) * 100 if cells[0] else float("nan")
-
-    return reducer
+    with np.errstate(divide="ignore"):
+        return float(_REDUCERS[reducer](known)) if len(known) else None
 
 
 def _change(cells: Floats) -> float:
     return float(cells[-1] - cells[0])
+
+
+def _percent(cells: Floats) -> float:
+    """Infinite if it was 0 and is not any more."""
+    change = _change(cells)
+    return float(np.divide(change, np.abs(cells[0])) * 100) if change else 0.0
 
 
 #: Of values without null and NaN, at least one.
@@ -108,8 +119,8 @@ _REDUCERS: Mapping[str, Callable[[Floats], float]] = {
     "median": lambda cells: float(np.median(cells)),
     "diff": _change,
     "diff_abs": lambda cells: abs(_change(cells)),
-    "percent_diff": _percent(_change),
-    "percent_diff_abs": _percent(lambda cells: abs(_change(cells))),
+    "percent_diff": _percent,
+    "percent_diff_abs": lambda cells: abs(_percent(cells)),
     "count_non_null": lambda cells: float(len(cells)),
 }
 

@@ -45,20 +45,26 @@ class _Cleaned:
 def reduce(results: Results, reducer: str, mode: Mode = "", replacement: float = 0.0) -> Results:
     """Raises QueryRequestError for an unknown reducer, and for scalars.
 
-    Numbers are left as they are. `mode` says what becomes of null, NaN and infinity: they are taken as they
-    are (`strict`), dropped, or replaced.
+    `mode` says what becomes of null, NaN and infinity: they are taken as they are (`strict`), dropped, or
+    replaced. That is all that becomes of numbers, which are reduced already.
     """
     if reducer not in REDUCERS:
         raise invalid(f"reduction {reducer} not implemented; reducers are {', '.join(REDUCERS)}")
     notices = list(results.notices)
-    if not mode and any(value.kind is Kind.NUMBER for value in results):
+    if mode in ("", "strict") and any(value.kind is Kind.NUMBER for value in results):
         notices.append(Notice.warning("Reduce operation is not needed. The input is already reduced data."))
-    return Results.of((_reduced(value, reducer, mode, replacement) for value in results), notices)
+    kept = (value for value in results if not (mode == "dropNN" and _is_no_number(value)))
+    return Results.of((_reduced(value, reducer, mode, replacement) for value in kept), notices)
+
+
+def _is_no_number(value: Value) -> bool:
+    return value.kind is Kind.NUMBER and not np.isfinite(value.cells)
 
 
 def _reduced(value: Value, reducer: str, mode: Mode, replacement: float) -> Value:
     if value.kind is Kind.NUMBER:
-        return value
+        replaced = mode == "replaceNN" and _is_no_number(value)
+        return Value.number(replacement, value.labels) if replaced else value
     if value.kind is Kind.SCALAR:
         raise invalid("can only reduce type series, got type scalar")
     with np.errstate(all="ignore"):

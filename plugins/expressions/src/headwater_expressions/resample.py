@@ -75,7 +75,7 @@ def _downsampled(
     for window in np.flatnonzero(~empty):
         part = slice(starts[window], ends[window])
         number = reduced(cells[part], None if nulls is None else nulls[part], downsampler)
-        if number is None:
+        if number is None or (nulls is not None and nulls[part].all() and downsampler != "count"):
             empty[window] = True
         else:
             out[window] = number

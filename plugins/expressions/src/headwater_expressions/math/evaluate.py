@@ -1,7 +1,7 @@
 """The value of a formula: operators and functions on every point, nulls and NaN kept apart.
 
-A null makes the result null, whatever the other operand. NaN makes it NaN, but for `&&` and `||`, which only
-ask whether a value is 0.
+A null makes the result null, whatever the other operand. NaN makes it NaN, unless the left operand
+decides: 0 for `&&`, anything else for `||`.
 """
 
 from __future__ import annotations
@@ -140,6 +140,14 @@ def _compared(compare: Callable[[Floats, Floats], Bools]) -> Callable[[Floats, F
     return operation
 
 
+def _and(left: Floats, right: Floats) -> Floats:
+    return np.where(left == 0, 0.0, np.where(np.isnan(left) | np.isnan(right), np.nan, right != 0))
+
+
+def _or(left: Floats, right: Floats) -> Floats:
+    return np.where(left != 0, 1.0, np.where(np.isnan(right), np.nan, right != 0))
+
+
 _UNARY: Mapping[str, Callable[[Floats], Floats]] = {"-": np.negative, "!": _not}
 
 _CONSTANTS = {"nan": float("nan"), "inf": float("inf"), "infn": float("-inf"), "null": None}
@@ -171,6 +179,6 @@ _BINARY: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "<=": _compared(np.less_equal),
     ">": _compared(np.greater),
     ">=": _compared(np.greater_equal),
-    "&&": lambda left, right: ((left != 0) & (right != 0)).astype(np.float64),
-    "||": lambda left, right: ((left != 0) | (right != 0)).astype(np.float64),
+    "&&": _and,
+    "||": _or,
 }
