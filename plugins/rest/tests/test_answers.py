@@ -64,6 +64,32 @@ def test_csv_is_typed_as_its_texts_read(make_host: MakeHost) -> None:
 
 
 @pytest.mark.parametrize(
+    ("texts", "type_"),
+    [
+        (["0", "-5", ""], pa.int64()),
+        (["0.5", "1e3", "7"], pa.float64()),
+        (["18446744073709551615", "0"], pa.uint64()),
+        (["00123", "45"], pa.string()),
+        (["1", "007.5"], pa.string()),
+        (["1.5", "98765432109876543210"], pa.string()),
+        (["true", "FALSE"], pa.bool_()),
+        (["0001-01-01T00:00:00Z"], pa.timestamp("us", "UTC")),
+    ],
+    ids=str,
+)
+def test_numbers_in_csv_lose_nothing(
+    texts: list[str], type_: pa.DataType, make_host: MakeHost, api: RestApi
+) -> None:
+    api.routes["/page"] = lambda _, asked: Answer(
+        "\n".join(["a,b", *(f"{text},x" for text in texts)]).encode()
+    )
+    table = make_host(page={"path": "page", "format": "csv"}).query("shop", "page").table
+    assert table.schema.field("a").type == type_
+    if type_ == pa.string():
+        assert table["a"].to_pylist() == texts
+
+
+@pytest.mark.parametrize(
     ("form", "body", "said"),
     [
         ("jsonl", b'{"a": 1}\n{"a"', "Line 2 is not JSON"),
@@ -84,6 +110,18 @@ def test_csv_may_hold_line_ends_marks_and_nothing(make_host: MakeHost, api: Rest
     api.routes["/page"] = lambda _, asked: Answer(b'\xef\xbb\xbfa,b\r\n"x\r\ny",\r\n\r\n"",2')
     assert host.query("shop", "page").table.to_pylist() == [{"a": "x\r\ny", "b": None}, {"a": None, "b": 2}]
     api.routes["/page"] = lambda _, asked: Answer(b"")
+    assert host.query("shop", "page").num_rows == 0
+
+
+def test_json_may_begin_with_a_byte_order_mark(make_host: MakeHost, api: RestApi) -> None:
+    api.routes["/page"] = lambda _, asked: Answer(b'\xef\xbb\xbf[{"a": 1}]')
+    assert make_host(page={"path": "page"}).query("shop", "page").table.to_pylist() == [{"a": 1}]
+
+
+def test_a_csv_may_have_as_many_columns_as_fit_into_a_line(make_host: MakeHost, api: RestApi) -> None:
+    names = [f"c{number}" for number in range(300_000)]
+    api.routes["/page"] = lambda _, asked: Answer(",".join(names).encode())
+    host = make_host(page={"path": "page", "format": "csv", "columns": [{"name": names[-1]}]})
     assert host.query("shop", "page").num_rows == 0
 
 

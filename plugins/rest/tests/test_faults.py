@@ -57,6 +57,9 @@ def test_what_is_no_page_is_told(body: bytes, said: str, ask: Callable[..., Any]
 def test_no_rows_may_be_null(ask: Callable[..., Any]) -> None:
     assert ask(as_json({"data": {"rows": None}}), dataSelector="data.rows").num_rows == 0
     assert ask(as_json(None)).num_rows == 0
+    assert ask(Answer(b"", 204)).num_rows == 0
+    paginator = {"type": "page_number", "totalPath": "pages"}
+    assert ask(Answer(b"", 204), dataSelector="data.rows", paginator=paginator).num_rows == 0
 
 
 def test_an_error_in_an_answer_of_success_is_one(ask: Callable[..., Any]) -> None:
@@ -189,6 +192,7 @@ def test_a_date_may_say_when(ask: Callable[..., Any]) -> None:
 def test_a_busy_server_that_does_not_say_when_is_asked_a_little_later(ask: Callable[..., Any]) -> None:
     assert ask(busy(1, 429)).num_rows == 1
     assert ask(busy(1, 503, Retry_After="soon")).num_rows == 1
+    assert ask(busy(1, 503, Retry_After=f"Wed, 21 Oct {'9' * 30} 07:28:00 GMT")).num_rows == 1
 
 
 def test_a_wait_without_a_deadline_has_a_bound(make_host: MakeHost, api: RestApi) -> None:

@@ -130,7 +130,7 @@ def _pause(response: HttpResponse, tries: int) -> float | None:
         return float(said)
     try:
         at = parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         return min(_MOST_WAIT, 0.5 * 2.0**tries)
     moment = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
@@ -21,6 +22,8 @@ from .settings import Column
 
 Values: TypeAlias = list[Any]
 _MOST_COLUMNS = 2000
+_PADDED = re.compile(r"[+-]?0\d")
+_LONG = re.compile(r"[+-]?\d{16,}")
 _MISFITS = (pa.ArrowException, ValueError, TypeError, OverflowError, DecimalException, RecursionError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -144,12 +147,16 @@ def _type_of_json(values: Values) -> str:
 
 
 def _type_of_text(values: Values) -> str:
+    """`string` for numbers that would lose something, such as those of articles and accounts: 0042."""
     values = [value for value in values if value is not None]
     if not values:
         return "string"
-    for name in ("int64", "float64", "bool"):
-        if _fits(name, values):
-            return name
+    if _fits("float64", values):
+        lossless = not any(map(_PADDED.match, values))
+        whole = next((name for name in ("int64", "uint64") if lossless and _fits(name, values)), None)
+        return whole or ("float64" if lossless and not any(map(_LONG.fullmatch, values)) else "string")
+    if _fits("bool", values):
+        return "bool"
     return "timestamp" if all(map(_is_moment, values)) else "string"
 
 

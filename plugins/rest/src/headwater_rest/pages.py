@@ -40,6 +40,8 @@ def read_blocks(
             raise DownstreamProtocolError(f"Page {number - 1} leads back to a page that was read before.")
         asked.add(fingerprint)
         with api.send(pending, context, max_bytes=_most_bytes(settings, endpoint)) as response:
+            if response.status == 204:  # no content: no rows, and nothing that leads on
+                return
             if endpoint.format == "json":
                 document = read_document(response, number, exact=exact)
                 found = rows_of(document, endpoint, number)

@@ -15,7 +15,7 @@ from .requests import PageRequest
 from .selectors import select
 from .settings import Paginator
 
-_LINK = re.compile(r'<(?P<url>[^>]*)>(?P<parameters>(?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]+))?)*)')
+_LINK = re.compile(r'<(?P<url>[^<>]*)>(?P<parameters>(?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]+))?)*)')
 _RELATION = re.compile(r';\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;,"]+))', re.IGNORECASE)
 
 
@@ -58,7 +58,7 @@ def _header_link(paginator: Paginator, page: Page) -> PageRequest | None:
     for link in _LINK.finditer(page.headers.get("link", "")):
         relation = _RELATION.search(link["parameters"])
         names = (relation["quoted"] or relation["token"] or "") if relation else ""
-        if paginator.links_next_key in names.split():
+        if paginator.links_next_key.lower() in names.lower().split():
             return _linked(page, link["url"], "The Link header")
     return None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -29,7 +31,7 @@ def read_document(response: HttpResponse, page: int, *, exact: bool) -> Any:
         raise LimitExceededError(
             f"Page {page} is too large. {error} Ask for smaller pages, or raise maxPageBytes."
         ) from error
-    return _decode(body, f"Page {page}", exact=exact)
+    return _decode(body.removeprefix(BOM_UTF8), f"Page {page}", exact=exact)
 
 
 def rows_of(document: Any, endpoint: Endpoint, page: int) -> Rows:
@@ -66,8 +68,8 @@ def stream_csv(response: HttpResponse, most: int) -> Generator[Rows, None, None]
     reader = csv.reader(_texts(response, most), strict=True)
     try:
         header = next(reader, [])
-        if twice := next((name for name in header if header.count(name) > 1), None):
-            raise DownstreamProtocolError(f"The CSV has two columns called {twice[:80]!r}.")
+        if twice := [name for name, count in Counter(header).items() if count > 1]:
+            raise DownstreamProtocolError(f"The CSV has two columns called {twice[0][:80]!r}.")
         block: Rows = []
         for row in reader:
             if not row:
