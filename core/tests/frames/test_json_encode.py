@@ -175,6 +175,12 @@ def test_wide_values_are_cut_into_bounded_pieces() -> None:
     assert json.loads(encode_frame(frame))["data"]["values"] == [frame.table.column(0).to_pylist()]
 
 
+def test_many_columns_of_numbers_are_written_column_by_column() -> None:
+    numbers = np.arange(65_536) / 7
+    frame = Frame.from_pydict({f"c{index}": numbers + index for index in range(20)})
+    assert max(map(len, iter_frame(frame))) < 25 * len(numbers)
+
+
 def test_a_column_declared_without_nulls_that_has_some_is_written_as_nullable() -> None:
     schema = pa.schema([pa.field("a", pa.int64(), nullable=False)])
     batch = pa.RecordBatch.from_arrays([pa.array([1, None])], schema=schema)

@@ -44,12 +44,12 @@ def iter_frame(
     :raises FrameTypeError: a column's type, or a value in it, has no counterpart in Grafana's frames.
     """
     if frame.num_rows <= slice_rows and frame.table.get_total_buffer_size() <= SLICE_BYTES:
-        yield b"".join(_pieces(frame, include, slice_rows))
+        yield b"".join(_pieces(frame, include, slice_rows, at_once=True))
     else:
-        yield from _pieces(frame, include, slice_rows)
+        yield from _pieces(frame, include, slice_rows, at_once=False)
 
 
-def _pieces(frame: Frame, include: FrameInclude, slice_rows: int) -> Iterator[bytes]:
+def _pieces(frame: Frame, include: FrameInclude, slice_rows: int, *, at_once: bool) -> Iterator[bytes]:
     columns = frame.table.columns
     plan = plan_of(frame.schema, tuple([column.null_count > 0 for column in columns]))
     yield b"{"
@@ -64,7 +64,11 @@ def _pieces(frame: Frame, include: FrameInclude, slice_rows: int) -> Iterator[by
         yield b","
     if include is not FrameInclude.SCHEMA:
         yield b'"data":'
-        yield from _data(frame.schema, columns, plan, slice_rows)
+        text = _numbers(columns) if at_once and plan.is_numeric else None
+        if text is not None:
+            yield text
+        else:
+            yield from _data(frame.schema, columns, plan, slice_rows)
     yield b"}"
 
 
@@ -78,12 +82,15 @@ def _described(frame: Frame) -> Iterator[bytes]:
         yield b'"meta":%s,' % frame.schema.metadata[META]
 
 
+def _numbers(columns: list[pa.ChunkedArray]) -> bytes | None:
+    """The data of numeric columns that are not in pieces, if JSON has a number for each value."""
+    if any(column.num_chunks != 1 for column in columns):
+        return None
+    text = write_numbers([column.chunk(0) for column in columns])
+    return None if text is None else b'{"values":%s}' % text
+
+
 def _data(schema: pa.Schema, columns: list[pa.ChunkedArray], plan: Plan, slice_rows: int) -> Iterator[bytes]:
-    if plan.is_numeric and all(_is_one_slice(column, slice_rows) for column in columns):
-        text = write_numbers([column.chunk(0) for column in columns])
-        if text is not None:
-            yield b'{"values":%s}' % text
-            return
     writers = [ColumnWriter(each) for each in plan.conversions]
     yield b'{"values":['
     separator = b"["
