@@ -349,6 +349,26 @@ def test_an_edit_by_another_host_of_the_store_counts_as_soon_as_it_is_seen(host_
     assert ask(host).cache is MISS
 
 
+def test_a_long_query_is_remembered_without_its_text(host_of: MakeHost, clock: Clock) -> None:
+    store = MemoryAnswerStore(clock=clock)
+    host = host_of(Counting(), store=store)
+    text = "x" * 1_000_000
+    assert ask(host, text=text).cache is MISS
+    assert ask(host, text=text).cache is HIT
+    assert ask(host, text=f"{text}y").cache is MISS
+    assert ask(host, queryType=text).cache is MISS
+    assert max(len(repr(key)) for key in store._kept) < 2_000
+
+
+def test_a_time_to_live_beyond_any_float_is_the_longest(host_of: MakeHost) -> None:
+    host = host_of(Counting(), CacheRule())
+    for number, kept in ((10**400, HIT), (-(10**400), None)):
+        ask(host, queryCachingTTL=number)
+        assert ask(host, queryCachingTTL=number).cache is kept
+    with pytest.raises(ValidationError, match="one day"):
+        CacheRule.from_settings(10**400)
+
+
 # --- whose -----------------------------------------------------------------------------------------
 
 ANNA, BEN = User(login="anna"), User(login="ben")

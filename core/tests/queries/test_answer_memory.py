@@ -11,6 +11,7 @@ from headwater import Frame
 from headwater.frames import CacheStatus
 from headwater.queries import AnswerCache, Hit, KeptAnswer, MemoryAnswerStore
 from headwater.queries.answer_cache.kept import size_of
+from headwater.queries.answer_cache.memory import entry_size
 
 BOUND = 100_000
 
@@ -61,7 +62,7 @@ def test_whatever_is_kept_read_and_forgotten_stays_within_the_bound(
             store.discard(f"source {number}")
             used = OrderedDict((each, kept) for each, kept in used.items() if each % 3 != number)
         present = [each for each in used if store._kept.get((each,), (None,))[0] is used[each]]
-        assert store.size == sum(used[each].size for each in present) <= BOUND
+        assert store.size == sum(used[each].size + entry_size((each,)) for each in present) <= BOUND
         assert present == list(used)[-len(present) :] or len(present) < len(used)
     store.close()
     assert (store.size, len(store)) == (0, 0)
@@ -83,6 +84,13 @@ def test_an_answer_that_would_push_out_most_others_is_not_kept() -> None:
     store.put((1,), "source", answer(10_000))
     assert store.get((1,)) is None
     assert store.get((0,)) is not None
+
+
+def test_answers_without_frames_and_their_questions_count() -> None:
+    store = MemoryAnswerStore(BOUND, clock=Clock())
+    for number in range(1000):
+        store.put((number, "x" * 1000), "source", KeptAnswer((), 1e12, 1e12))
+    assert 0 < len(store) < BOUND // 1000
 
 
 def test_what_is_past_its_time_is_forgotten_when_it_is_looked_for() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryAnswerStore"]
 
 MEBIBYTE = 1024 * 1024
+_ENTRY_BYTES = 1024
 _LARGEST_PART = 4
 """An answer larger than this part of the room would push out too many others."""
 
@@ -59,7 +60,7 @@ class MemoryAnswerStore:
 
     def put(self, key: Key, uid: str, answer: KeptAnswer) -> None:
         """Keep `answer`, or forget what was there if it is too large."""
-        size = answer.size
+        size = answer.size + entry_size(key)
         with self._lock:
             self._drop(key)
             if size > self.max_bytes // _LARGEST_PART:
@@ -101,3 +102,8 @@ class MemoryAnswerStore:
         keys.discard(key)
         if not keys:
             del self._keys[uid]
+
+
+def entry_size(key: Key) -> int:
+    """What an answer under `key` takes besides its frames, about: there may be many without any."""
+    return _ENTRY_BYTES + len(repr(key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol, TypeAlias
 
 from attrs import astuple, evolve, frozen
@@ -19,6 +20,7 @@ Key: TypeAlias = tuple[Hashable, ...]
 """Plain values, so that their `repr` is a key as good as they are."""
 _NOT_ASKED = ("refId", "key", "timeRange", "queryCachingTTL", "queryCachingStaleTTL")
 """Keys that name a query, or that are read elsewhere: the answer is the same."""
+_LONGEST_TEXT = 512
 _REFERENCES = ("datasource", "datasourceId")
 """Their presence tells what client wrote the query; what they name is in the key already."""
 
@@ -101,7 +103,8 @@ def read_question(
     times = query.time_range
     length = times.to_ms - times.from_ms
     state = (source.uid, source.id, source.version, source.updated, plugin_version)
-    asked: Key = (text, *state, query.query_type, query.max_data_points, query.interval_ms, length)
+    kind = _short(query.query_type)
+    asked: Key = (text, *state, kind, query.max_data_points, query.interval_ms, length)
     traits = describe(asked)
     if not traits.kept:
         return None
@@ -149,9 +152,15 @@ def _text_of(query: DataQuery) -> Key | None:
         return value.isoformat()
 
     try:
-        return json.dumps(asked, sort_keys=True, separators=(",", ":"), default=as_text), times
+        text = json.dumps(asked, sort_keys=True, separators=(",", ":"), default=as_text)
     except (TypeError, ValueError, RecursionError):
         return None
+    return _short(text), times
+
+
+def _short(text: str) -> str | bytes:
+    """A long text as its digest: keys are many, and a query may be megabytes."""
+    return text if len(text) <= _LONGEST_TEXT else sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _identity(traits: AnswerTraits, asker: Asker) -> Key:

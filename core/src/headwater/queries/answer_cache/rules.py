@@ -12,6 +12,7 @@ from headwater.errors import ValidationError
 __all__ = ["CacheRule"]
 
 _DAY = 24 * 3600.0
+_LARGE = 1e12
 _OFF = ("off", False, None)
 
 
@@ -78,7 +79,7 @@ _KEYS = {name: key for key, name in _NAMES.items()}
 def _duration(value: Any, path: str) -> float:
     """Seconds of a number, or of a text such as `30s`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return float(_clipped(value))
     if isinstance(value, str):
         from headwater.frames.times.intervals import parse_duration
 
@@ -93,4 +94,9 @@ def _milliseconds(value: Any) -> float | None:
     """Seconds, within what a rule may say; None for what is no number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    return min(max(value / 1000, 0.0), _DAY)
+    return min(max(_clipped(value) / 1000, 0.0), _DAY)
+
+
+def _clipped(value: float) -> float:
+    """Integers of JSON may be larger than any float; beyond a few days it makes no difference how much."""
+    return max(-_LARGE, min(value, _LARGE))
