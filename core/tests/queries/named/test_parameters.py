@@ -12,6 +12,7 @@ from headwater.errors import ValidationError
 from headwater.queries.named import Parameter, named_query_from, parameters_schema
 
 EAST = timezone(timedelta(hours=2))
+WEST = timezone(timedelta(hours=-5))
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -70,6 +71,7 @@ def test_a_value_is_read_as_its_type(type_: str, value: Any, bound: Any) -> None
         ("boolean", "yes", "expected true or false"),
         ("time", "yesterday", "invalid time 'yesterday'"),
         ("time", datetime(2026, 1, 31), "needs a time zone"),  # noqa: DTZ001
+        ("time", datetime.max.replace(tzinfo=WEST), "is a time beyond the years 1 to 9999 in UTC"),
         ("time", 1.5, "expected a time such as 2026-01-31T12:00:00Z or now-1d"),
         ("duration", "soon", "invalid duration 'soon'"),
         ("text", ["a"], "expected text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -89,3 +90,15 @@ def test_a_checker_knows_each_query_and_its_parameters(
 
 def test_without_named_queries_there_is_nothing_to_run() -> None:
     assert "class Queries(Protocol):\n    ..." in stubs_of([])
+
+
+@pytest.mark.parametrize("name", ["class", "self", "named_query", "options", "__debug__", "values", "_"])
+def test_any_name_and_any_text_make_a_module(name: str) -> None:
+    hostile = '"""\n\\"\n    import os # \u2028'
+    parameter = Parameter(name=name, type=ParameterType.CHOICE, choices=(hostile, 1, True))
+    query = NamedQuery(id="q", title=hostile, data_source="shop", query={}, parameters=(parameter,))
+    (protocol, _) = (each for each in ast.parse(stubs_of([query])).body if isinstance(each, ast.ClassDef))
+    (run,) = protocol.body
+    assert isinstance(run, ast.FunctionDef)
+    assert ast.get_docstring(run, clean=False) == hostile
+    compile(stubs_of([query]), "queries.py", "exec")

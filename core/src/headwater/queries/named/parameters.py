@@ -221,7 +221,10 @@ def _time(given: Any, now: datetime) -> datetime:
     if isinstance(given, datetime):
         if given.tzinfo is None:
             raise ValidationError("needs a time zone")
-        return given.astimezone(UTC)
+        try:
+            return given.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError("is a time beyond the years 1 to 9999 in UTC") from None
     if isinstance(given, date):
         return datetime(given.year, given.month, given.day, tzinfo=UTC)
     if isinstance(given, bool) or not isinstance(given, int | str):

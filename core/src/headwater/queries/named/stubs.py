@@ -21,7 +21,7 @@ _TYPES: Final[Mapping[ParameterType, str]] = {
     ParameterType.DURATION: "timedelta | str",
     ParameterType.CHOICE: "str | float | bool",
 }
-_TAKEN: Final = frozenset({"self", "named_query"})
+_TAKEN: Final = frozenset({"self", "named_query", "options", "__debug__"})
 _HEAD: Final = '''"""Made by `headwater named stubs`: what `run` takes for each named query.
 
     queries = typing.cast("Queries", headwater)
