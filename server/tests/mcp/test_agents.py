@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import subprocess
 import sys
@@ -308,6 +309,31 @@ def test_each_question_is_an_event_of_the_audit_log(host: RunningHost, audit: Li
     assert (event.data_source, event.outcome) == ("shop", "ok")
     assert event.query_hash
     assert event.who
+    asyncio.run(use(host, "query", dataSource="shop", query="SELEC 1"))
+    assert (audit.records[-1].action, audit.records[-1].outcome) == ("datasources:query", "error")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("query", {"dataSource": "shop", "query": "SELECT 1"}),
+        ("run_broken", {}),
+        ("describe", {"dataSource": "nowhere"}),
+    ],
+)
+def test_what_was_refused_is_an_event_too(
+    host: RunningHost, audit: ListedAudit, tool: str, arguments: dict[str, Any]
+) -> None:
+    token = host.token(f"prober of {tool}", "datasources:query:demo", "queries:run:by_station")
+
+    async def probe() -> None:
+        async with agent(host, token) as client:
+            with contextlib.suppress(MCPError):
+                await client.call_tool(tool, arguments)
+
+    before = len(audit.records)
+    asyncio.run(probe())
+    assert [(each.action, each.outcome) for each in audit.records[before:]] == [("/mcp", "denied")]
 
 
 # --- progress and cancellation ---------------------------------------------------------------------

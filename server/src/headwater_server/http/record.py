@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 
 from headwater.errors import HeadwaterError
 from headwater_server.audit import AuditEvent
+from headwater_server.auth import PermissionDeniedError
 
 
 @define
@@ -50,7 +51,7 @@ class RequestRecord:
 
     def audit_events(self) -> list[AuditEvent]:
         """The events with their end. A request that was refused is an event of its own."""
-        if not self.events and self.status in (401, 403):
+        if not self.events and (self.status in (401, 403) or self._is_denied("")):
             self.add_event(self.route)
         return [
             evolve(
@@ -68,7 +69,12 @@ class RequestRecord:
     def milliseconds(self) -> float:
         return 1000 * (time.perf_counter() - self.started)
 
+    def _is_denied(self, ref_id: str) -> bool:
+        return isinstance(self._errors.get(ref_id), PermissionDeniedError)
+
     def _outcome(self, ref_id: str) -> str:
+        if self._is_denied(ref_id):
+            return "denied"
         error = self._errors.get(ref_id)
         if error is not None and error.status != 499:
             return "error"

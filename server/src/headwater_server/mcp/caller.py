@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from headwater import Headwater
 from headwater.calls import CallContext, Progress, WorkerPool, result_of
+from headwater.errors import HeadwaterError
 from headwater.models import QueryDataResponse
 from headwater.queries import MetricQuery
 from headwater_server.auth import Principal
@@ -39,6 +40,10 @@ class Caller(Protocol):
 
     def record(self, action: str, data_source: str, query: object) -> None:
         """Have the audit log tell of it."""
+        ...
+
+    def failed(self, error: HeadwaterError) -> None:
+        """Have the audit log tell why nothing came of it."""
         ...
 
 
@@ -75,3 +80,6 @@ class LocalCaller:
 
     def record(self, action: str, data_source: str, query: object) -> None:
         """Nobody but the caller reads the logs of this process."""
+
+    def failed(self, error: HeadwaterError) -> None:
+        pass

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from headwater import Headwater
 from headwater.calls import CallContext, result_of
+from headwater.errors import HeadwaterError
 from headwater.models import QueryDataResponse
 from headwater.queries import MetricQuery
 from headwater_server.audit import query_hash
@@ -48,16 +49,22 @@ class HttpCaller:
     async def ask(self, queries: Sequence[MetricQuery], context: CallContext) -> QueryDataResponse:
         host = self._call.host
         async with host.memory.reserve(context.remaining()), host.start_limiter.slot():
-            return await result_of(
+            answer = await result_of(
                 self.headwater.start_query_data(
                     queries, context, user=self.principal.user, then=lambda answer: answer
                 )
             )
+        frames = [frame for response in answer.responses.values() for frame in response.frames]
+        self._call.record.count({"": sum(frame.num_rows for frame in frames)}, {})
+        return answer
 
     def record(self, action: str, data_source: str, query: object) -> None:
         if self._call.host.is_audited:
             hashed = query_hash(query if isinstance(query, dict) else {"query": query})
             self._call.record.add_event(action, data_source=data_source, query_hash=hashed)
+
+    def failed(self, error: HeadwaterError) -> None:
+        self._call.record.count({}, {"": error})
 
 
 class McpEndpoint:

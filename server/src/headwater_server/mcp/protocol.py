@@ -43,12 +43,13 @@ def mcp_server(caller_of: Callable[[Context], Caller]) -> Server[Any]:
         return types.ListToolsResult(tools=[_tool(spec) for spec in specs])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        reporter = _ProgressReporter(context)
+        caller, reporter = caller_of(context), _ProgressReporter(context)
         try:
-            answer = await Toolbox(caller_of(context)).call(params.name, params.arguments or {}, reporter)
-        except UnknownToolError as error:
-            raise MCPError(types.INVALID_PARAMS, str(error)) from error
+            answer = await Toolbox(caller).call(params.name, params.arguments or {}, reporter)
         except HeadwaterError as error:
+            caller.failed(error)
+            if isinstance(error, UnknownToolError):
+                raise MCPError(types.INVALID_PARAMS, str(error)) from error
             return types.CallToolResult(content=[_text(_told(error))], is_error=True)
         except Exception:
             get_logger("headwater.mcp").error("A tool failed.", tool=params.name[:80], exc_info=True)
@@ -86,7 +87,8 @@ def mcp_server(caller_of: Callable[[Context], Caller]) -> Server[Any]:
     async def read_resource(
         context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        toolbox, uri = Toolbox(caller_of(context)), str(params.uri)
+        caller, uri = caller_of(context), str(params.uri)
+        toolbox = Toolbox(caller)
         try:
             if uri.startswith(RESULTS):
                 data = base64.b64encode(await toolbox.arrow(StoredRequest.from_uri(uri))).decode()
@@ -98,6 +100,7 @@ def mcp_server(caller_of: Callable[[Context], Caller]) -> Server[Any]:
                 text = types.TextResourceContents(uri=uri, mime_type="application/json", text=answer.data)
                 return types.ReadResourceResult(contents=[text])
         except HeadwaterError as error:
+            caller.failed(error)
             raise MCPError(types.INVALID_PARAMS, _told(error)) from error
         raise MCPError(types.INVALID_PARAMS, "There is no such resource.")
 

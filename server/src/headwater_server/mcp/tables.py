@@ -12,7 +12,7 @@ from attrs import frozen
 
 from headwater.frames import Field, Frame
 
-__all__ = ["Table", "TableLimits", "table_of"]
+__all__ = ["Table", "TableLimits", "lines_of", "table_of"]
 
 _LONGEST_CELL = 500
 
@@ -69,6 +69,11 @@ def table_of(frames: Sequence[Frame], limits: TableLimits) -> Table:
         if shown >= limits.rows or left <= 0:
             break
     return Table("\n".join(blocks), shown, total, any(frame.truncated for frame in frames))
+
+
+def lines_of(title: str, texts: Sequence[str]) -> str:
+    """A block of one column."""
+    return "".join(_line([_cell(text)]) for text in (title, *texts))
 
 
 def _lines(frame: Frame) -> Iterator[str]:
