@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from headwater import CallContext, Frame, Headwater, QueryLimits, hookimpl
 from headwater.errors import DeadlineExceededError, DownstreamServerError, QueryCanceledError, ValidationError
 from headwater.frames import CacheStatus, Notice
 from headwater.models import (
+    AnswerSteps,
     AnswerTraits,
     DataQuery,
     DataResponse,
@@ -71,6 +72,24 @@ class Waiting(Counting):
             assert self.opened.wait(PATIENCE)
         context.check()
         return DataResponse((self.frame(len(self.asked)),))
+
+
+class Grouped(Counting):
+    """Answers with the minutes that `times` gives for a range, all in milliseconds."""
+
+    def __init__(self, times: Callable[[int, int], Sequence[int]], *, rows: bool) -> None:
+        super().__init__()
+        self._times = times
+        self._rows = rows
+
+    @hookimpl
+    def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
+        return evolve(NOBODY_MATTERS, steps=AnswerSteps(60_000, query, rows=self._rows))
+
+    def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
+        self.asked.append(query)
+        times = self._times(query.time_range.from_ms, query.time_range.to_ms)
+        return DataResponse((Frame.from_pydict({"t": pa.array(times, pa.timestamp("ms"))}),))
 
 
 class Clock:
@@ -367,6 +386,38 @@ def test_a_time_to_live_beyond_any_float_is_the_longest(host_of: MakeHost) -> No
         assert ask(host, queryCachingTTL=number).cache is kept
     with pytest.raises(ValidationError, match="one day"):
         CacheRule.from_settings(10**400)
+
+
+# --- parts of a range ------------------------------------------------------------------------------
+
+
+def minutes_of(answer: DataResponse) -> list[int]:
+    (frame,) = answer.frames
+    times: list[int] = frame.table.column(0).cast(pa.int64()).to_pylist()
+    return [(time - int(FROM)) // 60_000 for time in times]
+
+
+def ask_minutes(host: Headwater, first: float, last: float) -> DataResponse:
+    ends = {key: str(int(FROM) + int(60_000 * minute)) for key, minute in (("from", first), ("to", last))}
+    return ask(host, body=ends)
+
+
+def test_a_part_with_rows_of_another_part_is_asked_for_as_a_whole(host_of: MakeHost, clock: Clock) -> None:
+    def one_too_many(first: int, last: int) -> Sequence[int]:
+        is_part = last - first < 600_000
+        return range(first - 60_000 * is_part, last + 1, 60_000)
+
+    host = host_of(Grouped(one_too_many, rows=True))
+    clock.now += 3600
+    ask_minutes(host, 0, 20)
+    assert minutes_of(ask_minutes(host, 5, 25)) == list(range(5, 26))
+
+
+def test_a_window_without_points_has_none_of_the_one_before(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Grouped(lambda first, last: [int(FROM)] if first <= int(FROM) else [], rows=False))
+    clock.now += 3600
+    assert minutes_of(ask_minutes(host, 0.5, 21)) == [0]
+    assert minutes_of(ask_minutes(host, 1, 21.5)) == []
 
 
 # --- whose -----------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ def test_the_range_is_widened_to_whole_groups() -> None:
         (SUMS.replace("'5m'", "'5m', 0"), "third argument"),
         (SUMS.replace("sum(v)", "sum(sum(v)) OVER (ORDER BY 1)"), "OVER looks at several groups"),
         (SUMS.replace("FROM x", "FROM (SELECT * FROM x LIMIT 9) x"), "LIMIT looks at several groups"),
+        (SUMS.replace("GROUP BY 1", ""), "an aggregate without GROUP BY"),
+        (SUMS.replace("SELECT", "SELECT DISTINCT ON (v)"), "DISTINCT ON looks at several groups"),
         (f"{SUMS} limit 9", "LIMIT looks at several groups"),
         (SUMS.replace("ORDER BY 1", ""), "ends with ORDER BY 1"),
         (f"{SUMS} DESC", "ends with ORDER BY 1"),

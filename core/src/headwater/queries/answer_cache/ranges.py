@@ -75,25 +75,29 @@ class SeriesPlan:
         if not self.continues and len(parts) == 1:
             joined = tuple(parts[0])
         else:
+            if self._steps.rows:
+                for part, (first, last) in zip(parts, self.missing, strict=True):
+                    self._check(part, first, last)
             joined = self._described(_joined(pieces), newest)
-        self._check(joined)
+        self._check(joined, self._window.first, self._window.last)
         return joined
 
-    def _check(self, frames: Sequence[Frame]) -> None:
+    def _check(self, frames: Sequence[Frame], first: int, last: int) -> None:
         """Raises NotJoinableError for frames that are not what the plugin said of them."""
         filled = [frame for frame in frames if _has_rows(frame)]
         if self._steps.rows and len(filled) > 1:
             raise NotJoinableError  # parts whose columns differ
         for frame in filled:
             times = _times(frame)
-            if self._steps.rows and ((times[1:] < times[:-1]).any() or not self._are_points(frame, times)):
+            if not self._steps.rows:
+                continue
+            if (times[1:] < times[:-1]).any() or not self._are_points(frame, times, first, last):
                 raise NotJoinableError
 
-    def _are_points(self, frame: Frame, times: Times) -> bool:
+    def _are_points(self, frame: Frame, times: Times, first: int, last: int) -> bool:
         scale = _PER_MILLISECOND[frame.table.column(0).type.unit]
-        window = self._window
-        inside = (times >= window.first * scale) & (times <= window.last * scale)
-        apart = (times + self._steps.offset_ms * scale) % (window.step * scale)
+        inside = (times >= first * scale) & (times <= last * scale)
+        apart = (times + self._steps.offset_ms * scale) % (self._window.step * scale)
         return bool(inside.all() and not apart.any())
 
     def to_keep(self, frames: Iterable[Frame]) -> KeptAnswer | None:
@@ -133,7 +137,7 @@ class SeriesPlan:
     def _described(self, frames: list[Frame], newest: Sequence[Frame]) -> tuple[Frame, ...]:
         """`frames`, of which the first says what the newest answer says of itself as a whole."""
         if not frames:
-            return tuple(newest[:1])
+            return tuple(frame.slice(0, 0) for frame in newest[:1])
         head = (newest[0].meta if newest else None) or FrameMeta()
         notices = tuple(notice for frame in newest for notice in frame.notices)
         plain = [frame.with_(meta=self._without_head(frame.meta or FrameMeta())) for frame in frames]

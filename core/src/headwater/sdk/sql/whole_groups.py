@@ -6,6 +6,7 @@ against it is refused by name.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final, Protocol
@@ -34,6 +35,7 @@ _ACROSS_GROUPS: Final = frozenset(
     }
 )  # fmt: skip
 """Words of clauses that look at several groups at once."""
+_AGGREGATES: Final = frozenset({"AVG", "COUNT", "MAX", "MIN", "SUM"})
 _FIRST_KEYS: Final = frozenset({"1", "TIME"})
 _SECOND: Final = timedelta(seconds=1)
 
@@ -97,6 +99,11 @@ def _check_words(query: ExpandedQuery) -> None:
     tokens = list(statement_tokens(query.sql, query.dialect))
     if found := next((token for token in tokens if token in _ACROSS_GROUPS), None):
         raise _refused(f"{found} looks at several groups; where it is a column's name, quote it")
+    pairs = set(itertools.pairwise(tokens))
+    if ("DISTINCT", "ON") in pairs:
+        raise _refused("DISTINCT ON looks at several groups")
+    if "GROUP" not in tokens and any((word, "(") in pairs for word in _AGGREGATES):
+        raise _refused("an aggregate without GROUP BY is one row of the whole range")
     words = outer_words(tokens)
     if not words or words[0] not in ("SELECT", "WITH"):
         raise _refused("the query is a SELECT")
