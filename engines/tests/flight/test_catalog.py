@@ -62,6 +62,10 @@ def test_any_name_of_a_type_has_some_arrow_type(name: str) -> None:
         ("a.b", "a_b", True),
         ("axb", "a.b", False),
         ("", "", True),
+        ("a.b.c", "a%b%c", True),
+        ("a.b", "a%b%c", False),
+        ("aba", "%ab%ba", False),
+        ("a" * 60, "%_" * 30 + "x", False),  # there is one way to try, not more than there is time for
     ],
 )
 def test_a_pattern_is_one_of_like(text: str, pattern: str | None, same: bool) -> None:

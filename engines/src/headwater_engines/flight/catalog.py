@@ -161,8 +161,10 @@ def matches(text: str, pattern: str | None) -> bool:
     """Whether `text` fits a pattern of SQL's LIKE; anything fits none."""
     if pattern is None:
         return True
-    parts = {"%": ".*", "_": "."}
-    expression = "".join(parts.get(character) or re.escape(character) for character in pattern)
+    first, *others = (re.escape(part).replace("_", ".") for part in pattern.split("%"))
+    # Each part between two % is sought once, from the left: groups that give nothing back keep that short.
+    expression = first + "".join(f"(?>.*?{part})" for part in others[:-1])
+    expression += f".*{others[-1]}" if others else ""
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
