@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -28,6 +29,8 @@ from headwater.models import (
     User,
 )
 from headwater.queries import AnswerCache, CacheRule, KeptAnswer, MemoryAnswerStore
+from headwater.queries.answer_cache.flights import Flights
+from headwater.queries.answer_cache.questions import Question
 
 MakeHost = Callable[..., Headwater]
 HIT, STALE, MISS = CacheStatus.HIT, CacheStatus.STALE, CacheStatus.MISS
@@ -461,6 +464,19 @@ def test_simultaneous_callers_with_one_question_ask_once(host_of: MakeHost) -> N
         plugin.opened.set()
         assert [count_of(answer.result()) for answer in answers] == [1] * 64
     assert len(plugin.asked) == 1
+
+
+def test_a_call_that_could_not_begin_holds_up_nobody_after_it() -> None:
+    flights, context, begun = Flights(), CallContext(), []
+    question = cast("Question", SimpleNamespace(key=("one",)))
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.raises(RuntimeError):
+        flights.board([question], context, None, no_thread)
+    flights.board([question], context, None, lambda _, asked: begun.extend(asked))
+    assert begun == [question]
 
 
 def test_an_answer_that_comes_while_a_caller_looks_for_it_is_enough(host_of: MakeHost, clock: Clock) -> None:

@@ -72,7 +72,12 @@ class Flights:
                 boarded.append(flight)
         if asked:
             own.future.add_done_callback(lambda _: self._land(own))
-            start(own, asked)
+            try:
+                start(own, asked)
+            except BaseException as error:
+                if not own.future.done():
+                    own.future.set_exception(error)  # or others would wait for what never began
+                raise
         return boarded
 
     def wait(self, flight: Flight, context: CallContext) -> dict[Key, DataResponse]:
