@@ -382,6 +382,20 @@ def test_a_long_query_is_remembered_without_its_text(host_of: MakeHost, clock: C
     assert max(len(repr(key)) for key in store._kept) < 2_000
 
 
+def test_nobody_gets_an_older_answer_than_its_own_rule_allows(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting())
+
+    def ask_finely(**query: Any) -> CacheStatus | None:
+        return ask(host, maxDataPoints=10_000, **query).cache
+
+    assert ask_finely(queryCachingTTL=600_000) is MISS
+    clock.now += 29
+    assert ask_finely() is HIT
+    clock.now += 1
+    assert ask_finely(queryCachingTTL=600_000) is HIT
+    assert ask_finely() is MISS
+
+
 def test_a_time_to_live_beyond_any_float_is_the_longest(host_of: MakeHost) -> None:
     host = host_of(Counting(), CacheRule())
     for number, kept in ((10**400, HIT), (-(10**400), None)):

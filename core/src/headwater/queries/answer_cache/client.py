@@ -29,7 +29,7 @@ from headwater.plugins.client import PluginClient
 from .cache import AnswerCache
 from .fetching import Fetcher
 from .flights import Flight, Flights
-from .kept import Hit
+from .kept import Hit, KeptAnswer
 from .questions import Asker, Key, Question, SourceVersion, read_question
 from .rules import CacheRule
 
@@ -191,10 +191,13 @@ class CachingClient(PluginClient):
     def _hit(self, question: Question, source: SourceVersion) -> Hit | None:
         answer = self._cache.store.get(question.key)
         now = self._clock()
-        if answer is None or answer.stale_until <= now:
+        if answer is None:
             return None
-        status = CacheStatus.HIT if now < answer.fresh_until else CacheStatus.STALE
-        until = min(answer.fresh_until, now + question.same_for)
+        fresh_until, stale_until = _good_until(answer, question.rule)
+        if stale_until <= now:
+            return None
+        status = CacheStatus.HIT if now < fresh_until else CacheStatus.STALE
+        until = min(fresh_until, now + question.same_for)
         return Hit(question.key, question.query.ref_id, answer, status, source, until, question.is_anybodys)
 
     # --- from the plugin ---------------------------------------------------------------------------
@@ -275,6 +278,16 @@ def _flight_timeout(context: CallContext) -> float | None:
     """As long as its first caller has, and not less than a query may take: others may have longer."""
     left, most = context.remaining(), context.limits.timeout
     return None if left is None else max(left, most or 0.0)
+
+
+def _good_until(answer: KeptAnswer, rule: CacheRule) -> tuple[float, float]:
+    """Until when an answer is fresh, and may be given at all, to a caller of `rule`: another one's rule may
+    have kept it for longer."""
+    if answer.made is None:
+        return answer.fresh_until, answer.stale_until
+    fresh_until = answer.made + rule.ttl
+    stale_until = fresh_until + rule.stale_while_revalidate
+    return min(answer.fresh_until, fresh_until), min(answer.stale_until, stale_until)
 
 
 def _response(frames: Sequence[Frame], ref_id: str, status: CacheStatus) -> DataResponse:

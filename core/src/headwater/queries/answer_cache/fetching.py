@@ -87,9 +87,10 @@ class Fetcher:
     def _keep(self, question: Question, response: DataResponse) -> None:
         if not is_complete(response):
             return
-        fresh_until = self._clock() + question.rule.ttl
+        now = self._clock()
+        fresh_until = now + question.rule.ttl
         stale_until = fresh_until + question.rule.stale_while_revalidate
-        answer = KeptAnswer(response.frames, fresh_until, stale_until)
+        answer = KeptAnswer(response.frames, fresh_until, stale_until, made=now)
         self._store.put(question.key, question.uid, answer)
 
 

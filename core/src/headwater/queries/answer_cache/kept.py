@@ -25,6 +25,7 @@ _COLUMN_BYTES = 512
 class KeptAnswer:
     """Frames, and until when they are good. Times are seconds since 1970.
 
+    `made` is since when they are known: callers with a stricter rule do not take them for as long.
     `covered` are the first and last point of time, in milliseconds, of an answer that later ones continue.
     `renderings` are its forms as hosts send them, by a name of theirs.
     """
@@ -33,6 +34,7 @@ class KeptAnswer:
     fresh_until: float
     stale_until: float
     covered: tuple[int, int] | None = None
+    made: float | None = None
     renderings: dict[str, bytes] = field(factory=dict)
     _lengths: tuple[int, int] | None = None
 

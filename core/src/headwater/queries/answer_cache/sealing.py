@@ -83,6 +83,7 @@ def _encode(answer: KeptAnswer) -> bytes:
         "freshUntil": answer.fresh_until,
         "staleUntil": answer.stale_until,
         "covered": answer.covered,
+        "made": answer.made,
     }
     frames = [b"".join(encode_stream(frame)) for frame in answer.frames]
     return b"".join(_with_length(part) for part in (json.dumps(head).encode(), *frames))
@@ -104,6 +105,7 @@ def _decode(data: bytes) -> KeptAnswer:
         head["freshUntil"],
         head["staleUntil"],
         None if covered is None else (covered[0], covered[1]),
+        head.get("made"),
     )
 
 
