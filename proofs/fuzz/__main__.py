@@ -71,14 +71,7 @@ def run(target: Target, folder: Path, seconds: int) -> Outcome:
         f"-timeout={_HANG_SECONDS}", f"-rss_limit_mb={_RSS_MIB}", "-print_final_stats=1",
     ]  # fmt: skip
     started = time.monotonic()
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=seconds + _START_SECONDS,
-        check=False,
-    )
-    said = done.stdout.decode(errors="replace")
+    failed, said = _end_of(command, seconds + _START_SECONDS)
     outcome = Outcome(
         target.name,
         _number(r"number_of_executed_units: *(\d+)", said),
@@ -86,7 +79,7 @@ def run(target: Target, folder: Path, seconds: int) -> Outcome:
         _number(r"corp: (\d+)", said),
         _number(r"peak_rss_mb: *(\d+)", said),
         time.monotonic() - started,
-        "" if done.returncode == 0 else _failure(said),
+        _failure(said) if failed else "",
     )
     rate = outcome.executions / max(seconds, 1)
     print(
@@ -95,6 +88,18 @@ def run(target: Target, folder: Path, seconds: int) -> Outcome:
         flush=True,
     )
     return outcome
+
+
+def _end_of(command: list[str], seconds: float) -> tuple[bool, str]:
+    """Whether it failed, which it has too if it does not end in time; and what it printed."""
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        printed = (error.stdout or b"").decode(errors="replace")
+        return True, f"{printed}\nIt did not end within {seconds:.0f} s."
+    return done.returncode != 0, done.stdout.decode(errors="replace")
 
 
 def _number(pattern: str, text: str) -> int:
