@@ -42,6 +42,9 @@ class Test{{ cookiecutter.__class }}(DataSourceConformance):
             TypeProbe("numbers", {"rawSql": "SELECT 0.5 UNION ALL SELECT 2"}, pa.float64(), (0.5, 2.0)),
             TypeProbe("bytes", {"rawSql": "SELECT x'00ff'"}, pa.binary(), (b"\x00\xff",)),
         ),
-        parameter=ParameterProbe(lambda value: ({"rawSql": "SELECT ? AS value"}, [value])),
+        parameter=ParameterProbe(
+            lambda value: ({"rawSql": "SELECT ? AS value"}, [value]),
+            placed=lambda name, _: {"rawSql": f"SELECT {name} AS value"},
+        ),
         resource="tables",
     )
