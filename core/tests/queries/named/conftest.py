@@ -19,6 +19,7 @@ class Binding:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.error: Exception | None = None
+        self.seconds: float | None = None
 
     @hookimpl
     def describe_plugin(self) -> PluginInfo:
@@ -30,6 +31,7 @@ class Binding:
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
         [query] = request.queries
         self.asked.append(dict(query.json))
+        self.seconds = context.remaining()
         if self.error is not None:
             return QueryDataResponse({query.ref_id: DataResponse.from_error(self.error)})
         values = query.json.get("regions", ["north", "south"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from attrs import evolve
 
-from headwater import AsyncHeadwater, Headwater
+from headwater import AsyncHeadwater, CallContext, Headwater, QueryLimits
 from headwater.errors import (
     DataSourceNotFoundError,
     HeadwaterError,
@@ -19,7 +20,14 @@ from headwater.errors import (
     NamedQueryVersionConflictError,
     ValidationError,
 )
-from headwater.queries.named import KEPT_VERSIONS, NamedQuery, named_query_from, named_query_to
+from headwater.queries.named import (
+    KEPT_VERSIONS,
+    NamedQuery,
+    Parameter,
+    ParameterType,
+    named_query_from,
+    named_query_to,
+)
 
 from .conftest import Binding
 
@@ -219,6 +227,37 @@ def test_choices_may_be_what_another_named_query_finds(host: Headwater, plugin: 
         {"region": "east"},
         None,
     ]
+
+
+def test_choices_are_within_the_limits_of_the_query_that_finds_them(host: Headwater, plugin: Binding) -> None:
+    def choices_of(**limits: Any) -> Sequence[Any]:
+        host.named_queries.save(
+            named(id="regions", query={"sql": SQL, "rows": 5}, parameters=[], limits=limits)
+        )
+        return host.named_query_runner.choices(parameter, CallContext(limits=QueryLimits(max_rows=3)))
+
+    parameter = Parameter(name="region", type=ParameterType.CHOICE, choices_from="regions")
+    assert [len(choices_of(**limits)) for limits in ({}, {"maxRows": 2}, {"maxRows": 9})] == [3, 2, 3]
+    choices_of(timeout=5)
+    assert plugin.seconds is not None
+    assert plugin.seconds <= 5
+
+
+def test_a_change_that_comes_while_the_query_is_read_is_seen_at_once(
+    host: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.named_queries.add(named())
+    read = host.named_queries.store.get
+
+    def slowly(id_: str) -> NamedQuery:
+        found = read(id_)
+        monkeypatch.undo()
+        host.named_queries.update(named(title="New"))
+        return found
+
+    monkeypatch.setattr(host.named_queries.store, "get", slowly)
+    host.named_queries.find("revenue")
+    assert host.named_queries.find("revenue").title == "New"
 
 
 def test_an_event_loop_runs_them_too(host: Headwater) -> None:

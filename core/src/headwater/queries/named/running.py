@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from headwater.calls.context import DEFAULT_LIMITS, CallContext, QueryLimits
 from headwater.errors import ValidationError
@@ -63,8 +63,9 @@ class NamedQueryRunner:
             return parameter.choices
         named = self._named_queries.find(parameter.choices_from)
         source = self.prepare(named, {}, {}, context)
-        bounds = {**named.limits.within(context.limits), "max_rows": _MOST_CHOICES}
-        with context.with_limits(**bounds) as call:
+        limits = evolve(context.limits, **named.limits.within(context.limits))
+        most = _MOST_CHOICES if limits.max_rows is None else min(limits.max_rows, _MOST_CHOICES)
+        with context.child(timeout=named.limits.timeout, limits=evolve(limits, max_rows=most)) as call:
             frame = self._ask(source.query, call)
         values = frame.table.column(0).to_pylist() if frame.num_columns else []
         return [value for value in values if isinstance(value, str | int | float)]

@@ -33,6 +33,7 @@ class NamedQueries:
         self.store = store
         self._check = check
         self._kept: dict[str, tuple[float, NamedQuery]] = {}
+        self._changes = 0
 
     def get(self, id: str) -> NamedQuery:  # noqa: A002
         """As the store has it now. Raises NamedQueryNotFoundError, StoreError."""
@@ -43,8 +44,10 @@ class NamedQueries:
         now = time.monotonic()
         expires, named = self._kept.get(id, (0.0, None))
         if named is None or expires <= now:
+            changes = self._changes
             named = self.store.get(id)
-            self._kept[id] = (now + _TTL, named)
+            if changes == self._changes:  # else what was read may be what was before
+                self._kept[id] = (now + _TTL, named)
         return named
 
     def known(self, id: str) -> NamedQuery | None:  # noqa: A002
@@ -70,7 +73,7 @@ class NamedQueries:
         now = datetime.now(UTC)
         added = evolve(self.check(named), version=1, created=now, updated=now, updated_by=by)
         self.store.save(added)
-        self._kept.pop(named.id, None)
+        self._forget(named.id)
         return added
 
     def update(
@@ -96,7 +99,7 @@ class NamedQueries:
             updated_by=by,
         )
         self.store.save(updated)
-        self._kept.pop(named.id, None)
+        self._forget(named.id)
         return updated
 
     def save(self, named: NamedQuery, by: str = "", *, force: bool = False) -> NamedQuery:
@@ -113,6 +116,10 @@ class NamedQueries:
         """Raises NamedQueryNotFoundError, NamedQueryReadOnlyError, StoreError."""
         self._check_writable(self.store.get(id), force)
         self.store.delete(id)
+        self._forget(id)
+
+    def _forget(self, id: str) -> None:  # noqa: A002
+        self._changes += 1
         self._kept.pop(id, None)
 
     def _check_writable(self, stored: NamedQuery, force: bool) -> None:

@@ -41,7 +41,7 @@ class RunnersView:
     def __init__(self, named: NamedQuery) -> None:
         self._named = named
         self._title = named.title or named.id
-        self._texts = [value for value in named.query.values() if isinstance(value, str)]
+        self._texts = {value for value in named.query.values() if isinstance(value, str)}
 
     def of_answer(self, answer: QueryDataResponse) -> QueryDataResponse:
         return QueryDataResponse({key: self._of_response(each) for key, each in answer.responses.items()})
@@ -75,7 +75,7 @@ class RunnersView:
         meta = frame.meta
         if meta is not None:
             if meta.executed_query_string:
-                self._texts.append(meta.executed_query_string)
+                self._texts.add(meta.executed_query_string)
             meta = FrameMeta(
                 type=meta.type,
                 type_version=meta.type_version,
