@@ -105,6 +105,13 @@ def test_bounds_hold(fields: dict[str, Any], good: tuple[Any, ...], bad: tuple[A
             made.read(value, NOW)
 
 
+def test_no_text_takes_a_pattern_more_than_a_moment() -> None:
+    words = parameter(type="text", pattern=r"(\w+\s?)*")
+    assert words.read("north south ", NOW) == "north south "
+    with pytest.raises(ValidationError, match="does not fit its pattern"):
+        words.read("x" * 999 + "!", NOW)
+
+
 def test_a_choice_written_as_text_is_bound_as_the_choice_it_names() -> None:
     made = parameter(type="choice", choices=["2", 3, True])
     assert [made.read(text, NOW) for text in ("2", "3", "true")] == ["2", 3, True]
@@ -137,7 +144,9 @@ def test_a_list_reads_each_of_its_items() -> None:
         ({"type": "integer", "list": True, "default": [1, "x"]}, "default[1]"),
         ({"type": "integer", "pattern": "1"}, "pattern"),
         ({"type": "text", "pattern": "("}, "pattern"),
-        ({"type": "text", "pattern": "[[a]"}, "pattern"),
+        ({"type": "text", "pattern": "(?=a)a"}, "pattern"),
+        ({"type": "text", "pattern": "a)(b"}, "pattern"),
+        ({"type": "text", "pattern": "\ud800"}, "pattern"),
         ({"type": "text", "maxLength": 0}, "maxLength"),
         ({"type": "colour"}, "parameters[0].type"),
         ({"list": "yes"}, "parameters[0].list"),
