@@ -283,7 +283,7 @@ def test_results_wait_for_room_in_order_and_give_it_back() -> None:
     order: list[int] = []
 
     async def one(memory: ResultMemory, number: int) -> None:
-        async with memory.reserve(5) as held:
+        with await memory.reserve(5) as held:
             order.append(number)
             held.resize(10 * number + 10)
             await asyncio.sleep(0.001)
@@ -300,11 +300,9 @@ def test_results_wait_for_room_in_order_and_give_it_back() -> None:
 def test_a_result_larger_than_the_budget_runs_alone() -> None:
     async def run() -> None:
         memory = ResultMemory(100, 400)
-        async with memory.reserve(1):
-            with pytest.raises(LimitExceededError, match="busy"):
-                async with memory.reserve(0.01):
-                    raise AssertionError
-        async with memory.reserve(0.01):
+        with await memory.reserve(1), pytest.raises(LimitExceededError, match="busy"):
+            await memory.reserve(0.01)
+        with await memory.reserve(0.01):
             pass
 
     asyncio.run(run())
@@ -313,7 +311,7 @@ def test_a_result_larger_than_the_budget_runs_alone() -> None:
 def test_a_waiter_that_gives_up_leaves_its_room_to_the_next() -> None:
     async def run() -> None:
         memory = ResultMemory(100, 100)
-        async with memory.reserve(1):
+        with await memory.reserve(1):
             impatient = asyncio.create_task(_hold(memory))
             patient = asyncio.create_task(_hold(memory))
             await asyncio.sleep(0)
@@ -324,7 +322,7 @@ def test_a_waiter_that_gives_up_leaves_its_room_to_the_next() -> None:
 
 
 async def _hold(memory: ResultMemory) -> None:
-    async with memory.reserve(1):
+    with await memory.reserve(1):
         pass
 
 

@@ -12,7 +12,7 @@ def test_only_so_many_begin_at_once() -> None:
         limiter, seen = StartLimiter(1, seconds=60), []
 
         async def one(name: str) -> None:
-            async with limiter.slot():
+            with await limiter.slot():
                 seen.append(f"{name} begins")
                 await asyncio.sleep(0)
                 seen.append(f"{name} ends")
@@ -29,7 +29,7 @@ def test_a_slow_one_makes_room_once() -> None:
 
         async def slow() -> None:
             nonlocal most, now
-            async with limiter.slot():
+            with await limiter.slot():
                 now += 1
                 most = max(most, now)
                 if now == 5:
@@ -38,7 +38,7 @@ def test_a_slow_one_makes_room_once() -> None:
                 now -= 1
 
         await asyncio.gather(*(slow() for _ in range(5)))
-        async with limiter.slot():  # every slot was given back, and only once
+        with await limiter.slot():  # every slot was given back, and only once
             assert limiter._slots.locked()
         return most
 
@@ -50,7 +50,7 @@ def test_a_failure_gives_its_place_back() -> None:
         limiter = StartLimiter(1, seconds=60)
         for _ in range(3):
             try:
-                async with limiter.slot():
+                with await limiter.slot():
                     raise LookupError
             except LookupError:
                 pass

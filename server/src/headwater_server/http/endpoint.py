@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
@@ -50,7 +50,7 @@ class Endpoint:
             await send(message)
 
         try:
-            async with AsyncExitStack() as stack:
+            with ExitStack() as stack:
                 await self._answer(Request(scope, receive, sending), record, stack)
         except HeadwaterError as error:
             if started and record.cancelled:
@@ -70,7 +70,7 @@ class Endpoint:
                 "A client left its answer unread and was cut off.", request_id=record.request_id
             )
 
-    async def _answer(self, request: Request, record: RequestRecord, stack: AsyncExitStack) -> None:
+    async def _answer(self, request: Request, record: RequestRecord, stack: ExitStack) -> None:
         operation = self._operations.get(request.method)
         if operation is None:
             raise MethodNotAllowedError(f"{request.method} is not allowed here.")
@@ -92,9 +92,10 @@ class Endpoint:
         await response(request.scope, request.receive, request._send)
 
     async def _authenticate(self, request: Request, record: RequestRecord) -> Principal:
-        if len(request.headers.getlist("authorization")) > 1:
+        given = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        if len(given) > 1:
             raise AuthenticationError("Unauthorized")  # a proxy may have looked at the other one
-        authorization = request.headers.get("authorization", "")
+        authorization = given[0].decode("latin-1") if given else ""
         session_id = ""
         if not authorization and self._host.authenticator.sso is not None:
             session_id = session_of(request, self._host.options.root_url)

@@ -86,7 +86,7 @@ async def list_choices(call: Call) -> Response:
         raise ValidationError("is no parameter", path=f"parameters.{name[:64]}")
     headwater = call.host.headwater
     run = _run_of(call, named)
-    async with call.context(headwater.limits.timeout) as context:
+    with call.context(headwater.limits.timeout) as context:
         try:
             choices = await call.host.run(lambda: headwater.named_query_runner.choices(parameter, context))
         except HeadwaterError as error:
@@ -152,7 +152,7 @@ async def _prepare(call: Call, named: NamedQuery, body: Mapping[str, Any]) -> Pr
     run, limits = _run_of(call, named), call.host.headwater.limits
     if not any(each.choices_from for each in named.parameters):
         return run.prepare(body, CallContext())
-    async with call.context(limits.timeout) as context:
+    with call.context(limits.timeout) as context:
         return await call.host.run(lambda: run.prepare(body, context))
 
 

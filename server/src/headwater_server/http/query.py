@@ -100,10 +100,10 @@ def _ready_json(cache: AnswerCache, hit: Hit) -> bytes | None:
 async def json_answer(call: Call, queries: Sequence[MetricQuery]) -> Response | ChunkedResponse:
     """All results in one object; 400, or 207 with `multi_status`, if any query failed."""
     host = call.host
-    context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))
-    reservation = await call.stack.enter_async_context(host.memory.reserve(context.remaining()))
+    context = call.stack.enter_context(call.context(host.headwater.limits.timeout))
+    reservation = call.stack.enter_context(await host.memory.reserve(context.remaining()))
 
-    async with host.start_limiter.slot():
+    with await host.start_limiter.slot():
         started = call.querying.start_query_data(
             queries, context, user=call.principal.user, then=_encoded_if_small
         )

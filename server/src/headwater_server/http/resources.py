@@ -64,7 +64,7 @@ async def _call_plugin(call: Call, stored: DataSource, path: str) -> Response:
         raise ValidationError("a resource path has no empty segments", path="path")
     body = await call.body()
     host = call.host
-    context = await call.stack.enter_async_context(call.context(host.headwater.limits.timeout))
+    context = call.stack.enter_context(call.context(host.headwater.limits.timeout))
     answer = await host.run(
         lambda: host.headwater.call_resource(
             stored.uid,

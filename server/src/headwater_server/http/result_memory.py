@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from typing import Self
 
 from headwater.errors import LimitExceededError
 
 
 class Reservation:
-    """The part of one request: a reserve until the size of its result is known."""
+    """The part of one request: a reserve until the size of its result is known. Given back at the end of its
+    `with` block."""
 
     def __init__(self, memory: ResultMemory, size: int) -> None:
         self._memory = memory
@@ -21,6 +22,12 @@ class Reservation:
         """The result takes `size` bytes."""
         change, self._size = size - self._size, size
         self._memory._change(change)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.resize(0)
 
 
 class ResultMemory:
@@ -38,18 +45,13 @@ class ResultMemory:
         self._used = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def reserve(self, within: float | None) -> AsyncIterator[Reservation]:
+    async def reserve(self, within: float | None) -> Reservation:
         """Wait for room, up to `within` seconds. Raises LimitExceededError with status 503."""
         if self._waiting or not self._has_room():
             await self._wait(within)
         else:
             self._change(self._reserve)
-        reservation = Reservation(self, self._reserve)
-        try:
-            yield reservation
-        finally:
-            reservation.resize(0)
+        return Reservation(self, self._reserve)
 
     def _has_room(self) -> bool:
         return self._used == 0 or self._used + self._reserve <= self._budget

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 
 _AT_ONCE = 1
 _SHORT_SECONDS = 0.002
@@ -22,21 +21,25 @@ class StartLimiter:
         self._slots = asyncio.Semaphore(at_once)
         self._seconds = seconds
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold a slot within the block, or for `seconds` of it; waits until one is free."""
+    async def slot(self) -> Slot:
+        """A slot to hold within a `with` block, or for `seconds` of it; waits until one is free."""
         await self._slots.acquire()
-        holding = True
+        return Slot(self._slots, self._seconds)
 
-        def release() -> None:
-            nonlocal holding
-            if holding:
-                holding = False
-                self._slots.release()
 
-        timer = asyncio.get_running_loop().call_later(self._seconds, release)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            release()
+class Slot:
+    def __init__(self, slots: asyncio.Semaphore, seconds: float) -> None:
+        self._slots: asyncio.Semaphore | None = slots
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._release)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._timer.cancel()
+        self._release()
+
+    def _release(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()

@@ -57,7 +57,7 @@ async def _chunked_answer(
     host = call.host
     wanted = call.request.headers.get(PROGRESS_HEADER) == "true"
     progress = ProgressLines() if wanted else None
-    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout, progress))
+    context = call.stack.enter_context(call.context(host.options.stream_timeout, progress))
     chunks = call.querying.query_chunked_data(queries, context, user=call.principal.user)
     response = ChunkedResponse(
         encode(_counted(chunks, call)), host=host, context=context, media_type=media_type, live=True
@@ -72,7 +72,7 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedRes
     """One frame as an Arrow IPC stream. An error before the first rows is Grafana's JSON with status 400."""
     only = _only(queries, "An Arrow stream holds one frame")
     host = call.host
-    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    context = call.stack.enter_context(call.context(host.options.stream_timeout))
     chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
     try:
         stream = await host.run(lambda: _only_frame(chunks, context))
@@ -93,7 +93,7 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
 
     only = _only(queries, "A Parquet file holds one query's rows")
     host = call.host
-    context = await call.stack.enter_async_context(call.context(host.options.stream_timeout))
+    context = call.stack.enter_context(call.context(host.options.stream_timeout))
     chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
     failures: list[HeadwaterError] = []
 

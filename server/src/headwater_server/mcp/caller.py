@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from headwater import Headwater
@@ -30,7 +30,7 @@ class Caller(Protocol):
         """What `function` returns, from a worker thread."""
         ...
 
-    def context(self, on_progress: OnProgress) -> AbstractAsyncContextManager[CallContext]:
+    def context(self, on_progress: OnProgress) -> AbstractContextManager[CallContext]:
         """A context that ends with the call, however that ends."""
         ...
 
@@ -58,8 +58,8 @@ class LocalCaller:
     async def run(self, function: Callable[[], R]) -> R:
         return await result_of(self._workers.submit(contextvars.copy_context().run, function))
 
-    @asynccontextmanager
-    async def context(self, on_progress: OnProgress) -> AsyncIterator[CallContext]:
+    @contextmanager
+    def context(self, on_progress: OnProgress) -> Iterator[CallContext]:
         limits = self.headwater.limits
         context = CallContext(timeout=limits.timeout, limits=limits, on_progress=on_progress)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -43,12 +43,12 @@ class HttpCaller:
     async def run(self, function: Callable[[], R]) -> R:
         return await self._call.host.run(function)
 
-    def context(self, on_progress: OnProgress) -> AbstractAsyncContextManager[CallContext]:
+    def context(self, on_progress: OnProgress) -> AbstractContextManager[CallContext]:
         return self._call.context(self.headwater.limits.timeout, on_progress)
 
     async def ask(self, queries: Sequence[MetricQuery], context: CallContext) -> QueryDataResponse:
         host = self._call.host
-        async with host.memory.reserve(context.remaining()), host.start_limiter.slot():
+        with await host.memory.reserve(context.remaining()), await host.start_limiter.slot():
             answer = await result_of(
                 self.headwater.start_query_data(
                     queries, context, user=self.principal.user, then=lambda answer: answer

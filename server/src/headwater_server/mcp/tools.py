@@ -186,7 +186,7 @@ class Toolbox:
         table = _text(arguments, "table", "")
         self._caller.record("datasources:query", stored.uid, {"describe": table})
         headwater, user = self._caller.headwater, self._principal.user
-        async with self._caller.context(on_progress) as context:
+        with self._caller.context(on_progress) as context:
             described = await self._caller.run(
                 lambda: describe_data_source(headwater, stored, table, context, user)
             )
@@ -218,7 +218,7 @@ class Toolbox:
             "A", json_.get("queryType") or "", _POINTS, _step(times), time_range=times, json=json_
         )
         self._caller.record("datasources:query", stored.uid, json_)
-        async with self._caller.context(on_progress) as context:
+        with self._caller.context(on_progress) as context:
             limits = evolve(context.limits, **_bounds(context))
             # Not closed here: if the call is given up, its end reaches the query by way of the parent.
             bounded = context.child(limits=limits)
@@ -238,7 +238,7 @@ class Toolbox:
         headwater = self._caller.headwater
         times = _time_range(options, named.from_, named.to)
         view = None if self._principal.may(Action.READ_QUERIES, named.id) else RunnersView(named)
-        async with self._caller.context(on_progress) as context:
+        with self._caller.context(on_progress) as context:
             limits = evolve(context.limits, **_bounds(context))
             limits = evolve(limits, **named.limits.within(limits))
             bounded = context.child(timeout=named.limits.timeout, limits=limits)
