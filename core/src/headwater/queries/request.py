@@ -61,18 +61,19 @@ def parse_metric_request(
     if not isinstance(queries, list) or not queries:
         raise QueryRequestError("No queries found", "query.noQueries")
     moment = now or datetime.now(UTC)  # one for all queries, or their ranges would differ
-    per_query_ranges = _header(headers, "X-Query-V2") == "true"
+    headers = {name.lower(): value for name, value in (headers or {}).items()}
+    per_query_ranges = headers.get("x-query-v2") == "true"
+    common_range: TimeRange | None = None
     parsed = []
     for index, query in enumerate(queries):
         path = f"queries[{index}]"
         if not isinstance(query, Mapping):
             raise ValidationError("a query must be a JSON object", path=path)
         own_range = query.get("timeRange") if per_query_ranges else None
-        time_range = (
-            _time_range(body, "", moment)
-            if own_range is None
-            else _time_range(own_range, f"{path}.timeRange", moment)
-        )
+        if own_range is not None:
+            time_range = _time_range(own_range, f"{path}.timeRange", moment)
+        else:
+            time_range = common_range = common_range or _time_range(body, "", moment)
         parsed.append(_query(query, path, time_range))
     check_ref_ids(parsed)
     _check_headers(headers, parsed)
@@ -166,12 +167,7 @@ def _whole_number(query: Mapping[str, Any], key: str, path: str, default: int, m
     return int(value)
 
 
-def _header(headers: Mapping[str, str] | None, name: str) -> str:
-    wanted = name.lower()
-    return next((value for key, value in (headers or {}).items() if key.lower() == wanted), "")
-
-
-def _check_headers(headers: Mapping[str, str] | None, queries: Sequence[MetricQuery]) -> None:
+def _check_headers(headers: Mapping[str, str], queries: Sequence[MetricQuery]) -> None:
     """X-Datasource-Uid and X-Plugin-Id, where sent, must name exactly what the body names.
 
     A query that names its data source by number alone leaves uid and type open: then the headers may
@@ -180,10 +176,10 @@ def _check_headers(headers: Mapping[str, str] | None, queries: Sequence[MetricQu
     if any(each.data_source.is_expressions for each in queries):
         return
     for name, in_body in (
-        ("X-Datasource-Uid", {each.data_source.uid for each in queries}),
-        ("X-Plugin-Id", {each.data_source.type for each in queries}),
+        ("x-datasource-uid", {each.data_source.uid for each in queries}),
+        ("x-plugin-id", {each.data_source.type for each in queries}),
     ):
-        sent = {part.strip() for part in _header(headers, name).split(",")} - {""}
+        sent = {part.strip() for part in headers.get(name, "").split(",")} - {""}
         named = in_body - {""}
         if sent and (not sent >= named or (named == in_body and sent != named)):
             raise QueryRequestError(

@@ -197,8 +197,8 @@ class _FieldSpec:
         return None if self._default.takes_self else factory()
 
     def read(self, values: dict[str, Any], data: Mapping[str, Any], path: str, ignore_unknown: bool) -> None:
-        rules = _Rules(self.lenient, ignore_unknown)
         if self.prefix is not None:
+            rules = _Rules(self.lenient, ignore_unknown)
             values[self.attribute] = {
                 key[len(self.prefix) :]: self._checked(
                     _convert(data[key], str, _join(path, key), rules), _join(path, key)
@@ -211,7 +211,7 @@ class _FieldSpec:
             value = data.get(key)
             if value is None or (self.lenient and value == "" and self.type is not str):
                 continue
-            where = _join(path, key)
+            where, rules = _join(path, key), _Rules(self.lenient, ignore_unknown)
             values[self.attribute] = self._checked(_convert(value, self.type, where, rules), where)
             return
         if self.required:

@@ -41,8 +41,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses no more of a head than it may have: what came at once may be larger than that."""
-        if self._in_head and self._alarm is None and not self._refused:
-            self._expect_head()
         while data and self._in_head and not self._refused:
             room = self.max_header_bytes - self._head_bytes
             if room <= 0:
@@ -53,6 +51,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             super().data_received(part)
         if data and not self._refused:
             super().data_received(data)
+        if self._in_head and self._head_bytes and self._alarm is None and not self._refused:
+            self._expect_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -80,18 +80,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def _expect_head(self) -> None:
-        self._alarm = self.loop.call_later(
-            self.header_timeout,
-            self._refuse,
-            HTTPStatus.REQUEST_TIMEOUT,
-            "request.headTimeout",
-            f"The request's head took longer than {self.header_timeout:g} seconds.",
-        )
+        self._alarm = self.loop.call_later(self.header_timeout, self._refuse_slow_head)
 
     def _stop_waiting(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+
+    def _refuse_slow_head(self) -> None:
+        text = f"The request's head took longer than {self.header_timeout:g} seconds."
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request.headTimeout", text)
 
     def _refuse_head(self) -> None:
         bound = f"a request's head, its address included, may have {self.max_header_bytes:,} bytes"

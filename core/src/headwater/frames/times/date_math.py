@@ -13,6 +13,7 @@ from headwater.frames.times.time_range import TimeRange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_UNIX_MS = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _STEP = re.compile(
     r"(?P<sign>[+-])?(?P<count>[0-9]{0,9})(?P<unit>ms|f[yQ]|[yQMwdhms])|/(?P<round>f[yQ]|[yQMwdhms])"
 )
@@ -82,7 +83,7 @@ def parse_time(
     """
     stripped = text.strip()
     try:
-        if re.fullmatch(r"-?[0-9]{1,18}", stripped, re.ASCII):
+        if _UNIX_MS.fullmatch(stripped):
             return _EPOCH + int(stripped) * _MILLISECOND
         if stripped.startswith("now") or _AGO.fullmatch(stripped):
             moment = (now or datetime.now(UTC)).astimezone(zone)
