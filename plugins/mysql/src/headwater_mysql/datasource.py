@@ -225,8 +225,9 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
                 rows = size = 0
                 for batch in read.batches():
                     stream.meta = self._with_zero_dates(meta, read.zero_dates)
-                    rows, size = rows + batch.num_rows, size + batch.nbytes
-                    context.report_progress(rows=rows, bytes=size)
+                    if context.hears_progress:
+                        rows, size = rows + batch.num_rows, size + batch.nbytes
+                        context.report_progress(rows=rows, bytes=size)
                     yield epochs.convert(batch)
             finally:
                 read.close()

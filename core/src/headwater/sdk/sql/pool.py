@@ -125,12 +125,9 @@ class Pool(Generic[C]):
 
     def _take(self, context: CallContext) -> tuple[C | None, float]:
         """An idle connection and since when it rests, or None and the right to open one."""
-        with context.on_cancel(self._wake), self._changed:
-            self._waiting += 1
-            try:
-                self._changed.wait_for(lambda: self._ready() or context.cancelled, context.remaining())
-            finally:
-                self._waiting -= 1
+        with self._changed:
+            if not self._ready():
+                self._wait(context)
             context.check()
             if self._closed:
                 raise LimitExceededError("the data source is being closed", retryable=True)
@@ -138,6 +135,14 @@ class Pool(Generic[C]):
                 return self._idle.pop()
             self._open += 1
             return None, 0.0
+
+    def _wait(self, context: CallContext) -> None:
+        self._waiting += 1
+        try:
+            with context.on_cancel(self._wake):
+                self._changed.wait_for(lambda: self._ready() or context.cancelled, context.remaining())
+        finally:
+            self._waiting -= 1
 
     def _ready(self) -> bool:
         return self._closed or bool(self._idle) or not 0 < self._limits.max_open <= self._open
