@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
 
 import attrs
@@ -49,10 +50,9 @@ def json_field(
 def to_wire(record: Any) -> dict[str, Any]:
     """The JSON object of `record`, keys in the order of its attributes."""
     written: dict[str, Any] = {}
-    for attribute in attrs.fields(type(record)):
-        rule: JsonRule = attribute.metadata["json"]
-        value = getattr(record, attribute.name)
-        if rule.always or value != attribute.default:
+    for name, default, rule in _members(type(record)):
+        value = getattr(record, name)
+        if rule.always or value != default:
             written[rule.key] = rule.encode(value)
     return written
 
@@ -64,12 +64,19 @@ def from_wire(cls: type[T], value: Any, path: str) -> T:
     """
     members = as_mapping(value, path)
     read = {}
-    for attribute in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
-        rule: JsonRule = attribute.metadata["json"]
+    for name, _, rule in _members(cls):
         if rule.key not in members or (members[rule.key] is None and not rule.null_is_value):
             continue
-        read[attribute.name] = rule.decode(members[rule.key], f"{path}.{rule.key}" if path else rule.key)
+        read[name] = rule.decode(members[rule.key], f"{path}.{rule.key}" if path else rule.key)
     return cls(**read)
+
+
+def _read_members(cls: Any) -> tuple[tuple[str, Any, JsonRule], ...]:
+    """Name, default and rule of each attribute."""
+    return tuple((each.name, each.default, each.metadata["json"]) for each in attrs.fields(cls))
+
+
+_members: Callable[[Any], tuple[tuple[str, Any, JsonRule], ...]] = cache(_read_members)
 
 
 def as_mapping(value: Any, path: str) -> Mapping[str, Any]:

@@ -179,10 +179,7 @@ class _FieldSpec:
         self.pattern: str | None = meta.get("pattern")
         self.doc: str = meta.get("doc", "")
         self._default: Any = attribute.default
-
-    @property
-    def required(self) -> bool:
-        return self._default is attrs.NOTHING
+        self.required: bool = attribute.default is attrs.NOTHING
 
     @property
     def text_pattern(self) -> dict[str, str]:

@@ -31,7 +31,7 @@ class ScenarioSource(DataSource[ScenarioSettings, ScenarioQuery]):
     """Keeps no state: two queries with the same keys, seed and time range have the same answer."""
 
     def query(self, query: ScenarioQuery, context: CallContext) -> QueryResult:
-        if query.seed is None:
+        if query.seed is None and self.settings.seed:
             query = evolve(query, seed=self.settings.seed)
         return _find(query.scenario).run(query, context)
 
