@@ -67,12 +67,14 @@ class ColumnPlan:
 
 @attrs.frozen
 class ResultPlan:
+    """`row_bytes`: what a row takes at least once it is decoded, NULL or not."""
+
     columns: tuple[ColumnPlan, ...]
     schema: pa.Schema
+    row_bytes: int = attrs.field(init=False)
 
-    @property
-    def row_bytes(self) -> int:
-        """What a row takes at least once it is decoded, NULL or not."""
+    @row_bytes.default
+    def _count_row_bytes(self) -> int:
         return sum(_width(column.type) for column in self.columns)
 
 

@@ -162,8 +162,9 @@ class ResultReader:
     def _begin_rows(self) -> ResultColumns:
         begun = result_columns(tuple(self._definitions), utc=self._utc)
         plan = begun.plan
-        rows = max(1, min(self._framing.batch_rows, BATCH_BYTES // max(1, plan.row_bytes)))
-        framing = attrs.evolve(self._framing, batch_rows=rows)
+        framing = self._framing
+        if framing.batch_rows * plan.row_bytes > BATCH_BYTES:
+            framing = attrs.evolve(framing, batch_rows=max(1, BATCH_BYTES // plan.row_bytes))
         self._decoder = self._make_decoder(plan, framing, self._packets.sequence)
         self._state = _State.ROWS
         self._rows.give(self._packets.take_rest())
