@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 import pyarrow as pa
 
@@ -16,13 +16,17 @@ def value_bytes(data: pa.RecordBatch | pa.Table | pa.ChunkedArray) -> int:
 
 
 def within_limits(
-    batches: Iterable[pa.RecordBatch], max_rows: int | None, max_bytes: int | None
+    batches: Iterable[pa.RecordBatch],
+    max_rows: int | None,
+    max_bytes: int | None,
+    measure: Callable[[pa.RecordBatch], int] = value_bytes,
 ) -> Generator[tuple[pa.RecordBatch, str], None, None]:
     """As many rows of `batches` as fit, and `""`; with the last of them, which may be none, the name of the
-    limit ("row" or "byte") that cuts others off. `max_bytes` counts the bytes of values."""
+    limit ("row" or "byte") that cuts others off. `max_bytes` counts the bytes of values; `measure` gives
+    those of the batch that has just come."""
     rows = size = 0
     for batch in batches:
-        fitting, taken, limit = _fitting(batch, rows, size, max_rows, max_bytes)
+        fitting, taken, limit = _fitting(batch, rows, size, max_rows, max_bytes, measure)
         yield (batch.slice(0, fitting) if limit else batch), limit
         if limit:
             return
@@ -30,7 +34,12 @@ def within_limits(
 
 
 def _fitting(
-    batch: pa.RecordBatch, rows: int, size: int, max_rows: int | None, max_bytes: int | None
+    batch: pa.RecordBatch,
+    rows: int,
+    size: int,
+    max_rows: int | None,
+    max_bytes: int | None,
+    measure: Callable[[pa.RecordBatch], int],
 ) -> tuple[int, int, str]:
     """How many of the batch's rows fit after `rows` rows and `size` bytes, the bytes of that part, and which
     limit cuts the others off."""
@@ -38,7 +47,7 @@ def _fitting(
     limit = "row" if by_rows < batch.num_rows else ""
     if max_bytes is None:
         return by_rows, 0, limit
-    taken = value_bytes(batch.slice(0, by_rows) if limit else batch)
+    taken = value_bytes(batch.slice(0, by_rows)) if limit else measure(batch)
     if size + taken <= max_bytes:
         return by_rows, taken, limit
     return _rows_within(batch, by_rows, max_bytes - size), 0, "byte"

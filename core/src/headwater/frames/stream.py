@@ -68,6 +68,7 @@ class FrameStream:
         #: Rows and bytes read so far.
         self.rows: int = 0
         self.bytes: int = 0
+        self._latest_bytes = 0
 
     @classmethod
     def from_frame(cls, frame: Frame, *, batch_rows: int = DEFAULT_BATCH_ROWS) -> Self:
@@ -144,7 +145,8 @@ class FrameStream:
         finally:
             self._end_read()
         self.rows += batch.num_rows
-        self.bytes += value_bytes(batch)
+        self._latest_bytes = value_bytes(batch)
+        self.bytes += self._latest_bytes
         return batch
 
     def close(self) -> None:
@@ -199,7 +201,7 @@ class FrameStream:
         """
         batches = []
         with self:
-            for part, limit in within_limits(self, max_rows, max_bytes):
+            for part, limit in within_limits(self, max_rows, max_bytes, lambda _latest: self._latest_bytes):
                 batches.append(part)
                 if limit:
                     self._cut(sum(each.num_rows for each in batches), limit)
@@ -213,7 +215,7 @@ class FrameStream:
 
         def batches() -> Generator[pa.RecordBatch, None, None]:
             rows = 0
-            for part, limit in within_limits(self, max_rows, max_bytes):
+            for part, limit in within_limits(self, max_rows, max_bytes, lambda _latest: self._latest_bytes):
                 limited.meta = self.meta
                 rows += part.num_rows
                 if part.num_rows or not limit:
