@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from headwater.errors import ErrorSource, HeadwaterError
 from headwater.logs import get_logger
@@ -42,20 +42,13 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record: RequestRecord = scope["headwater.record"]
         record.route = self._path
-        started = False
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             with ExitStack() as stack:
-                await self._answer(Request(scope, receive, sending), record, stack)
+                await self._answer(Request(scope, receive, send), record, stack)
         except HeadwaterError as error:
-            if started and record.cancelled:
+            if record.status and record.cancelled:
                 return  # nobody is left to tell
-            if started:
+            if record.status:
                 raise
             response = error_response(error, record.request_id)
             if error.status == 401 and self._path == MCP_PATH:
@@ -96,6 +89,9 @@ class Endpoint:
         if len(given) > 1:
             raise AuthenticationError("Unauthorized")  # a proxy may have looked at the other one
         authorization = given[0].decode("latin-1") if given else ""
+        known = self._host.authenticator.recognise(authorization)
+        if known is not None:
+            return known
         session_id = ""
         if not authorization and self._host.authenticator.sso is not None:
             session_id = session_of(request, self._host.options.root_url)

@@ -52,7 +52,7 @@ class RequestMiddleware:
             self._logger.error(  # noqa: TRY400 - the exception is given
                 "A request failed.", request_id=record.request_id, route=record.route, exc_info=error
             )
-            if answer.started:
+            if record.status:
                 raise
             failure = plain_error(500, "internal", "Internal Server Error", record.request_id)
             await failure(scope, receive, answer.send)
@@ -113,11 +113,9 @@ class _Answer:
         self._record = record
         self._send = send
         self._host = host
-        self.started = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
             self._record.status = message["status"]
             _add_headers(message, self._record.request_id)
             if self._host.draining:

@@ -15,6 +15,8 @@ from headwater_server.auth import PermissionDeniedError
 
 @define
 class RequestRecord:
+    """`status` is 0 until an answer has begun."""
+
     request_id: str
     address: str
     route: str = "unknown"
