@@ -267,12 +267,17 @@ class _Rules:
     ignore_unknown: bool
 
 
+_SCALARS = frozenset({bool, int, float, str, Path})
+
+
 def _convert(value: Any, wanted: Any, path: str, rules: _Rules) -> Any:
     """`value` as type `wanted`, without guessing: no truncation, and text is no number unless the rules
     say so."""
-    origin = typing.get_origin(wanted)
     if wanted is Any or wanted is object:
         return value
+    if isinstance(wanted, type) and wanted in _SCALARS:
+        return _convert_scalar(value, wanted, path, rules.lenient)
+    origin = typing.get_origin(wanted)
     if origin in (Union, types.UnionType):
         return _convert_union(value, typing.get_args(wanted), path, rules)
     if origin is Literal:
