@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
@@ -13,9 +14,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
+from IPython.utils.process import arg_split
 
 from .calls.context import CallContext, Progress
-from .errors import HeadwaterError
+from .errors import HeadwaterError, PluginRequestFailedError
 from .frames import Frame
 from .host import Headwater
 
@@ -36,6 +38,24 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(magics)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(magics.matcher())
+
+
+def _unquoted(text: str) -> str:
+    """IPython leaves quotes where they are."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+@contextmanager
+def _errors_as_sentences() -> Iterator[None]:
+    """What is wrong with a question is shown without frames of the host, which IPython would print by the
+    hundred; a bug is shown with them."""
+    try:
+        yield
+    except HeadwaterError as error:
+        if not isinstance(error, PluginRequestFailedError):
+            shown = [f"{type(error).__name__}: {error}"]
+            vars(error)["_render_traceback_"] = lambda: shown  # what IPython asks for
+        raise
 
 
 @magics_class
@@ -60,7 +80,8 @@ class _HeadwaterMagics(Magics):
         """
         match line.split():
             case []:
-                sources = self.host.list_data_sources()
+                with _errors_as_sentences():
+                    sources = self.host.list_data_sources()
                 return Frame.from_pydict(
                     {"name": [each.name for each in sources], "type": [each.type for each in sources]}
                 )
@@ -69,7 +90,8 @@ class _HeadwaterMagics(Magics):
 
                 if not (token := os.environ.get(TOKEN_VARIABLE)):
                     raise UsageError(f"Set {TOKEN_VARIABLE} to a token of that host first.")
-                self._choose(connect(url, token=token))
+                with _errors_as_sentences():
+                    self._choose(connect(url, token=token))
             case ["use", name]:
                 found = self.shell.user_ns.get(name)
                 if not isinstance(found, Headwater):
@@ -82,7 +104,7 @@ class _HeadwaterMagics(Magics):
     @needs_local_scope
     @cell_magic("headwater")
     @magic_arguments()
-    @argument("source", help="a data source, by name or uid")
+    @argument("source", type=_unquoted, help="a data source, by name or uid; in quotes if it has blanks")
     @argument("-o", "--out", metavar="VARIABLE", help="keep the answer in this variable")
     @argument("-a", "--as", dest="form", choices=_FORMS, default="frame", help="what the answer becomes")
     @argument("--from", dest="from_", help="start of the time range, such as now-6h")
@@ -95,8 +117,13 @@ class _HeadwaterMagics(Magics):
         asked = parse_argstring(self.ask, line)
         options: dict[str, Any] = {"from_": asked.from_, "to": asked.to, "max_rows": asked.max_rows}
         options = {name: value for name, value in options.items() if value is not None}
+        if asked.out and not asked.out.isidentifier():
+            raise UsageError(f"{asked.out} is no name of a variable.")
         if asked.params:
-            options["params"] = {**self.shell.user_ns, **(local_ns or {})}[asked.params]
+            variables = {**self.shell.user_ns, **(local_ns or {})}
+            if asked.params not in variables:
+                raise UsageError(f"There is no variable {asked.params}, which --params names.")
+            options["params"] = variables[asked.params]
         frame = self._query(asked.source, _query_of(cell), options)
         if asked.plot:
             return _plot(frame)
@@ -135,7 +162,7 @@ class _HeadwaterMagics(Magics):
 
     def _query(self, source: str, query: Any, options: dict[str, Any]) -> Frame:
         shown = _ShownProgress()
-        with CallContext() as context:
+        with _errors_as_sentences(), CallContext() as context:
             try:
                 return self.host.query(source, query, context=context, on_progress=shown, **options)
             except KeyboardInterrupt:
@@ -149,8 +176,8 @@ class _HeadwaterMagics(Magics):
         if not head.startswith("%%headwater"):
             return []
         try:
-            words = head.split()[1:]
-            source = next((word for word in words if not word.startswith("-")), "")
+            words = arg_split(head, strict=False)[1:]
+            source = _unquoted(next((word for word in words if not word.startswith("-")), ""))
             names = self._tables_and_columns(source, body) if body or "\n" in text else self._sources()
         except (HeadwaterError, UsageError):
             return []

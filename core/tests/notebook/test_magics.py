@@ -68,6 +68,39 @@ def test_tables_and_columns_are_completed_in_a_cell(shell: Any, host: Headwater)
     assert "city" in completed(shell, "%%headwater demo\nstreaming_rows cit")
 
 
+def test_a_name_with_blanks_stands_in_quotes(shell: Any, host: Headwater) -> None:
+    host.add_data_source("my data", type="testdata")
+    assert ask(shell, '"my data"', CSV).num_rows == 1
+    assert ask(shell, "'my data' --max-rows 5", "streaming_rows").num_rows == 5
+    assert "random_walk" in completed(shell, '%%headwater "my data"\nrandom')
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("%%headwater demo\nnope", "QueryError: There is no scenario 'nope'"),
+        ("%%headwater dem\nx", "DataSourceNotFoundError: There is no data source 'dem'"),
+        ("%%headwater demo --from soon\nno_data", "ValidationError: invalid time 'soon'"),
+        ("%%headwater demo --params nope\nno_data", "UsageError: There is no variable nope"),
+        ("%%headwater demo -o 1st\nno_data", "UsageError: 1st is no name of a variable"),
+    ],
+)
+def test_a_wrong_question_is_answered_by_a_sentence(
+    shell: Any, host: Headwater, capsys: pytest.CaptureFixture[str], cell: str, said: str
+) -> None:
+    assert shell.run_cell(cell).error_in_exec is not None
+    told = capsys.readouterr()
+    (line,) = (told.out + told.err).strip().splitlines()
+    assert line.startswith(said)
+
+
+def test_a_bug_is_shown_with_its_frames(
+    shell: Any, host: Headwater, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell('%%headwater demo\n{"scenario": "error", "error": "bug"}')
+    assert "Traceback" in capsys.readouterr().out
+
+
 def test_a_plot_needs_times(shell: Any, host: Headwater) -> None:
     with pytest.raises(UsageError, match="column of times"):
         ask(shell, "demo --plot", CSV)

@@ -28,6 +28,13 @@ def test_an_unknown_data_source_points_to_the_list(headwater: Headwater) -> None
     says(headwater("query", "nope", "SELECT 1"), 2, "There is no data source 'nope'", "headwater ds list")
 
 
+def test_a_group_without_a_command_shows_its_commands(headwater: Headwater) -> None:
+    done = headwater("ds")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: headwater ds ")
+    assert "error" not in done.stderr
+
+
 def test_an_unknown_plugin_points_to_the_list(headwater: Headwater) -> None:
     says(
         headwater("ds", "add", "x", "--type", "nope"), 2, "'nope' is not registered", "headwater plugin list"

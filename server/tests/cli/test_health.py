@@ -34,7 +34,8 @@ def test_no_host(headwater: Headwater) -> None:
     done = headwater("health", "--port", str(free_port()))
 
     assert done.returncode == 4
-    assert done.stderr.startswith("error: The host does not answer: ")
+    assert done.stderr.startswith("error: The host does not answer: Connection refused\n")
+    assert "`headwater serve`" in done.stderr
 
 
 def test_a_host_on_a_unix_socket(headwater: Headwater, tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def report(error: BaseException) -> None:
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
     if isinstance(error, click.UsageError):
         help_hint = f"\nTry '{error.ctx.command_path} --help'." if error.ctx is not None else ""
         return f"error: {error.format_message()}{help_hint}"

@@ -16,6 +16,7 @@ from .configured import ConfiguredCommand
 from .failures import CONNECTION
 
 _WHERE = ("listen_host", "listen_port", "unix_socket", "tls_cert")
+_REMEDY = "Start it with `headwater serve`, or say where it listens: see `headwater health --help`."
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - nothing is bound
 
 
@@ -35,7 +36,8 @@ def health(context: click.Context, /, ready: bool, timeout: float, **options: An
         answer = connection.getresponse()
         said = answer.read(65_536).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        raise _NoAnswerError(f"The host does not answer: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise _NoAnswerError(f"The host does not answer: {reason}\n{_REMEDY}") from None
     finally:
         connection.close()
     click.echo(said)

@@ -93,7 +93,8 @@ def parse_time(
         parsed = datetime.fromisoformat(stripped)
         return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValidationError(f"invalid time {text[:40]!r}") from error
+        forms = "write now-6h, an ISO 8601 date or time, or milliseconds since 1970"
+        raise ValidationError(f"invalid time {text[:40]!r}: {forms}") from error
 
 
 def add(moment: datetime, count: int, unit: str) -> datetime:
