@@ -50,6 +50,17 @@ def test_an_app_works_under_any_prefix(headwater: Headwater, prefix: str) -> Non
     app.close()
 
 
+def test_methods_that_a_client_makes_up_are_counted_as_one(headwater: Headwater) -> None:
+    authenticator, token = admin_authenticator()
+    app = create_app(headwater, authenticator=authenticator)
+    for number in range(3):
+        assert ask(app, token, f"MADE-UP-{number}", "/healthz").status_code == 405
+    metrics = ask(app, token, "GET", "/metrics").text
+    assert "MADE-UP" not in metrics
+    assert 'method="other",status_code="405"} 3.0' in metrics
+    app.close()
+
+
 @pytest.mark.parametrize("prefix", ["", "/tools/headwater", "/a%20b"])
 def test_a_prefix_of_the_root_url_may_stay_on_the_path_or_not(headwater: Headwater, prefix: str) -> None:
     authenticator, token = admin_authenticator()

@@ -18,6 +18,7 @@ from .record import RequestRecord
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _QUIET = _PROBES | {"/api/health"}
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _SAFE_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"deny",
@@ -71,7 +72,8 @@ class RequestMiddleware:
 def finish(host: Host, record: RequestRecord, method: str, logger: Any) -> None:
     """Tell metrics, the audit log and the log how a request ended."""
     status = "499" if record.cancelled else str(record.status)
-    host.metrics.http_duration.labels(record.route, method, status).observe(record.milliseconds / 1000)
+    counted = method if method in _METHODS else "other"  # a client may call it anything
+    host.metrics.http_duration.labels(record.route, counted, status).observe(record.milliseconds / 1000)
     if record.cancelled or record.status >= 400:
         host.garbage_collection.collect_soon()
     if host.is_audited:
