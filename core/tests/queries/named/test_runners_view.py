@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from headwater import CallContext, Frame, Headwater
 from headwater.errors import DeadlineExceededError, ErrorSource, NamedQueryFailedError
 from headwater.frames import FieldConfig, FrameMeta, FrameType, Notice
@@ -38,6 +40,14 @@ def test_an_error_keeps_its_status_and_loses_its_text(host: Headwater, plugin: B
 def test_a_deadline_is_told() -> None:
     error = DeadlineExceededError("The query ran out of time.")
     assert RunnersView(named()).of_error(error) is error
+
+
+def test_what_a_driver_notes_of_columns_is_left_out() -> None:
+    noted = {"ARROW:FLIGHT:SQL:TABLE_NAME": "hidden", "ARROW:extension:name": "a.b", "labels": '{"a":"b"}'}
+    schema = pa.schema([pa.field("n", pa.int64(), metadata=noted)], metadata={"sql": "hidden"})
+    table = RunnersView(named()).of_frame(Frame(pa.table([[1]], schema=schema), name="n")).table
+    assert table.schema.metadata == {b"name": b"n"}
+    assert table.field("n").metadata == {b"ARROW:extension:name": b"a.b", b"labels": b'{"a":"b"}'}
 
 
 def test_a_name_that_repeats_the_question_becomes_the_title() -> None:

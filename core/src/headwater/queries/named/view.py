@@ -22,6 +22,8 @@ from headwater.models import DataResponse, QueryChunk, QueryDataResponse
 from .model import NamedQuery
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from headwater.frames import Frame
 
 __all__ = ["RunnersView"]
@@ -34,8 +36,9 @@ _WORD = re.compile(r"[\w.:-]*")
 
 class RunnersView:
     """For one answer. Of an error it leaves the status and whose fault it is; of a frame the columns, what
-    type they make together, and that rows were cut off. A name that repeats the text of the query, as some
-    data sources name a series without labels, becomes the title. Names of columns are part of the answer.
+    type they make together, and that rows were cut off; what drivers note of a column's table is left out. A
+    name that repeats the text of the query, as some data sources name a series without labels, becomes the
+    title. Names of columns are part of the answer.
     """
 
     def __init__(self, named: NamedQuery) -> None:
@@ -84,7 +87,8 @@ class RunnersView:
                 data_topic=meta.data_topic,
                 unique_row_id_fields=meta.unique_row_id_fields,
             )
-        shown = frame.with_(meta=meta, name=self._told(frame.name))
+        table = _without_origin(frame.table)
+        shown = frame.with_(table=table, meta=meta, name=self._told(frame.name))
         configs = {
             field.name: evolve(field.config, display_name_from_ds=self._title)
             for field in frame.fields
@@ -101,3 +105,23 @@ class RunnersView:
 
     def _repeats(self, name: str) -> bool:
         return not _WORD.fullmatch(name) and any(name in text for text in self._texts)
+
+
+def _without_origin(table: pa.Table) -> pa.Table:
+    """`table` without metadata that is neither Grafana's nor part of a type: drivers write there which tables
+    and databases columns are from."""
+    import pyarrow as pa
+
+    from headwater.frames.schema import CONFIG, DESCRIBED, LABELS, TS_TYPE
+
+    def kept(key: bytes) -> bool:
+        return key in (LABELS, CONFIG, TS_TYPE) or key.startswith(b"ARROW:extension:")
+
+    noted = (table.schema.metadata or {}).keys() - set(DESCRIBED)
+    if not noted and all(kept(key) for field in table.schema for key in field.metadata or ()):
+        return table
+    fields = [
+        field.with_metadata({key: value for key, value in (field.metadata or {}).items() if kept(key)})
+        for field in table.schema
+    ]
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
