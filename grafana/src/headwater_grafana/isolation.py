@@ -13,7 +13,7 @@ from headwater.plugins import PluginRecord, Target
 
 from .host.limits import ProcessLimits
 from .host.plugin import ProcessPlugin
-from .host.record import ProcessRecord
+from .host.record import ProcessRecord, names
 
 ALL = "all"
 #: What a Python program needs of the environment, beside the proxies that every plugin gets.
@@ -45,7 +45,7 @@ class Isolation:
     def _isolates(self, record: PluginRecord) -> bool:
         # Ids such as `__expr__` are of plugins that work on the answers of others, in the host.
         own = record.plugin_id.startswith("__")
-        named = self.plugins == ALL or record.plugin_id in self.plugins
+        named = self.plugins == ALL or record.plugin_id in names(self.plugins)
         return named and not own and record.usable and record.target is Target.IN_MEMORY
 
     def _isolated(self, record: PluginRecord) -> PluginRecord:

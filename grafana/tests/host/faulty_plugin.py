@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from headwater_grafana.protocol.services import UNLIMITED, add_service
 FRAME = write_frame(Frame.from_pydict({"n": [1, 2, 3]}), pb.ARROW)
 
 BROKEN = FRAME[:16] + b"\xff" * 64 + FRAME[80:-80] + b"\xff" * 64 + FRAME[-16:]
+QUERY_DATA = "/pluginv2.Data/QueryData"
 
 
 def end_by(number: int) -> None:
@@ -43,9 +45,7 @@ class Data:
         elif mode == "hangs in a query":
             time.sleep(600)
         elif mode == "broken Arrow":
-            answer.responses["A"].frames.append(
-                FRAME[:16] + b"\xff" * 64 + FRAME[80:-80] + b"\xff" * 64 + FRAME[-16:]
-            )
+            answer.responses["A"].frames.append(BROKEN)
             answer.responses["B"].frames.append(FRAME)
         elif mode == "unknown format":
             answer.responses["A"].frames.append(FRAME)
@@ -56,6 +56,8 @@ class Data:
         elif mode == "error without source":
             answer.responses["A"].error = "it did not work"
             answer.responses["A"].status = 17
+        elif mode == "out of time":
+            rpc.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
         elif mode == "tells secrets":
             secrets = message.plugin_context.data_source_instance_settings.decrypted_secure_json_data
             line = {"@level": "error", "@message": f"password is {secrets['apiKey']}"}
@@ -70,9 +72,23 @@ class Chunks(Data):
     def query_chunked_data(self, message: Any, rpc: Any) -> Iterator[Any]:
         chunk = pb.QueryChunkedDataResponse(ref_id="A", frame_id="0", frame=FRAME)
         yield chunk
+        if mode == "broken chunk":
+            rpc.add_callback(lambda: print("the call has ended", file=sys.stderr, flush=True))
+            yield pb.QueryChunkedDataResponse(ref_id="A", frame_id="0", frame=BROKEN)
+            time.sleep(60)
         if mode == "killed amid a chunk":
             end_by(signal.SIGKILL)
         yield chunk
+
+
+class AnswersWithoutEnd(grpc.GenericRpcHandler):
+    """To a call that takes one."""
+
+    def service(self, details: Any) -> Any:
+        if details.method != QUERY_DATA:
+            return None
+        answer = pb.QueryDataResponse().SerializeToString()
+        return grpc.unary_stream_rpc_method_handler(lambda _message, _rpc: itertools.repeat(answer))
 
 
 class Diagnostics:
@@ -85,6 +101,8 @@ class Diagnostics:
 def serve() -> None:
     server = grpc.server(ThreadPoolExecutor(4), options=UNLIMITED)
     add_service(server, "grpc.health.v1.Health", Health())
+    if mode == "answers without end":
+        server.add_generic_rpc_handlers((AnswersWithoutEnd(),))
     add_service(server, "pluginv2.Data", Data() if mode == "does not stream" else Chunks())
     add_service(server, "pluginv2.Diagnostics", Diagnostics())
     path = f"{os.environ['PLUGIN_UNIX_SOCKET_DIR']}/plugin"

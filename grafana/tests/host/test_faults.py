@@ -97,10 +97,35 @@ def test_a_plugin_that_says_that_it_does_not_serve_is_not_asked() -> None:
         query(host)
 
 
+def test_the_last_words_are_those_of_the_process_that_has_ended(tmp_path: Path) -> None:
+    first_only = f"mkdir {tmp_path}/second 2>/dev/null && echo no licence found >&2; exit 3"
+    plugin = shell(first_only)
+    with pytest.raises(PluginUnavailableError, match="exited with status 3: no licence found"):
+        plugin.describe_plugin()
+    with pytest.raises(PluginUnavailableError, match=r"exited with status 3 before it could be asked\."):
+        plugin.describe_plugin()
+    plugin.stop_plugin()
+
+
 def test_a_program_that_there_is_not_says_so() -> None:
     with (
         host_of(ProcessPlugin(["/no/such/program"], plugin_id="faulty")) as host,
         pytest.raises(PluginUnavailableError, match="/no/such/program cannot be started"),
+    ):
+        query(host)
+
+
+def test_the_way_to_a_program_begins_where_the_host_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "plugins" / "licensed"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    with (
+        host_of(ProcessPlugin(["plugins/licensed"], plugin_id="faulty")) as host,
+        pytest.raises(PluginUnavailableError, match="exited with status 3"),
     ):
         query(host)
 
@@ -135,6 +160,37 @@ def test_a_stream_that_is_cut_is_never_taken_for_a_whole_one() -> None:
             assert next(stream).num_rows == 3
             with pytest.raises(PluginUnavailableError, match="was killed by SIGKILL"):
                 list(stream)
+
+
+def test_a_chunk_that_cannot_be_read_ends_the_call_while_its_error_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with host_of(faulty("broken chunk")) as host:
+        host.add_data_source("source", type="faulty")
+        stream = host.stream("source", {})
+        next(stream)
+        with pytest.raises(FrameError) as kept:
+            next(stream)
+        assert eventually(lambda: "the call has ended" in caplog.text)
+        assert kept.value is not None
+        stream.close()
+
+
+def test_of_answers_without_end_to_one_question_the_second_is_an_error() -> None:
+    with (
+        host_of(faulty("answers without end")) as host,
+        pytest.raises(PluginRequestFailedError, match="gave several answers, not one"),
+    ):
+        query(host)
+
+
+def test_a_plugin_that_runs_out_of_time_of_its_own_says_so() -> None:
+    with (
+        host_of(faulty("out of time")) as host,
+        pytest.raises(DeadlineExceededError, match="ran out of time"),
+    ):
+        query(host)
 
 
 def test_broken_arrow_fails_its_query_and_not_its_neighbour() -> None:
@@ -196,6 +252,20 @@ def test_secrets_are_masked_in_logs_and_errors(caplog: pytest.LogCaptureFixture)
         assert eventually(lambda: "password is" in caplog.text)
     assert "password is ********" in caplog.text
     assert "very-secret" not in caplog.text
+
+
+def test_what_a_plugin_prints_is_in_the_hosts_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    printing = (
+        "import headwater_testdata.plugin as plugin, headwater_grafana.serve.process as process\n"
+        "plugin.TestDataPlugin.notes = lambda self: print('hello from a driver') or ()\n"
+        "process.serve_plugin('testdata')"
+    )
+    path = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    plugin = ProcessPlugin([sys.executable, "-P", "-c", printing], plugin_id="faulty", environment=path)
+    with host_of(plugin) as host:
+        query(host)
+        assert eventually(lambda: "hello from a driver" in caplog.text)
 
 
 def test_what_it_prints_after_the_handshake_keeps_nobody_waiting() -> None:

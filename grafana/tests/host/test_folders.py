@@ -69,6 +69,13 @@ def states(path: Path, allow: set[str] | None = None) -> list[tuple[str, str, st
     return [(each.plugin_id, each.state.value, each.reason) for each in records]
 
 
+def test_a_text_names_one_plugin_and_none_whose_name_is_in_it(tmp_path: Path) -> None:
+    plugin_folder(tmp_path)
+    for text, state in ((NAME, PluginState.DISCOVERED), (f"my-{NAME}", PluginState.BLOCKED)):
+        [record] = PluginFolders(tmp_path, allow_unsigned=text).records([])
+        assert record.state is state
+
+
 def test_one_that_nobody_has_named_is_blocked_and_its_signature_shown(tmp_path: Path) -> None:
     folder = plugin_folder(tmp_path)
     assert states(tmp_path) == [(NAME, "BLOCKED", "it is unsigned; name it in allow_unsigned to run it")]

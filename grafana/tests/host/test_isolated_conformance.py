@@ -13,10 +13,13 @@ import pytest
 
 from headwater import Headwater
 from headwater.calls import CallContext, Progress
-from headwater.models import DataQuery, Filter, QueryDataRequest, TimeRange
+from headwater.errors import QueryError
+from headwater.frames import Frame
+from headwater.models import DataQuery, Filter, QueryChunk, QueryDataRequest, TimeRange
 from headwater.plugins import PluginRecord
 from headwater.testing import DataSourceConformance, Features, Probes, Support, TypeProbe
 from headwater_grafana import Isolation
+from headwater_grafana.serve.data import _first_rows_first
 
 
 class TestIsolatedTestData(DataSourceConformance):
@@ -90,6 +93,11 @@ def test_the_first_rows_of_a_large_chunk_come_by_themselves(hosts: tuple[Headwat
     assert rows[2:] == [10_000]
 
 
+def test_a_large_chunk_of_one_row_stays_one() -> None:
+    row = QueryChunk("A", "0", Frame.from_pydict({"text": ["x" * 1_000_000]}))
+    assert list(_first_rows_first([row])) == [row]
+
+
 def test_the_plugin_says_the_same_of_itself(hosts: tuple[Headwater, Headwater]) -> None:
     here, elsewhere = (host.plugin_info("testdata") for host in hosts)
     assert here == elsewhere
@@ -110,6 +118,16 @@ def test_errors_have_the_same_type_and_words(hosts: tuple[Headwater, Headwater],
         "status",
         "source",
     }
+
+
+def test_an_error_keeps_its_words_however_many_they_are(hosts: tuple[Headwater, Headwater]) -> None:
+    found = []
+    for host in hosts:
+        with pytest.raises(QueryError) as raised:
+            host.call_resource("demo", "columns", query_string="table=" + "x" * 200_000)
+        found.append(str(raised.value))
+    assert found[0] == found[1]
+    assert len(found[0]) > 200_000
 
 
 def test_its_result_is_divided_and_its_answers_described_as_here(hosts: tuple[Headwater, Headwater]) -> None:
@@ -135,3 +153,9 @@ def test_expressions_stay_in_the_host() -> None:
         "__expr__", entry_point="x:y", distribution="x", version="1", import_=lambda: object()
     )
     assert Isolation().records([record]) == [record]
+
+
+def test_a_text_isolates_one_plugin_and_none_whose_name_is_in_it() -> None:
+    record = PluginRecord("sql", entry_point="x:y", distribution="x", version="1", import_=lambda: object())
+    assert Isolation("mysql").records([record]) == [record]
+    assert Isolation("sql").records([record]) != [record]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -55,6 +57,40 @@ def test_what_is_printed_goes_to_the_host_and_not_between_its_lines() -> None:
         plugin.stub("plugin.GRPCController").shutdown(go_plugin_pb2.Empty())
         assert list(output) == []
         assert plugin.wait() == 0
+
+
+@pytest.mark.parametrize("fields", ["message='hello'", "odd={(1, 2): 3}", "text='\u00e9' * 40_000"])
+def test_a_line_of_the_log_fails_no_call_and_is_one_line_for_the_host(fields: str) -> None:
+    logging = (
+        "import headwater_testdata.plugin as plugin, headwater_grafana.serve.process as process\n"
+        "from headwater.logs import get_logger\n"
+        f"note = lambda self: get_logger().info('Noted: ' + 'é' * 20_000, {fields}) or ()\n"
+        "plugin.TestDataPlugin.notes = note\n"
+        "process.serve_plugin('testdata')"
+    )
+    with PluginProcess("testdata", command=[sys.executable, "-P", "-c", logging]) as plugin:
+        plugin.stub("headwater.plugin.v1.Native").describe(native_pb2.DescribeRequest())
+        [line] = [line for line in plugin.log.splitlines() if "Noted" in line]
+    assert json.loads(line)["@level"] == "info"
+    assert json.loads(line)["@message"].startswith("Noted: éé")
+    assert len(line) < 64 * 1024
+
+
+def test_a_bug_in_a_hook_is_told_without_its_text() -> None:
+    buggy = (
+        "import headwater_testdata.plugin as plugin, headwater_grafana.serve.process as process\n"
+        "plugin.TestDataPlugin.answer_traits = lambda *_: {}['dsn with a password']\n"
+        "process.serve_plugin('testdata')"
+    )
+    with PluginProcess("testdata", command=[sys.executable, "-P", "-c", buggy]) as plugin:
+        request = native_pb2.DescribeAnswerRequest(
+            plugin_context=plugin.context(), query=plugin.query({"scenario": "random_walk"}).queries[0]
+        )
+        with pytest.raises(grpc.RpcError) as failed:
+            plugin.stub("headwater.plugin.v1.Native").describe_answer(request)
+        error: Any = failed.value
+    assert "KeyError" in error.details()
+    assert "password" not in error.details()
 
 
 def test_pandas_takes_no_memory_of_a_plugin_that_does_not_use_it() -> None:

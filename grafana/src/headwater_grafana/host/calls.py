@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any, NoReturn
 
 import grpc
 
 from headwater.calls import CallContext
 from headwater.errors import (
+    DeadlineExceededError,
     DownstreamError,
     ErrorSource,
     HeadwaterError,
@@ -40,12 +42,12 @@ class ProcessCalls:
         self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
     ) -> Any:
         """The answer of a method that gives one."""
-        answers = list(self.stream(service, method, message, plugin_context, context))
-        if len(answers) != 1:
-            raise PluginRequestFailedError(
-                f"Plugin {self._plugin_id!r} gave {len(answers)} answers, not one."
-            )
-        return answers[0]
+        with closing(self.stream(service, method, message, plugin_context, context)) as answers:
+            answer = next(answers, None)
+            if answer is None or next(answers, None) is not None:
+                gave = "no answer" if answer is None else "several answers, not one"
+                raise PluginRequestFailedError(f"Plugin {self._plugin_id!r} gave {gave}.")
+            return answer
 
     def stream(
         self, service: str, method: str, message: Any, plugin_context: PluginContext, context: CallContext
@@ -88,6 +90,8 @@ def _error_of(failed: Any, plugin_id: str) -> HeadwaterError:
     code, text = failed.code(), failed.details() or "no reason given"
     if code is grpc.StatusCode.CANCELLED:
         return PluginRequestCanceledError("The call to the plugin's process was cancelled.")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceededError(f"Plugin {plugin_id!r} ran out of time: {text}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return MethodNotImplementedError(f"Plugin {plugin_id!r} does not implement this call.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

@@ -20,7 +20,7 @@ from headwater_grafana.executables import platform_suffix
 
 from .limits import ProcessLimits
 from .plugin import ProcessPlugin
-from .record import ProcessRecord
+from .record import ProcessRecord, names
 
 _ID = re.compile(r"[0-9a-z]+-([0-9a-z]+-)?datasource")
 _LARGEST_MANIFEST = 10 * 1024 * 1024
@@ -75,7 +75,7 @@ class PluginFolders:
     """
 
     path: Path = field(converter=Path)
-    allow_unsigned: Collection[str] = ()
+    allow_unsigned: Collection[str] = field(default=(), converter=names)
     limits: ProcessLimits | None = None
     limits_of: Mapping[str, ProcessLimits] = {}
     environment: Mapping[str, str] = {}

@@ -11,7 +11,6 @@ from headwater.secrets import Redactor
 
 _LONGEST = 64 * 1024
 _LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning", "error": "error"}
-_LAST_WORDS = 500
 
 
 class Lines:
@@ -53,23 +52,17 @@ class PluginLog:
         self._logger = get_logger("headwater.plugins.process", over=logger, plugin=plugin_id)
         self._over = logger
         self._redactor = redactor
-        self._last = ""
-
-    @property
-    def last_words(self) -> str:
-        """The end of what it wrote, for an error about its end."""
-        return self._last
 
     def stdout(self, line: str) -> None:
         """A line after the handshake, or one that should have been it."""
         self._write("debug", self._redactor.redact(line), {"stream": "stdout"})
 
-    def stderr(self, line: str) -> None:
+    def stderr(self, line: str) -> str:
+        """Its message."""
         line = self._redactor.redact(line)
         level, message, fields = _parsed(line)
-        if message.strip():
-            self._last = message.strip()[-_LAST_WORDS:]
         self._write(level, message, fields)
+        return message.strip()
 
     def _write(self, level: str, message: str, fields: dict[str, Any]) -> None:
         if message and (level != "debug" or hears_debug(self._over)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,10 @@ class ProcessPlugin:
         start_timeout: float = _START_SECONDS,
         logger: Any = None,
     ) -> None:
-        self._command = [str(each) for each in command]
+        program, *arguments = map(str, command)
+        if os.sep in program:  # the process begins in another folder
+            program = os.path.abspath(program)  # noqa: PTH100 - a link is started by its own name
+        self._command = [program, *arguments]
         self._info = info or PluginInfo(id=plugin_id or Path(self._command[0]).name)
         self._environment = {name: os.environ[name] for name in PROXIES if name in os.environ} | dict(
             environment or {}
@@ -273,12 +277,13 @@ class ProcessPlugin:
         messages = self._calls.stream(
             _DATA, "query_chunked_data", self._query(request), request.plugin_context, context
         )
-        for message in messages:
-            error = read_outcome(message)
-            frame = None
-            if message.frame:
-                frame = reader.read(message.ref_id, message.frame_id, message.frame, message.format)
-            yield QueryChunk(message.ref_id, message.frame_id, frame, error)
+        with closing(messages):  # also while somebody keeps the error of a frame that cannot be read
+            for message in messages:
+                error = read_outcome(message)
+                frame = None
+                if message.frame:
+                    frame = reader.read(message.ref_id, message.frame_id, message.frame, message.format)
+                yield QueryChunk(message.ref_id, message.frame_id, frame, error)
 
     def _query(self, request: QueryDataRequest) -> pb.QueryDataRequest:
         return pb.QueryDataRequest(

@@ -35,6 +35,7 @@ _READ_BYTES = 64 * 1024
 _STOP_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 _LAST_BREATH_SECONDS = 0.2
+_LAST_WORDS = 500
 _PINGS, _PING_SECONDS = 5, 0.1
 _PORTS = {"PLUGIN_MIN_PORT": "10000", "PLUGIN_MAX_PORT": "25000"}
 
@@ -73,6 +74,7 @@ class PluginProcess:
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
         self._folder: str | None = None
+        self._last_words = ""
         self._thread = threading.Thread(target=self._run, name=f"headwater-plugin-{plugin_id}", daemon=True)
         self._thread.start()
 
@@ -93,7 +95,7 @@ class PluginProcess:
             return "did not start"
         if status < 0:
             return f"was killed by {_signal_name(-status)}"
-        said = f": {self._log.last_words}" if status and self._log.last_words else ""
+        said = f": {self._last_words}" if status and self._last_words else ""
         return f"exited with status {status}{said}"
 
     def wait(self, seconds: float) -> bool:
@@ -163,7 +165,7 @@ class PluginProcess:
         assert popen is not None
         assert popen.stdout is not None
         assert popen.stderr is not None
-        lines = {popen.stdout: Lines(self._stdout), popen.stderr: Lines(self._log.stderr)}
+        lines = {popen.stdout: Lines(self._stdout), popen.stderr: Lines(self._stderr)}
         with selectors.DefaultSelector() as selector:
             for pipe in lines:
                 selector.register(pipe, selectors.EVENT_READ)
@@ -187,6 +189,9 @@ class PluginProcess:
         else:
             selector.unregister(pipe)
 
+    def _stderr(self, line: str) -> None:
+        self._last_words = self._log.stderr(line)[-_LAST_WORDS:] or self._last_words
+
     def _stdout(self, line: str) -> None:
         if self._channel is not None or self.ready.done():
             self._log.stdout(line)
@@ -198,7 +203,9 @@ class PluginProcess:
             raise self._unavailable(f"began with a line that cannot be used, because {error}") from error
         self._channel = grpc.insecure_channel(handshake.target, options=(*UNLIMITED, *IN_CALLERS_THREAD))
         # Meanwhile its output has to be read, or a chatty plugin would wait for us as we for it.
-        threading.Thread(target=self._connect, args=(self._channel,), daemon=True).start()
+        threading.Thread(
+            target=self._connect, args=(self._channel,), name=f"{self._thread.name}-output", daemon=True
+        ).start()
 
     def _connect(self, channel: grpc.Channel) -> None:
         try:
@@ -211,6 +218,23 @@ class PluginProcess:
         else:
             with suppress(InvalidStateError):
                 self.ready.set_result(channel)
+            self._hear(channel)
+
+    def _hear(self, channel: grpc.Channel) -> None:
+        """What is printed after the handshake comes over gRPC; until it is read, go-plugin may hold up who
+        prints."""
+        heard = {
+            go_plugin_pb2.StdioData.STDOUT: Lines(self._log.stdout),
+            go_plugin_pb2.StdioData.STDERR: Lines(self._stderr),
+        }
+        try:
+            for piece in Stub(channel, "plugin.GRPCStdio").stream_stdio(go_plugin_pb2.Empty()):
+                if (lines := heard.get(piece.channel)) is not None:
+                    lines.feed(piece.data)
+        except (grpc.RpcError, ValueError):  # it has no such service, or has ended
+            pass
+        for each in heard.values():
+            each.end()
 
     def _ping(self, channel: grpc.Channel) -> None:
         """Raises RpcError, and PluginUnavailableError for a wrong answer."""

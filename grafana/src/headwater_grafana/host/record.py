@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from headwater.errors import HeadwaterError, PluginUnavailableError
 from headwater.plugins import PluginRecord, PluginState, Target
 
 from .plugin import ProcessPlugin
+
+
+def names(given: Collection[str]) -> Collection[str]:
+    """A text is one name, not the letters in which others may be found."""
+    return {given} if isinstance(given, str) else given
 
 
 class ProcessRecord(PluginRecord):

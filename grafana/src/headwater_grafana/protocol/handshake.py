@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final, Self
 
 from attrs import frozen
@@ -13,6 +14,7 @@ SOCKET_DIRECTORY: Final = "PLUGIN_UNIX_SOCKET_DIR"
 
 _CORE_PROTOCOL = "1"
 _APP_PROTOCOL = "2"
+_LONGEST = 4096
 
 
 class HandshakeError(ValueError):
@@ -40,7 +42,7 @@ class Handshake:
     def parse(cls, line: str) -> Self:
         """Raises HandshakeError."""
         parts = line.strip().split("|")
-        if len(parts) < 4:
+        if len(parts) < 4 or len(line) > _LONGEST:
             raise HandshakeError("it is not a handshake of HashiCorp's go-plugin")
         core, app, network, address = parts[:4]
         if core != _CORE_PROTOCOL:
@@ -49,8 +51,17 @@ class Handshake:
             raise HandshakeError(f"its protocol version is {app!r}, and {_APP_PROTOCOL} is needed")
         if network not in {"unix", "tcp"}:
             raise HandshakeError(f"it listens on {network!r}, which is neither unix nor tcp")
+        if network == "tcp" and not _is_loopback(address):
+            raise HandshakeError("it listens elsewhere than on loopback, and secrets would go there in clear")
         if (parts[4] if len(parts) > 4 else "netrpc") != "grpc":
             raise HandshakeError("it does not speak gRPC")
         if len(parts) > 5 and parts[5]:
             raise HandshakeError("it wants TLS, which Grafana's plugins do not use")
         return cls(network, address)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -10,8 +10,14 @@ from google.protobuf.message_factory import GetMessageClass
 
 from .descriptors import methods_of
 
-#: Frames may be of any size, so messages are; gRPC's own limit of 4 MiB would cut them off.
-UNLIMITED = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+#: Frames may be of any size, so messages are; gRPC's own limit of 4 MiB would cut them off. The error of a
+#: call is in headers, of which gRPC takes 8 KiB by default, and Grafana as many as here.
+UNLIMITED = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_metadata_size", 16 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024 * 1024),
+)
 #: Answers are read by the thread that waits for them, not by one that gRPC starts for each call.
 IN_CALLERS_THREAD = (("SingleThreadedUnaryStream", 1),)  # gRPC's own name for it, of grpc.experimental
 

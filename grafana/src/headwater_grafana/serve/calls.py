@@ -10,7 +10,8 @@ import grpc
 from attrs import frozen
 
 from headwater.calls import CallContext, CallRunner, Progress, WorkerPool
-from headwater.errors import HeadwaterError, PluginRequestCanceledError
+from headwater.errors import HeadwaterError, PluginRequestCanceledError, describe
+from headwater.logs import get_logger
 from headwater.models import PluginContext
 from headwater.plugins import CorePlugin, InMemoryRegistry, PluginClient
 from headwater.secrets import Redactor
@@ -63,8 +64,10 @@ class PluginCalls:
             plugin_context = self._plugin_context(message.plugin_context, native)
             with self._context(rpc, native, read_headers(headers or {}), on_progress) as context:
                 yield Call(plugin_context, context, native is not None)
-        except HeadwaterError as error:
-            abort(rpc, error, native=native is not None)
+        except Exception as error:
+            if not isinstance(error, HeadwaterError):
+                get_logger("headwater.plugins").error("A call failed unexpectedly.", exc_info=error)
+            abort(rpc, describe(error), native=native is not None)
 
     def _plugin_context(self, message: Any, native: NativeCall | None) -> PluginContext:
         """The id is this plugin's own: Grafana knows it by the id of its folder."""

@@ -14,6 +14,7 @@ from headwater.errors import (
     PluginRequestCanceledError,
     describe,
 )
+from headwater.frames import Frame
 from headwater.models import DataResponse, QueryChunk, QueryDataRequest, QueryDataResponse
 from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import read_headers, read_query
@@ -81,13 +82,17 @@ def _first_rows_first(chunks: Iterable[QueryChunk]) -> Iterator[QueryChunk]:
     seen = set[tuple[str, str]]()
     for chunk in chunks:
         frame, key = chunk.frame, (chunk.ref_id, chunk.frame_id)
-        if frame is None or key in seen or chunk.error is not None or frame.nbytes <= _FIRST_BYTES:
+        if frame is None or key in seen or chunk.error is not None or not _is_large(frame):
             yield chunk
         else:
             rows = max(1, frame.num_rows * _FIRST_BYTES // frame.nbytes)
             yield evolve(chunk, frame=frame.slice(0, rows))
             yield evolve(chunk, frame=frame.slice(rows))
         seen.add(key)
+
+
+def _is_large(frame: Frame) -> bool:
+    return frame.nbytes > _FIRST_BYTES and frame.num_rows > 1
 
 
 def _request(message: pb.QueryDataRequest, call: Call) -> QueryDataRequest:

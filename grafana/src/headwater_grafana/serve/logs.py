@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,16 +49,20 @@ def _without_rich() -> Iterator[None]:
         del sys.modules["rich"]
 
 
-def hclog_line(level: str, message: str, **fields: Any) -> str:
-    """One line, without its end."""
+def hclog_line(level: str, message: str, fields: Mapping[str, Any] | None = None) -> str:
+    """One line, without its end. Logging must fail no query, whatever its fields are."""
     head = {
         "@level": _LEVELS.get(level, level),
         "@message": message,
         "@timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),  # go-plugin reads six digits only
     }
-    line = json.dumps(head | fields, default=str)
-    if len(line) > _LONGEST:
-        line = json.dumps(head | {"@message": message[: _LONGEST // 2], "cut": True})
+    try:
+        line = json.dumps(head | dict(fields or {}) | head, default=str)
+    except Exception as error:
+        line = json.dumps(head | {"fields": f"cannot be shown ({type(error).__name__})"})
+    while len(line) > _LONGEST:
+        message = message[: min(len(message), _LONGEST) // 2]
+        line = json.dumps(head | {"@message": message, "cut": True})
     return line
 
 
@@ -69,7 +73,7 @@ def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         event["error"] = "".join(traceback.format_exception(error))
-    return hclog_line(level, message, **event)
+    return hclog_line(level, message, event)
 
 
 class _Formatter(logging.Formatter):
@@ -81,4 +85,4 @@ class _Formatter(logging.Formatter):
         fields = {"logger": record.name}
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
-        return self._redactor.redact(hclog_line(record.levelname.lower(), record.getMessage(), **fields))
+        return self._redactor.redact(hclog_line(record.levelname.lower(), record.getMessage(), fields))

@@ -46,8 +46,12 @@ class NativeService:
         with self._calls.answering(message, rpc, message.headers, on_progress=told.put) as call:
             answering = self._calls.workers.submit(self._data.answer, message, call)
             answering.add_done_callback(lambda _: told.put(None))
-            while (progress := told.get()) is not None:
-                yield pb.WatchedAnswer(progress=pb.Progress(**asdict(progress)))
+            try:
+                while (progress := told.get()) is not None:
+                    yield pb.WatchedAnswer(progress=pb.Progress(**asdict(progress)))
+            except BaseException:  # the caller has left: the query must not go on in its thread
+                call.context.cancel_in(self._calls.workers.submit)
+                raise
             yield pb.WatchedAnswer(answer=answering.result())
 
     def partitions(self, message: pb.PartitionsRequest, rpc: grpc.ServicerContext) -> pb.PartitionsResponse:
