@@ -122,6 +122,17 @@ def test_a_job_that_is_over_opens_no_host(host: Headwater, sealed: SealedHost) -
         late.open()
 
 
+def test_a_host_that_is_open_when_its_job_is_over_is_closed(
+    host: Headwater, sealed: SealedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = host_of(sealed)
+    monkeypatch.setattr("headwater_engines.hosts._now", lambda: sealed.job.expires)
+    with pytest.raises(ReadTaskError, match="'nightly' expired"):
+        host_of(sealed)
+    with pytest.raises(RuntimeError, match="closed"):
+        opened.query("shop", QUERY)
+
+
 def test_a_worker_without_the_data_source_says_so(host: Headwater, files: FilesHost) -> None:
     host.add_data_source("other", type="testdata", uid="other-1")
     task = host.read_tasks("other", QUERY)[0].to_bytes()

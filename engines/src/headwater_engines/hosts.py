@@ -37,6 +37,11 @@ class WorkerHost(ABC):
     def open(self) -> Headwater:
         """A new host. Raises errors of `headwater.errors` that say what the worker lacks."""
 
+    @property
+    def expired(self) -> bool:
+        """Whether what it opens may not be used any more."""
+        return False
+
 
 @frozen
 class StoreHost(WorkerHost):
@@ -113,11 +118,15 @@ class SealedHost(WorkerHost):
         """Seal data sources of `headwater`, named by uid or name, with `key` or else this machine's."""
         stored = [headwater.data_source(each) for each in data_sources]
         key = job_key() if key is None else key
-        expires = datetime.now(UTC) + valid_for
+        expires = _now() + valid_for
         return cls(SealedJob.seal(headwater.data_sources, stored, key, job_id=job_id, expires=expires))
 
+    @property
+    def expired(self) -> bool:
+        return _now() >= self.job.expires
+
     def open(self) -> Headwater:
-        commands = self.job.open(job_key())
+        commands = self.job.open(job_key(), _now())
         headwater = Headwater()
         try:
             for command in commands:
@@ -156,12 +165,18 @@ _hosts: dict[tuple[int, WorkerHost], Headwater] = {}
 
 
 def host_of(host: HostLike) -> Headwater:
-    """The host of this process, opened once and closed when the process ends."""
+    """The host of this process, opened once and closed when it expires or the process ends."""
     key = os.getpid(), worker_host(host)
     with _lock:
+        for each in [each for each in _hosts if each[0] == key[0] and each[1].expired]:
+            _hosts.pop(each).close()
         if key not in _hosts:
             _hosts[key] = key[1].open()
         return _hosts[key]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def batches(task: bytes, host: HostLike) -> Iterator[pa.RecordBatch]:

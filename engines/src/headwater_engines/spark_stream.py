@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 from typing import Final
 
 import pyarrow as pa
@@ -142,9 +144,12 @@ class _Keys(_Offsets):
         """What the query `latest` finds: the greatest key below which no row is missing any more."""
         found = headwater.query(self._options.data_source, self.latest_query).table
         value = found.column(0)[0].as_py() if found.num_columns and found.num_rows else None
-        if value is not None and (isinstance(value, str) or int(value) != value):
-            raise ValidationError(f"found {value!r}, which is no whole number", path="option latest")
-        return self.start_after if value is None else int(value)
+        if value is None:
+            return self.start_after
+        with suppress(ValueError, OverflowError):  # of NaN and infinity
+            if isinstance(value, int | float | Decimal) and int(value) == value:
+                return int(value)
+        raise ValidationError(f"found {value!r}, which is no whole number", path="option latest")
 
     def plan(self, after: int, until: int) -> ReadTasks:
         filters = [Filter(self.key, ">", after), Filter(self.key, "<=", until)]
@@ -188,10 +193,9 @@ def _offsets(options: SparkOptions) -> _Offsets:
     if "key" in given:
         return _Keys(options, given["key"], options.text("latest"), options.number("startAfter", -1))
     if "step" in given:
-        step = _milliseconds(given["step"], "step")
-        return _Steps(
-            options, step, _milliseconds(given.get("delay", given["step"]), "delay"), given.get("from", "")
-        )
+        step = _milliseconds(given["step"], "step", least=1)
+        delay = _milliseconds(given.get("delay", given["step"]), "delay", least=0)
+        return _Steps(options, step, delay, given.get("from", ""))
     raise ValidationError(
         "a stream needs key, a column of whole numbers that grow with each row, or step, the time between "
         "points of a query of time series",
@@ -199,8 +203,11 @@ def _offsets(options: SparkOptions) -> _Offsets:
     )
 
 
-def _milliseconds(text: str, option: str) -> int:
+def _milliseconds(text: str, option: str, *, least: int) -> int:
     try:
-        return int(parse_interval_string(text).total_seconds() * 1000)
+        found = int(parse_interval_string(text).total_seconds() * 1000)
     except ValidationError:
         raise ValidationError("is no time such as 15s or 1m", path=f"option {option}") from None
+    if found < least:
+        raise ValidationError(f"is less than {least} ms", path=f"option {option}")
+    return found

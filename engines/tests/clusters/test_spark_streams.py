@@ -194,7 +194,10 @@ def test_points_are_read_on_step_borders_each_once(
         ({"key": "id"}, "option latest: is missing"),
         ({"key": "id", "latest": "SELECT 'x'"}, "no whole number"),
         ({"key": "id", "latest": "SELECT 1", "startAfter": "x"}, "option startAfter: is no whole number"),
+        ({"key": "id", "latest": "SELECT NOW()"}, "no whole number"),
         ({"step": "often"}, "option step: is no time"),
+        ({"step": "0s"}, "option step: is less than 1 ms"),
+        ({"step": "15s", "delay": "-1s"}, "option delay: is less than 0 ms"),
     ],
 )
 def test_a_stream_that_cannot_be_is_refused(

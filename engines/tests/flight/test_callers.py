@@ -10,6 +10,7 @@ from pyarrow import flight
 from headwater import Headwater
 from headwater_engines.flight.messages import message, pack
 from headwater_server.auth import CallerLimits
+from headwater_server.flight import address_of
 from servers.http_host import eventually
 
 from .conftest import ADMIN_PASSWORD, FlightHost, read, serve_flight, statement
@@ -34,6 +35,18 @@ def test_nobody_gets_nothing(host: FlightHost) -> None:
         ):
             with pytest.raises(flight.FlightUnauthenticatedError, match="Unauthorized"):
                 call()
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:192.0.2.1:55555", "192.0.2.1"),
+        ("ipv6:%5B2001:db8::1%5D:55555", "2001:db8::1"),
+        ("ipv6:[::1]:55555", "::1"),
+    ],
+)
+def test_the_address_of_a_caller_is_that_of_its_connection(peer: str, address: str) -> None:
+    assert address_of(peer) == address
 
 
 def test_a_token_that_was_never_made_is_refused(host: FlightHost) -> None:

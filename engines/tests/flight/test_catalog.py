@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from headwater import Headwater
+from headwater.models import CallResourceResponse, PluginInfo
+from headwater.plugins import hookimpl
 from headwater_engines.flight.catalog import matches
 from headwater_engines.flight.column_types import arrow_type
 from servers.process import free_port
@@ -83,6 +85,8 @@ def host(prometheus: PrometheusServer) -> Iterator[FlightHost]:
     with Headwater() as headwater:
         headwater.add_data_source(name="metrics", type="prometheus", url=prometheus.url)
         headwater.add_data_source(name="gone", type="mysql", url=f"127.0.0.1:{free_port()}")
+        headwater.add_plugin("page", PageSource())
+        headwater.add_data_source(name="page", type="page")
         with serve_flight(headwater) as host:
             yield host
 
@@ -109,10 +113,23 @@ def test_series_are_rows_with_their_labels_as_columns(host: FlightHost) -> None:
     assert sorted(set(rows["job"].to_pylist())) == ["j0", "j1", "j2"]
 
 
-def test_a_data_source_that_is_down_hides_no_other(host: FlightHost) -> None:
+@pytest.mark.parametrize("ill", ["gone", "page"])
+def test_a_data_source_that_is_down_hides_no_other(host: FlightHost, ill: str) -> None:
     with host.connect("metrics") as connection:
         catalogs = connection.adbc_get_objects(depth="tables").read_all().to_pylist()
 
     found = {each["catalog_name"]: each["catalog_db_schemas"] for each in catalogs}
     assert found["metrics"]
-    assert not found["gone"]
+    assert not found[ill]
+
+
+class PageSource:
+    """A data source whose lists of tables a proxy answers."""
+
+    @hookimpl
+    def describe_plugin(self) -> PluginInfo:
+        return PluginInfo("page")
+
+    @hookimpl
+    def call_resource(self) -> Iterator[CallResourceResponse]:
+        yield CallResourceResponse(body=b"<html>Please log in</html>")

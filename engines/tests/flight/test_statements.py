@@ -7,6 +7,7 @@ from collections import deque
 
 import pyarrow as pa
 import pytest
+from adbc_driver_flightsql import DatabaseOptions
 from pyarrow import flight
 
 from headwater_engines.flight.messages import message, pack
@@ -65,6 +66,19 @@ def test_a_ticket_read_twice_brings_the_same_rows(host: FlightHost) -> None:
     assert first.equals(second)
 
 
+def test_a_prepared_statement_asks_for_the_range_of_each_run(host: FlightHost) -> None:
+    last_hour = {f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}x-headwater-from": "now-1h"}
+    with host.connect(**last_hour) as connection, connection.cursor() as cursor:
+        cursor.adbc_prepare("request")
+
+        def asked() -> object:
+            cursor.execute("request")
+            return cursor.fetch_arrow_table()["from"][0].as_py()
+
+        first = asked()
+        assert eventually(lambda: asked() != first, within=5)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -76,6 +90,16 @@ def test_a_ticket_read_twice_brings_the_same_rows(host: FlightHost) -> None:
 def test_a_query_that_cannot_be_taken_is_named(host: FlightHost, text: str, said: str) -> None:
     with pytest.raises(flight.FlightServerError, match=said):
         read(host, text)
+
+
+def test_an_error_is_told_though_its_text_is_long(host: FlightHost) -> None:
+    with pytest.raises(flight.FlightServerError, match="There is no scenario 'xxx"):
+        read(host, "x" * 50_000)
+
+
+def test_braces_without_end_are_text_like_any_other(host: FlightHost) -> None:
+    with pytest.raises(flight.FlightServerError, match="There is no scenario"):
+        read(host, '{"a":' + "[" * 1_500)
 
 
 def test_a_range_that_is_none_is_refused(host: FlightHost) -> None:
@@ -189,6 +213,7 @@ def test_a_query_is_divided_when_the_connection_asks_for_it(host: FlightHost) ->
     assert pa.concat_tables(parts).sort_by("time").equals(whole.sort_by("time"))
 
 
-def test_a_number_of_partitions_that_is_none_is_refused(host: FlightHost) -> None:
+@pytest.mark.parametrize("number", ["lots", "0", "9" * 5_000])
+def test_a_number_of_partitions_that_is_none_is_refused(host: FlightHost, number: str) -> None:
     with pytest.raises(flight.FlightServerError, match="x-headwater-partitions: expected 1 to 1000"):
-        read(host, "random_walk", x_headwater_partitions="lots")
+        read(host, "random_walk", x_headwater_partitions=number)

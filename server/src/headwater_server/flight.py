@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from headwater import Headwater
 from headwater.calls import CallContext
@@ -87,8 +88,7 @@ class FlightAccess:
 
     def open(self, method: str, headers: Mapping[str, str], peer: str, *, streams: bool) -> FlightCall:
         host = self._host
-        address = peer.partition(":")[2].rpartition(":")[0].strip("[]")
-        record = RequestRecord(os.urandom(16).hex(), address, route=method)
+        record = RequestRecord(os.urandom(16).hex(), address_of(peer), route=method)
         seconds = host.options.stream_timeout if streams else host.headwater.limits.timeout
         context = CallContext(
             timeout=seconds,
@@ -200,6 +200,11 @@ class FlightRun:
             return _rows(self._run, query, context, user)
         except HeadwaterError as error:
             raise self._run.shown(error) from error
+
+
+def address_of(peer: str) -> str:
+    """The address in what gRPC calls a peer: `ipv4:192.0.2.1:55555`, `ipv6:%5B::1%5D:55555`."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 def _rows(asked: Headwater | NamedRun, query: MetricQuery, context: CallContext, user: User) -> FrameStream:

@@ -147,14 +147,28 @@ class Catalog:
         )
         if answer.status >= 400:
             raise refused(f"{path}: the data source {source.name!r} answered {answer.status}.")
-        found = json.loads(answer.body)
-        items = found["data"] if isinstance(found, dict) and "data" in found else found
-        return [item if isinstance(item, dict) else {"name": item} for item in items]
+        found = _list_of(answer.body)
+        if found is None:
+            raise refused(f"{path}: the data source {source.name!r} answered with no list of names.")
+        return found
 
     def _log(self, source: DataSource, error: HeadwaterError) -> None:
         get_logger("headwater.flight").warning(
             "A data source is left out of a list of tables.", data_source=source.uid, reason=str(error)
         )
+
+
+def _list_of(body: bytes) -> Records | None:
+    """The records of an answer; None if it is none, a proxy's page say."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    items = found["data"] if isinstance(found, dict) and "data" in found else found
+    if not isinstance(items, list):
+        return None
+    records = [item if isinstance(item, dict) else {"name": item} for item in items]
+    return records if all("name" in record for record in records) else None
 
 
 def matches(text: str, pattern: str | None) -> bool:

@@ -27,6 +27,9 @@ _BY_STATUS: Final[dict[int, Any]] = {
     504: flight.FlightTimedOutError,
 }
 
+_LONGEST: Final = 1500
+"""Bytes of a message. It travels three times over in headers, of which clients take 8 KiB in all."""
+
 
 def refused(message: str, message_id: str = "flight.request") -> HeadwaterError:
     """What the caller asked for cannot be had here."""
@@ -45,8 +48,13 @@ def flight_error(error: BaseException) -> flight.FlightError:
         error = describe(error) if isinstance(error, Exception) else HeadwaterError("The call was ended.")
     detail = {"messageId": error.message_id, "status": error.status, "source": str(error.source)}
     kind = _BY_STATUS.get(error.status, flight.FlightServerError)
-    carried: flight.FlightError = kind(str(error), json.dumps(detail).encode())
+    carried: flight.FlightError = kind(_cut(str(error)), json.dumps(detail).encode())
     return carried
+
+
+def _cut(text: str) -> str:
+    data = text.encode("utf-8", "replace")
+    return data.decode() if len(data) <= _LONGEST else data[:_LONGEST].decode(errors="ignore") + " …"
 
 
 def flight_errors_only(handler: Callable[P, R]) -> Callable[P, R]:

@@ -72,8 +72,8 @@ class Planner:
         The schema of one piece comes with its rows: to know it before would mean to run the query twice.
         """
         target = _partitions(options)
-        if isinstance(statement, NamedStatement):
-            statement = pinned(call, statement)  # in one piece: its limits are of all rows together
+        statement = pinned(call, statement) if isinstance(statement, NamedStatement) else statement.pinned()
+        # A named query is in one piece: its limits are of all rows together.
         if target == 1 or isinstance(statement, NamedStatement):
             ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
             return flight.FlightInfo(
@@ -184,7 +184,7 @@ def _statement_of(content: Mapping[str, Any]) -> AnyStatement:
 
 def _partitions(options: Mapping[str, str]) -> int:
     text = options.get("partitions", "1")
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PARTITIONS:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= _MOST_PARTITIONS:
         raise ValidationError(f"expected 1 to {_MOST_PARTITIONS}", path=f"{HEADER_PREFIX}partitions")
     return int(text)
 

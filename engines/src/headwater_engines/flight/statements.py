@@ -64,6 +64,12 @@ class Statement:
             writer.write_batch(batch)
         return evolve(self, parameters=sink.getvalue().to_pybytes())
 
+    def pinned(self) -> Statement:
+        """With moments in place of relative times: read twice, it asks for the same."""
+        time_range = self.metric_query().query.time_range
+        moments = {"from": str(time_range.from_ms), "to": str(time_range.to_ms)}
+        return evolve(self, request={**self.request, **moments})
+
     def metric_query(self) -> MetricQuery:
         """Raises QueryRequestError, ValidationError."""
         (parsed,) = parse_metric_request(self.request)
@@ -91,9 +97,8 @@ def plan(
 ) -> Statement | NamedStatement:
     """The statement of `text`: a query in the language of the data source that `options` name, or an object.
 
-    An object is a query object, a whole request with `queries`, or a run with `namedQuery`. Relative times of
-    the first two become moments now, so that a ticket read twice asks for the same. Raises the errors of
-    requests over HTTP.
+    An object is a query object, a whole request with `queries`, or a run with `namedQuery`. Raises the errors
+    of requests over HTTP.
     """
     given = _object(text)
     if given is not None and NAMED_QUERY in given:
@@ -109,12 +114,7 @@ def plan(
         raise refused("A statement is one query; this request has several.", "flight.queries")
     reference = parsed[0].data_source
     stored = find_source(headwater, call, reference.uid)
-    time_range = parsed[0].query.time_range
-    request |= {
-        "queries": [{**request["queries"][0], "datasource": {"uid": stored.uid, "type": stored.type}}],
-        "from": str(time_range.from_ms),
-        "to": str(time_range.to_ms),
-    }
+    request["queries"] = [{**request["queries"][0], "datasource": {"uid": stored.uid, "type": stored.type}}]
     return Statement(stored.uid, stored.fingerprint, request)
 
 
@@ -161,7 +161,7 @@ def _object(text: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # PromQL may begin with a brace
     return found if isinstance(found, dict) else None
 
