@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
+from headwater.models import CallResourceResponse, PluginInfo
+from headwater.plugins import hookimpl
 from servers.http_host import RunningHost
 
 
@@ -39,6 +42,59 @@ def test_a_resource_answer_cannot_run_in_a_browser(client: httpx2.Client) -> Non
     answer = client.get("/api/datasources/uid/demo/resources/scenarios")
     assert answer.headers["content-security-policy"] == "sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+class AnsweringPlugin:
+    """Its resource answers what the test says."""
+
+    answer = CallResourceResponse()
+
+    @hookimpl
+    def describe_plugin(self) -> PluginInfo:
+        return PluginInfo("answering")
+
+    @hookimpl
+    def call_resource(self) -> Iterator[CallResourceResponse]:
+        yield self.answer
+
+
+@pytest.fixture(scope="module")
+def answering(host: RunningHost) -> AnsweringPlugin:
+    plugin = AnsweringPlugin()
+    host.app.host.headwater.add_plugin("answering", plugin)
+    host.app.host.headwater.add_data_source("Answering", type="answering", uid="answering")
+    return plugin
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (CallResourceResponse(0), "status 0"),
+        (CallResourceResponse(100), "status 100"),
+        (CallResourceResponse(99_999), "status 99999"),
+        (CallResourceResponse(headers={"X-Who": ("me\r\nX-Injected: 1",)}), "header 'X-Who'"),
+        (CallResourceResponse(headers={"X-Price": ("5 \u20ac",)}), "header 'X-Price'"),
+        (CallResourceResponse(headers={"X Y": ("1",)}), "header 'X Y'"),
+    ],
+)
+def test_a_resource_answer_that_is_no_http_is_the_plugins_fault(
+    client: httpx2.Client, answering: AnsweringPlugin, answer: CallResourceResponse, words: str
+) -> None:
+    answering.answer = answer
+    told = client.get("/api/datasources/uid/answering/resources/x")
+    assert (told.status_code, told.json()["messageId"]) == (500, "plugin.requestFailureError")
+    assert words in told.json()["message"]
+    assert "X-Injected" not in told.headers
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(
+    client: httpx2.Client, answering: AnsweringPlugin, status: int
+) -> None:
+    answering.answer = CallResourceResponse(status, body=b"too much")
+    for _ in range(2):  # on one connection, which is in order afterwards
+        told = client.get("/api/datasources/uid/answering/resources/x")
+        assert (told.status_code, told.content) == (status, b"")
 
 
 def test_a_path_parameter_keeps_its_encoded_characters(client: httpx2.Client) -> None:

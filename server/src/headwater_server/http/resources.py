@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from headwater.datasources import DataSource
-from headwater.errors import MethodNotImplementedError, ValidationError
+from headwater.errors import MethodNotImplementedError, PluginRequestFailedError, ValidationError
 from headwater.models import CallResourceResponse
 from headwater.sdk.paths import split_path
 from headwater_server.auth import Action
@@ -21,6 +21,8 @@ from .responses import JSON, json_response
 
 _RESOURCES = re.compile(r"/api/datasources/(?:uid/)?[^/]+/resources(?:/(?P<path>.*))?")
 _PROXY = re.compile(r"/api/(?:datasources/proxy/(?:uid/)?|prometheus/)[^/]+(?:/(?P<path>.*))?")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
+_BODILESS = (204, 304)
 _HEALTH_TIMEOUT = 30.0
 
 
@@ -98,12 +100,18 @@ def _headers(call: Call) -> Mapping[str, tuple[str, ...]]:
 
 def _response(answer: CallResourceResponse) -> Response:
     """The plugin's answer. It is content of others on our origin: a browser must not run it."""
-    response = Response(answer.body, answer.status)
+    if not 200 <= answer.status <= 599:
+        raise PluginRequestFailedError(f"The plugin answered with status {answer.status}, which HTTP lacks.")
+    response = Response(b"" if answer.status in _BODILESS else answer.body, answer.status)
     for name, values in answer.headers.items():
         if name.lower() not in ("content-length", "content-security-policy"):
             for value in values:
+                if not _HEADER.fullmatch(f"{name}:{value}"):
+                    raise PluginRequestFailedError(
+                        f"The plugin answered with a header {name[:80]!r} that HTTP does not allow."
+                    )
                 response.headers.append(name, value)
-    if "content-type" not in response.headers and answer.status != 204:
+    if "content-type" not in response.headers and answer.status not in _BODILESS:
         response.headers["content-type"] = JSON
     response.headers["content-security-policy"] = "sandbox"
     return response
