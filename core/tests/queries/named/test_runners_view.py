@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from headwater import CallContext, Frame, Headwater
-from headwater.errors import DeadlineExceededError, ErrorSource, NamedQueryFailedError
+from headwater.errors import DeadlineExceededError, ErrorSource, LimitExceededError, NamedQueryFailedError
 from headwater.frames import FieldConfig, FrameMeta, FrameType, Notice
 from headwater.models import QueryDataResponse
 from headwater.queries.named import RunnersView
@@ -35,6 +35,14 @@ def test_an_error_keeps_its_status_and_loses_its_text(host: Headwater, plugin: B
     assert str(response.error) == (
         "The named query 'revenue' failed (downstream.server); those who may read it see why."
     )
+
+
+def test_a_limit_is_told_without_where_the_rows_are_from() -> None:
+    error = LimitExceededError("The answer of http://10.0.0.7:9090 is larger than the response limit.")
+    shown = RunnersView(named()).of_error(error)
+    assert "10.0.0.7" not in str(shown)
+    assert (shown.status, shown.source) == (error.status, error.source)
+    assert error.message_id in str(shown)
 
 
 def test_a_deadline_is_told() -> None:

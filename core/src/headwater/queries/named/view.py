@@ -13,7 +13,6 @@ from headwater.errors import (
     FrameError,
     HeadwaterError,
     HostExhaustedError,
-    LimitExceededError,
     NamedQueryFailedError,
     PluginRequestCanceledError,
 )
@@ -28,9 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunnersView"]
 
-_TOLD = (
-    DeadlineExceededError, FrameError, HostExhaustedError, LimitExceededError, PluginRequestCanceledError,
-)  # fmt: skip
+_TOLD = (DeadlineExceededError, FrameError, HostExhaustedError, PluginRequestCanceledError)
 _WORD = re.compile(r"[\w.:-]*")
 
 
