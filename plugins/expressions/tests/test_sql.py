@@ -99,6 +99,62 @@ def test_numbers_become_rows() -> None:
     ]
 
 
+@pytest.mark.parametrize("label", ["time", "__value__", "__metric_name__", "Time"])
+def test_a_label_never_takes_the_place_of_data(label: str) -> None:
+    frame = Request(A=series({1: 5}, {label: "x", "host": "a"})).sql("SELECT * FROM A")
+    assert frame.to_pylist() == [
+        {"time": moment(1), "__value__": 5.0, "__metric_name__": "value", f"{label}_1": "x", "host": "a"}
+    ]
+
+
+def test_labels_that_differ_in_case_are_two_columns() -> None:
+    request = Request(A=[series({1: 5}, {"host": "a"}), series({1: 6}, {"Host": "b"})])
+    found = request.sql("SELECT __value__ v, Host, host_1 FROM A ORDER BY v").to_pylist()
+    assert found == [{"v": 5, "Host": None, "host_1": "a"}, {"v": 6, "Host": "b", "host_1": None}]
+
+
+def labelled(times: pa.Array, values: pa.Array, host: str = "a") -> Frame:
+    return Frame.from_fields(
+        [Field("time", times), Field("value", values, {"host": host})],
+        meta=FrameMeta(type=FrameType.TIME_SERIES_MULTI, type_version=(0, 1)),
+    )
+
+
+SECOND = pa.array([1000], pa.timestamp("ms", "UTC"))
+
+
+def test_series_keep_their_times_as_far_as_the_engine_can() -> None:
+    fine = labelled(pa.array([1_001_999], pa.timestamp("ns", "UTC")), pa.array([1]))
+    assert Request(A=fine).sql("SELECT epoch_us(time) AS t FROM A").to_pylist() == [{"t": 1001}]
+    far = labelled(pa.array([10**14], pa.timestamp("s", "UTC")), pa.array([1]))
+    with pytest.raises(QueryError, match=r"\[A\] cannot be read by SQL"):
+        Request(A=far).sql("SELECT * FROM A")
+
+
+def test_series_of_true_and_false_have_times() -> None:
+    frame = Request(A=labelled(SECOND, pa.array([True]))).sql("SELECT time, __value__ v FROM A")
+    assert frame.to_pylist() == [{"time": moment(1), "v": True}]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([pa.array([1], pa.int32()), pa.array([2**62 + 1])], [1, 2**62 + 1]),
+        ([pa.array([2**64 - 1], pa.uint64()), pa.array([-1])], [2.0**64, -1.0]),
+        ([pa.array([Decimal("0.1")]), pa.array([Decimal("10.25")])], [Decimal("0.1"), Decimal("10.25")]),
+        ([pa.array([Decimal("0.1")]), pa.array([2])], [0.1, 2.0]),
+        ([pa.array([True]), pa.array([2.5])], [1.0, 2.5]),
+        ([pa.array([Decimal("1.10")], pa.decimal256(50, 2))], [Decimal("1.10")]),
+        ([pa.array([1.5], pa.float16())], [1.5]),
+    ],
+    ids=str,
+)
+def test_values_of_several_series_share_a_type_that_holds_all(values: list[pa.Array], found: Any) -> None:
+    frames = [labelled(SECOND, each, str(index)) for index, each in enumerate(values)]
+    rows = Request(A=frames).sql("SELECT __value__ AS v FROM A ORDER BY host").to_pylist()
+    assert [row["v"] for row in rows] == found
+
+
 def test_a_wide_series_becomes_rows_and_keeps_display_names() -> None:
     wide = Frame.from_fields(
         [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from attrs import frozen
 
 from headwater.frames import FieldType, Frame, SeriesKind, conversion, series_schema
@@ -17,7 +18,8 @@ from .types import readable_table
 __all__ = ["table_of"]
 
 TIME, VALUE, METRIC, DISPLAY = "time", "__value__", "__metric_name__", "__display_name__"
-_TIME_TYPE = pa.timestamp("ms", "UTC")
+_TIME_TYPE = pa.timestamp("us", "UTC")  # DuckDB has no finer one with a zone
+_TO_TIME = pc.CastOptions(_TIME_TYPE, allow_time_truncate=True)
 
 
 def table_of(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
@@ -25,7 +27,8 @@ def table_of(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
 
     A single frame without labels is taken as it is. Series and numbers with labels, in one frame or several,
     become rows: `time`, `__value__`, `__metric_name__`, `__display_name__` where there is one, and a column
-    for each label, null where a series lacks it. Series without points are an empty table.
+    for each label, null where a series lacks it; `_1` follows the name of a label that is taken. Series
+    without points are an empty table.
     Raises QueryRequestError for frames that are neither.
     """
     filled = [frame for frame in frames if frame.num_columns]
@@ -34,7 +37,11 @@ def table_of(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
     if len(filled) == 1 and not _is_labelled(filled[0]):
         return readable_table(ref_id, filled[0].table)
     items = [item for frame in filled for item in _items(ref_id, frame)]
-    return _full_long(items)
+    try:
+        table = _full_long(items)
+    except pa.ArrowInvalid as error:  # times beyond the calendar
+        raise sql_failed(f"[{ref_id}] cannot be read by SQL: {error}") from error
+    return readable_table(ref_id, table)
 
 
 def _empty(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
@@ -47,8 +54,12 @@ def _empty(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
     raise sql_failed(f"[{ref_id}] has no data and no columns, so SQL cannot know what to select from it.")
 
 
+def _declared(frame: Frame) -> str:
+    return str(frame.meta.type) if frame.meta is not None else ""
+
+
 def _is_labelled(frame: Frame) -> bool:
-    declared = str(frame.meta.type) if frame.meta is not None else ""
+    declared = _declared(frame)
     if declared.endswith("-long") or declared == "table":
         return False
     return declared.startswith(("timeseries-", "numeric-")) or any(field.labels for field in frame.fields)
@@ -69,7 +80,8 @@ def _items(ref_id: str, frame: Frame) -> list[_Item]:
     schema = series_schema(frame)
     if schema.kind is SeriesKind.LONG:
         raise sql_failed(f"[{ref_id}] has several tables; ask for one, or for series.")
-    times = frame.table.column(schema.time) if schema.kind is SeriesKind.WIDE else None
+    is_series = schema.kind is SeriesKind.WIDE or _declared(frame).startswith("timeseries-")
+    times = frame.table.column(schema.time) if is_series and schema.time >= 0 else None
     items = []
     for index, field in enumerate(frame.fields):
         kind = conversion(frame.schema.field(index)).type
@@ -92,25 +104,38 @@ def _full_long(items: Sequence[_Item]) -> pa.Table:
                 chunk
                 for item in items
                 if item.times is not None
-                for chunk in item.times.cast(_TIME_TYPE, safe=False).chunks
+                for chunk in item.times.cast(options=_TO_TIME).chunks
             ],
             _TIME_TYPE,
         )
         order = pa.array(np.argsort(times.cast(pa.int64()).to_numpy(), kind="stable"))
         columns[TIME] = times
-    types = {item.values.type for item in items}
-    type_ = types.pop() if len(types) == 1 else pa.float64()
-    columns[VALUE] = pa.chunked_array(
-        [chunk for item in items for chunk in item.values.cast(type_, safe=False).chunks], type_
-    )
+    columns[VALUE] = _values(items)
     rows = np.repeat(np.arange(len(items)), [len(item.values) for item in items])
     columns[METRIC] = _texts([item.name for item in items], rows)
     if any(item.display for item in items):
         columns[DISPLAY] = _texts([item.display for item in items], rows)
+    taken = {name.lower() for name in columns}
     for label in sorted({name for item in items for name in item.labels}):
-        columns[label] = _texts([item.labels.get(label) for item in items], rows)
+        name = label
+        while name.lower() in taken:
+            name += "_1"
+        taken.add(name.lower())
+        columns[name] = _texts([item.labels.get(label) for item in items], rows)
     table = pa.table(columns)
     return table if order is None else table.take(order)
+
+
+def _values(items: Sequence[_Item]) -> pa.ChunkedArray:
+    """Of the type that holds all of them, else as floats."""
+    schemas = [pa.schema([pa.field(VALUE, item.values.type)]) for item in items]
+    try:
+        type_ = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        values = [item.values.cast(type_) for item in items]
+    except pa.ArrowException:
+        type_ = pa.float64()
+        values = [item.values.cast(type_, safe=False) for item in items]
+    return pa.chunked_array([chunk for each in values for chunk in each.chunks], type_)
 
 
 def _texts(texts: Sequence[str | None], rows: Times) -> pa.ChunkedArray:
