@@ -24,6 +24,8 @@ from headwater_adbc import driver as driver_module
 from headwater_adbc.preset import Preset
 from headwater_adbc.presets import bigquery, snowflake
 from headwater_adbc.presets.bigquery import BigQuery
+from headwater_adbc.presets.duckdb import DuckDB
+from headwater_adbc.presets.file_settings import DuckDBSettings
 from headwater_adbc.presets.flightsql import FlightSQL
 from headwater_adbc.presets.other import Other
 from headwater_adbc.presets.postgresql import PostgreSQL
@@ -155,6 +157,43 @@ def test_duckdb_reads_no_other_file_unless_it_may(tmp_path: Path) -> None:
             with pytest.raises(HeadwaterError) as caught:
                 host.query(name, sql)
             assert caught.value.status == 400, sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1; COPY (SELECT 1) TO '{file}'",
+        r"SELECT E'\'' ; COPY (SELECT 1) TO '{file}' --'",
+        "SELECT 1 AS a$t$ ; COPY (SELECT 1) TO '{file}'; SELECT 2 AS b$t$",
+        "--\rCOPY (\nSELECT 1) TO '{file}'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{file}'",
+    ],
+)
+def test_duckdb_writes_nothing_where_it_may_read(tmp_path: Path, sql: str) -> None:
+    statement = sql.format(file=tmp_path / "written.csv")
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(
+            type="duckdb", name="files", url=":memory:", json_data={"folders": [str(tmp_path)]}
+        )
+        with pytest.raises(HeadwaterError) as caught:
+            host.query("files", statement)
+    assert caught.value.status == 400
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1; SELECT 2", "COPY (SELECT 1) TO 'written.csv'"])
+def test_duckdbs_own_parser_has_the_last_word(sql: str) -> None:
+    with pytest.raises(QueryError, match="Only one statement, which reads"):
+        DuckDB(DuckDBSettings(), instance(url=":memory:")).check(sql)
+    DuckDB(DuckDBSettings(read_only=False), instance(url=":memory:")).check(sql)
+
+
+@pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE example_weather", "FROM example_weather LIMIT 1",
+                                 "SUMMARIZE example_weather", "EXPLAIN SELECT 1", "VALUES (1)"])  # fmt: skip
+def test_duckdbs_statements_that_read_are_told_from_others(sql: str) -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="memory", url=":memory:")
+        assert host.query("memory", sql).num_rows > 0
 
 
 def test_sqlite_says_which_values_do_not_fit_their_column(tmp_path: Path) -> None:

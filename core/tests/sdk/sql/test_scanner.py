@@ -10,7 +10,7 @@ ANSI = Dialect()
 MYSQL = Dialect(backslash_escapes="'\"", hash_comments=True, dash_needs_space=True)
 CLICKHOUSE = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True, nested_comments=True)
 BRACKETS = Dialect(quotes="'\"`[")
-POSTGRES = Dialect(quotes="'\"", heredocs=True, nested_comments=True)
+POSTGRES = Dialect(quotes="'\"", heredocs=True, nested_comments=True, escape_strings=True, line_ends="\n\r")
 DIALECTS = [ANSI, MYSQL, CLICKHOUSE, POSTGRES, BRACKETS]
 
 PIECES = [
@@ -98,6 +98,17 @@ def test_any_text_may_be_a_comment(text: str, dialect: Dialect) -> None:
         (POSTGRES, "$t$ ' $$ $t$ a", [("quoted", "$t$ ' $$ $t$"), ("code", " a")]),
         (POSTGRES, "$$ ' $$", [("quoted", "$$ ' $$")]),
         (POSTGRES, "$1 + $2", [("code", "$1 + $2")]),
+        (POSTGRES, "$ü$ ; $ü$", [("quoted", "$ü$ ; $ü$")]),
+        (POSTGRES, "a$t$ ; b$t$", [("code", "a$t$ ; b$t$")]),
+        (POSTGRES, "a$$t$ ;", [("code", "a$$t$ ;")]),
+        (POSTGRES, "$t$a$t$$t$;$t$", [("quoted", "$t$a$t$"), ("quoted", "$t$;$t$")]),
+        (POSTGRES, r"E'\' ;' a", [("code", "E"), ("quoted", r"'\' ;'"), ("code", " a")]),
+        (POSTGRES, r"(e'\'')", [("code", "(e"), ("quoted", r"'\''"), ("code", ")")]),
+        (POSTGRES, r"xE'\' ;", [("code", "xE"), ("quoted", r"'\'"), ("code", " ;")]),
+        (POSTGRES, r"E '\' ;", [("code", "E "), ("quoted", r"'\'"), ("code", " ;")]),
+        (POSTGRES, "--a\rb\nc", [("comment", "--a"), ("code", "\rb\nc")]),
+        (ANSI, "--a\rb\nc", [("comment", "--a\rb"), ("code", "\nc")]),
+        (ANSI, r"E'\' ;", [("code", "E"), ("quoted", r"'\'"), ("code", " ;")]),
         (ANSI, "$t$ a $t$", [("code", "$t$ a $t$")]),
         (POSTGRES, "`a", [("code", "`a")]),
         (ANSI, "'unclosed -- /*", [("quoted", "'unclosed -- /*")]),
@@ -174,7 +185,7 @@ def test_a_bracket_that_is_never_closed_is_an_error(sql: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("unit", ["'a\\'", "/*", "(", "--", "$t", "''", "\\"])
+@pytest.mark.parametrize("unit", ["'a\\'", "/*", "(", "--", "$t", "''", "\\", "E'", "\r--"])
 def test_long_text_is_read_in_linear_time(dialect: Dialect, unit: str) -> None:
     sql = unit * 100_000  # quadratic reading would run into the test's timeout
     assert "".join(text for _, text in pieces(sql, dialect)) == sql

@@ -44,6 +44,7 @@ class Connection:
         self._run(self._preset.begin(seconds))
 
     def execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+        self._preset.check(sql)
         result = self._execute(sql, values, verb)
         if (readable := self._preset.readable(sql, result.given)) == sql:
             return result

@@ -90,6 +90,9 @@ class Preset(Generic[S]):
         """Statements that take back what the query has left in its session; none if empty."""
         return ""
 
+    def check(self, sql: str) -> None:
+        """Raise QueryError for a statement that must not run, as it is about to be sent."""
+
     def statement_options(self, verb: str) -> dict[str, str]:
         """Options of the driver for a statement that begins with `verb`."""
         return {}

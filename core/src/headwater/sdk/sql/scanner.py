@@ -14,7 +14,8 @@ from headwater.errors import MacroError
 __all__ = ["Dialect", "Span", "SpanKind", "scan", "split_arguments", "strip_comments"]
 
 _BLOCK_MARK = re.compile(r"/\*|\*/")
-_HEREDOC = re.compile(r"\$[A-Za-z_0-9]*\$")
+_HEREDOC = re.compile(r"\$\w*\$")
+_OF_NAME = re.compile(r"[\w$]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _BRACKET_QUOTES = {"[": "]"}
 
@@ -44,6 +45,8 @@ class Dialect:
     `backslash_escapes`: those of the quotes within which a backslash takes the meaning of what follows it.
     `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
     `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
+    `escape_strings`: backslashes escape in `E'…'` (PostgreSQL, DuckDB).
+    `line_ends`: what ends a comment that reaches to the end of its line.
     """
 
     quotes: str = "'\"`"
@@ -52,6 +55,8 @@ class Dialect:
     dash_needs_space: bool = False
     nested_comments: bool = False
     heredocs: bool = False
+    escape_strings: bool = False
+    line_ends: str = "\n"
 
 
 def scan(sql: str, dialect: Dialect) -> Iterator[Span]:
@@ -60,7 +65,7 @@ def scan(sql: str, dialect: Dialect) -> Iterator[Span]:
     position = code_start = 0
     while match := opening.search(sql, position):
         start = match.start()
-        end, kind = _region(sql, start, dialect)
+        end, kind = _region(sql, start, code_start, dialect)
         if end == start:
             position = start + 1
             continue
@@ -94,12 +99,12 @@ def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str]
     """
     expected = [_CLOSING[sql[opening]]]
     arguments: list[str] = []
-    start = position = opening + 1
+    start = position = code_start = opening + 1
     while match := _patterns(dialect).structure.search(sql, position):
         position = match.start()
-        end, _ = _region(sql, position, dialect)
+        end, _ = _region(sql, position, code_start, dialect)
         if end > position:
-            position = end
+            position = code_start = end
             continue
         character = sql[position]
         if character in _CLOSING:
@@ -116,27 +121,47 @@ def split_arguments(sql: str, opening: int, dialect: Dialect) -> tuple[list[str]
     raise MacroError("failed to parse macro arguments (missing close bracket?)")
 
 
-def _region(sql: str, position: int, dialect: Dialect) -> tuple[int, SpanKind]:
-    """The end and kind of the quoted region or comment that starts here; `position` itself if none does."""
+def _region(sql: str, position: int, code_start: int, dialect: Dialect) -> tuple[int, SpanKind]:
+    """The end and kind of the quoted region or comment that starts here; `position` itself if none does.
+
+    All is code between `code_start` and here.
+    """
     character = sql[position]
     if character in dialect.quotes:
-        return _quoted_end(sql, position, dialect), SpanKind.QUOTED
+        escapes = character in dialect.backslash_escapes or (
+            dialect.escape_strings and character == "'" and _is_escape_mark(sql, position - 1, code_start)
+        )
+        return _quoted_end(sql, position, escapes), SpanKind.QUOTED
     if sql.startswith("/*", position):
         return _block_comment_end(sql, position, dialect.nested_comments), SpanKind.COMMENT
     if sql.startswith("--", position) and _dash_is_comment(sql, position, dialect):
-        return _line_end(sql, position), SpanKind.COMMENT
+        return _line_end(sql, position, dialect), SpanKind.COMMENT
     if character == "#" and dialect.hash_comments:
-        return _line_end(sql, position), SpanKind.COMMENT
-    if character == "$" and dialect.heredocs and (tag := _HEREDOC.match(sql, position)):
+        return _line_end(sql, position, dialect), SpanKind.COMMENT
+    if character == "$" and dialect.heredocs and (tag := _heredoc(sql, position, code_start)):
         close = sql.find(tag[0], tag.end())
         return (len(sql) if close < 0 else close + len(tag[0])), SpanKind.QUOTED
     return position, SpanKind.CODE
 
 
-def _quoted_end(sql: str, position: int, dialect: Dialect) -> int:
-    quote = sql[position]
-    match = _quoted(quote, quote in dialect.backslash_escapes).match(sql, position + 1)
+def _quoted_end(sql: str, position: int, escapes: bool) -> int:
+    match = _quoted(sql[position], escapes).match(sql, position + 1)
     return match.end() if match else len(sql)
+
+
+def _is_escape_mark(sql: str, position: int, code_start: int) -> bool:
+    """Whether an `E` that is no name's last letter stands here."""
+    return position >= code_start and sql[position] in "eE" and not _ends_name(sql, position, code_start)
+
+
+def _heredoc(sql: str, position: int, code_start: int) -> re.Match[str] | None:
+    """The opening tag, unless the dollar belongs to a name: `a$b$` is one."""
+    return None if _ends_name(sql, position, code_start) else _HEREDOC.match(sql, position)
+
+
+def _ends_name(sql: str, position: int, code_start: int) -> bool:
+    """Whether what stands before `position` may be of a name that goes on there."""
+    return position > code_start and _OF_NAME.match(sql, position - 1) is not None
 
 
 def _block_comment_end(sql: str, position: int, nested: bool) -> int:
@@ -157,12 +182,14 @@ class _Patterns:
 
     opening: re.Pattern[str]
     structure: re.Pattern[str]
+    line_end: re.Pattern[str]
 
 
 @cache
 def _patterns(dialect: Dialect) -> _Patterns:
     opening = "|".join([*map(re.escape, dialect.quotes), r"/\*", "--", "#", r"\$"])
-    return _Patterns(re.compile(opening), re.compile(rf"{opening}|[\[\]{{}}(),]"))
+    line_end = re.compile(f"[{re.escape(dialect.line_ends)}]")
+    return _Patterns(re.compile(opening), re.compile(rf"{opening}|[\[\]{{}}(),]"), line_end)
 
 
 @cache
@@ -178,6 +205,6 @@ def _dash_is_comment(sql: str, position: int, dialect: Dialect) -> bool:
     return not dialect.dash_needs_space or position + 2 >= len(sql) or sql[position + 2].isspace()
 
 
-def _line_end(sql: str, position: int) -> int:
-    end = sql.find("\n", position)
-    return len(sql) if end < 0 else end
+def _line_end(sql: str, position: int, dialect: Dialect) -> int:
+    match = _patterns(dialect).line_end.search(sql, position)
+    return match.start() if match else len(sql)

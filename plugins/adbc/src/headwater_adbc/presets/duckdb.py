@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import adbc_driver_manager as adbc
 
-from headwater.errors import DownstreamServerError, ErrorSource, HeadwaterError, PluginUnavailableError
+from headwater.errors import (
+    DownstreamServerError,
+    ErrorSource,
+    HeadwaterError,
+    PluginUnavailableError,
+    QueryError,
+)
 from headwater.sdk.sql import (
     NUMBERED,
     Cutter,
@@ -25,13 +33,15 @@ from headwater_adbc.errors import server_words
 from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.file_settings import DuckDBSettings, allowed, database_file
 
-DIALECT: Final = Dialect(quotes="'\"", heredocs=True)
+DIALECT: Final = Dialect(quotes="'\"", heredocs=True, escape_strings=True, line_ends="\n\r")
 
 _OF_THE_STATEMENT: Final = re.compile(
     r"\b(?:Binder|Catalog|Conversion|Invalid Input|Invalid Type|Not implemented|Out of Range|"
     r"Parser|Permission|Syntax) Error: "
 )
 
+_READS: Final = (["SELECT"], ["EXPLAIN"])
+"""SHOW, DESCRIBE and the like are SELECTs to the engine."""
 
 _FILES: Final = """
     SELECT '' AS schema, file AS name, 'file' AS kind, '' AS comment
@@ -126,6 +136,19 @@ class DuckDB(Preset[DuckDBSettings]):
         }
         return {key: value for key, value in options.items() if value}
 
+    def check(self, sql: str) -> None:
+        """The driver runs each statement of a text, and the engine writes files where it may read them: what
+        a text is, its own parser says."""
+        if not self.settings.read_only:
+            return
+        parse, errors = _parser()
+        with contextlib.suppress(errors):  # the engine says what is wrong when it is to run it
+            if [each.type.name for each in parse(sql)] not in _READS:
+                raise QueryError(
+                    "Only one statement, which reads, is allowed here: the data source is read-only "
+                    "(setting readOnly)."
+                )
+
     def listing(self, kind: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
         """The files of `folders` are tables, too, by their paths."""
         place = ".".join(filter(None, values))  # a path was taken apart at its last dot
@@ -158,6 +181,14 @@ class DuckDB(Preset[DuckDBSettings]):
             described.__cause__ = error
             return described
         return super().explain(error, connecting=connecting)
+
+
+@cache
+def _parser() -> tuple[Callable[[str], list[Any]], type[Exception]]:
+    """What cuts a text into statements, and what it raises for one that is no SQL."""
+    engine = importlib.import_module("_duckdb")
+    connection = engine.connect(":memory:", config={"threads": 1})
+    return connection.extract_statements, engine.Error
 
 
 def _quoted(text: str) -> str:

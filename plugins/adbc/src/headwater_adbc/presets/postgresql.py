@@ -31,7 +31,9 @@ from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.postgresql_settings import PostgreSQLSettings
 from headwater_adbc.presets.postgresql_types import PostgreSQLColumns, numbers_of, readable
 
-DIALECT: Final = Dialect(quotes="'\"", nested_comments=True, heredocs=True)
+DIALECT: Final = Dialect(
+    quotes="'\"", nested_comments=True, heredocs=True, escape_strings=True, line_ends="\n\r"
+)
 
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\[\]:/@?#\s]+)(?::(?P<port>\d{1,5}))?")
 _GRACE_SECONDS: Final = 1.0
