@@ -37,6 +37,23 @@ def test_a_frame_without_rows_still_tells_its_schema() -> None:
     assert json.loads(line)["frame"]["schema"]["name"] == "n"
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array(["text"])]),
+        pa.ListArray.from_arrays([0, 1], pa.array([bytes(16)], pa.uuid())),
+    ],
+    ids=["union", "uuids in a list"],
+)
+def test_columns_of_which_arrow_makes_no_empty_ones_are_chunks(column: pa.Array) -> None:
+    batch = pa.record_batch([column], names=["v"])
+    for batches in ([batch], []):
+        (chunk,) = stream_chunks(FrameStream(batch.schema, batches), "A")
+        assert chunk.error is None
+        assert chunk.frame is not None
+        assert (chunk.frame.schema, chunk.frame.num_rows) == (batch.schema, len(batches))
+
+
 def test_an_error_is_the_last_chunk() -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         yield pa.record_batch({"a": [1]})

@@ -75,16 +75,21 @@ def rows_and_notices(stream: FrameStream, ref_id: str, frame_id: str = "0") -> I
             described = (stream.name, stream.meta)
             # Notices that have come meanwhile are sent once, at the end.
             meta = stream.meta and stream.meta.with_(notices=first_notices)
-            empty = Frame(stream.schema.empty_table(), stream.name, ref_id, meta)
+            empty = Frame(_without_rows(stream.schema), stream.name, ref_id, meta)
         table = pa.Table.from_batches([batch], empty.schema)
         yield QueryChunk(ref_id, frame_id, empty.with_rows(table))
     if not started:
-        empty = Frame(stream.schema.empty_table(), stream.name, ref_id, stream.meta)
+        empty = Frame(_without_rows(stream.schema), stream.name, ref_id, stream.meta)
         yield QueryChunk(ref_id, frame_id, empty)
     elif stream.meta is not None and stream.meta.notices != first_notices:
         meta = FrameMeta(notices=stream.meta.notices[len(first_notices) :])
         notices = Frame(pa.table({}), ref_id=ref_id, meta=meta)
         yield QueryChunk(ref_id, QueryChunk.notices_id(frame_id), notices)
+
+
+def _without_rows(schema: pa.Schema) -> pa.Table:
+    """As `schema.empty_table()`, which knows no unions, nor UUIDs within lists."""
+    return pa.Table.from_batches([], schema)
 
 
 def decode_chunks(lines: Iterable[bytes | str], *, max_line_bytes: int = MAX_BYTES) -> Iterator[QueryChunk]:
