@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MacroScope", "StandardMacros", "TimeMacros", "seconds_text"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME: Final = re.compile(r'[\w.$"`]+')
 _GLOBALS: Final = re.compile(r"\$__interval_ms|\$__interval|\$__unixEpochFrom\(\)|\$__unixEpochTo\(\)")
 
 
@@ -119,7 +120,7 @@ class TimeMacros:
     def epoch_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
         """`$__unixEpochGroup(column, step)`: the same for a column of unix seconds."""
         scope.epoch_units.add(EpochUnit.SECONDS)
-        return self.multiple(column, step, scope)
+        return self.multiple(column if _NAME.fullmatch(column) else f"({column})", step, scope)
 
     # --- for the data source -------------------------------------------------------------------------
 
