@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from headwater import Headwater
-from headwater.errors import QueryError
+from headwater.errors import HeadwaterError, QueryError
 from headwater.frames import encode_frame
 
 
@@ -64,6 +64,8 @@ def column(headwater: Headwater, expression: str) -> pa.ChunkedArray:
         ("'08:00:2b:01:02:03'::macaddr", pa.string()),
         ("'12.50'::money", pa.string()),
         ("'16/B374D848'::pg_lsn", pa.string()),
+        ("'now'::regproc", pa.string()),
+        ("'[2:4]={1,2,3}'::int[]", pa.list_(pa.int32())),
     ],
 )
 def test_a_value_is_the_one_that_psycopg_gives(
@@ -118,6 +120,7 @@ def test_a_numeric_of_any_length_is_exact_text_and_a_number_on_the_wire(headwate
         ("TIMESTAMP '294276-01-01'", "infinite or impossible time"),
         ("'infinity'::date", "infinite or impossible time"),
         ("'NaN'::numeric(5, 2)", "NaN or infinite numeric"),
+        ("TIME '24:00:00'", "infinite or impossible time"),
     ],
 )
 def test_what_arrow_cannot_hold_becomes_null_and_is_told(
@@ -127,6 +130,38 @@ def test_what_arrow_cannot_hold_becomes_null_and_is_told(
     assert frame.table.column(0).to_pylist() == [None]
     assert frame.meta is not None
     assert lost in frame.meta.notices[0].text
+
+
+def test_times_without_end_become_null_in_arrays_too(headwater: Headwater) -> None:
+    frame = headwater.query_frames(
+        "db",
+        "SELECT v FROM (VALUES (1, array['infinity', '2024-01-02 03:04:05+00']::timestamptz[]), (2, NULL), "
+        "(3, array[]::timestamptz[])) AS t(n, v) ORDER BY n",
+    )[0]
+    moment = dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    assert frame.table.column(0).to_pylist() == [[None, moment], None, []]
+    assert frame.meta is not None
+    assert "1 infinite or impossible time" in frame.meta.notices[0].text
+    assert column(headwater, "array['-infinity'::date]").to_pylist() == [[None]]
+
+
+def test_a_value_that_the_driver_cannot_read_is_the_querys_fault_and_says_what_to_do(
+    headwater: Headwater,
+) -> None:
+    with pytest.raises(QueryError, match="would overflow when converting to nanoseconds; cast its column"):
+        column(headwater, "interval '2562047788 hours'")
+
+
+def test_uuids_name_series(headwater: Headwater) -> None:
+    one = "00000000-0000-0000-0000-000000000005"
+    sql = f"SELECT now() AS time, '{one}'::uuid AS {{}}, 1.5 AS v"
+
+    def value_field(column_name: str) -> pa.Field:
+        query = {"rawSql": sql.format(column_name), "format": "time_series"}
+        return headwater.query("db", query).schema.field(1)
+
+    assert value_field("metric").name == one
+    assert json.loads(value_field("device").metadata[b"labels"]) == {"device": one}
 
 
 def test_times_at_the_ends_of_arrows_range_are_kept(headwater: Headwater) -> None:
@@ -164,6 +199,22 @@ def test_parameters_are_bound_as_what_they_are(
     assert headwater.query("db", f"SELECT $1::{cast} AS v", params=[value]).to_pylist() == [{"v": expected}]
     named = headwater.query("db", f"SELECT :v::{cast} AS v, :v::{cast} AS w", params={"v": value})
     assert named.to_pylist() == [{"v": expected, "w": expected}]
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"), [(2**63, "has no type that databases know"), ({"a": 1}, "do not fit the statement")]
+)
+def test_a_parameter_that_no_type_holds_is_the_callers_fault(
+    headwater: Headwater, value: object, fault: str
+) -> None:
+    with pytest.raises(QueryError, match=fault):
+        headwater.query("db", "SELECT $1 AS v", params=[value])
+
+
+def test_what_the_server_has_not_is_not_the_drivers_fault(headwater: Headwater) -> None:
+    with pytest.raises(HeadwaterError, match="db query error: cross-database references") as caught:
+        headwater.query("db", "SELECT * FROM elsewhere.public.t")
+    assert caught.value.status == 400
 
 
 def test_a_list_fills_in(headwater: Headwater) -> None:

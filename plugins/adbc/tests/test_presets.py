@@ -209,6 +209,36 @@ def test_sqlite_says_which_values_do_not_fit_their_column(tmp_path: Path) -> Non
         assert host.query("shop", "SELECT CAST(a AS TEXT) AS a FROM t").num_rows == 9001
 
 
+def test_sqlite_gives_no_text_that_is_none(tmp_path: Path) -> None:
+    path = sqlite_file(tmp_path, "CREATE TABLE t (a TEXT)", "INSERT INTO t VALUES (CAST(x'ff41' AS TEXT))")
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+        with pytest.raises(QueryError, match=r'not UTF-8 text; select CAST\("a" AS BLOB\)'):
+            host.query("shop", "SELECT a FROM t")
+        assert host.query("shop", 'SELECT CAST("a" AS BLOB) AS a FROM t').to_pylist() == [{"a": b"\xffA"}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT load_extension(?)", "db query error: not authorized"),
+        ("SELECT ?, ?", "parameter count mismatch: expected 2 but found 1"),
+    ],
+)
+def test_sqlite_tells_what_is_wrong_with_a_statement(tmp_path: Path, sql: str, said: str) -> None:
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(sqlite_file(tmp_path, "CREATE TABLE t (a)")))
+        with pytest.raises(HeadwaterError, match=said):
+            host.query("shop", sql, params=["nothing"])
+
+
+def test_duckdb_groups_the_seconds_that_an_expression_gives() -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="memory", url=":memory:")
+        found = host.query("memory", "SELECT $__unixEpochGroup(1704067200 + 61, '1m') AS v").to_pylist()
+    assert found == [{"v": 1704067260.0}]
+
+
 # --- drivers ------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import adbc_driver_manager as adbc
 
-from headwater.errors import PluginUnavailableError
+from headwater.errors import PluginUnavailableError, QueryError
 
 
 def bundled(module: str, extra: str) -> str:
@@ -39,10 +39,16 @@ def open_database(options: Mapping[str, str]) -> adbc.AdbcDatabase:
 
 
 def bind_row(statement: adbc.AdbcStatement, values: tuple[Any, ...]) -> None:
-    """Binds one value to each placeholder."""
+    """Binds one value to each placeholder. Raises QueryError for one that no driver takes."""
     import pyarrow as pa
 
-    arrays = [pa.array([value]) for value in values]
+    try:
+        arrays = [pa.array([value]) for value in values]
+    except (OverflowError, UnicodeEncodeError, TypeError, pa.ArrowException) as error:
+        raise QueryError(
+            f"a value in params has no type that databases know ({error}); give it as text, and cast it "
+            "in the statement"
+        ) from error
     row = pa.record_batch(arrays, names=[str(number) for number in range(len(values))])
     schema, array = row.__arrow_c_array__()
     statement.bind(array, schema)

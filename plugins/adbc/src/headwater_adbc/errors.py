@@ -34,6 +34,10 @@ _AROUND: Final = re.compile(
     r"|\s*\bquery(?: was)?: .*",
     re.IGNORECASE | re.DOTALL,
 )
+_VALUE: Final = re.compile(r"ReadRecord failed at row \d+: (?:\[\w+\] )?(?P<why>.*)", re.DOTALL)
+_PARAMETERS: Final = re.compile(r"parameter count mismatch: .*|Can't map Arrow type .*")
+_AT_A_STEP: Final = "Failed to step query"
+"""What SQLite says of a statement while it runs, always with the status of a failed file or connection."""
 _CARET: Final = re.compile(r"^(?P<head>LINE (?P<line>\d+): )(?P<text>.*)\n(?P<before> *)\^", re.MULTILINE)
 _MOST_CHARACTERS: Final = 1024
 
@@ -99,13 +103,20 @@ def _running(error: adbc.Error) -> HeadwaterError:
         return DownstreamTimeoutError("the query reached the time limit that is set for it")
     if state == "25006" or "read-only" in words.lower() or "readonly" in words.lower():
         return QueryError(f"the data source only reads; the statement would write: {words}")
-    if state.startswith(("57P", "08")) or (status == Status.IO and not state):
+    if not state and (found := _VALUE.search(str(error))):
+        why = found["why"].strip()[:_MOST_CHARACTERS]
+        return QueryError(f"the database's driver cannot read a value: {why}; cast its column to text")
+    if not state and (found := _PARAMETERS.search(str(error))):
+        return QueryError(f"the values in params do not fit the statement: {found[0][:_MOST_CHARACTERS]}")
+    if state.startswith(("57P", "08")) or (
+        status == Status.IO and not state and _AT_A_STEP not in str(error)
+    ):
         return DownstreamConnectionError("the connection to the server was lost during the query")
     if status in _AUTHENTICATION or state == "42501":
         return DownstreamServerError(
             f"db query error: {words}", code=state or None, status=403, source=ErrorSource.CALLER
         )
-    if status == Status.NOT_IMPLEMENTED:
+    if status == Status.NOT_IMPLEMENTED and not state:
         return QueryError(f"the database's driver cannot do this: {words}")
     if state[:2] in {"53", "54", "55", "40", "58", "XX"}:
         return DownstreamServerError(f"db query error: {words}", code=state, retryable=state.startswith("40"))

@@ -16,19 +16,22 @@ from headwater.frames import Notice
 from headwater_adbc.preset import Columns, quoted
 
 _NUMERIC: Final = "numeric"
-_AS_NUMBER: Final = {"oid": "int8", "money": "text"}
+_CAST_TO: Final = {"oid": "int8", "money": "text", "regproc": "text"}
 _TIME_NAMES: Final = frozenset({"time", "time_sec", "timeend"})
 _DIMENSIONS: Final = "headwater array dimensions"
 _FIRST_TIME: Final = -211_813_488_000_000_000
 """4714-11-24 BC in microseconds, before which PostgreSQL has no time: the driver wraps infinity, and times
 near the end of PostgreSQL's, around."""
 _FIRST_DATE: Final = -2_451_507
+_LAST_TIME_OF_DAY: Final = 86_399_999_999
+"""Arrow has no 24:00:00."""
 
 
 def readable(sql: str, schema: pa.Schema) -> str:
     """`sql`, or around it a query that casts what the driver can't read to text.
 
-    It also tells of arrays with several dimensions, which the driver would flatten.
+    It also tells of arrays with several dimensions, which the driver would flatten, and has all begin at 1,
+    as a slice does: the driver reads no others.
     """
     casts = [_cast(field) for field in schema]
     arrays = [number for number, field in enumerate(schema) if pa.types.is_list(field.type)]
@@ -36,8 +39,8 @@ def readable(sql: str, schema: pa.Schema) -> str:
         return sql
     names = [f"c{number}" for number in range(len(schema))]
     columns = [
-        f"{name}{f'::{cast}' if cast else ''} AS {quoted(field.name)}"
-        for name, cast, field in zip(names, casts, schema, strict=True)
+        f"{f'({name}::{cast})' if cast else name}{'[:]' if number in arrays else ''} AS {quoted(field.name)}"
+        for number, (name, cast, field) in enumerate(zip(names, casts, schema, strict=True))
     ]
     if arrays:
         dimensions = ", ".join(f"array_ndims({names[number]})" for number in arrays)
@@ -47,12 +50,16 @@ def readable(sql: str, schema: pa.Schema) -> str:
 
 
 def numbers_of(table: pa.Table) -> pa.Table:
-    """`table` with exact numbers of any length, which are text, as the nearest float64."""
+    """`table` to be drawn: exact numbers of any length, which are text, as the nearest float64, and UUIDs as
+    text, which names series."""
     for index, field in enumerate(table.schema):
         if _opaque(field.type) == _NUMERIC:
             chunks = [chunk.storage.cast(pa.float64()) for chunk in table.column(index).chunks]
             values = pa.chunked_array(chunks, pa.float64())
             table = table.set_column(index, field.with_type(pa.float64()), values)
+        elif isinstance(field.type, pa.UuidType):
+            texts = [None if each is None else str(each) for each in table.column(index).to_pylist()]
+            table = table.set_column(index, field.with_type(pa.string()), pa.array(texts, pa.string()))
     return table
 
 
@@ -86,10 +93,8 @@ class PostgreSQLColumns(Columns):
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _converted(self, array: pa.Array, type_: pa.DataType) -> pa.Array:
-        if pa.types.is_timestamp(type_):
-            return self._finite(array, pa.int64(), _FIRST_TIME)
-        if pa.types.is_date(type_):
-            return self._finite(array, pa.int32(), _FIRST_DATE)
+        if _is_time(type_.value_type if pa.types.is_list(type_) else type_):
+            return self._finite(array)
         if pa.types.is_decimal(type_):
             return self._decimals(array.storage, type_)
         if pa.types.is_floating(type_) and _opaque(array.type):
@@ -98,11 +103,19 @@ class PostgreSQLColumns(Columns):
             return array.cast(type_)
         return array
 
-    def _finite(self, array: pa.Array, integer: pa.DataType, first: int) -> pa.Array:
-        low = pc.min(array.view(integer)).as_py() if len(array) else None
-        if low is None or low >= first:
+    def _finite(self, array: pa.Array) -> pa.Array:
+        """`array`, which may be of lists, with null for the times that Arrow has no place for."""
+        if pa.types.is_list(array.type):
+            finite = self._finite(values := array.values)
+            if finite is values:
+                return array
+            return pa.ListArray.from_arrays(array.offsets, finite, array.type, mask=array.is_null())
+        integer, first, last = _bounds(array.type)
+        numbers = array.view(integer)
+        least, most = (pc.min_max(numbers)[end].as_py() for end in ("min", "max"))
+        if least is None or (first <= least and most <= last):
             return array
-        finite = pc.greater_equal(array.view(integer), pa.scalar(first, integer))
+        finite = pc.and_(pc.greater_equal(numbers, first), pc.less_equal(numbers, last))
         self._lost_times += pc.sum(pc.invert(finite)).as_py() or 0
         return pc.if_else(finite, array, pa.scalar(None, array.type))
 
@@ -123,13 +136,28 @@ class PostgreSQLColumns(Columns):
             )
 
 
+def _is_time(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_) or pa.types.is_time(type_))
+
+
+def _bounds(type_: pa.DataType) -> tuple[pa.DataType, int, int]:
+    """The numbers of a time's type, and those within which it is one."""
+    if pa.types.is_timestamp(type_):
+        return pa.int64(), _FIRST_TIME, 2**63 - 1
+    if pa.types.is_time(type_):
+        return pa.int64(), 0, _LAST_TIME_OF_DAY
+    return pa.int32(), _FIRST_DATE, 2**31 - 1
+
+
 def _cast(field: pa.Field) -> str:
     """What the column must be cast to for the driver to read it; empty if it can as it is."""
     declared = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
-    if declared in _AS_NUMBER:
-        return _AS_NUMBER[declared]
+    if declared in _CAST_TO:
+        return _CAST_TO[declared]
     if pa.types.is_list(field.type):
-        return "text[]" if _unreadable(field.type.value_type) or declared in {"_oid", "_money"} else ""
+        return (
+            "text[]" if _unreadable(field.type.value_type) or declared.removeprefix("_") in _CAST_TO else ""
+        )
     return "text" if _unreadable(field.type) else ""
 
 

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import quote
 
+import pyarrow as pa
+
 from headwater.errors import HeadwaterError, QueryError
 from headwater.sdk.sql import Cutter, Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
 from headwater_adbc.driver import bundled
-from headwater_adbc.preset import Preset, quoted
+from headwater_adbc.preset import Columns, Preset, quoted
 from headwater_adbc.presets.file_settings import SQLiteSettings, database_file
 
 DIALECT: Final = Dialect(quotes="'\"`[")
@@ -37,6 +39,22 @@ class SQLiteMacros(TimeMacros):
         return f"({number}) / {width} * {width}"
 
 
+class SQLiteColumns(Columns):
+    """Text that is text: SQLite keeps any bytes as such."""
+
+    def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        for field, column in zip(self.schema, batch.columns, strict=True):
+            if pa.types.is_string(column.type):
+                try:
+                    column.validate(full=True)
+                except pa.ArrowInvalid as error:
+                    raise QueryError(
+                        f"column {field.name!r} holds bytes that are not UTF-8 text; select "
+                        f"CAST({quoted(field.name)} AS BLOB), or hex of it"
+                    ) from error
+        return batch
+
+
 class SQLite(Preset[SQLiteSettings]):
     """The driver chooses a column's type by its first rows: a later value that does not fit is an error."""
 
@@ -44,6 +62,7 @@ class SQLite(Preset[SQLiteSettings]):
     dialect = DIALECT
     reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES"}))
     macros = SQLiteMacros(DIALECT)
+    columns = SQLiteColumns
     cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT sqlite_version() AS version"
     catalog: Mapping[str, str] = {
