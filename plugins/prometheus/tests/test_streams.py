@@ -57,6 +57,23 @@ def test_a_stream_has_the_columns_and_rows_of_the_collected_answer(
 
 @pytest.mark.usefixtures("in_pieces")
 @pytest.mark.parametrize("layout", ["long", "wide"])
+def test_steps_between_those_of_a_subquery_have_their_series(source: Source, layout: str) -> None:
+    """Each of these series has a sample at one step only."""
+    query = {
+        "expr": "count_values('v', requests)",
+        "layout": layout,
+        "interval": "1m",
+        "utcOffsetSec": 7,
+    }
+    rows, batches = rows_and_batches(opened(source, query))
+    whole = source.query(query).table
+    assert batches > 1
+    assert rows.schema.names == whole.schema.names
+    assert rows.to_pylist() == whole.to_pylist()
+
+
+@pytest.mark.usefixtures("in_pieces")
+@pytest.mark.parametrize("layout", ["long", "wide"])
 def test_columns_of_a_stream_have_labels_and_names_as_the_collected_answer(
     source: Source, layout: str
 ) -> None:
@@ -96,6 +113,35 @@ def test_what_depends_on_the_whole_range_is_not_asked_for_in_slices(source: Sour
     rows, batches = rows_and_batches(opened(source, query))
     assert batches == 1
     assert rows.column(1).to_pylist() == source.query(query).table.column(1).to_pylist()
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_small_answer_that_would_be_a_large_table_is_asked_for_in_slices(
+    make_source: SourceMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 40 series has one sample, at a time of its own: 1,600 cells of 40 values."""
+    monkeypatch.setattr(headwater_prometheus.streams, "LEAD_PIECES", 100)
+    times = [START + number * STEP for number in range(40)]
+
+    def script(request: Request, connection: socket.socket) -> None:
+        form = {name: int(values[0]) for name, values in parse_qs(request.body.decode()).items()
+                if name in ("start", "end")}  # fmt: skip
+        kind = "values" if form else "value"
+        result = [
+            {"metric": {"n": f"{number:02}"}, kind: [[time, "1"]] if form else [time, "1"]}
+            for number, time in enumerate(times)
+            if not form or form["start"] <= time <= form["end"]
+        ]
+        body = json.dumps({"status": "success", "data": {"result": result}}, separators=(",", ":"))
+        answer(body.encode())(request, connection)
+
+    with serve(script) as server:
+        source = make_source(server.url)
+        query = {"expr": "up", "layout": "wide", "interval": "15s"}
+        rows, batches = rows_and_batches(opened(source, query))
+        whole = source.query(query).table
+    assert batches == 20
+    assert rows.to_pylist() == whole.to_pylist()
 
 
 def matrix(series: int, samples: int, *, kind: str = "values", **extra: Any) -> bytes:

@@ -125,6 +125,8 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
         return self.api.range_query(planned.expr, start=start, end=end, step=planned.step, context=context)
 
     def _ask_series(self, planned: Plan, context: CallContext) -> AbstractContextManager[AnswerReader]:
+        if not planned.has_subquery:
+            return self._ask_range(planned, context)
         return self.api.instant_query(planned.series_expr, time=planned.end, context=context)
 
     def _exemplars(self, planned: Plan, layout: Layout, context: CallContext) -> Frame:

@@ -36,7 +36,7 @@ def divide(
         return Partitions.whole(query.data_query, "Its values may depend on the whole range: it is one part.")
     try:
         with ask() as reader:
-            series = collect(reader.blocks())
+            series = collect(block.firsts() for block in reader.blocks())
     except (QueryError, DownstreamServerError) as error:
         return Partitions.whole(query.data_query, f"The labels of the result cannot be asked for: {error}")
     if series.histograms:

@@ -57,6 +57,19 @@ class SeriesBlock:
     def num_rows(self) -> int:
         return len(self.times) + len(self.histograms)
 
+    def firsts(self) -> SeriesBlock:
+        """The first sample of each series, and its first histogram."""
+        counts = np.asarray(self.counts, np.int64)
+        places = (np.cumsum(counts) - counts)[counts > 0]
+        histograms = {each.index: each for each in reversed(self.histograms)}
+        return evolve(
+            self,
+            counts=np.minimum(counts, 1).tolist(),
+            times=self.times[places],
+            values=self.values[places],
+            histograms=[histograms[index] for index in sorted(histograms)],
+        )
+
     def head(self, rows: int) -> SeriesBlock:
         """The first `rows` samples, and histograms as far as they fit in then; whole series after them go."""
         counts, left = list[int](), min(rows, len(self.times))

@@ -42,6 +42,11 @@ class Plan:
         return f"Expr: {self.expr}\nStep: {go_duration(self.step)}"
 
     @property
+    def has_subquery(self) -> bool:
+        """Whether a subquery looks at the same steps: its own are multiples of their length."""
+        return self.start % self.step == 0
+
+    @property
     def series_expr(self) -> str:
         """Asked for at `end`: of each series that has a point at any step the newest one."""
         length = go_duration(self.end - self.start + 1)  # Prometheus 3 leaves the older end out

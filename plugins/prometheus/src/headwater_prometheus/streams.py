@@ -5,6 +5,7 @@ its columns. Of an answer that ends within `LEAD_PIECES` pieces they are known t
 server is asked which series the range has, which takes it about as long as the query itself. Then `long`
 goes on reading; `wide` needs all series of a time at once, which an answer that comes series by series has
 not, so it leaves the answer and asks again for slices of time, one after the other, on the borders of steps.
+It does so, too, for a short answer of so many series with so few samples that nulls would make it large.
 
 Held at a time are the lead and a piece or two, or one slice; and for `wide` its columns' names.
 """
@@ -30,17 +31,19 @@ from .long import long_frame
 from .result import LayOut, Pieces, Watch, laid_out, with_plan, with_reports, without_series
 from .series import SeriesBlock, collect
 from .steps import Plan
-from .wide import WideSlices
+from .wide import WideSlices, count_cells
 
 LEAD_PIECES = 4
 """Of 4 MiB of text each: about half a million samples."""
 SLICE_SAMPLES = 1 << 19
+_WHOLE_SLICES = 8
+"""As a table without more requests: so many slices, nulls counted."""
 _BATCH_ROWS = 65_536
 _HISTOGRAM_SAMPLES = 64
 """A native histogram takes as much memory as so many samples, about."""
 
 AskSeries: TypeAlias = Callable[[], AbstractContextManager[AnswerReader]]
-"""Opens an answer with one point of each series that the range has."""
+"""Opens an answer with at least one point of each series that the range has."""
 AskSlice: TypeAlias = Callable[[int, int], AbstractContextManager[AnswerReader]]
 """Opens the answer of the steps from the first to the last one, both of them counted from 0."""
 
@@ -87,18 +90,21 @@ def wide_parts(
     with ask_slice(0, steps - 1) as reader, closing(reader.blocks()) as blocks:
         lead = _lead(Watch(context).blocks(blocks))
         if not _goes_on(lead):
-            if (block := collect(lead)).metrics:
-                yield laid_out(block, display, Layout.WIDE, context), reader.tail
-            else:
+            block = collect(lead)
+            if not block.metrics:
                 yield without_series(reader.tail, display, Layout.WIDE, context), reader.tail
-            return
+                return
+            if count_cells(block) <= _WHOLE_SLICES * SLICE_SAMPLES:
+                yield laid_out(block, display, Layout.WIDE, context), reader.tail
+                return
+            del block
     del lead
     yield from _slices(display, steps, ask, ask_slice, Watch(context))
 
 
 def _slices(display: Display, steps: int, ask: AskSeries, ask_slice: AskSlice, watch: Watch) -> Pieces:
     with _asked(ask) as reader:
-        series = collect(reader.blocks())
+        series = collect(block.firsts() for block in reader.blocks())
     slices = WideSlices(series, display)
     weight = len(series.metrics) + _HISTOGRAM_SAMPLES * len(series.histograms)
     length = max(1, SLICE_SAMPLES // max(1, weight))

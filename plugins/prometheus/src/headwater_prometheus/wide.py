@@ -57,6 +57,11 @@ def wide_frame(
     return Frame(table, meta=display.meta(Layout.WIDE, is_vector=block.is_vector))
 
 
+def count_cells(block: SeriesBlock) -> int:
+    """The values and nulls of `block` as one table."""
+    return len(_Rows.of(block).times) * len(block.metrics)
+
+
 class WideSlices:
     """Makes frames of one schema out of slices of time, whichever of `series` have samples there.
 
