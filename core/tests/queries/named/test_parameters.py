@@ -13,6 +13,7 @@ from headwater.queries.named import Parameter, named_query_from, parameters_sche
 
 EAST = timezone(timedelta(hours=2))
 WEST = timezone(timedelta(hours=-5))
+TIMES = ": write now-6h, an ISO 8601 date or time, or milliseconds since 1970"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -69,7 +70,7 @@ def test_a_value_is_read_as_its_type(type_: str, value: Any, bound: Any) -> None
         ("time", 10**400, "has more than 64 bits"),
         ("boolean", 1, "expected true or false"),
         ("boolean", "yes", "expected true or false"),
-        ("time", "yesterday", "invalid time 'yesterday'"),
+        ("time", "yesterday", f"invalid time 'yesterday'{TIMES}"),
         ("time", datetime(2026, 1, 31), "needs a time zone"),  # noqa: DTZ001
         ("time", datetime.max.replace(tzinfo=WEST), "is a time beyond the years 1 to 9999 in UTC"),
         ("time", 1.5, "expected a time such as 2026-01-31T12:00:00Z or now-1d"),
