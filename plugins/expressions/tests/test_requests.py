@@ -101,6 +101,20 @@ class TestInputs:
         )
         assert Request(A=wide).math("$A * 2") == [({1: 2, 2: 4}, {"host": "a"}), {1: 7, 2: None}]
 
+    def test_series_are_in_the_order_of_their_times(self) -> None:
+        times = pa.array([3000, 1000, 2000], pa.timestamp("ms"))
+        latest_first = Frame.from_pydict({"time": times, "a": [3.0, 1.0, None], "b": [30, 10, 20]})
+        answer = Request(A=latest_first).answer(
+            L={"type": "reduce", "expression": "A", "reducer": "last"}, M=math("$A + 0")
+        )
+        assert values(answer["L"].frames) == [3, 30]
+        assert values(answer["M"].frames) == [{1: 1, 2: None, 3: 3}, {1: 10, 2: 20, 3: 30}]
+        assert list(values(answer["M"].frames)[0]) == [1, 2, 3]
+
+    def test_true_and_false_over_time_are_a_series(self) -> None:
+        up = Frame.from_pydict({"time": pa.array([1000, 2000], pa.timestamp("ms")), "up": [True, False]})
+        assert Request(A=up).math("$A + 0") == [{1: 1, 2: 0}]
+
     def test_a_long_frame_is_a_series_for_each_set_of_texts(self) -> None:
         long = Frame.from_pydict(
             {
@@ -134,6 +148,7 @@ class TestInputs:
             Frame.from_pydict({"text": ["a", "b"]}),
             Frame.from_pydict({"a": [1, 2], "b": [3, 4]}),
             Frame.from_pydict({"l": [[1], [2]], "a": [3, 4]}),
+            Frame.from_pydict({"time": pa.array([1], pa.timestamp("ms")), "text": ["a"], "up": [True]}),
         ],
     )
     def test_other_tables_are_refused(self, frame: Frame) -> None:

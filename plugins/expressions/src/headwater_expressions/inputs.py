@@ -54,6 +54,7 @@ class _Reader:
         self._numeric = False
         self._column: pa.ChunkedArray | None = None
         self._times: Times = np.empty(0, np.int64)
+        self._order: Times | None = None
 
     def read(self, frame: Frame) -> list[Value]:
         declared = frame.meta.type if frame.meta is not None else ""
@@ -62,9 +63,13 @@ class _Reader:
         schema = self._series_schema(frame)
         if schema.kind is SeriesKind.LONG:
             return [value for part in long_to_multi(frame) for value in self.read(part)]
-        if schema.kind is SeriesKind.WIDE and not str(declared).startswith("numeric-"):
-            return self._series(frame, schema)
-        return _numbers(frame)
+        if str(declared).startswith("numeric-"):
+            return _numbers(frame)
+        if schema.kind is SeriesKind.NOT and schema.time >= 0:  # true and false are values, too
+            schema = SeriesSchema(SeriesKind.WIDE, schema.time, schema.factors)
+            if not all(_is_number(frame, index) for index in schema.values):
+                raise _no_series()
+        return self._series(frame, schema) if schema.kind is SeriesKind.WIDE else _numbers(frame)
 
     def _series_schema(self, frame: Frame) -> SeriesSchema:
         types = frame.schema.types
@@ -81,13 +86,20 @@ class _Reader:
         for index in schema.values:
             if self._numeric or _is_number(frame, index):
                 cells, nulls = _cells(frame.table.column(index))
+                if self._order is not None:
+                    cells, nulls = cells[self._order], None if nulls is None else nulls[self._order]
                 series.append(Value.series(times, cells, nulls, field_labels(frame.schema.field(index))))
         return series
 
     def _nanoseconds(self, column: pa.ChunkedArray) -> Times:
-        """Equal times are one array, so that later steps see at once that they are equal."""
+        """Ascending; `_order` says where each was if they were not. Equal times are one array, so that later
+        steps see at once that they are equal."""
         if self._column is None or not column.equals(self._column):
-            self._column, self._times = column, _nanoseconds(column)
+            times, self._order = _nanoseconds(column), None
+            if np.any(times[1:] < times[:-1]):
+                self._order = np.argsort(times, kind="stable")
+                times = times[self._order]
+            self._column, self._times = column, times
         return self._times
 
 
@@ -103,7 +115,7 @@ def _numbers(frame: Frame) -> list[Value]:
     others = frame.num_columns - len(numbers) - len(texts)
     times = sum(_type(frame, index) is FieldType.TIME for index in range(frame.num_columns))
     if not numbers or others > times or (len(numbers) > 1 and frame.num_rows > 1):
-        raise DataPlaneError("input data must be a wide series but got type not", rule="kind")
+        raise _no_series()
     labels = _row_labels(frame, texts)
     return [
         Value.number(
@@ -113,6 +125,10 @@ def _numbers(frame: Frame) -> list[Value]:
         for index in numbers
         for row in range(frame.num_rows)
     ]
+
+
+def _no_series() -> DataPlaneError:
+    return DataPlaneError("input data must be a wide series but got type not", rule="kind")
 
 
 def _row_labels(frame: Frame, texts: Sequence[int]) -> list[Mapping[str, str]]:
