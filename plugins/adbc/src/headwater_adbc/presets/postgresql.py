@@ -85,7 +85,8 @@ class PostgreSQLMacros(TimeMacros):
         return ' AS "time"' if clauses and clauses[-1].lower() == "select" else ""
 
     def epoch_group(self, column: str, step: timedelta, scope: MacroScope) -> str:
-        return super().epoch_group(f"({column})", step, scope)
+        scope.epoch_units.add(EpochUnit.SECONDS)
+        return self.multiple(f"({column})", step, scope)
 
 
 class PostgreSQL(Preset[PostgreSQLSettings]):
