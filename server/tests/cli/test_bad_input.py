@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +34,20 @@ def test_a_group_without_a_command_shows_its_commands(headwater: Headwater) -> N
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: headwater ds ")
     assert "error" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["plugin", "list"], ["config", "show"]])
+def test_a_reader_that_leaves_is_no_failed_query(arguments: list[str], data_dir: Path) -> None:
+    gone, output = os.pipe()
+    os.close(gone)
+    with os.fdopen(output) as unread:
+        done = subprocess.run(
+            [sys.executable, "-m", "headwater_server", "--data-dir", data_dir, *arguments],
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_an_unknown_plugin_points_to_the_list(headwater: Headwater) -> None:

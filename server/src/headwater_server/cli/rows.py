@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from attrs import frozen
 
 from headwater_server.output import BINARY_FORMATS, FORMATS, FORMATS_BY_SUFFIX, writer
 
-from .failures import READER_GONE, report
+from .failures import report
 from .inputs import parse_assignment, read_text
 from .location import Location
 from .targets import Target, open_target
@@ -126,13 +125,8 @@ def print_rows(location: Location, open_rows: OpenRows, options: RowOptions) -> 
     """Run what `open_rows` starts and print its rows, or write them to a file; with --watch, repeatedly."""
     run = _run if options.watch is None else _watch
     interrupted = threading.Event()
-    try:
-        with open_target(location) as target:
-            run(target, open_rows, options, interrupted)
-    except BrokenPipeError:
-        # Whoever read the rows wants no more (`| head`). Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(READER_GONE) from None
+    with open_target(location) as target:
+        run(target, open_rows, options, interrupted)
 
 
 def read_argument(text: str | None, file: str | None, what: str) -> str:
