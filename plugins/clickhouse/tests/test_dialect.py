@@ -45,6 +45,33 @@ def test_macros_stay_as_they_are_within_a_name_that_escapes_its_quote(ask: Ask, 
     assert ask(f"SELECT 1 AS {name}").column_names == [f"a{quote} $__timeFilter(x)"]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "SELECT ‘'’ AS a INTO OUTFILE '/tmp/never' --'",
+        "SELECT 1 AS “'” INTO OUTFILE '/tmp/never' --'",
+        "SELECT 1 AS a$b$ INTO OUTFILE '/tmp/never' -- $b$",
+    ],
+)
+def test_no_quote_hides_an_outfile(hidden: str) -> None:
+    with pytest.raises(QueryError, match="INTO OUTFILE"):
+        prepare_statement(hidden, allow_writes=True)
+
+
+def test_quotes_of_typography_are_read_as_clickhouse_does(ask: Ask) -> None:
+    assert ask("SELECT ‘it's $__x’ AS “a'b” -- '").to_pylist() == [{"a'b": "it's $__x"}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1 /* /* */ ' */ INTO OUTFILE '/tmp/never' --'", "/* /* */ INSERT INTO t /* */ */ SELECT 1"],
+)
+def test_comments_within_comments_are_refused(sql: str) -> None:
+    with pytest.raises(QueryError, match="Comments within comments"):
+        prepare_statement(sql, allow_writes=False)
+    assert prepare_statement("SELECT 1 /* a * / b */ -- /* /*", allow_writes=False)
+
+
 @pytest.mark.parametrize("quote", ["`", '"', "'"])
 def test_an_escaped_quote_hides_no_outfile(quote: str) -> None:
     hidden = f"SELECT 1 AS {quote}\\{quote}{quote} INTO OUTFILE '/tmp/never' -- {quote}"
@@ -78,6 +105,7 @@ def test_what_cannot_be_a_parameter_is_named() -> None:
         "SHOW TABLES",
         "DESCRIBE t",
         "EXPLAIN SELECT 1",
+        "SELECT insert FROM t",
         "EXISTS t",
         "/* c */ SELECT ';'",
         "SELECT 'INSERT INTO t'; ;",
@@ -103,6 +131,8 @@ def test_reads_are_let_through(sql: str) -> None:
         "GRANT ALL ON *.* TO x",
         "USE system",
         "BACKUP TABLE t TO Disk('x')",
+        "EXPLAIN PIPELINE INSERT INTO FUNCTION file('x.csv') SELECT 1",
+        "SELECT 1 PARALLEL WITH INSERT INTO FUNCTION file('x.csv') SELECT 1",
     ],
 )
 def test_everything_else_needs_leave_to_write(sql: str) -> None:
@@ -130,9 +160,10 @@ def test_a_file_cannot_be_written_by_a_select() -> None:
         prepare_statement("SELECT 1 INTO\nOUTFILE 'x'", allow_writes=True)
 
 
-def test_format_is_taken_by_arrow(ask: Ask) -> None:
+@pytest.mark.parametrize("name", ["CSV", "Null"])
+def test_format_is_taken_by_arrow(ask: Ask, name: str) -> None:
     with pytest.raises(QueryError, match="Leave FORMAT out"):
-        ask("SELECT 1 FORMAT CSV")
+        ask(f"SELECT 1 FORMAT {name}")
 
 
 def test_a_column_may_be_called_format(ask: Ask) -> None:

@@ -11,6 +11,7 @@ MYSQL = Dialect(backslash_escapes="'\"", hash_comments=True, dash_needs_space=Tr
 CLICKHOUSE = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True, nested_comments=True)
 BRACKETS = Dialect(quotes="'\"`[")
 POSTGRES = Dialect(quotes="'\"", heredocs=True, nested_comments=True, escape_strings=True, line_ends="\n\r")
+TYPOGRAPHY = Dialect(quotes="'‘“", backslash_escapes="'")
 DIALECTS = [ANSI, MYSQL, CLICKHOUSE, POSTGRES, BRACKETS]
 
 PIECES = [
@@ -85,6 +86,10 @@ def test_any_text_may_be_a_comment(text: str, dialect: Dialect) -> None:
         (CLICKHOUSE, r"`a\`b` c", [("quoted", r"`a\`b`"), ("code", " c")]),
         (CLICKHOUSE, r'"a\"b" c', [("quoted", r'"a\"b"'), ("code", " c")]),
         (BRACKETS, "[a']]b] 'c'", [("quoted", "[a']]b]"), ("code", " "), ("quoted", "'c'")]),
+        (TYPOGRAPHY, r"‘a'\’b“’'” c", [
+            ("quoted", "‘a'\\’"), ("code", "b"), ("quoted", "“’'”"), ("code", " c"),
+        ]),
+        (TYPOGRAPHY, "‘’’", [("quoted", "‘’"), ("code", "’")]),
         (ANSI, "[a']", [("code", "[a"), ("quoted", "']")]),
         (MYSQL, "5--1 -- two\n#three", [
             ("code", "5--1 "), ("comment", "-- two"), ("code", "\n"), ("comment", "#three"),

@@ -8,11 +8,16 @@ import re
 from headwater.errors import QueryError
 from headwater.sdk.sql import Dialect, SpanKind, scan
 
-DIALECT = Dialect(backslash_escapes="'\"`", hash_comments=True, heredocs=True)
+DIALECT = Dialect(
+    quotes="'\"`‘“", backslash_escapes="'\"`", hash_comments=True, nested_comments=True, heredocs=True
+)
 
 _SELECTS = frozenset({"SELECT", "WITH", "FROM"})
 _SHOWS = frozenset({"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"})
 _READS = _SELECTS | _SHOWS | {"CHECK"}
+_BEFORE_INSERT = frozenset({"WITH", "EXPLAIN"})
+"""To explain an INSERT opens what it would write to."""
+_PARALLEL = ("PARALLEL", "WITH")
 _TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[()\[\]{};]")
 _TOTALS = re.compile(r"\bWITH\s+TOTALS\b", re.IGNORECASE)
 _EXTREMES = re.compile(r"\bextremes\s*=(?!\s*0\b)", re.IGNORECASE)
@@ -41,15 +46,16 @@ def prepare_statement(sql: str, *, allow_writes: bool) -> str:
     words, end = _top_level_words(sql)
     if not words:
         raise QueryError("The query is empty.")
+    upper = [word.upper() for word in words]
+    pairs = set(itertools.pairwise(upper))
     if not allow_writes:
-        first = words[0].upper()
-        if first not in _READS or (first == "WITH" and "INSERT" in (word.upper() for word in words)):
+        may_insert = "INSERT" in upper and (upper[0] in _BEFORE_INSERT or _PARALLEL in pairs)
+        if upper[0] not in _READS or may_insert:
             raise QueryError(
-                f"{words[0].upper()} statements are not allowed here: the data source is read-only "
+                f"{upper[0]} statements are not allowed here: the data source is read-only "
                 "(setting allowWrites)."
             )
-    upper = [word.upper() for word in words]
-    if any(pair == ("INTO", "OUTFILE") for pair in itertools.pairwise(upper)):
+    if ("INTO", "OUTFILE") in pairs:
         raise QueryError("Leave INTO OUTFILE out of the query: results are returned as Arrow.")
     return sql[:end].rstrip()
 
@@ -100,9 +106,13 @@ def _top_level_words(sql: str) -> tuple[list[str], int]:
     depth = 0
     end: int | None = None
     for span in scan(sql, DIALECT):
-        if span.kind is SpanKind.COMMENT:
-            continue
         text = sql[span.start : span.end]
+        if span.kind is SpanKind.COMMENT:
+            if text.count("/*") > 1 and text.startswith("/*"):
+                raise QueryError(
+                    "Comments within comments are not allowed: ClickHouse's versions see their end elsewhere."
+                )
+            continue
         if end is not None and text.strip(" \t\r\n\f\v;"):
             raise QueryError("Only one statement is allowed in a query.")
         if span.kind is SpanKind.QUOTED:

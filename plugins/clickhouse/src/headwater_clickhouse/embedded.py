@@ -151,8 +151,11 @@ class EmbeddedResult:
         self._lock = threading.Lock()  # guards whether the result is open
         self._open = True
         self._source = connection.stream(statement)
-        self._first = next(self._source)
-        self.schema: pa.Schema = self._first.schema
+        first = next(self._source, None)
+        if first is None:
+            raise QueryError("Leave FORMAT out of the query: results are returned as Arrow.")
+        self._first = first
+        self.schema: pa.Schema = first.schema
 
     @property
     def time_zone(self) -> str:

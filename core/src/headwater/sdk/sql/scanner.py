@@ -17,7 +17,8 @@ _BLOCK_MARK = re.compile(r"/\*|\*/")
 _HEREDOC = re.compile(r"\$\w*\$")
 _OF_NAME = re.compile(r"[\w$]")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_BRACKET_QUOTES = {"[": "]"}
+_BRACKET_QUOTES = {"[": "]", "‘": "’", "“": "”"}
+_NEVER_DOUBLED = "‘“"
 
 
 class SpanKind(StrEnum):
@@ -41,7 +42,8 @@ class Span:
 class Dialect:
     """What quotes and comments look like.
 
-    `quotes`: what opens a quoted region; a `[` among them is closed by `]` (MariaDB's mode MSSQL).
+    `quotes`: what opens a quoted region; a `[` among them is closed by `]` (MariaDB's mode MSSQL); `‘` and `“`
+    by `’` and `”`, which nothing escapes (ClickHouse).
     `backslash_escapes`: those of the quotes within which a backslash takes the meaning of what follows it.
     `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
     `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
@@ -195,7 +197,10 @@ def _patterns(dialect: Dialect) -> _Patterns:
 @cache
 def _quoted(quote: str, backslash_escapes: bool) -> re.Pattern[str]:
     """The rest of a quoted region, closing quote included; a doubled quote does not close it."""
+    is_doubled = quote not in _NEVER_DOUBLED
     quote = re.escape(_BRACKET_QUOTES.get(quote, quote))
+    if not is_doubled:
+        return re.compile(f"[^{quote}]*+{quote}?")
     if backslash_escapes:
         return re.compile(rf"(?:[^\\{quote}]++|\\.?|{quote}{quote})*+{quote}?", re.DOTALL)
     return re.compile(rf"(?:[^{quote}]++|{quote}{quote})*+{quote}?")
