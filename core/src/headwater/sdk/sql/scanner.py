@@ -42,8 +42,8 @@ class Span:
 class Dialect:
     """What quotes and comments look like.
 
-    `quotes`: what opens a quoted region; a `[` among them is closed by `]` (MariaDB's mode MSSQL); `‘` and `“`
-    by `’` and `”`, which nothing escapes (ClickHouse).
+    `quotes`: what opens a quoted region. A `[` among them is closed by `]` (MariaDB's mode MSSQL), and `‘` or
+    `“` by `’` or `”`, which nothing escapes (ClickHouse).
     `backslash_escapes`: those of the quotes within which a backslash takes the meaning of what follows it.
     `dash_needs_space`: `--` starts a comment only before white space or the end (MySQL).
     `heredocs`: `$tag$ … $tag$` quotes (ClickHouse, PostgreSQL).
