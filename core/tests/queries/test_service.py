@@ -315,6 +315,33 @@ def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     assert ended.wait(PATIENCE)
 
 
+def test_an_interrupt_ends_a_wait_that_the_kernel_would_go_on_with(make_host: MakeHost) -> None:
+    """Polars installs its own handler of SIGINT when it is imported, after which calls are restarted."""
+    asked, ended = threading.Event(), threading.Event()
+
+    class Waiting(Echo):
+        def answer(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+            with context.on_cancel(ended.set):
+                asked.set()
+                ended.wait(PATIENCE)
+            return super().answer(request, context)
+
+    def interrupt() -> None:
+        asked.wait(PATIENCE)
+        time.sleep(0.3)  # by then the caller waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    host = make_host(a=Waiting())
+    threading.Thread(target=interrupt).start()
+    signal.siginterrupt(signal.SIGINT, False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            host.query_service.query_data([ask("a")], CallContext())
+    finally:
+        signal.siginterrupt(signal.SIGINT, True)
+    assert ended.wait(PATIENCE)
+
+
 # --- without a thread that waits ---------------------------------------------------------------------
 
 

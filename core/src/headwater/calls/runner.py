@@ -29,6 +29,8 @@ __all__ = ["CallRunner"]
 
 R = TypeVar("R")
 
+_LOOK_SECONDS = 0.2
+
 
 class CallRunner:
     """Runs calls in worker threads. Thread-safe.
@@ -94,7 +96,7 @@ class CallRunner:
     def wait(self, start: Callable[[], Future[R]], context: CallContext) -> R:
         """The result of what `start` starts. An interrupted thread (Ctrl-C) cancels the call."""
         try:
-            return start().result()
+            return _result(start())
         except Exception:
             raise
         except BaseException:
@@ -186,6 +188,16 @@ class _Call(Generic[R]):
             registration.remove()
         if alarm is not None:
             alarm.cancel()
+
+
+def _result(future: Future[R]) -> R:
+    """Polars, among others, has the kernel go on with a wait after Ctrl-C; so look up now and then."""
+    while True:
+        try:
+            return future.result(_LOOK_SECONDS)
+        except TimeoutError:
+            if future.done():  # with this error, or just now
+                return future.result()
 
 
 def _reason(context: CallContext) -> HeadwaterError:
