@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import closing
 from typing import Final
@@ -17,6 +18,7 @@ from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.results import ResultColumns
 
 _FIRST_WORDS: Final = frozenset({"CALL", "EXECUTE", "BEGIN"})
+_MAY_BE_ONE: Final = re.compile("call|execute|begin", re.IGNORECASE)
 
 
 @attrs.frozen
@@ -31,6 +33,8 @@ class ResultSet:
 
 def may_return_several(sql: str, dialect: Dialect) -> bool:
     """Whether the statement calls a procedure, runs a prepared statement or is a block (of MariaDB)."""
+    if not _MAY_BE_ONE.search(sql):
+        return False
     words = strip_comments(sql, dialect).split(None, 1)
     return bool(words) and words[0].upper() in _FIRST_WORDS
 

@@ -76,11 +76,11 @@ class PacketBuffer:
         data = self._data
         if len(data) < _HEADER:
             return None
-        length, number = int.from_bytes(data[:3], "little"), data[3]
+        length, number = data[0] | data[1] << 8 | data[2] << 16, data[3]
         # A server that shuts down sends its last error as a first packet, whatever came before.
         if number not in (self._sequence, 0):
             raise MalformedPacketError("packets arrive out of order")
-        if length > min(PACKET_BYTES, self._allowed):
+        if length > PACKET_BYTES or length > self._allowed:
             raise MalformedPacketError("packets are larger than allowed")
         if len(data) < _HEADER + length:
             return None
