@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from .descriptors import methods_of
@@ -22,18 +23,23 @@ UNLIMITED = (
 IN_CALLERS_THREAD = (("SingleThreadedUnaryStream", 1),)  # gRPC's own name for it, of grpc.experimental
 
 
-def add_service(server: grpc.Server, service: str, servicer: object) -> None:
+def add_service(
+    server: grpc.Server,
+    service: str,
+    servicer: object,
+    serialize: Callable[[Any], bytes] = Message.SerializeToString,
+) -> None:
     """Have `server` answer the methods of `service` that `servicer` has, in Python's spelling.
 
     Calls of the others end with UNIMPLEMENTED.
     """
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-    for name, streams, request, response in _methods(service):
+    for name, streams, request, _ in _methods(service):
         behaviour = getattr(servicer, in_python(name), None)
         if behaviour is None:
             continue
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
-        handlers[name] = make(behaviour, request.FromString, response.SerializeToString)
+        handlers[name] = make(behaviour, request.FromString, serialize)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+from google.protobuf.message import EncodeError, Message
 
 from headwater.calls import WorkerPool
 from headwater_grafana.protocol.handshake import SOCKET_DIRECTORY, Handshake
@@ -22,6 +23,8 @@ from .native import NativeService
 from .resource import ResourceService
 from .stdio import CapturedOutput
 from .stream import StreamService
+
+_SMALL_BYTES = 1 << 20
 
 
 class PluginServer:
@@ -40,16 +43,20 @@ class PluginServer:
         self._server: grpc.Server = grpc.server(workers, options=UNLIMITED)  # type: ignore[arg-type]
         self._calls = calls
         self._socket: Path | None = None
-        add_service(self._server, "grpc.health.v1.Health", HealthService())
-        add_service(self._server, "plugin.GRPCController", ControllerService(shut_down))
-        if output is not None:
-            add_service(self._server, "plugin.GRPCStdio", StdioService(output))
         data = DataService(calls)
-        add_service(self._server, "pluginv2.Data", data)
-        add_service(self._server, "pluginv2.Diagnostics", DiagnosticsService(calls, metrics))
-        add_service(self._server, "pluginv2.Resource", ResourceService(calls))
-        add_service(self._server, "pluginv2.Stream", StreamService(calls))
-        add_service(self._server, "headwater.plugin.v1.Native", NativeService(calls, data))
+        services = {
+            "grpc.health.v1.Health": HealthService(),
+            "plugin.GRPCController": ControllerService(shut_down),
+            "pluginv2.Data": data,
+            "pluginv2.Diagnostics": DiagnosticsService(calls, metrics),
+            "pluginv2.Resource": ResourceService(calls),
+            "pluginv2.Stream": StreamService(calls),
+            "headwater.plugin.v1.Native": NativeService(calls, data),
+        }
+        if output is not None:
+            services["plugin.GRPCStdio"] = StdioService(output)
+        for name, servicer in services.items():
+            add_service(self._server, name, servicer, _serialize)
 
     def listen(self, address: str = "") -> Handshake:
         """Start, on TCP `address` if there is one, else on a unix socket that nobody else may open."""
@@ -72,3 +79,17 @@ class PluginServer:
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)
             self._socket.parent.rmdir()
+
+
+def _serialize(message: Message) -> bytes:
+    """A process that has no memory left for a small answer would fail all calls from then on.
+
+    So it ends, and its host starts it again.
+    """
+    try:
+        return message.SerializeToString()
+    except (EncodeError, MemoryError):
+        if message.ByteSize() > _SMALL_BYTES:  # this one is too large, the next may not be
+            raise
+        os.write(2, b"The plugin's process has no memory left, and ends.\n")
+        os._exit(1)
