@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -230,6 +231,23 @@ def test_sqlite_tells_what_is_wrong_with_a_statement(tmp_path: Path, sql: str, s
         host.add_data_source(type="sqlite", name="shop", url=str(sqlite_file(tmp_path, "CREATE TABLE t (a)")))
         with pytest.raises(HeadwaterError, match=said):
             host.query("shop", sql, params=["nothing"])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["'infinity'::TIMESTAMP", "'-infinity'::TIMESTAMPTZ", "'infinity'::TIMESTAMP_NS", "'-infinity'::DATE",
+     "'infinity'::DATE", "TIME '24:00:00'"],
+)  # fmt: skip
+def test_duckdbs_times_without_end_become_null_with_a_notice(expression: str) -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="memory", url=":memory:")
+        frame = host.query("memory", f"SELECT {expression} AS v, [{expression}] AS l")
+        latest = host.query("memory", "SELECT DATE '9999-12-31' AS d, TIME '23:59:59.999999' AS t")
+    assert frame.to_pylist() == [{"v": None, "l": [None]}]
+    assert [notice.text for notice in frame.notices] == [
+        "2 infinite or impossible time(s) became null; cast the column to text to see them"
+    ]
+    assert latest.to_pylist() == [{"d": date(9999, 12, 31), "t": time(23, 59, 59, 999999)}]
 
 
 def test_duckdb_groups_the_seconds_that_an_expression_gives() -> None:

@@ -32,6 +32,7 @@ from headwater.sdk.sql import (
 from headwater_adbc.errors import server_words
 from headwater_adbc.preset import Preset, quoted
 from headwater_adbc.presets.file_settings import DuckDBSettings, allowed, database_file
+from headwater_adbc.presets.finite_times import FiniteTimes
 
 DIALECT: Final = Dialect(quotes="'\"", heredocs=True, escape_strings=True, line_ends="\n\r")
 
@@ -96,6 +97,7 @@ class DuckDB(Preset[DuckDBSettings]):
         first_words=frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "SUMMARIZE"})
     )
     macros = DuckDBMacros(DIALECT)
+    columns = FiniteTimes
     cutter = Cutter(DIALECT, quoted, random="random()")
     version_sql = "SELECT version() AS version"
     catalog: Mapping[str, str] = {

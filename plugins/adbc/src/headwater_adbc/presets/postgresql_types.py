@@ -13,18 +13,13 @@ import pyarrow.compute as pc
 
 from headwater.errors import QueryError
 from headwater.frames import Notice
-from headwater_adbc.preset import Columns, quoted
+from headwater_adbc.preset import quoted
+from headwater_adbc.presets.finite_times import FiniteTimes, has_times
 
 _NUMERIC: Final = "numeric"
 _CAST_TO: Final = {"oid": "int8", "money": "text", "regproc": "text"}
 _TIME_NAMES: Final = frozenset({"time", "time_sec", "timeend"})
 _DIMENSIONS: Final = "headwater array dimensions"
-_FIRST_TIME: Final = -211_813_488_000_000_000
-"""4714-11-24 BC in microseconds, before which PostgreSQL has no time: the driver wraps infinity, and times
-near the end of PostgreSQL's, around."""
-_FIRST_DATE: Final = -2_451_507
-_LAST_TIME_OF_DAY: Final = 86_399_999_999
-"""Arrow has no 24:00:00."""
 
 
 def readable(sql: str, schema: pa.Schema) -> str:
@@ -63,26 +58,26 @@ def numbers_of(table: pa.Table) -> pa.Table:
     return table
 
 
-class PostgreSQLColumns(Columns):
-    """numeric(p, s) as decimals, others of numeric as exact text; times without end become null."""
+class PostgreSQLColumns(FiniteTimes):
+    """numeric(p, s) as decimals, others of numeric as exact text; times without end become null.
+
+    4714-11-24 BC is the first day: the driver wraps infinity, and times near the end of PostgreSQL's, around.
+    """
+
+    first_timestamp = -211_813_488_000_000_000
+    last_timestamp = 2**63 - 1
+    first_date = -2_451_507
+    last_date = 2**31 - 1
 
     def __init__(self, schema: pa.Schema) -> None:
         self._hidden = schema.get_field_index(_DIMENSIONS)
         fields = [field.with_type(_delivered(field)).remove_metadata() for field in schema]
-        self._lost_times = self._lost_numbers = 0
+        self._lost_numbers = 0
         super().__init__(pa.schema(fields if self._hidden < 0 else fields[: self._hidden]))
 
     @property
     def notices(self) -> tuple[Notice, ...]:
-        found = {
-            "infinite or impossible time(s)": self._lost_times,
-            "NaN or infinite numeric(s)": self._lost_numbers,
-        }
-        return tuple(
-            Notice.warning(f"{count} {what} became null; cast the column to text to see them")
-            for what, count in found.items()
-            if count
-        )
+        return super().notices + self.lost(self._lost_numbers, "NaN or infinite numeric(s)")
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         if self._hidden >= 0:
@@ -93,8 +88,8 @@ class PostgreSQLColumns(Columns):
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _converted(self, array: pa.Array, type_: pa.DataType) -> pa.Array:
-        if _is_time(type_.value_type if pa.types.is_list(type_) else type_):
-            return self._finite(array)
+        if has_times(type_):
+            return self.finite(array)
         if pa.types.is_decimal(type_):
             return self._decimals(array.storage, type_)
         if pa.types.is_floating(type_) and _opaque(array.type):
@@ -102,22 +97,6 @@ class PostgreSQLColumns(Columns):
         if array.type != type_:
             return array.cast(type_)
         return array
-
-    def _finite(self, array: pa.Array) -> pa.Array:
-        """`array`, which may be of lists, with null for the times that Arrow has no place for."""
-        if pa.types.is_list(array.type):
-            finite = self._finite(values := array.values)
-            if finite is values:
-                return array
-            return pa.ListArray.from_arrays(array.offsets, finite, array.type, mask=array.is_null())
-        integer, first, last = _bounds(array.type)
-        numbers = array.view(integer)
-        least, most = (pc.min_max(numbers)[end].as_py() for end in ("min", "max"))
-        if least is None or (first <= least and most <= last):
-            return array
-        finite = pc.and_(pc.greater_equal(numbers, first), pc.less_equal(numbers, last))
-        self._lost_times += pc.sum(pc.invert(finite)).as_py() or 0
-        return pc.if_else(finite, array, pa.scalar(None, array.type))
 
     def _decimals(self, texts: pa.Array, type_: pa.DataType) -> pa.Array:
         try:
@@ -134,19 +113,6 @@ class PostgreSQLColumns(Columns):
                 f"the result has arrays of {most} dimensions, which the driver flattens; cast them, such as "
                 "to_json(column) or column::text"
             )
-
-
-def _is_time(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_) or pa.types.is_time(type_))
-
-
-def _bounds(type_: pa.DataType) -> tuple[pa.DataType, int, int]:
-    """The numbers of a time's type, and those within which it is one."""
-    if pa.types.is_timestamp(type_):
-        return pa.int64(), _FIRST_TIME, 2**63 - 1
-    if pa.types.is_time(type_):
-        return pa.int64(), 0, _LAST_TIME_OF_DAY
-    return pa.int32(), _FIRST_DATE, 2**31 - 1
 
 
 def _cast(field: pa.Field) -> str:
