@@ -88,6 +88,8 @@ def test_operators_and_functions(expression: str, result: float | None) -> None:
         ("- $NaN", NAN),
         ("1 * $NaN", NAN),
         ("1 == $NaN", NAN),
+        ("1 ** $NaN", NAN),
+        ("$NaN ** 0", NAN),
         ("1 || $NaN", 1),
         ("0 && $NaN", 0),
         ("0 || $NaN", NAN),

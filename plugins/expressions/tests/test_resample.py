@@ -61,6 +61,15 @@ def test_a_window_of_nulls_is_null(downsampler: str) -> None:
     assert found[15] != found[15]  # NaN is a value
 
 
+@pytest.mark.parametrize("downsampler", ["mean", "last", "first"])
+@pytest.mark.parametrize("upsampler", ["pad", "backfilling"])
+def test_a_null_is_no_gap_to_fill(downsampler: str, upsampler: str) -> None:
+    holes = series({4: 2, 8: None, 14: 3}, {"host": "a"})
+    assert resampled("5s", downsampler, upsampler, holes) == {
+        0: 2 if upsampler == "backfilling" else None, 5: 2, 10: None, 15: 3
+    }  # fmt: skip
+
+
 def test_series_with_other_times_can_be_added_once_resampled() -> None:
     request = Request(A=series({1: 1, 6: 2}), B=series({2: 10, 8: 20}))
     window = {"type": "resample", "window": "5s", "downsampler": "last", "upsampler": "pad"}

@@ -57,38 +57,34 @@ def _resampled(value: Value, grid: Times, downsampler: str, upsampler: str) -> V
     nulls = None if value.nulls is None else value.nulls[order]
     ends = np.searchsorted(times, grid, side="right")
     starts = np.concatenate(([0], ends[:-1]))
-    out, empty = _downsampled(cells, nulls, starts, ends, downsampler)
-    _fill(out, empty, cells, nulls, ends, upsampler)
-    return Value.series(grid, out, empty if empty.any() else None, value.labels)
+    empty = starts == ends
+    out, null = _downsampled(cells, nulls, starts, ends, downsampler)
+    if upsampler != "fillna":
+        source = ends - 1 if upsampler == "pad" else ends
+        filled = empty & (source >= 0) & (source < len(cells))
+        if nulls is not None:
+            filled[filled] = ~nulls[source[filled]]
+        out[filled] = cells[source[filled]]
+        null &= ~filled
+    return Value.series(grid, out, null if null.any() else None, value.labels)
 
 
 def _downsampled(
     cells: Floats, nulls: Bools | None, starts: Times, ends: Times, downsampler: str
 ) -> tuple[Floats, Bools]:
+    """The value of each window, and where that is null: there are no values, or nothing but nulls."""
     out = np.full(len(ends), np.nan)
-    empty = starts == ends
+    null = starts == ends
     if downsampler == "last" and len(cells):
-        out = cells[np.maximum(ends - 1, 0)]
+        latest = np.maximum(ends - 1, 0)
         if nulls is not None:
-            empty = empty | nulls[np.maximum(ends - 1, 0)]
-        return np.where(empty, np.nan, out), empty
-    for window in np.flatnonzero(~empty):
+            null = null | nulls[latest]
+        return np.where(null, np.nan, cells[latest]), null
+    for window in np.flatnonzero(~null):
         part = slice(starts[window], ends[window])
         number = reduced(cells[part], None if nulls is None else nulls[part], downsampler)
         if number is None or (nulls is not None and nulls[part].all() and downsampler != "count"):
-            empty[window] = True
+            null[window] = True
         else:
             out[window] = number
-    return out, empty
-
-
-def _fill(out: Floats, empty: Bools, cells: Floats, nulls: Bools | None, ends: Times, upsampler: str) -> None:
-    """Put values where windows were empty; what stays empty is null."""
-    if upsampler == "fillna":
-        return
-    source = ends - 1 if upsampler == "pad" else ends
-    known = empty & (source >= 0) & (source < len(cells))
-    if nulls is not None:
-        known[known] = ~nulls[source[known]]
-    out[known] = cells[source[known]]
-    empty[known] = False
+    return out, null

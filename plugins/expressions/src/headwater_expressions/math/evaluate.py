@@ -133,11 +133,13 @@ def _half_away_from_zero(cells: Floats) -> Floats:
     return np.where(np.abs(cells - whole) >= 0.5, whole + np.copysign(1.0, cells), whole)
 
 
-def _compared(compare: Callable[[Floats, Floats], Bools]) -> Callable[[Floats, Floats], Floats]:
-    def operation(left: Floats, right: Floats) -> Floats:
-        return np.where(np.isnan(left) | np.isnan(right), np.nan, compare(left, right))
+def _unless_nan(operation: Callable[[Floats, Floats], Floats | Bools]) -> Callable[[Floats, Floats], Floats]:
+    """For what makes a number of NaN: a comparison does, and so does `1 ** NaN`."""
 
-    return operation
+    def guarded(left: Floats, right: Floats) -> Floats:
+        return np.where(np.isnan(left) | np.isnan(right), np.nan, operation(left, right))
+
+    return guarded
 
 
 def _and(left: Floats, right: Floats) -> Floats:
@@ -172,13 +174,13 @@ _BINARY: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "*": np.multiply,
     "/": np.divide,
     "%": np.fmod,
-    "**": np.power,
-    "==": _compared(np.equal),
-    "!=": _compared(np.not_equal),
-    "<": _compared(np.less),
-    "<=": _compared(np.less_equal),
-    ">": _compared(np.greater),
-    ">=": _compared(np.greater_equal),
+    "**": _unless_nan(np.power),
+    "==": _unless_nan(np.equal),
+    "!=": _unless_nan(np.not_equal),
+    "<": _unless_nan(np.less),
+    "<=": _unless_nan(np.less_equal),
+    ">": _unless_nan(np.greater),
+    ">=": _unless_nan(np.greater_equal),
     "&&": _and,
     "||": _or,
 }
