@@ -85,6 +85,7 @@ def test_a_uid_is_made_where_none_is_given(service: DataSourceService) -> None:
         ({"access": "browser"}, "access"),
         ({"url": "http://" + "x" * 250}, "url"),
         ({"url": "http://a b"}, "url"),
+        ({"url": "/a\nb"}, "url"),
         ({"url": "http://host\n.evil"}, "url"),
         ({"url": "http://[::1"}, "url"),
         ({"url": "http://host:99999"}, "url"),

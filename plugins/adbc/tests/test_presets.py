@@ -116,6 +116,17 @@ def test_a_file_has_to_exist_and_to_be_absolute(kind: str, tmp_path: Path) -> No
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_path_may_have_any_letters(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my data, 100% #1"
+    folder.mkdir()
+    make = {"sqlite": sqlite_file, "duckdb": duckdb_file}[kind]
+    path = make(folder, "CREATE TABLE t AS SELECT 7 AS a")
+    with Headwater(allow_plugins={kind}) as host:
+        host.add_data_source(type=kind, name="shop", url=str(path))
+        assert host.query("shop", "SELECT a FROM t").to_pylist() == [{"a": 7}]
+
+
 def test_files_lie_where_the_operator_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, outside = tmp_path / "in", tmp_path / "out"
     inside.mkdir()

@@ -61,8 +61,8 @@ def _check_name(name: str) -> None:
 
 def _check_url(url: str) -> None:
     """Stricter than Grafana: a password in the URL would be stored and shown in plain text, so it is
-    refused."""
-    if _INVISIBLE.search(url):
+    refused. The path of a file may have spaces."""
+    if (_CONTROL if url.startswith("/") else _INVISIBLE).search(url):
         raise ValidationError("Validation error, invalid URL", path="url")
     if "://" not in url:
         return
