@@ -16,6 +16,7 @@ from headwater_clickhouse.arrow_body import ArrowBody, read_batches, truncated
 from headwater_clickhouse.errors import server_error
 from headwater_clickhouse.macros import expand
 from headwater_clickhouse.query_model import ClickHouseQuery
+from headwater_clickhouse.typed_result import check_names
 from headwater_clickhouse.types import Column, mended_field, parse_type, plan_repair
 from headwater_clickhouse.types.validation import check_values
 
@@ -67,6 +68,7 @@ def stream(data: bytes) -> None:
         reader = pa.ipc.open_stream(raw.whole() or raw)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise (raw.problem() or truncated()) from error
+    check_names(reader.schema)
     for batch in read_batches(reader, raw):
         for column in batch.columns:
             try:

@@ -42,7 +42,7 @@ def mend_types(
     first batch, which decides whether a String column is text.
     """
     arrow = result.schema
-    _check_names(arrow)
+    check_names(arrow)
     is_doubtful = not certain or any(needs_declared_type(field.type, intervals=intervals) for field in arrow)
     described = describe() if is_doubtful else []
     declared: list[DeclaredType | None] = [parse_type(text) for text in described] or [None] * len(arrow)
@@ -68,7 +68,7 @@ def mend_types(
     return schema, _mend(schema, repairs, itertools.chain([] if first is None else [first], batches))
 
 
-def _check_names(fields: Iterable[pa.Field]) -> None:
+def check_names(fields: Iterable[pa.Field]) -> None:
     """Names may be any bytes to ClickHouse. Raises QueryError for one that is no text, nested ones too."""
     for field in fields:
         try:
@@ -77,7 +77,7 @@ def _check_names(fields: Iterable[pa.Field]) -> None:
             raise QueryError(
                 "A column's name in the result is not UTF-8 text. Name it with AS in the query."
             ) from error
-        _check_names(field.type.field(index) for index in range(field.type.num_fields))
+        check_names(field.type.field(index) for index in range(field.type.num_fields))
 
 
 def _mend(
