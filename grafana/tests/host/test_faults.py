@@ -303,6 +303,38 @@ def test_no_process_outlives_a_host_that_is_killed() -> None:
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
+def test_what_a_host_that_was_killed_has_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "import sys, time\n"
+        "from headwater_grafana import ProcessPlugin\n"
+        "plugin = ProcessPlugin(['sh', '-c', 'touch begun; exec sleep 600'])\n"
+        "plugin.supervisor._alive()\n"
+        "time.sleep(600)"
+    )
+
+    def begun() -> list[Path]:
+        return [each.parent for each in tmp_path.glob("*/begun")]
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with (
+        subprocess.Popen([sys.executable, "-c", script], env=environment) as killed,
+        subprocess.Popen([sys.executable, "-c", script], env=environment) as alive,
+    ):
+        assert eventually(lambda: len(begun()) == 2, 30)
+        killed.kill()
+        killed.wait()
+        for folder in begun():
+            os.utime(folder, (0, 0))  # long ago
+        with pytest.raises(PluginUnavailableError):
+            shell("exit 3").describe_plugin()
+        left = begun()
+        alive.kill()
+    assert len(left) == 1
+
+
 def test_a_hundred_restarts_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a program that starts quicker than Python does."""
     monkeypatch.setattr("headwater_grafana.host.supervisor._FIRST_PAUSE", 0.0)

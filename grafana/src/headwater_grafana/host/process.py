@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -30,6 +28,7 @@ from headwater_grafana.protocol.services import IN_CALLERS_THREAD, UNLIMITED, St
 
 from .limits import ProcessLimits
 from .output import Lines, PluginLog
+from .private_folder import PrivateFolder
 
 _READ_BYTES = 64 * 1024
 _STOP_SECONDS = 2.0
@@ -73,7 +72,7 @@ class PluginProcess:
         self._stopping = False
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
-        self._folder: str | None = None
+        self._folder: PrivateFolder | None = None
         self._last_words = ""
         self._thread = threading.Thread(target=self._run, name=f"headwater-plugin-{plugin_id}", daemon=True)
         self._thread.start()
@@ -139,19 +138,19 @@ class PluginProcess:
             self._clean_up()
 
     def _start(self) -> None:
-        self._folder = tempfile.mkdtemp(prefix="headwater-")
+        self._folder = PrivateFolder()
         account = self._limits.account
         if account is not None:
-            os.chown(self._folder, *account)
+            os.chown(self._folder.path, *account)
         self._popen = subprocess.Popen(
             self._limits.launching(self._command),
-            env=self._whole_environment(self._folder),
+            env=self._whole_environment(self._folder.path),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            cwd=self._folder,
+            cwd=self._folder.path,
         )
 
     def _whole_environment(self, folder: str) -> dict[str, str]:
@@ -275,7 +274,7 @@ class PluginProcess:
         if self._channel is not None:
             self._channel.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
     def _kill_group(self) -> None:
         """While the process has not been waited for, nobody else has its number."""
