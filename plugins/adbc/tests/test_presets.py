@@ -230,6 +230,18 @@ def test_sqlite_gives_no_text_that_is_none(tmp_path: Path) -> None:
         assert host.query("shop", 'SELECT CAST("a" AS BLOB) AS a FROM t').to_pylist() == [{"a": b"\xffA"}]
 
 
+def test_sqlite_tells_of_numbers_that_are_rounded_among_text(tmp_path: Path) -> None:
+    path = sqlite_file(
+        tmp_path, "CREATE TABLE t (a, b)", "INSERT INTO t VALUES ('x', 'e+00'), (0.123456789, '')"
+    )
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+        (notice,) = host.query("shop", "SELECT a, b FROM t").notices
+        exact = host.query("shop", 'SELECT CAST("a" AS TEXT) AS a, b FROM t')
+    assert notice.text.startswith("column 'a' holds numbers and text")
+    assert (exact.table.column(0).to_pylist(), exact.notices) == (["x", "0.123456789"], ())
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [

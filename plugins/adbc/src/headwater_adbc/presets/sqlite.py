@@ -8,14 +8,18 @@ from typing import Final
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headwater.errors import HeadwaterError, QueryError
+from headwater.frames import Notice
 from headwater.sdk.sql import Cutter, Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
 from headwater_adbc.driver import bundled
 from headwater_adbc.preset import Columns, Preset, quoted
 from headwater_adbc.presets.file_settings import SQLiteSettings, database_file
 
 DIALECT: Final = Dialect(quotes="'\"`[")
+
+_ROUNDED: Final = r"^-?\d\.\d{6}e[+-]\d{2,3}$"
 
 
 class SQLiteMacros(TimeMacros):
@@ -40,19 +44,43 @@ class SQLiteMacros(TimeMacros):
 
 
 class SQLiteColumns(Columns):
-    """Text that is text: SQLite keeps any bytes as such."""
+    """Text that is text: SQLite keeps any bytes as such. Tells of numbers that the driver rounds for it."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        super().__init__(schema)
+        self._rounded: dict[str, None] = {}
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        return tuple(
+            Notice.warning(
+                f"column {name!r} holds numbers and text: its numbers are given with seven digits; "
+                f"CAST({quoted(name)} AS TEXT) keeps them"
+            )
+            for name in self._rounded
+        )
 
     def convert(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         for field, column in zip(self.schema, batch.columns, strict=True):
             if pa.types.is_string(column.type):
-                try:
-                    column.validate(full=True)
-                except pa.ArrowInvalid as error:
-                    raise QueryError(
-                        f"column {field.name!r} holds bytes that are not UTF-8 text; select "
-                        f"CAST({quoted(field.name)} AS BLOB), or hex of it"
-                    ) from error
+                _check_text(field.name, column)
+                if _has_rounded(column):
+                    self._rounded[field.name] = None
         return batch
+
+
+def _check_text(name: str, column: pa.Array) -> None:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise QueryError(
+            f"column {name!r} holds bytes that are not UTF-8 text; select CAST({quoted(name)} AS BLOB)"
+        ) from error
+
+
+def _has_rounded(column: pa.Array) -> bool:
+    """Whether a text is a number as C's `%e` writes it."""
+    return bool(pc.any(pc.match_substring_regex(column, _ROUNDED)).as_py())
 
 
 class SQLite(Preset[SQLiteSettings]):
