@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 
 from headwater.errors import DownstreamProtocolError
 from headwater.models import HealthStatus
+from headwater_rest.rows import stream_lines
 from servers.rest_api import Answer, RestApi
 
 from .conftest import MakeHost
@@ -111,6 +114,18 @@ def test_csv_may_hold_line_ends_marks_and_nothing(make_host: MakeHost, api: Rest
     assert host.query("shop", "page").table.to_pylist() == [{"a": "x\r\ny", "b": None}, {"a": None, "b": 2}]
     api.routes["/page"] = lambda _, asked: Answer(b"")
     assert host.query("shop", "page").num_rows == 0
+
+
+def test_a_long_line_may_come_in_small_pieces() -> None:
+    class Dripping:
+        def stream_chunks(self) -> Iterator[bytes]:
+            yield b'{"a": 1}\n{"a": "'
+            for _ in range(3_000_000):
+                yield b"x"
+            yield b'"}\n\n{"a": 2}'
+
+    (rows,) = stream_lines(cast("Any", Dripping()), 4_000_000, exact=False)
+    assert [len(str(row["a"])) for row in rows] == [1, 3_000_000, 1]
 
 
 def test_json_may_begin_with_a_byte_order_mark(make_host: MakeHost, api: RestApi) -> None:

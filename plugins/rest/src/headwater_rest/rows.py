@@ -96,14 +96,18 @@ def _texts(response: HttpResponse, most: int) -> Iterator[str]:
 
 
 def _lines(response: HttpResponse, most: int) -> Iterator[bytes]:
-    rest = b""
+    rest = bytearray()  # grows in place, however small the pieces are
     for chunk in response.stream_chunks():
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
+        first, *others = chunk.split(b"\n")
+        rest += first
+        if others:
+            yield bytes(rest)
+            yield from others[:-1]
+            rest = bytearray(others[-1])
         if len(rest) > most:
             raise LimitExceededError(f"A line of the answer is longer than {most:,} bytes (maxPageBytes).")
     if rest:
-        yield rest
+        yield bytes(rest)
 
 
 def _decode(text: bytes, what: str, *, exact: bool) -> Any:
