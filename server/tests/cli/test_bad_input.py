@@ -78,6 +78,7 @@ def test_a_wrong_query_is_told_apart_from_a_failing_source(headwater: Headwater)
 @pytest.mark.usefixtures("demo")
 def test_a_bad_query_key_is_named(headwater: Headwater) -> None:
     says(headwater("query", "demo", "logs", "--set", "rows=many"), 2, "rows: expected a whole number")
+    says(headwater("query", "demo", "logs", "--param", "a=1"), 2, "params: unknown key", "--param is for")
 
 
 def test_an_unknown_setting_or_secret_is_refused_when_the_data_source_is_added(

@@ -109,6 +109,8 @@ def _hint(error: HeadwaterError) -> str:
         return ""  # the key is there, but not in the state that the command needs
     if isinstance(error, PluginRequestFailedError) and error.__cause__ is not None:
         return "" if os.environ.get("HEADWATER_DEBUG") else " Set HEADWATER_DEBUG=1 to see where."
+    if isinstance(error, ValidationError) and error.path == "params":
+        return "\n--param is for queries that take parameters: `headwater plugin info` says whether these do."
     for kind, hint in _HINTS.items():
         if isinstance(error, kind):
             return f"\n{hint}"
