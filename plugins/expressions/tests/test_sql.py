@@ -147,7 +147,6 @@ def test_series_of_true_and_false_have_times() -> None:
         ([pa.array([Decimal("1.10")], pa.decimal256(50, 2))], [Decimal("1.10")]),
         ([pa.array([1.5], pa.float16())], [1.5]),
     ],
-    ids=str,
 )
 def test_values_of_several_series_share_a_type_that_holds_all(values: list[pa.Array], found: Any) -> None:
     frames = [labelled(SECOND, each, str(index)) for index, each in enumerate(values)]
