@@ -11,17 +11,20 @@ from google.protobuf.message import EncodeError
 from headwater_grafana.serve.server import _serialize
 
 _WITHOUT_MEMORY = """
-from google.protobuf.message import EncodeError
+import resource
+from pathlib import Path
+from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.serve.server import _serialize
 
-class Answer:
-    def SerializeToString(self):
-        raise EncodeError("Failed to serialize proto")
-
-    def ByteSize(self):
-        return 100
-
-_serialize(Answer())
+answer = pb.DataResponse(error="x" * 100_000_000)
+[taken] = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmData" in line]
+resource.setrlimit(resource.RLIMIT_DATA, (int(taken) * 1024, int(taken) * 1024))
+kept = []
+try:
+    while True:
+        kept.append(bytes(100_000))
+except MemoryError:
+    _serialize(answer)
 """
 
 
@@ -40,6 +43,3 @@ def test_a_large_answer_that_does_not_fit_fails_alone() -> None:
 class _TooLarge:
     def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
         raise EncodeError("Failed to serialize proto")
-
-    def ByteSize(self) -> int:  # noqa: N802 - protobuf's name
-        return 2**31

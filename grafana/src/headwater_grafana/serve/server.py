@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import EncodeError, Message
 
 from headwater.calls import WorkerPool
+from headwater_grafana.protocol import pluginv2_pb2 as pb
 from headwater_grafana.protocol.handshake import SOCKET_DIRECTORY, Handshake
 from headwater_grafana.protocol.services import UNLIMITED, add_service
 
@@ -89,7 +90,17 @@ def _serialize(message: Message) -> bytes:
     try:
         return message.SerializeToString()
     except (EncodeError, MemoryError):
-        if message.ByteSize() > _SMALL_BYTES:  # this one is too large, the next may not be
+        if _has_memory():  # this one is too large, the next may not be
             raise
         os.write(2, b"The plugin's process has no memory left, and ends.\n")
         os._exit(1)
+
+
+def _has_memory() -> bool:
+    """Whether a small answer could be sent. Not the size of the one that failed says so: protobuf measures a
+    message by serializing it."""
+    try:
+        pb.DataResponse(error="x" * _SMALL_BYTES).SerializeToString()
+    except (EncodeError, MemoryError):
+        return False
+    return True
