@@ -51,7 +51,6 @@ def _cipher() -> SecretCipher:
     return SecretCipher(KeyRing([keys]), lambda: "k")
 
 
-FOLDER = Path(tempfile.mkdtemp(prefix="headwater-fuzz-"))
 CIPHER = _cipher()
 TICKETS = TicketSealer(CIPHER)
 TICKET = TICKETS.seal("read", {"query": "SELECT 1"}, 1e9)
@@ -104,8 +103,9 @@ def flight_messages(data: bytes) -> None:
 def documents(data: bytes) -> None:
     """Files of data sources and named queries. The first byte says which format."""
     suffix = (".yaml", ".json", ".toml")[data[0] % 3 if data else 0]
-    file = FOLDER / f"file{suffix}"
-    file.write_bytes(data[1:])
-    with suppress(DocumentError, ValidationError):
-        read_named_queries([file])
-    read_plan([file], {"A": "value"}, seal=SealedFile(bytes(32)))
+    with tempfile.TemporaryDirectory(prefix="headwater-fuzz-") as folder:
+        file = Path(folder, f"file{suffix}")
+        file.write_bytes(data[1:])
+        with suppress(DocumentError, ValidationError):
+            read_named_queries([file])
+        read_plan([file], {"A": "value"}, seal=SealedFile(bytes(32)))
