@@ -51,6 +51,13 @@ def test_each_macro_expands_as_in_grafana(macro: str, sql: str) -> None:
     assert expanded(f"SELECT {macro} FROM x") == f"SELECT {sql} FROM x"
 
 
+def test_a_range_within_one_second_keeps_both_ends() -> None:
+    within = TimeRange.from_epoch_ms(1_523_556_000_100, 1_523_556_000_900)
+    assert PLAIN.expand("$__timeFilter(t)", within, timedelta(minutes=1)).sql == (
+        "t BETWEEN '2018-04-12T18:00:00.1Z' AND '2018-04-12T18:00:00.9Z'"
+    )
+
+
 def test_a_time_group_before_a_comma_is_called_time_as_grafana_5_did() -> None:
     assert expanded("SELECT $__timeGroup(t,'5m'), avg(v) FROM x GROUP BY $__timeGroup(t,'5m'), 1") == (
         'SELECT floor(extract(epoch from t)/300)*300 AS "time", avg(v) FROM x '

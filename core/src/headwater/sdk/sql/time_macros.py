@@ -99,6 +99,14 @@ class TimeMacros:
         """A time literal of whole unix seconds."""
         raise NotImplementedError
 
+    def start(self, scope: MacroScope) -> str:
+        """`$__timeFrom()`: where the time range starts, to the second."""
+        return self.moment(scope.start, scope)
+
+    def end(self, scope: MacroScope) -> str:
+        """`$__timeTo()`: where the time range ends, to the second."""
+        return self.moment(scope.end, scope)
+
     def unix_seconds(self, column: str, scope: MacroScope) -> str:
         """A column of times as a number; note in `scope.epoch_units` that times are counted."""
         scope.epoch_units.add(EpochUnit.SECONDS)
@@ -166,8 +174,8 @@ class TimeMacros:
             "__time": lambda call, scope: self.time(_time_column(call), scope),
             "__timeEpoch": lambda call, scope: self.time_epoch(_time_column(call), scope),
             "__timeFilter": self._time_filter,
-            "__timeFrom": lambda _, scope: self.moment(scope.start, scope),
-            "__timeTo": lambda _, scope: self.moment(scope.end, scope),
+            "__timeFrom": lambda _, scope: self.start(scope),
+            "__timeTo": lambda _, scope: self.end(scope),
             "__timeGroup": lambda call, scope: self._time_group(call, scope) + self.group_alias(call),
             "__timeGroupAlias": lambda call, scope: self._time_group(call, scope) + ' AS "time"',
             "__unixEpochFilter": _unix_epoch_filter,
@@ -180,7 +188,7 @@ class TimeMacros:
         }
 
     def _time_filter(self, call: MacroCall, scope: MacroScope) -> str:
-        start, end = self.moment(scope.start, scope), self.moment(scope.end, scope)
+        start, end = self.start(scope), self.end(scope)
         column = _time_column(call)
         if scope.whole_groups:
             return scope.between(column, start, end)

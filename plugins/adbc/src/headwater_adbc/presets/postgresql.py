@@ -60,10 +60,11 @@ class PostgreSQLMacros(TimeMacros):
         super().__init__(DIALECT)
         self._timescaledb = timescaledb
 
-    def moment(self, seconds: int, scope: MacroScope) -> str:
-        end = seconds == scope.end
-        at = (scope.time_range.to if end else scope.time_range.from_).astimezone(UTC)
-        return f"'{_rfc3339(at)}'"
+    def start(self, scope: MacroScope) -> str:
+        return f"'{_rfc3339(scope.time_range.from_.astimezone(UTC))}'"
+
+    def end(self, scope: MacroScope) -> str:
+        return f"'{_rfc3339(scope.time_range.to.astimezone(UTC))}'"
 
     def time_epoch(self, column: str, scope: MacroScope) -> str:
         return f'{self.unix_seconds(column, scope)} as "time"'
