@@ -7,7 +7,13 @@ from contextlib import suppress
 import promql_parser
 
 from fuzz.target import target
-from headwater.errors import DownstreamProtocolError, LimitExceededError, QueryError, ValidationError
+from headwater.errors import (
+    DownstreamProtocolError,
+    DownstreamServerError,
+    LimitExceededError,
+    QueryError,
+    ValidationError,
+)
 from headwater_prometheus.answer import AnswerReader
 from headwater_prometheus.document import ServerReportError
 from headwater_prometheus.exemplars import exemplar_frame, read_exemplars, sample
@@ -52,6 +58,7 @@ def answer(data: bytes) -> None:
 
 @target(
     *REFUSED,
+    DownstreamServerError,
     tokens=(
         '{"status":"success","data":[',
         '"seriesLabels":',

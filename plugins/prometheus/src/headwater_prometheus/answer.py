@@ -84,9 +84,12 @@ class AnswerReader:
 
 
 def _head_of(buffer: bytearray) -> bytes:
-    """Everything before the first series, empty if the answer cannot be cut."""
+    """Everything before the first series, empty if the answer cannot be cut: the series are those of `data`,
+    not of something within it."""
     start = buffer.find(_FIRST_SERIES, 0, _HEAD_BYTES)
-    return bytes(buffer[: start + len(b'"result":[')]) if start >= 0 else b""
+    if start < 0 or buffer.count(b"{", 0, start) != 2:
+        return b""
+    return bytes(buffer[: start + len(b'"result":[')])
 
 
 def _cut(buffer: bytearray, searched: int) -> bytes:
