@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import decimal
+import gc
 import io
+import weakref
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -113,3 +115,15 @@ def test_a_stream_cut_anywhere_is_never_taken_for_a_whole_one() -> None:
     for end in range(len(data) - 4):
         with pytest.raises(FrameDecodeError):
             decode_stream(data[:end]).collect()
+
+
+@pytest.mark.parametrize("end", [0, 20, -60])
+def test_what_a_damaged_stream_held_is_let_go(end: int) -> None:
+    """Its error must not be kept by the file that Arrow reads: no garbage collector would find the two."""
+    data = b"".join(encode_stream(native_frame()))[:end]
+    with pytest.raises(FrameDecodeError) as raised:
+        decode_stream(data).collect()
+    error = weakref.ref(raised.value)
+    del raised
+    gc.collect()
+    assert error() is None

@@ -129,7 +129,7 @@ def decode_stream(
     file = io.BytesIO(source) if isinstance(source, bytes | bytearray | memoryview) else source
     checked = CheckedSource(file, max_batch_bytes, max_batch_rows)
     try:
-        with _typed_errors(checked):
+        with _typed_errors():
             reader = pa.ipc.open_stream(pa.PythonFile(checked, "r"))
             _check_names(reader.schema)
             described = Frame.from_batches(reader.schema, [])
@@ -140,7 +140,7 @@ def decode_stream(
 
     def batches() -> Generator[pa.RecordBatch, None, None]:
         while True:
-            with _typed_errors(checked):
+            with _typed_errors():
                 try:
                     batch, metadata = reader.read_next_batch_with_custom_metadata()
                 except StopIteration:
@@ -263,13 +263,11 @@ class ChunkBuffer(io.RawIOBase):
 
 
 @contextmanager
-def _typed_errors(source: CheckedSource | None = None) -> Iterator[None]:
-    """Arrow's errors as ours; `source` remembers the error that Arrow got from it and wrapped."""
+def _typed_errors() -> Iterator[None]:
+    """Arrow's errors as ours."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
-        if source is not None and source.error is not None:
-            raise source.error from None
         kind = FrameTooLargeError if isinstance(error, MemoryError) else FrameDecodeError
         raise kind(f"not a valid Arrow message: {_first_line(error)}") from error
 

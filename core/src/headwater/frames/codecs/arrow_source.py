@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO
 
-from headwater.frames.errors import FrameDecodeError, FrameError, FrameTooLargeError
+from headwater.frames.errors import FrameDecodeError, FrameTooLargeError
 
 from .arrow_validation import MAX_METADATA_BYTES, arrow_body_length, check_arrow_message
 
@@ -16,12 +16,12 @@ _READ_BYTES = 1024 * 1024
 class CheckedSource(io.RawIOBase):
     """Reads `file` message by message; what `check_arrow_message` refuses is never handed to Arrow.
 
-    Arrow wraps errors of the file it reads; the one raised here stays in `error`.
+    No error is kept here: it knows the frames whose reader holds this file, and a garbage collector does not
+    see through Arrow's reader. Arrow raises again what is raised here.
     """
 
     def __init__(self, file: IO[bytes], max_bytes: int, max_rows: int) -> None:
         super().__init__()
-        self.error: FrameError | None = None
         self._file = file
         self._max_bytes = max_bytes
         self._max_rows = max_rows
@@ -43,13 +43,6 @@ class CheckedSource(io.RawIOBase):
         return part
 
     def _next_message(self) -> bytes:
-        try:
-            return self._checked_message()
-        except FrameError as error:
-            self.error = error
-            raise
-
-    def _checked_message(self) -> bytes:
         prefix = self._file.read(4)
         mark = prefix
         if prefix == _CONTINUATION:
