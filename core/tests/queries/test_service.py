@@ -299,6 +299,15 @@ def test_many_hanging_calls_leave_a_host_that_answers(make_host: MakeHost, relea
     assert values(host.query_data([ask("good")]).responses["good"]) == [["good"]]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A test run that a shell put in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     ended = threading.Event()
 
@@ -315,6 +324,7 @@ def test_an_interrupted_caller_cancels_the_query(make_host: MakeHost) -> None:
     assert ended.wait(PATIENCE)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_a_wait_that_the_kernel_would_go_on_with(make_host: MakeHost) -> None:
     """Polars installs its own handler of SIGINT when it is imported, after which calls are restarted."""
     asked, ended = threading.Event(), threading.Event()
@@ -333,12 +343,9 @@ def test_an_interrupt_ends_a_wait_that_the_kernel_would_go_on_with(make_host: Ma
 
     host = make_host(a=Waiting())
     threading.Thread(target=interrupt).start()
-    signal.siginterrupt(signal.SIGINT, False)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            host.query_service.query_data([ask("a")], CallContext())
-    finally:
-        signal.siginterrupt(signal.SIGINT, True)
+    signal.siginterrupt(signal.SIGINT, False)  # until a handler is set again
+    with pytest.raises(KeyboardInterrupt):
+        host.query_service.query_data([ask("a")], CallContext())
     assert ended.wait(PATIENCE)
 
 

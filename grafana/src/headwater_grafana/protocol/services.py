@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from .descriptors import methods_of
@@ -27,7 +27,7 @@ def add_service(
     server: grpc.Server,
     service: str,
     servicer: object,
-    serialize: Callable[[Any], bytes] = Message.SerializeToString,
+    serialize: Callable[[Any], bytes] = methodcaller("SerializeToString"),
 ) -> None:
     """Have `server` answer the methods of `service` that `servicer` has, in Python's spelling.
 
