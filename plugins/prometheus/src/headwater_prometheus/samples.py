@@ -142,6 +142,11 @@ def _by_numpy(text: bytes) -> tuple[Float64Array, Float64Array]:
 
 def _by_csv(text: bytes) -> tuple[Float64Array, Float64Array]:
     lines = text.translate(_TO_LINES, b"]" + _NOISE)
+    # In memory of Arrow's own: one of its threads may be the last to let go of it, and for Python's memory it
+    # would need Python's lock, which aborts the process if Python is about to end.
+    table_text = pa.allocate_buffer(len(lines) + 2)
     # The comma between two pairs ends a line, so that each has an empty third column; so must the last.
-    table = csv.read_csv(pa.BufferReader(lines + b",\n"), _READ, _PARSE, _CONVERT)
+    with memoryview(table_text).cast("B") as written:
+        written[:-2], written[-2:] = lines, b",\n"
+    table = csv.read_csv(pa.BufferReader(table_text), _READ, _PARSE, _CONVERT)
     return to_float64(table["time"]), to_float64(table["value"])
