@@ -24,7 +24,7 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
   const [variables, setVariables] = useState(() => linkedVariables());
   const [range, setRange] = useState(readRange);
   const [zoomed, setZoomed] = useState(() => readState().zoomed === "true");
-  const [computes, setComputes] = useState(null);
+  const [computes, setComputes] = useState(); // undefined until it is known, null for a host that cannot
   const [wanted, setWanted] = useState(0);
   const [active, setActive] = useState("");
   const [refused, setRefused] = useState([]);
@@ -36,7 +36,7 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
   const asked = [...uids, ...variables.filter(({ type }) => type === "query").map(({ source }) => source)];
   const { plugins, failure } = usePlugins([...new Set(asked.map((uid) => sourceOf(uid)?.type).filter(Boolean))]);
   const pluginOf = ({ source }) => plugins[sourceOf(source)?.type];
-  const ofType = (type) => (type === EXPRESSIONS.type ? computes ?? {} : plugins[type]);
+  const ofType = (type) => (type !== EXPRESSIONS.type ? plugins[type] : computes === null ? {} : computes);
   const { values, retry } = useValues(variables, range, sourceOf, ofType);
   const unbound = requestFor(queries, range, sourceOf, ofType);
   const { request, refused: wrong } = unbound ? withVariables(unbound, values, ofType) : { request: null, refused: [] };
@@ -47,7 +47,7 @@ export function Explore({ hidden, sources, onManage, onNamed, maySave }) {
 
   // Whether the host has the plugin of expressions.
   useEffect(() => {
-    pluginSettings(EXPRESSIONS.type).then(setComputes, () => {});
+    pluginSettings(EXPRESSIONS.type).then(setComputes, () => setComputes(null));
   }, []);
   useEffect(() => {
     if (!hidden && !wanted) writeState(state);

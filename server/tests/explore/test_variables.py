@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from servers.explore_site import Site
 
@@ -83,6 +83,20 @@ def test_hostile_values_come_back_as_they_were(page: Page, visit: Callable[..., 
         run(page)
         cells(page).to_have_text([text] * 4, use_inner_text=False)
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_is_typed_is_kept_while_the_page_learns_more(page: Page, visit: Callable[..., None]) -> None:
+    held: list[Route] = []
+    page.route("**/api/plugins/__expr__/settings", lambda route: held.append(route))
+    variables = [{"name": "text", "type": "text", "value": ""}]
+    visit("orders", query="SELECT $text AS v", variables=json.dumps(variables))
+    field = page.get_by_role("textbox", name="text", exact=True)
+    field.fill("typed")
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Math", exact=False)).to_be_visible()
+    expect(field).to_have_value("typed")
+    run(page)
+    cells(page).to_have_text(["typed"])
 
 
 @pytest.mark.parametrize("text", ['"} or vector(1) or up{a="', ".*", "south"])

@@ -37,7 +37,7 @@ export function sourcesOf(queries) {
 // `sourceOf` gives {uid, type} for a uid, `pluginOf` the plugin of a type.
 export function requestFor(queries, range, sourceOf, pluginOf) {
   const asked = queries.map((query) => {
-    if (isExpression(query)) return { ...base(query, EXPRESSIONS), expression: query.text };
+    if (isExpression(query)) return pluginOf(EXPRESSIONS.type) && { ...base(query, EXPRESSIONS), expression: query.text };
     const source = sourceOf(query.source);
     const plugin = source && pluginOf(source.type);
     if (!plugin) return null;

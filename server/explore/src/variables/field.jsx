@@ -1,9 +1,18 @@
+import { useEffect, useState } from "preact/hooks";
 import { isChosen } from "./values.js";
 
-// The value of one variable as a form field.
+// The value of one variable as a form field. What is typed is kept while the page changes around it.
 export function VariableField({ variable, state, onValue }) {
   const { name, type, multi, value } = variable;
+  const [typed, setTyped] = useState(null);
+  useEffect(() => setTyped(null), [value]);
   const wrong = state.failure ? { "aria-invalid": true, title: state.failure } : {};
+  const shown = typed ?? value ?? "";
+  const input = (event) => setTyped(event.target.value);
+  const give = (given) => {
+    setTyped(null);
+    onValue(given);
+  };
   if (isChosen(variable) && multi) return <Several {...{ variable, state, wrong, onValue }} />;
   return (
     <label>
@@ -14,9 +23,9 @@ export function VariableField({ variable, state, onValue }) {
           {state.choices.map((each) => <option key={each} value={each}>{each === "" ? "(empty)" : each}</option>)}
         </select>
       ) : type === "number" ? (
-        <input {...wrong} type="number" step="any" value={value ?? ""} onChange={(event) => onValue(event.target.value === "" ? null : Number(event.target.value))} />
+        <input {...wrong} type="number" step="any" value={shown} onInput={input} onChange={(event) => give(event.target.value === "" ? null : Number(event.target.value))} />
       ) : (
-        <input {...wrong} value={value ?? ""} onChange={(event) => onValue(event.target.value)} />
+        <input {...wrong} value={shown} onInput={input} onChange={(event) => give(event.target.value)} />
       )}
     </label>
   );
