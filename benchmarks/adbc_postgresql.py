@@ -36,8 +36,8 @@ _COLUMNS = {
     "narrow": "n::int8 AS id, (n / 7.0)::float8 AS value, 'text ' || (n % 100) AS text",
 }
 _STREAM = """
-import resource, sys
 from headwater import Headwater
+from memory import peak_mib
 with Headwater(allow_plugins={{"postgresql"}}) as host:
     host.add_data_source(
         type="postgresql", name="db", url="127.0.0.1:{port}", user="{user}", database="postgres",
@@ -45,7 +45,7 @@ with Headwater(allow_plugins={{"postgresql"}}) as host:
     )
     with host.stream("db", "SELECT * FROM {table}") as stream:
         rows = sum(batch.num_rows for batch in stream)
-print(f"{{rows:,}} rows, {{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}} MB at most")
+print(f"{{rows:,}} rows, {{peak_mib():.0f}} MiB at most")
 """
 
 
@@ -105,7 +105,9 @@ def main() -> None:
         small.pop("connectorx", None)
         print_table("one row", time_side_by_side(small, rounds=5, calls=100), unit="µs")
         code = _STREAM.format(port=server.port, user=USER, password=PASSWORD, table="wide")
-        print("\nstreaming alone:", subprocess.check_output([sys.executable, "-c", code], text=True).strip())
+        here = Path(__file__).parent
+        alone = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=here)
+        print("\nstreaming alone:", alone.strip())
 
 
 if __name__ == "__main__":
