@@ -32,6 +32,7 @@ _spawn = get_context("spawn")  # a fork would take the parent's threads and lock
 _AFTER_DRAIN_SECONDS = 10.0
 _FAILED_STARTS = 3
 _PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
 
 Work = Callable[[socket.socket], None]
 """What a worker does with its end of the channel: serve until its other end is closed. Must be picklable."""
@@ -103,7 +104,9 @@ class WorkerPool:
     """Keeps `count` workers going. SIGHUP replaces them one after the other, without losing a request;
     SIGTERM and SIGINT end them, a second one at once.
 
-    A worker that dies is replaced. `on_death` is told the pids of those that ended.
+    A worker that dies is replaced: at once, or after longer and longer pauses while new ones end before they
+    are ready. Only where none is left that answers does this end the pool. `on_death` is told the pids of
+    those that ended.
     """
 
     def __init__(
@@ -195,11 +198,12 @@ class WorkerPool:
         self._logger.error("A worker ended by itself and is replaced.", exit_code=worker.process.exitcode)
         if not worker.ready.is_set():
             self._failed_starts += 1
-            if self._failed_starts >= _FAILED_STARTS:
+            if self._failed_starts >= _FAILED_STARTS and not self._any_ready():
                 self._failed.set()
                 self._stop.set()
                 return
-        await asyncio.sleep(max(0.0, _PAUSE_SECONDS - (time.monotonic() - started)))
+        pause = min(_PAUSE_SECONDS * 2 ** (self._failed_starts // 2), _LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
         if not self._stop.is_set():
             self._add()
 
@@ -219,10 +223,13 @@ class WorkerPool:
             with connection:
                 while not self._give(connection):
                     self._someone_ready.clear()
-                    if any(worker.ready.is_set() for worker in self._workers):
+                    if self._any_ready():
                         await asyncio.sleep(0.01)  # all of them are behind
                         self._someone_ready.set()
                     await self._someone_ready.wait()
+
+    def _any_ready(self) -> bool:
+        return any(worker.ready.is_set() for worker in self._workers)
 
     def _give(self, connection: socket.socket) -> bool:
         """To the next worker that takes it."""
