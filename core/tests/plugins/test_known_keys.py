@@ -114,6 +114,64 @@ class TestSettings:
         )
 
 
+class TestTypes:
+    info = PluginInfo(
+        "p",
+        settings_schema={
+            "properties": {
+                "count": {"type": "integer", "minimum": 1, "maximum": 9},
+                "ratio": {"type": "number"},
+                "secure": {"type": "boolean"},
+                "name": {"type": "string"},
+                "mode": {"enum": ["auto", "on"]},
+                "hosts": {
+                    "type": "array",
+                    "items": {"type": "object", "properties": {"port": {"type": "integer"}}},
+                },
+                "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "either": {"anyOf": [{"type": "integer"}, {"type": "array"}]},
+            },
+            "additionalProperties": False,
+        },
+    )
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"count": "x"}, "count: expected a whole number, got text"),
+            ({"count": True}, "count: expected a whole number, got a boolean"),
+            ({"count": 1.5}, "count: expected a whole number, got a number"),
+            ({"count": float("inf")}, "count: expected a whole number, got a number"),
+            ({"count": 0}, "count: must be at least 1, got 0"),
+            ({"count": "10"}, "count: must be at most 9, got 10"),
+            ({"ratio": [1]}, "ratio: expected a number, got a list"),
+            ({"secure": "maybe"}, "secure: expected true or false, got text"),
+            ({"name": {"a": 1}}, "name: expected text, got an object"),
+            ({"name": False}, "name: expected text, got a boolean"),
+            ({"mode": "off"}, "mode: expected one of 'auto', 'on'"),
+            ({"hosts": "a"}, "hosts: expected a list, got text"),
+            ({"hosts": [{}, {"port": "x"}]}, "hosts[1].port: expected a whole number, got text"),
+            ({"limits": 3}, "limits: expected an object, got a number"),
+            ({"limits": {"rows": "x"}}, "limits.rows: expected a whole number, got text"),
+        ],
+    )
+    def test_a_value_of_another_type_is_refused(self, settings: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            check_settings(self.info, settings, {})
+        assert str(caught.value) == f"jsonData.{message}"
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"count": 9, "ratio": 0.5, "secure": True, "name": "n", "mode": "on", "limits": {"rows": 5}},
+            {"count": "3", "ratio": "1e3", "secure": "TRUE", "name": 2024, "hosts": [{"port": 1.0}]},
+            {"count": None, "ratio": "", "secure": "", "mode": "", "either": "its plugin knows"},
+        ],
+    )
+    def test_what_clients_write_for_numbers_truth_and_defaults_passes(self, settings: dict[str, Any]) -> None:
+        check_settings(self.info, settings, {})
+
+
 class TestTextsOfASetForm:
     info = PluginInfo(
         "p",

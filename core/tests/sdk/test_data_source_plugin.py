@@ -146,6 +146,7 @@ class Source(DataSource[Settings, Ask]):
 
 
 class Plugin(DataSourcePlugin):
+    version = "1.0"
     id = "p"
     name = "Plugin"
     settings_type = Settings
@@ -335,7 +336,7 @@ def test_an_open_stream_keeps_its_instance(host: Headwater) -> None:
 
 
 def test_bad_settings_are_named_for_every_query_and_mended_by_an_edit(host: Headwater) -> None:
-    host.update_data_source("p", json_data={"rows": -1})
+    host.update_data_source("p", json_data={"rows": -1}, api_version="99")
     for _ in range(2):
         with pytest.raises(ValidationError, match=r"jsonData\.rows: must be at least 0, got -1"):
             host.query("p", "frame")
@@ -399,7 +400,7 @@ def test_a_bug_in_a_health_check_is_no_result(make_host: MakeHost) -> None:
 
 
 def test_bad_settings_are_a_health_result(host: Headwater) -> None:
-    host.update_data_source("p", json_data={"rows": "many"})
+    host.update_data_source("p", json_data={"rows": "many"}, api_version="99")
     assert "jsonData.rows: expected a whole number" in host.check_health("p").message
 
 

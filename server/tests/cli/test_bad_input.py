@@ -36,7 +36,7 @@ def test_a_group_without_a_command_shows_its_commands(headwater: Headwater) -> N
     assert "error" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["plugin", "list"], ["config", "show"]])
+@pytest.mark.parametrize("arguments", [["plugin", "list"], ["config", "show"], ["--help"]])
 def test_a_reader_that_leaves_is_no_failed_query(arguments: list[str], data_dir: Path) -> None:
     gone, output = os.pipe()
     os.close(gone)
@@ -54,6 +54,12 @@ def test_an_unknown_plugin_points_to_the_list(headwater: Headwater) -> None:
     says(
         headwater("ds", "add", "x", "--type", "nope"), 2, "'nope' is not registered", "headwater plugin list"
     )
+    assert headwater("ds", "list", "--json").stdout.strip() == "[]"
+
+
+def test_a_setting_of_the_wrong_type_adds_nothing(headwater: Headwater) -> None:
+    done = headwater("ds", "add", "x", "--type", "testdata", "--set", "seed=x")
+    says(done, 2, "jsonData.seed: expected a whole number, got text")
     assert headwater("ds", "list", "--json").stdout.strip() == "[]"
 
 

@@ -35,6 +35,14 @@ def test_a_data_source_lives_from_add_to_rm(headwater: Headwater) -> None:
     assert headwater("ds", "show", "demo").returncode == 2
 
 
+@pytest.mark.parametrize(("written", "kept"), [("2024", "2024"), ("true", "true"), ('"2024"', "2024")])
+def test_a_setting_that_holds_text_is_text_whatever_it_looks_like(
+    headwater: Headwater, written: str, kept: str
+) -> None:
+    headwater("ds", "add", "ill", "--type", "testdata", "--set", f"healthError={written}")
+    assert headwater("ds", "test", "ill").stdout.strip() == f"ERROR: {kept}"
+
+
 def test_a_type_given_by_alias_stays_as_it_was_given(headwater: Headwater) -> None:
     added = headwater("ds", "add", "olap", "--type", "grafana-clickhouse-datasource", "--url", "chdb://")
     assert added.returncode == 0, added.stderr

@@ -1,5 +1,5 @@
-"""Refuses keys that a plugin does not know, by name and with the nearest one that it knows, and texts of
-another form than it takes.
+"""Refuses keys that a plugin does not know, by name and with the nearest one that it knows, and settings of
+another form or type than it takes.
 
 What a plugin knows, its schemas say: those with `additionalProperties: false`, as the SDK makes them, are
 complete. Others are not checked.
@@ -18,6 +18,7 @@ from headwater.models import PluginInfo
 from headwater.secrets.secret import Secret
 
 from .text_patterns import check_text
+from .value_types import check_values
 
 #: What the host reads of every query, and what Grafana's editors add to theirs.
 _COMMON_QUERY_KEYS = frozenset(
@@ -35,15 +36,18 @@ _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
 def check_settings(
     info: PluginInfo, json_data: Mapping[str, Any], secrets: Mapping[str, Secret], written_for: str = ""
 ) -> None:
-    """Check the keys of a data source's settings and secrets, and texts for which the schema has a `pattern`.
+    """Check the keys of a data source's settings and secrets, types of values, and texts for which the schema
+    has a `pattern`.
 
     Settings `written_for` a later version of the plugin than the installed one pass.
 
-    :raises ValidationError: the path of the first unknown key or of a text that does not fit.
+    :raises ValidationError: the path of the first unknown key or of a value that does not fit.
     """
     if is_later(written_for, info.version) or not _is_complete(info.settings_schema):
         return
-    _check_object(info.settings_schema, without_host_settings(json_data), "jsonData", frozenset())
+    settings = without_host_settings(json_data)
+    _check_object(info.settings_schema, settings, "jsonData", frozenset())
+    check_values(info.settings_schema, settings, "jsonData")
     for name, secret in secrets.items():
         path = f"secureJsonData.{name}"
         if not any(fnmatchcase(name, known) for known in info.secret_keys):

@@ -66,9 +66,10 @@ def add(
     **fields: Any,
 ) -> None:
     """Add a data source called NAME."""
-    json_data = dict(map(parse_assignment, settings))
     secure_json_data = dict(map(read_secret, secrets))
     with open_target(location) as target:
+        schema = target.plugin_info(type_).settings_schema  # a plugin that cannot be used says why
+        json_data = dict(parse_assignment(text, schema) for text in settings)
         added = target.add(name=name, type_=type_, settings=json_data, secrets=secure_json_data, **fields)
     click.echo(f"Added {added['name']} (uid {added['uid']}).", err=True)
 

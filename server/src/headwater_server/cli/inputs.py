@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,20 @@ def read_text(path: str) -> str:
         ) from error
 
 
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """`key=value`, where a value that is JSON (`5`, `true`, `[1]`, `"5"`) is that, and else text."""
+def parse_assignment(text: str, schema: Mapping[str, Any] | None = None) -> tuple[str, Any]:
+    """`key=value`, where a value that is JSON (`5`, `true`, `[1]`, `"5"`) is that, and else text.
+
+    `schema` says which keys hold text: `database=2024` is no number.
+    """
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise click.BadParameter(f"{text!r} is not key=value")
     try:
-        return key, json.loads(value)
+        parsed = json.loads(value)
     except ValueError:
         return key, value
+    holds_text = ((schema or {}).get("properties", {}).get(key) or {}).get("type") == "string"
+    return key, value if holds_text and not isinstance(parsed, str) else parsed
 
 
 def read_secret(text: str) -> tuple[str, Secret]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import frozen
@@ -42,15 +43,13 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
 
-    def invoke(self, context: click.Context) -> object:
-        try:
-            return super().invoke(context)
-        except BrokenPipeError:
-            from .failures import READER_GONE
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _reader_may_leave():  # while it reads the help
+            return super().make_context(*args, **kwargs)
 
-            # Whoever reads wants no more (`| head`). Python would complain again when it flushes.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(READER_GONE) from None
+    def invoke(self, context: click.Context) -> object:
+        with _reader_may_leave():
+            return super().invoke(context)
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands by their summaries; asking each would import all."""
@@ -63,6 +62,19 @@ class LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._lazy[name].summary) for name in self.list_commands(context)])
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Ends as a program whose reader wants no more (`| head`)."""
+    try:
+        yield
+    except BrokenPipeError:
+        from .failures import READER_GONE
+
+        # Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(READER_GONE) from None
 
 
 def _is_installed(module: str) -> bool:

@@ -12,6 +12,7 @@ from .base import ConformanceBase
 from .mending import mend
 
 _UNKNOWN = "noSuchSettingForSure"
+_LATER = "999999999"
 
 
 class SettingsChecks(ConformanceBase):
@@ -20,15 +21,10 @@ class SettingsChecks(ConformanceBase):
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
         """When it is saved, if the plugin's schema says that it is complete, else at the first query."""
-        error: Exception | None
-        try:
-            source = self.add(headwater, config, "unknown-key", json_data={**config.json_data, _UNKNOWN: 1})
-        except ValidationError as refused:
-            error = refused
-        else:
-            error = self.error_of(
-                headwater, source, self.probes.simple, f"the setting {_UNKNOWN!r} is unknown"
-            )
+        changed = {"json_data": {**config.json_data, _UNKNOWN: 1}}
+        error = self._refusal(
+            headwater, config, "unknown-key", changed, f"the setting {_UNKNOWN!r} is unknown"
+        )
         assert isinstance(error, ValidationError), f"The unknown setting {_UNKNOWN!r} gave {error!r}"
         assert _UNKNOWN in str(error), f"The error does not name the unknown setting: {error}"
 
@@ -36,14 +32,14 @@ class SettingsChecks(ConformanceBase):
     def test_a_setting_of_the_wrong_type_is_refused_by_name(
         self, headwater: Headwater, config: DataSourceConfig
     ) -> None:
+        """By the plugin itself: what is for a later version of it, hosts let pass."""
         schema = headwater.plugin_info(self.plugin_id).settings_schema
         for key, described in schema.get("properties", {}).items():
             if described.get("writeOnly") or (wrong := value_of_wrong_type(described)) is None:
                 continue
-            json_data = {**config.json_data, key: wrong}
-            source = self.add(headwater, config, f"wrong-{key}", json_data=json_data)
-            error = self.error_of(
-                headwater, source, self.probes.simple, f"{key} = {wrong!r} is of no such type"
+            changed = {"json_data": {**config.json_data, key: wrong}, "api_version": _LATER}
+            error = self._refusal(
+                headwater, config, f"wrong-{key}", changed, f"{key} = {wrong!r} is of no such type"
             )
             assert isinstance(error, ValidationError), f"The setting {key} = {wrong!r} gave {error!r}"
             assert key in str(error), f"The error does not name the setting {key}: {error}"
@@ -63,6 +59,15 @@ class SettingsChecks(ConformanceBase):
         written = self.add(headwater, config, "written", json_data={**config.json_data, **defaults})
         answers = [self.ask(headwater, each, self.probes.simple) for each in (plain, written)]
         assert answers[0] == answers[1], f"The answer changes when the defaults {defaults} are written down"
+
+    def _refusal(
+        self, headwater: Headwater, config: DataSourceConfig, name: str, changed: dict[str, Any], fault: str
+    ) -> Exception:
+        try:
+            source = self.add(headwater, config, name, **changed)
+        except ValidationError as error:
+            return error
+        return self.error_of(headwater, source, self.probes.simple, fault)
 
 
 def value_of_wrong_type(described: dict[str, Any]) -> Any:

@@ -79,7 +79,6 @@ class Target:
     def add(
         self, *, name: str, type_: str, secrets: Mapping[str, Secret], settings: Record, **fields: Any
     ) -> Record:
-        self.headwater.plugin_info(type_)  # a plugin that cannot be used says why
         added = self.headwater.add_data_source(
             name=name, type=type_, json_data=settings, secure_json_data=dict(secrets), **fields
         )
