@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 
 from headwater.calls.context import CallContext
-from headwater.errors import HeadwaterError
+from headwater.errors import ErrorSource, HeadwaterError
 from headwater.frames import Notice
 from headwater.frames.stream import DEFAULT_BATCH_ROWS
 
@@ -146,8 +146,8 @@ class Execution:
     def _failed(self, error: BaseException) -> BaseException:
         """Give the connection back. Returns what ended the call, if that is why it failed, else `error`."""
         explained = self._explain(error) if isinstance(error, Exception) else error
-        if not isinstance(explained, HeadwaterError) or explained.retryable:
-            self._connection.reusable = False
+        if not isinstance(explained, HeadwaterError) or explained.source is not ErrorSource.CALLER:
+            self._connection.reusable = False  # its trouble may be with this connection
         self._exhausted = True  # there is nothing to cancel
         self.close()
         try:
