@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from headwater import AsyncHeadwater, CallContext, Frame, Headwater, hookimpl
+from headwater.datasources import DataSource
 from headwater.errors import DownstreamServerError, QueryCanceledError
 from headwater.frames import decode_stream
 from headwater.models import (
@@ -128,6 +129,31 @@ def test_a_cancelled_task_ends_its_call_at_the_data_source(
             assert await happens(plugin.killed)
 
     run(main())
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_call_is_looked_up_and_run_in_one_worker(
+    make_host: MakeHost,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[AsyncHeadwater], Coroutine[Any, Any, Any]],
+) -> None:
+    threads = []
+
+    class Asked(Waiting):
+        def _work(self, context: CallContext) -> None:
+            threads.append(threading.current_thread())
+
+    host = make_host(a=Asked())
+    get_by_uid = host.store.get_by_uid
+
+    def look_up(uid: str) -> DataSource:
+        threads.append(threading.current_thread())
+        return get_by_uid(uid)
+
+    monkeypatch.setattr(host.store, "get_by_uid", look_up)
+    asyncio.run(call(AsyncHeadwater(host)))
+    looked_up, run = threads
+    assert looked_up is run is not threading.main_thread()
 
 
 def test_a_cancellation_is_not_lost_when_its_thread_starts_late(
@@ -429,7 +455,8 @@ def test_a_host_of_its_own_is_closed_a_given_one_is_not(make_host: MakeHost) -> 
 
 #: What its coroutines are made of, and what never blocks.
 STARTED = {
-    "remembered_answers", "start_query_data", "start_query_frames", "start_run_frames", "still_remembers",
+    "remembered_answers", "remembered_data_source", "start_query_data", "start_query_frames",
+    "start_run_frames", "still_remembers",
 }  # fmt: skip
 
 

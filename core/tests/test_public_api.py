@@ -49,8 +49,8 @@ PUBLIC = {
         "Consistency", "DataQuery", "DataResponse", "DataSourceInstanceSettings", "Filter",
         "HealthStatus", "Partition", "Partitions", "PluginContext", "PluginInfo",
         "AnswerSteps", "AnswerTraits",
-        "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "QueryMacro", "TimeRange",
-        "User",
+        "QueryChunk", "QueryDataRequest", "QueryDataResponse", "QueryExample", "QueryMacro",
+        "ResourceOptions", "TimeRange", "User",
     },
     "headwater.calls": {
         "CallContext", "CallerThread", "CancelRegistration", "Progress", "QueryLimits", "WorkerPool",

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from .calls.context import CallContext
 from .calls.event_loop import result_of
 from .calls.worker_pool import WorkerPool
-from .host import Headwater
-from .models import CallResourceResponse, CheckHealthResult, Filter, PluginInfo, QueryDataResponse, User
+from .host import UNHEALTHY, Headwater, PreparedCall
+from .models import (
+    CallResourceResponse,
+    CheckHealthResult,
+    Filter,
+    PluginInfo,
+    QueryDataResponse,
+    ResourceOptions,
+    User,
+)
 from .queries.answers import only_frame, warn_if_cut
 from .queries.options import QueryOptions
 from .queries.read_tasks import ReadTask, ReadTasks
@@ -263,39 +271,30 @@ class AsyncHeadwater:
         user: User | None = None,
     ) -> CheckHealthResult:
         """See `Headwater.check_health`."""
-        with self._own_context(context) as call:
-            return await self._run(
-                call,
-                lambda: self.headwater.check_health(data_source, timeout=timeout, context=call, user=user),
+        host = self.headwater
+        try:
+            return await self._call_plugin(
+                lambda call: host._health(data_source, call, user), context, timeout
             )
+        except UNHEALTHY as error:
+            return CheckHealthResult.failed(str(error))
 
     async def call_resource(
         self,
         data_source: str,
         path: str,
         *,
-        method: str = "GET",
-        query_string: str = "",
-        headers: Mapping[str, tuple[str, ...]] | None = None,
-        body: bytes = b"",
         context: CallContext | None = None,
         user: User | None = None,
+        **request: Unpack[ResourceOptions],
     ) -> CallResourceResponse:
         """See `Headwater.call_resource`."""
-        with self._own_context(context) as call:
-            return await self._run(
-                call,
-                lambda: self.headwater.call_resource(
-                    data_source,
-                    path,
-                    method=method,
-                    query_string=query_string,
-                    headers=headers,
-                    body=body,
-                    context=call,
-                    user=user,
-                ),
-            )
+        host = self.headwater
+        return await self._call_plugin(
+            lambda call: host._resource(data_source, path, call, user, **request),
+            context,
+            host.limits.timeout,
+        )
 
     async def close(self) -> None:
         """End this object's threads, and the host if it was made here."""
@@ -321,6 +320,21 @@ class AsyncHeadwater:
     def _own_context(self, given: CallContext | None) -> CallContext:
         """A context of the call's own, so that a cancelled task ends this call and no other."""
         return CallContext() if given is None else given.child()
+
+    async def _call_plugin(
+        self,
+        prepare: Callable[[CallContext], PreparedCall[R]],
+        given: CallContext | None,
+        timeout: float | None,  # noqa: ASYNC109 as in `check_health`
+    ) -> R:
+        """`Headwater._call_plugin` in one worker, `prepare` too, because the store may block."""
+        call, runner = self.headwater._call(given, timeout), self.headwater._runner
+
+        def begin(end: Callable[[Future[R]], None]) -> None:
+            run, plugin_context = prepare(call)
+            runner.start(run, call, plugin_context, end, here=True)
+
+        return await self._ended(runner.begin(begin, call, lambda ended: ended.result()), call)
 
     async def _each(
         self, start: Callable[[CallContext], Generator[R, None, None]], given: CallContext | None

@@ -7,7 +7,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, Unpack
 
 from attrs import evolve
 
@@ -43,6 +43,7 @@ from .models import (
     CheckHealthResult,
     PluginContext,
     PluginInfo,
+    ResourceOptions,
     User,
 )
 from .plugins.client import PluginClient
@@ -77,6 +78,10 @@ if TYPE_CHECKING:
 __all__ = ["Headwater"]
 
 R = TypeVar("R")
+PreparedCall: TypeAlias = "tuple[Callable[[], R], PluginContext]"
+"""A call into a plugin, and the data source that is replaced if it hangs."""
+UNHEALTHY = (DeadlineExceededError, SecretUnavailableError)
+"""What a health check may fail with that is a word on the data source."""
 Command = TypeVar("Command", bound=AddDataSource | UpdateDataSource)
 
 
@@ -237,6 +242,11 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
             return expressions_source()
         return self._cache.find(uid_or_name)
 
+    def remembered_data_source(self, uid: str) -> DataSource | None:
+        """The data source as queries would use it now, without asking the store; None if that has to be
+        asked. Never blocks."""
+        return self._cache.peek(uid)
+
     # --- queries -----------------------------------------------------------------------------------
 
     def remembered_answers(
@@ -280,46 +290,29 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
         """Try a data source. One that is down, or whose secrets cannot be opened, is a result with status
         ERROR, not an exception."""
         try:
-            plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
-        except SecretUnavailableError as error:
+            return self._call_plugin(lambda call: self._health(data_source, call, user), context, timeout)
+        except UNHEALTHY as error:
             return CheckHealthResult.failed(str(error))
-        with self._call(context, timeout) as call:
-            request = CheckHealthRequest(plugin_context)
-            try:
-                return self._call_plugin(
-                    lambda: self._client.check_health(request, call), call, plugin_context
-                )
-            except DeadlineExceededError as error:
-                return CheckHealthResult.failed(str(error))
 
     def call_resource(
         self,
         data_source: str,
         path: str,
         *,
-        method: str = "GET",
-        query_string: str = "",
-        headers: Mapping[str, tuple[str, ...]] | None = None,
-        body: bytes = b"",
         context: CallContext | None = None,
         user: User | None = None,
+        **request: Unpack[ResourceOptions],
     ) -> CallResourceResponse:
         """Ask a plugin for something that is not a query; the whole answer at once.
 
-        Raises LimitExceededError if it is longer than the byte limit of a query.
+        `method` is GET by default; `query_string`, `headers` and `body` go with it. Raises LimitExceededError
+        if the answer is longer than the byte limit of a query.
         """
-        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
-        path = path.lstrip("/")
-        request = CallResourceRequest(
-            plugin_context,
-            path=path,
-            method=method,
-            url=f"{path}?{query_string}" if query_string else path,
-            headers=headers or {},
-            body=body,
+        return self._call_plugin(
+            lambda call: self._resource(data_source, path, call, user, **request),
+            context,
+            self.limits.timeout,
         )
-        with self._call(context, self.limits.timeout) as call:
-            return self._call_plugin(lambda: self._whole_answer(request, call), call, plugin_context)
 
     # --- plugins and life cycle --------------------------------------------------------------------
 
@@ -431,9 +424,47 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
     def _ask_one(self, query: MetricQuery, context: CallContext) -> Frame:
         return only_frame(frames_of(self.query_service.query_data([query], context)))
 
-    def _call_plugin(self, call: Callable[[], R], context: CallContext, plugin_context: PluginContext) -> R:
-        """What `call` returns, from a worker."""
-        return self._runner.wait(lambda: self._runner.start(call, context, plugin_context), context)
+    def _call_plugin(
+        self,
+        prepare: Callable[[CallContext], PreparedCall[R]],
+        context: CallContext | None,
+        timeout: float | None,
+    ) -> R:
+        """What the prepared call returns, from a worker."""
+        with self._call(context, timeout) as call:
+            run, plugin_context = prepare(call)
+            return self._runner.wait(lambda: self._runner.start(run, call, plugin_context), call)
+
+    def _health(
+        self, data_source: str, context: CallContext, user: User | None
+    ) -> PreparedCall[CheckHealthResult]:
+        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
+        request = CheckHealthRequest(plugin_context)
+        return lambda: self._client.check_health(request, context), plugin_context
+
+    def _resource(
+        self,
+        data_source: str,
+        path: str,
+        context: CallContext,
+        user: User | None,
+        *,
+        method: str = "GET",
+        query_string: str = "",
+        headers: Mapping[str, tuple[str, ...]] | None = None,
+        body: bytes = b"",
+    ) -> PreparedCall[CallResourceResponse]:
+        plugin_context = self.plugin_contexts.get_with_data_source(self.data_source(data_source), user)
+        path = path.lstrip("/")
+        request = CallResourceRequest(
+            plugin_context,
+            path=path,
+            method=method,
+            url=f"{path}?{query_string}" if query_string else path,
+            headers=headers or {},
+            body=body,
+        )
+        return lambda: self._whole_answer(request, context), plugin_context
 
     def _check_process(self) -> None:
         """A connection that two processes read and write mixes up their answers: refuse before that."""

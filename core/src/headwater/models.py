@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from attrs import field, frozen
 
@@ -44,6 +44,7 @@ __all__ = [
     "QueryDataResponse",
     "QueryExample",
     "QueryMacro",
+    "ResourceOptions",
     "TimeRange",
     "User",
 ]
@@ -244,6 +245,15 @@ class CallResourceRequest:
     url: str = ""
     headers: Mapping[str, tuple[str, ...]] = field(factory=dict)
     body: bytes = b""
+
+
+class ResourceOptions(TypedDict, total=False):
+    """What a resource call may have besides its path."""
+
+    method: str
+    query_string: str
+    headers: Mapping[str, tuple[str, ...]] | None
+    body: bytes
 
 
 @frozen

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 import pytest
 
-from headwater.models import CallResourceResponse, PluginInfo
+from headwater.calls import CallContext
+from headwater.models import CallResourceResponse, CheckHealthResult, PluginInfo
 from headwater.plugins import hookimpl
 from servers.http_host import RunningHost
 
@@ -95,6 +97,53 @@ def test_a_status_without_a_body_has_none(
     for _ in range(2):  # on one connection, which is in order afterwards
         told = client.get("/api/datasources/uid/answering/resources/x")
         assert (told.status_code, told.content) == (status, b"")
+
+
+@pytest.mark.parametrize("path", ["health", "resources/scenarios"])
+def test_a_known_data_source_is_asked_without_a_thread_of_the_hosts_own(
+    client: httpx2.Client, host: RunningHost, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    host.app.host.headwater.query("demo", "random_walk")
+
+    def refuse(_: object) -> NoReturn:
+        pytest.fail("one hand-over between threads is enough")
+
+    monkeypatch.setattr(host.app.host, "run", refuse)
+    assert client.get(f"/api/datasources/uid/demo/{path}").status_code == 200
+
+
+def test_who_may_not_ask_a_known_data_source_is_refused(host: RunningHost) -> None:
+    host.app.host.headwater.query("demo", "random_walk")
+    with host.client(host.token("stranger", "datasources:query:other")) as stranger:
+        assert stranger.get("/api/datasources/uid/demo/health").status_code == 403
+
+
+class SlowHealth:
+    """Its check lasts until the call is over."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.ended = threading.Event()
+
+    @hookimpl
+    def check_health(self, context: CallContext) -> CheckHealthResult:
+        context.on_cancel(self.ended.set)
+        self.entered.set()
+        context.wait(10)
+        return CheckHealthResult.ok("")
+
+
+def test_a_client_that_leaves_ends_its_health_check(host: RunningHost) -> None:
+    plugin = SlowHealth()
+    host.app.host.headwater.add_plugin("slow-health", plugin)
+    host.app.host.headwater.add_data_source("Slow", type="slow-health", uid="slow")
+    with host.connect() as connection:
+        head = (
+            f"GET /api/datasources/uid/slow/health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {host.admin}"
+        )
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        assert plugin.entered.wait(10)
+    assert plugin.ended.wait(5)
 
 
 def test_a_path_parameter_keeps_its_encoded_characters(client: httpx2.Client) -> None:

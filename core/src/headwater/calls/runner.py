@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallRunner"]
 
+A = TypeVar("A")
 R = TypeVar("R")
 
 _LOOK_SECONDS = 0.2
@@ -92,6 +93,42 @@ class CallRunner:
         else:
             started.watch(self.submit(started.run))
         return started.future
+
+    def begin(
+        self,
+        begin: Callable[[Callable[[Future[A]], None]], object],
+        context: CallContext,
+        then: Callable[[Future[A]], R],
+    ) -> Future[R]:
+        """Start a call, and whatever may block before it, without waiting: `begin`, in a worker, calls what
+        it is given with the future of the call once that has ended.
+
+        The result ends with what `then` makes of that future, in the worker that ends it, and so does
+        `context`.
+        """
+        outcome: Future[R] = Future()
+        outcome.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                begin(end)
+            except BaseException as error:
+                failed: Future[A] = Future()
+                failed.set_exception(error)
+                end(failed)
+
+        def end(ended: Future[A]) -> None:
+            try:
+                result = then(ended)
+            except BaseException as error:
+                context.close()
+                outcome.set_exception(error)
+            else:
+                context.close()
+                outcome.set_result(result)
+
+        self.submit(run)
+        return outcome
 
     def wait(self, start: Callable[[], Future[R]], context: CallContext) -> R:
         """The result of what `start` starts. An interrupted thread (Ctrl-C) cancels the call."""

@@ -193,28 +193,11 @@ class QueryMethods(ABC):
     ) -> Future[R]:
         """Everything in one worker, `prepare` too, because the store may block; a request of several data
         sources takes one more for each of the others."""
-        outcome: Future[R] = Future()
-        outcome.set_running_or_notify_cancel()
 
-        def begin() -> None:
-            try:
-                self.query_service.start(prepare(), context, user, end, here=True)
-            except BaseException as error:
-                context.close()
-                outcome.set_exception(error)
+        def begin(end: Callable[[Future[QueryDataResponse]], None]) -> None:
+            self.query_service.start(prepare(), context, user, end, here=True)
 
-        def end(answer: Future[QueryDataResponse]) -> None:
-            try:
-                result = then(answer.result())
-            except BaseException as error:
-                context.close()
-                outcome.set_exception(error)
-            else:
-                context.close()
-                outcome.set_result(result)
-
-        self._runner.submit(begin)
-        return outcome
+        return self._runner.begin(begin, context, lambda ended: then(ended.result()))
 
     def _kept(self, chunks: Generator[QueryChunk, None, None]) -> Generator[QueryChunk, None, None]:
         """`chunks`, which keep this host alive: it has to end their query when the program ends."""

@@ -11,7 +11,7 @@ from headwater.calls.context import CallContext, QueryLimits
 from headwater.datasources import AddOptions, DataSource, UpdateOptions
 from headwater.datasources.fields import edited_fields
 from headwater.errors import MethodNotImplementedError, PluginNotRegisteredError
-from headwater.host import Headwater
+from headwater.host import Headwater, PreparedCall
 from headwater.models import (
     CallResourceResponse,
     CheckHealthResult,
@@ -130,54 +130,50 @@ class RemoteHeadwater(Headwater):
         self._api.ask("DELETE", "datasources", "uid", stored.uid)
         self._cache.clear()
 
-    def check_health(
-        self,
-        data_source: str,
-        *,
-        timeout: float | None = 30.0,
-        context: CallContext | None = None,
-        user: User | None = None,
-    ) -> CheckHealthResult:
-        """See `Headwater.check_health`."""
+    def _health(
+        self, data_source: str, context: CallContext, user: User | None
+    ) -> PreparedCall[CheckHealthResult]:
         del user
-        uid = self.data_source(data_source).uid
-        with self._call(context, timeout) as call:
-            answer = self._api.ask("GET", "datasources", "uid", uid, "health", context=call, answers=(400,))
-        if not isinstance(answer, Mapping) or answer.get("status") not in HealthStatus.__members__:
-            raise self._api.not_a_host()
-        status = HealthStatus[answer["status"]]
-        return CheckHealthResult(status, str(answer.get("message", "")), answer.get("details") or {})
+        stored = self.data_source(data_source)
 
-    def call_resource(
+        def ask() -> CheckHealthResult:
+            path = ("datasources", "uid", stored.uid, "health")
+            answer = self._api.ask("GET", *path, context=context, answers=(400,))
+            if not isinstance(answer, Mapping) or answer.get("status") not in HealthStatus.__members__:
+                raise self._api.not_a_host()
+            status = HealthStatus[answer["status"]]
+            return CheckHealthResult(status, str(answer.get("message", "")), answer.get("details") or {})
+
+        return ask, self.plugin_contexts.identify(stored)
+
+    def _resource(
         self,
         data_source: str,
         path: str,
+        context: CallContext,
+        user: User | None,
         *,
         method: str = "GET",
         query_string: str = "",
         headers: Mapping[str, tuple[str, ...]] | None = None,
         body: bytes = b"",
-        context: CallContext | None = None,
-        user: User | None = None,
-    ) -> CallResourceResponse:
-        """See `Headwater.call_resource`."""
+    ) -> PreparedCall[CallResourceResponse]:
         del user
-        uid = self.data_source(data_source).uid
-        target = f"{api_path('datasources', 'uid', uid, 'resources')}/{path.lstrip('/')}".rstrip("/")
+        stored = self.data_source(data_source)
+        resources = api_path("datasources", "uid", stored.uid, "resources")
+        target = f"{resources}/{path.lstrip('/')}".rstrip("/")
         sent = {name: value for name, values in (headers or {}).items() for value in values}
-        with (
-            self._call(context, self.limits.timeout) as call,
-            self._api.send(
-                method,
-                target,
-                body=body or None,
-                context=call,
-                headers=sent,
-                params=parse_qsl(query_string, True),
-            ) as answer,
-        ):
-            received = {name: (value,) for name, value in answer.headers.items()}
-            return CallResourceResponse(answer.status, received, answer.read(call.limits.max_bytes))
+        params = parse_qsl(query_string, True)
+
+        def ask() -> CallResourceResponse:
+            with self._api.send(
+                method, target, body=body or None, context=context, headers=sent, params=params
+            ) as answer:
+                received = {name: (value,) for name, value in answer.headers.items()}
+                content = answer.read(context.limits.max_bytes)
+                return CallResourceResponse(answer.status, received, content)
+
+        return ask, self.plugin_contexts.identify(stored)
 
     def plugin_info(self, plugin_id: str) -> PluginInfo:
         """See `Headwater.plugin_info`; asked once."""

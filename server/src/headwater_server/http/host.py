@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from headwater import Headwater
+from headwater import AsyncHeadwater, Headwater
 from headwater.calls import CallContext, WorkerPool, result_of
 from headwater_server.audit import AuditLog, NoAuditLog
 from headwater_server.auth import AuthenticationError, Authenticator, Principal, RequestLimiter
@@ -36,6 +36,7 @@ class Host:
         metrics: HostMetrics,
     ) -> None:
         self.headwater = headwater
+        self.plugins = AsyncHeadwater(headwater)  # for calls that are no queries
         self.options = options
         self.authenticator = authenticator
         self.limiter = limiter

@@ -50,9 +50,9 @@ async def health(call: Call) -> Response:
     """200 if the data source is well, else 400, with the plugin's words."""
     stored = await find(call, Action.QUERY)
     call.record.add_event("datasources:health", data_source=stored.uid)
-    headwater = call.host.headwater
-    result = await call.host.run(
-        lambda: headwater.check_health(stored.uid, timeout=_HEALTH_TIMEOUT, user=call.principal.user)
+    context = call.stack.enter_context(call.context(_HEALTH_TIMEOUT))
+    result = await call.host.plugins.check_health(
+        stored.uid, timeout=None, context=context, user=call.principal.user
     )
     body = HealthBody(status=result.status.name, message=result.message)
     if result.details:
@@ -65,19 +65,16 @@ async def _call_plugin(call: Call, stored: DataSource, path: str) -> Response:
     if path.startswith("/"):
         raise ValidationError("a resource path has no empty segments", path="path")
     body = await call.body()
-    host = call.host
-    context = call.stack.enter_context(call.context(host.headwater.limits.timeout))
-    answer = await host.run(
-        lambda: host.headwater.call_resource(
-            stored.uid,
-            path,
-            method=call.request.method,
-            query_string=call.request.url.query,
-            headers=_headers(call),
-            body=body,
-            context=context,
-            user=call.principal.user,
-        )
+    context = call.stack.enter_context(call.context(call.host.headwater.limits.timeout))
+    answer = await call.host.plugins.call_resource(
+        stored.uid,
+        path,
+        method=call.request.method,
+        query_string=call.request.url.query,
+        headers=_headers(call),
+        body=body,
+        context=context,
+        user=call.principal.user,
     )
     return _response(answer)
 
