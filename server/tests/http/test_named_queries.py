@@ -42,6 +42,7 @@ FORMS = [
     "text/jsonl",
     "application/vnd.apache.arrow.stream",
     "application/vnd.apache.parquet",
+    "text/csv",
     ARROW_CHUNKS_MEDIA_TYPE,
 ]
 BROKEN: dict[str, Any] = {
@@ -114,16 +115,17 @@ def test_it_runs_with_values(admin: httpx2.Client) -> None:
     assert frame["data"]["values"] == [["north", "south", "west"], [5, 7, 9]]
 
 
-@pytest.mark.parametrize("form", ["arrow", "parquet", "lines"])
+@pytest.mark.parametrize("form", ["arrow", "parquet", "lines", "csv"])
 def test_it_answers_in_every_form(admin: httpx2.Client, form: str) -> None:
     media_type = {
         "arrow": "application/vnd.apache.arrow.stream",
         "parquet": "application/vnd.apache.parquet",
         "lines": "text/jsonl",
+        "csv": "text/csv; charset=utf-8",
     }[form]
-    answer = run(admin, accept=media_type)
+    answer = run(admin, accept=media_type.partition(";")[0])
     assert answer.headers["content-type"] == media_type
-    if form == "lines":
+    if form in ("lines", "csv"):
         assert "north" in answer.text
         return
     read = {"arrow": lambda body: pa.ipc.open_stream(body).read_all(), "parquet": pq.read_table}[form]

@@ -22,6 +22,7 @@ WALK = {"scenario": "random_walk", "maxDataPoints": 50}
 ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
 LINES = {"Accept": "text/jsonl"}
 PROGRESS = {"X-Headwater-Progress": "true"}
+CSV = {"Accept": "text/csv"}
 PARQUET = {"Accept": "application/vnd.apache.parquet"}
 
 
@@ -288,6 +289,37 @@ def test_a_parquet_answer_that_fails_on_the_way_has_no_proper_end(client: httpx2
     failing = {"scenario": "streaming_rows", "rows": 1_000_000, "failAfterRows": 900_000}
     with pytest.raises(httpx2.RemoteProtocolError):
         ask(client, query_of(failing), **PARQUET)
+
+
+def test_csv_is_what_a_spreadsheet_reads(client: httpx2.Client) -> None:
+    body = query_of({"scenario": "csv", "csvContent": 'city,people\n"Bern, Stadt",134794\nBasel,\n'})
+    answer = ask(client, body, **CSV)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert answer.text == '"city","people"\n"Bern, Stadt",134794\n"Basel",\n'
+
+
+def test_several_frames_become_one_csv_table_with_labels_as_columns(client: httpx2.Client) -> None:
+    lines = ask(client, query_of({**WALK, "seriesCount": 3, "format": "multi"}), **CSV).text.splitlines()
+    assert lines[0] == '"time","value","series"'
+    assert {line.rsplit(",", 1)[1] for line in lines[1:]} == {'"walk-0"', '"walk-1"', '"walk-2"'}
+
+
+def test_a_csv_answer_that_fails_before_its_first_rows_is_grafanas_json(client: httpx2.Client) -> None:
+    answer = ask(client, query_of({"scenario": "error", "error": "downstream", "message": "down"}), **CSV)
+    assert answer.status_code == 400
+    assert answer.json()["results"]["A"] == {"error": "down", "errorSource": "downstream", "status": 502}
+
+
+def test_a_csv_answer_that_fails_on_the_way_has_no_proper_end(client: httpx2.Client) -> None:
+    failing = {"scenario": "streaming_rows", "rows": 1_000_000, "failAfterRows": 900_000}
+    with pytest.raises(httpx2.RemoteProtocolError):
+        ask(client, query_of(failing), **CSV)
+
+
+def test_csv_holds_the_rows_of_one_query(client: httpx2.Client) -> None:
+    answer = ask(client, query_of(WALK, WALK), **CSV)
+    assert answer.status_code == 400
+    assert "CSV holds one query's rows: send one query" in answer.text
 
 
 def test_progress_comes_between_the_lines_of_rows_if_asked_for(client: httpx2.Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headwater.frames import ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater_server.auth import Action
 
 from . import named_queries
@@ -14,12 +13,12 @@ from .named_query_models import (
     UpdateNamedQueryBody,
 )
 from .operations import Answer, Operation
-from .responses import PARQUET
+from .responses import JSON, OTHER_FORMS
 
 _TAG = "named queries"
 _PATH = "/api/queries/{id}"
 _FOUND = {200: Answer(description="The named query.", type=NamedQueryDetailsBody)}
-_RESULTS = ("application/json", JSON_LINES, ARROW_MEDIA_TYPE, ARROW_CHUNKS_MEDIA_TYPE, PARQUET)
+_RESULTS = (JSON, *OTHER_FORMS)
 
 
 def named_query_operations() -> list[Operation]:

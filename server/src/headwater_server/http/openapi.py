@@ -15,6 +15,7 @@ from headwater_server import __version__
 from .models import ErrorBody, HealthBody
 from .named_query_models import RunNamedQueryBody
 from .operations import Answer, Operation
+from .responses import JSON, OTHER_FORMS
 
 _REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
@@ -136,7 +137,9 @@ def _run_operation(named: NamedQuery) -> dict[str, Any]:
         "required": ["parameters"] if parameters["required"] else [],
     }
     answers = {
-        "200": _answer(Answer(description="The rows.", type="QueryResults")),
+        "200": _answer(
+            Answer(description="The rows.", type="QueryResults", media_types=(JSON, *OTHER_FORMS))
+        ),
         "400": _answer(Answer(description="It failed.", type="QueryFailure")),
     }
     return {

@@ -1,4 +1,4 @@
-"""`POST /api/ds/query`: Grafana's JSON, JSON lines, Arrow or Parquet, as the client accepts."""
+"""`POST /api/ds/query`: Grafana's JSON, JSON lines, Arrow, Parquet or CSV, as the client accepts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import BodyError, Call, decode_json
 from .ready_answers import rendering_of, whole_answer
-from .responses import JSON, PARQUET, ChunkedResponse
-from .stream_query import arrow_answer, arrow_chunks_answer, json_lines_answer, parquet_answer
+from .responses import CSV, JSON, OTHER_FORMS, PARQUET, ChunkedResponse
+from .stream_query import arrow_answer, arrow_chunks_answer, csv_answer, json_lines_answer, parquet_answer
 
-_OTHER_FORMS = (JSON_LINES, ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, PARQUET)
 CACHE_HEADER = "x-cache"
 _HIT = {CACHE_HEADER: CacheStatus.HIT.value}
 _READ_WITH_BODY = frozenset({"x-query-v2", "x-datasource-uid", "x-plugin-id"})
@@ -39,7 +38,7 @@ _SMALL_BYTES = 256 * 1024
 async def query(call: Call) -> Response | ChunkedResponse:
     body = await call.json_body()
     accepted = call.headers.get("accept", JSON)
-    wants_json = not any(form in accepted for form in _OTHER_FORMS)
+    wants_json = not any(form in accepted for form in OTHER_FORMS)
     may_remember = wants_json and call.host.headwater.answer_cache is not None and not call.skips_cache
     queries = await _read(call, decode_json(body, dict[str, Any]))
     if wants_json:
@@ -59,6 +58,8 @@ async def answer_queries(call: Call, queries: Sequence[MetricQuery]) -> Response
         return await arrow_answer(call, queries)
     if PARQUET in accepted:
         return await parquet_answer(call, queries)
+    if CSV in accepted:
+        return await csv_answer(call, queries)
     return await json_answer(call, queries)
 
 

@@ -11,6 +11,12 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from headwater.frames import (
+    ARROW_CHUNKS_MEDIA_TYPE,
+    ARROW_MEDIA_TYPE,
+    JSON_LINES_MEDIA_TYPE as JSON_LINES,
+)
+
 from .prefetch import PrefetchBuffer
 
 if TYPE_CHECKING:
@@ -20,6 +26,9 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
+CSV = "text/csv"
+OTHER_FORMS = (JSON_LINES, ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, PARQUET, CSV)
+"""What answers to queries can be but JSON."""
 _CHUNK_BYTES = 256 * 1024
 _encoder = msgspec.json.Encoder()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headwater.frames import ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, JSON_LINES_MEDIA_TYPE as JSON_LINES
 from headwater_server.auth import Action
 
 from . import data_sources, identity, observe, plugins, query, resources
@@ -23,7 +22,7 @@ from .models import (
 )
 from .named_query_routes import named_query_operations
 from .operations import Answer, Handler, Operation, Parameter
-from .responses import PARQUET
+from .responses import JSON, OTHER_FORMS
 from .sign_in import sign_in_operations
 
 _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -40,7 +39,7 @@ _FORMS = ("uid/{uid}", "{id}")
 
 
 def _query() -> Operation:
-    results = ("application/json", JSON_LINES, ARROW_MEDIA_TYPE, ARROW_CHUNKS_MEDIA_TYPE, PARQUET)
+    results = (JSON, *OTHER_FORMS)
     return Operation(
         method="POST",
         path="/api/ds/query",

@@ -1,4 +1,4 @@
-"""Answers whose rows are sent while they arrive: JSON lines, Arrow and Parquet."""
+"""Answers whose rows are sent while they arrive: JSON lines, Arrow, Parquet and CSV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from headwater.queries import MetricQuery, stream_of
 
 from .call import Call
 from .progress import PROGRESS_HEADER, ProgressLines
-from .responses import JSON, PARQUET, ChunkedResponse
+from .responses import CSV, JSON, PARQUET, ChunkedResponse
 
 _LINE_ROWS = 8192
 """Rows of one line at most: the first of a large answer should not wait for the last."""
@@ -89,9 +89,35 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
     An error before the first row group is Grafana's JSON with status 400.
     """
     from headwater_server.output.parquet import iter_parquet
-    from headwater_server.output.rows import rows_of
 
     only = _only(queries, "A Parquet file holds one query's rows")
+    write = partial(iter_parquet, row_group_bytes=_ROW_GROUP_BYTES)
+    return await _file_answer(call, queries, only, write, PARQUET, keep_labels=True)
+
+
+async def csv_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
+    """One query's rows as CSV; several frames are put below each other, labels as columns.
+
+    An error before the first rows is Grafana's JSON with status 400.
+    """
+    from headwater_server.output.csv import iter_csv
+
+    only = _only(queries, "CSV holds one query's rows")
+    return await _file_answer(call, queries, only, iter_csv, f"{CSV}; charset=utf-8", live=True)
+
+
+async def _file_answer(
+    call: Call,
+    queries: Sequence[MetricQuery],
+    only: MetricQuery,
+    write: Callable[[FrameStream], Iterator[bytes]],
+    media_type: str,
+    *,
+    keep_labels: bool = False,
+    live: bool = False,
+) -> ChunkedResponse | Response:
+    from headwater_server.output.rows import rows_of
+
     host = call.host
     context = call.stack.enter_context(call.context(host.options.stream_timeout))
     chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
@@ -107,10 +133,10 @@ async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedR
             _close(chunks)
 
     def pieces() -> Iterator[bytes]:
-        with rows_of(noted(), context, lambda: None, keep_labels=True) as stream:
-            yield from iter_parquet(stream, row_group_bytes=_ROW_GROUP_BYTES)
+        with rows_of(noted(), context, lambda: None, keep_labels=keep_labels) as stream:
+            yield from write(stream)
 
-    response = ChunkedResponse(pieces(), host=host, context=context, media_type=PARQUET)
+    response = ChunkedResponse(pieces(), host=host, context=context, media_type=media_type, live=live)
     try:
         await response.wait_for_first()
     except HeadwaterError as error:
