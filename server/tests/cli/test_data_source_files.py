@@ -40,7 +40,7 @@ def test_an_edit_changes_what_it_names_and_nothing_else(headwater: Run) -> None:
     before = show(headwater)
 
     first = headwater(
-        "ds", "edit", "demo", "--url", "http://new", "--set", "seed=5", "--set", "healthError=x"
+        "ds", "edit", "demo", "--url", "http://new", "--set", "seed=5", "--set", "healthError=503"
     )
     second = headwater("ds", "edit", "demo", "--unset", "healthError")
 

@@ -63,6 +63,10 @@ def test_named_queries_from_add_to_rm(headwater: Run, file: Path, tmp_path: Path
     assert re.findall(r"walk-\d", ran.stdout) == ["walk-0", "walk-1", "walk-2"]
     several = headwater("named", "run", "words", "--param", 'kinds=["int8","bool"]', "-o", "csv")
     assert several.stdout.split()[0].replace('"', "") == "row,int8,bool"
+    one_by_one = headwater(
+        "named", "run", "words", "--param", "kinds=int8", "--param", "kinds=bool", "-o", "csv"
+    )
+    assert one_by_one.stdout == several.stdout
     exported = tmp_path / "exported.yaml"
     assert headwater("named", "export", "--out", exported).returncode == 0
     assert headwater("named", "add", exported).stderr == "unchanged: walk\nunchanged: words\n"
@@ -95,6 +99,8 @@ def test_a_wrong_value_is_a_usage_error(headwater: Run, file: Path) -> None:
     ):
         refused = headwater("named", "run", "walk", "--param", value)
         assert (refused.returncode, refused.stderr) == (2, f"error: {message}\n")
+    twice = headwater("named", "run", "walk", "--param", "n=1", "--param", "n=2")
+    assert (twice.returncode, twice.stderr) == (2, "error: parameters.n: takes one value, and has two\n")
     missing = headwater("named", "run", "words")
     assert missing.stderr == "error: parameters.kinds: is required\n"
 

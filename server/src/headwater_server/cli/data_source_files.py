@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .location import pass_directory
 from .workspace import open_headwater
 
 if TYPE_CHECKING:
+    from headwater import Headwater
     from headwater.datasources import SealedFile
 
 _key_option = click.option(
@@ -62,7 +64,8 @@ def edit(
     with open_headwater(directory) as headwater:
         stored = headwater.data_source(data_source)
         kept = {key: value for key, value in stored.json_data.items() if key not in unset}
-        changes["json_data"] = {**kept, **dict(map(parse_assignment, settings))}
+        schema = _settings_schema(headwater, stored.type) if settings else {}
+        changes["json_data"] = {**kept, **dict(parse_assignment(text, schema) for text in settings)}
         updated = headwater.update_data_source(stored.uid, **changes, secure_json_data=secure_json_data)
     click.echo(f"Updated {updated.name}, now version {updated.version}.", err=True)
 
@@ -132,6 +135,16 @@ def import_(
     for outcome in ("added", "updated", "deleted", "unchanged"):
         for name in getattr(report, outcome):
             click.echo(f"{outcome}: {name}", err=True)
+
+
+def _settings_schema(headwater: Headwater, type_: str) -> Mapping[str, Any]:
+    """Nothing where the plugin is not there: its data sources may be edited all the same."""
+    from headwater.errors import HeadwaterError
+
+    try:
+        return headwater.plugin_info(type_).settings_schema
+    except HeadwaterError:
+        return {}
 
 
 def _read_key(key_file: Path | None) -> SealedFile | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from headwater.errors import ValidationError
 
 from .completion import offered
 from .destination import Destination
@@ -104,17 +106,19 @@ def show(location: Location, id_: str, versions: bool, as_json: bool) -> None:
 def run(location: Location, /, id_: str, params: tuple[str, ...], **options: Any) -> None:
     """Run a named query and print its rows, or write them to a file.
 
-    --param gives a parameter its value, a list in JSON: --param day=now-1d --param 'regions=["north"]'.
+    --param gives a parameter its value: --param day=now-1d. One that takes a list may be given several times,
+    or as JSON: --param 'regions=["north", "south"]'.
     """
     chosen = RowOptions.of(params=(), **options)
-    given = dict(map(_value, params))
+    given = list(map(_name_and_text, params))
 
     def open_rows(
         target: Target, options: RowOptions, context: CallContext, on_end: Callable[[], object]
     ) -> FrameStream:
         from headwater_server.output.rows import rows_of
 
-        chunks = target.headwater.run_chunks(id_, given, **_range(options), context=context)
+        values = _values(given, target.headwater.named_queries.find(id_))
+        chunks = target.headwater.run_chunks(id_, values, **_range(options), context=context)
         return rows_of(chunks, context, on_end)
 
     print_rows(location, open_rows, chosen)
@@ -202,19 +206,37 @@ def _user() -> str:
         return "cli"
 
 
-def _value(text: str) -> tuple[str, Any]:
-    """`name=value`; the parameter's type says how the text is read, and only a list is JSON."""
-    import json
-
+def _name_and_text(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is not name=value")
-    if not value.lstrip().startswith("["):
-        return name, value
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, value
+
+
+def _values(given: Iterable[tuple[str, str]], query: NamedQuery) -> Mapping[str, Any]:
+    """By name; each parameter's type says how its text is read, and only that of a list may be JSON."""
+    takes_list = {each.name for each in query.parameters if each.is_list}
+    values: dict[str, Any] = {}
+    for name, text in given:
+        if name in takes_list:
+            values[name] = [*values.get(name, ()), *_items(text)]
+        elif name in values:
+            raise ValidationError("takes one value, and has two", path=f"parameters.{name}")
+        else:
+            values[name] = text
+    return values
+
+
+def _items(text: str) -> Sequence[Any]:
+    import json
+
+    if text.lstrip().startswith("["):
+        try:
+            items: list[Any] = json.loads(text)
+        except ValueError:
+            return [text]
+        return items
+    return [text]
 
 
 def _range(options: RowOptions) -> Mapping[str, Any]:

@@ -31,7 +31,8 @@ def token() -> None:
     "scopes",
     multiple=True,
     metavar="SCOPE",
-    help="datasources:read|write|query, each with :UID for one data source, or secrets:write.",
+    help="datasources:read|write|query, each with :UID for one data source; queries:read|write|run, with :ID "
+    "for one named query; secrets:write.",
 )
 @click.option(
     "--expires", metavar="DURATION", help="How long it is good for: 12h, 30d, 52w. For ever by default."
