@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -219,6 +219,42 @@ def test_sqlite_says_which_values_do_not_fit_their_column(tmp_path: Path) -> Non
         with pytest.raises(QueryError, match="cast it"):
             host.query("shop", "SELECT a FROM t")
         assert host.query("shop", "SELECT CAST(a AS TEXT) AS a FROM t").num_rows == 9001
+
+
+def test_sqlite_lists_its_tables_columns_and_functions(tmp_path: Path) -> None:
+    path = sqlite_file(
+        tmp_path, "CREATE TABLE orders (id INTEGER PRIMARY KEY, day TEXT NOT NULL DEFAULT 'x')"
+    )
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+
+        def listed(what: str, **where: str) -> list[dict[str, Any]]:
+            response = host.call_resource("shop", what, query_string=urlencode(where))
+            found: list[dict[str, Any]] = json.loads(response.body)
+            return found
+
+        assert [(each["name"], each["kind"]) for each in listed("tables")] == [("orders", "table")]
+        for schema in ("", "main"):
+            columns = listed("columns", table="orders", schema=schema)
+            assert [(each["name"], each["type"]) for each in columns] == [("id", "INTEGER"), ("day", "TEXT")]
+        assert listed("columns", table="orders", schema="other") == []
+        assert {"name": "count"} in [{"name": each["name"]} for each in listed("functions")]
+
+
+def test_sqlite_compares_a_time_that_is_bound_as_one_of_its_own(tmp_path: Path) -> None:
+    path = sqlite_file(
+        tmp_path,
+        "CREATE TABLE t (at TEXT)",
+        "INSERT INTO t VALUES ('2026-01-01 09:59:59'), ('2026-01-01 10:00:00'), ('2026-01-01 11:30:00.5')",
+    )
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+        for zone in (UTC, timezone(timedelta(hours=2))):
+            since = datetime(2026, 1, 1, 10, tzinfo=UTC).astimezone(zone)
+            later = host.query(
+                "shop", "SELECT at FROM t WHERE at >= :since ORDER BY 1", params={"since": since}
+            )
+            assert later.table["at"].to_pylist() == ["2026-01-01 10:00:00", "2026-01-01 11:30:00.5"]
 
 
 def test_sqlite_gives_no_text_that_is_none(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class Connection:
             statement.set_sql_query(f"{sql}\n")  # so that a comment at its end swallows nothing behind
             if values:
                 statement.prepare()
-                bind_row(statement, values)
+                bind_row(statement, tuple(map(self._preset.bound, values)))
             handle, _ = statement.execute_query()
             reader = AdbcRecordBatchReader._import_from_c(handle.address)
             return Result(reader, self._preset.columns, partial(self.free, statement))

@@ -41,6 +41,7 @@ class AdbcPlugin(DataSourcePlugin):
     query_type = SqlQuery
     query_text_key = "rawSql"
     query_language = "sql"
+    table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
     parameter_placeholders = named_placeholders()
     capabilities = frozenset({"cancel", "health", "parameters", "resources", "stream"})
     connection: ClassVar[Mapping[str, str]] = {
@@ -71,6 +72,7 @@ class PostgreSQLPlugin(AdbcPlugin):
         "user": "the user to log in as; the password is a secret",
         "database": "the database to use; the user's name by default",
     }
+    identifier_quote = '"'
     examples = (
         QueryExample("Table", {"rawSql": "SELECT schemaname, tablename FROM pg_catalog.pg_tables"}),
         _TIME_SERIES,
@@ -84,6 +86,7 @@ class SQLitePlugin(AdbcPlugin):
     description = "SQLite files, opened read-only."
     query_language = "sqlite"
     settings_type = SQLiteSettings
+    identifier_quote = '"'
     capabilities = AdbcPlugin.capabilities - {"cancel"}  # its driver has none
     macros = SQLITE
     connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file"}
@@ -94,6 +97,7 @@ class DuckDBPlugin(AdbcPlugin):
     name = "DuckDB"
     description = "DuckDB files, opened read-only, and the folders that the operator allows."
     settings_type = DuckDBSettings
+    identifier_quote = '"'
     macros = DUCKDB
     connection: ClassVar[Mapping[str, str]] = {"url": "the absolute path of the file; or :memory:"}
 
@@ -114,6 +118,7 @@ class SnowflakePlugin(AdbcPlugin):
     name = "Snowflake"
     description = "Snowflake, through its ADBC driver."
     settings_type = SnowflakeSettings
+    identifier_quote = '"'
     connection: ClassVar[Mapping[str, str]] = {
         "url": "the account, such as myorg-account1",
         "user": "the user to log in as",
@@ -126,4 +131,5 @@ class BigQueryPlugin(AdbcPlugin):
     name = "BigQuery"
     description = "Google BigQuery, through its ADBC driver."
     settings_type = BigQuerySettings
+    identifier_quote = "`"
     connection: ClassVar[Mapping[str, str]] = {"database": "the data set of unqualified names"}

@@ -93,6 +93,10 @@ class Preset(Generic[S]):
     def check(self, sql: str) -> None:
         """Raise QueryError for a statement that must not run, as it is about to be sent."""
 
+    def bound(self, value: Any) -> Any:
+        """A value of a parameter as the driver is given it."""
+        return value
+
     def statement_options(self, verb: str) -> dict[str, str]:
         """Options of the driver for a statement that begins with `verb`."""
         return {}

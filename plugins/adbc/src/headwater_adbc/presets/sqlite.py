@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -101,9 +101,17 @@ class SQLite(Preset[SQLiteSettings]):
             ORDER BY name""",
         "columns": """
             SELECT name, type, NOT "notnull" AS nullable, dflt_value AS "default", pk > 0 AS "primaryKey"
-            FROM (SELECT ? AS schema), pragma_table_info(?) WHERE schema IN ('', 'main')""",
+            FROM (SELECT ? AS wanted), pragma_table_info(?) WHERE wanted IN ('', 'main')""",
         "functions": "SELECT DISTINCT name FROM pragma_function_list ORDER BY name",
     }
+
+    def bound(self, value: Any) -> Any:
+        """Times as the macros write them: the driver's own text has a `T`, which sorts behind every time of
+        its day that SQLite wrote."""
+        if not isinstance(value, datetime):
+            return value
+        in_utc = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+        return in_utc.isoformat(sep=" ")
 
     def options(self, seconds: float) -> dict[str, str]:
         del seconds
