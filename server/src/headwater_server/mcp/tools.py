@@ -142,13 +142,15 @@ class Toolbox:
     # --- what they do ------------------------------------------------------------------------------
 
     async def call(self, name: str, arguments: Mapping[str, Any], on_progress: OnProgress) -> Answer:
-        """Raises UnknownToolError, and the errors of what the tool does."""
-        own = {"list_data_sources": self._list, "describe": self._describe, "query": self._query}
+        """Null is no argument. Raises UnknownToolError, and the errors of what the tool does."""
+        given = {key: value for key, value in arguments.items() if value is not None}
+        own = {_LIST.name: self._list, _DESCRIBE.name: self._describe, _QUERY.name: self._query}
         if name.startswith(RUN_PREFIX):
-            return await self._run(name.removeprefix(RUN_PREFIX), arguments, on_progress)
+            return await self._run(name.removeprefix(RUN_PREFIX), given, on_progress)
         if name not in own or not self._principal.may_somewhere(Action.QUERY):
             raise UnknownToolError(f"There is no tool {name[:80]!r}.")
-        return await own[name](arguments, on_progress)
+        _check_keys(given, next(spec.schema for spec in (_LIST, _DESCRIBE, _QUERY) if spec.name == name))
+        return await own[name](given, on_progress)
 
     async def arrow(self, request: StoredRequest) -> bytes:
         """The whole result of a request as an Arrow stream. Permissions are asked anew."""
@@ -171,11 +173,12 @@ class Toolbox:
         def told() -> list[dict[str, Any]]:
             listed = []
             for each in sources:
-                info = headwater.plugin_info(each.type) if headwater.registry.plugin(each.type) else None
-                language = info.query_language if info else ""
-                listed.append(
-                    {"id": each.uid, "name": each.name, "type": each.type, "queryLanguage": language}
-                )
+                told = {"id": each.uid, "name": each.name, "type": each.type}
+                try:
+                    told["queryLanguage"] = headwater.plugin_info(each.type).query_language
+                except HeadwaterError:  # its plugin is not there, or broken, which hides no other
+                    told["unusable"] = "The host lacks a working plugin for it."
+                listed.append(told)
             return listed
 
         found = await self._caller.run(told)
@@ -194,6 +197,8 @@ class Toolbox:
 
     async def _query(self, arguments: Mapping[str, Any], on_progress: OnProgress) -> Answer:
         query = arguments.get("query")
+        if query is None:
+            raise ValidationError("is required", path="query")
         if not isinstance(query, str | Mapping):
             raise ValidationError("is a text or an object", path="query")
         source = _text(arguments, "dataSource")
@@ -340,7 +345,11 @@ def _bounds(context: CallContext) -> dict[str, Any]:
 
 
 def _time_range(options: Mapping[str, Any], from_: str, to: str) -> TimeRange:
-    ends = [_text(options, key, default) for key, default in (("from", from_), ("to", to))]
+    ends = []
+    for key, default in (("from", from_), ("to", to)):
+        given = options.get(key, default)
+        is_milliseconds = isinstance(given, int) and not isinstance(given, bool)
+        ends.append(str(given) if is_milliseconds else _text(options, key, default))
     return parse_time_range(*ends, now=datetime.now(UTC))
 
 
@@ -348,8 +357,19 @@ def _step(times: TimeRange) -> int:
     return max(1000, (times.to_ms - times.from_ms) // _POINTS)
 
 
+def _check_keys(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """A model that is not told that an argument means nothing takes the answer for what it asked."""
+    known = schema["properties"]
+    for key in arguments:
+        if key not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes none"
+            raise ValidationError(f"is no argument; the tool {takes}", path=key[:80])
+
+
 def _text(arguments: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = arguments.get(key, default)
+    if value is None:
+        raise ValidationError("is required", path=key)
     if not isinstance(value, str):
         raise ValidationError("is a text", path=key)
     return value
