@@ -215,6 +215,19 @@ def test_a_token_that_may_only_query_is_enough_for_queries(host: RunningHost) ->
     assert caught.value.status == 403
 
 
+def test_a_token_that_may_only_query_lists_what_it_may_query(host: RunningHost) -> None:
+    token = host.token("lists", "datasources:query:demo")
+    with headwater.connect(host.url, token=token) as connected:
+        assert [(each.uid, each.name, each.type) for each in connected.list_data_sources()] == [
+            ("demo", "demo", "testdata")
+        ]
+    with (
+        headwater.connect(host.url, token=host.token("runs", "queries:run:some")) as connected,
+        pytest.raises(DownstreamAuthError, match="needs datasources:read"),
+    ):
+        connected.list_data_sources()
+
+
 def test_a_token_may_do_no_more_here_than_elsewhere(host: RunningHost) -> None:
     token = host.token("other", "datasources:query:other", "datasources:read:other")
     with headwater.connect(host.url, token=token) as remote:
@@ -272,6 +285,14 @@ def test_another_server_is_told_apart(body: bytes) -> None:
         pytest.raises(DownstreamProtocolError, match=r"Headwater host|without a uid"),
     ):
         remote.list_data_sources()
+
+
+def test_a_url_that_leads_beside_the_hosts_api_is_told(host: RunningHost) -> None:
+    with (
+        headwater.connect(f"{host.url}/api", token=host.admin) as beside,
+        pytest.raises(DownstreamProtocolError, match="Is the URL right"),
+    ):
+        beside.query("demo", "random_walk")
 
 
 def test_behind_a_proxy_with_a_path(host: RunningHost) -> None:

@@ -106,6 +106,8 @@ class HostApi:
         message_id, message = str(body["messageId"]), str(body["message"])
         if response.status == 401 and message_id == "auth.unauthorized":
             return DownstreamAuthError(f"{self.origin} does not know the token.")
+        if message_id == "notFound":  # a host, but no path of its API
+            return self.not_a_host()
         if message_id == "auth.forbidden":
             return DownstreamAuthError(f"{self.origin} refuses: {message}", status=403)
         if message_id == "request.tooMany":

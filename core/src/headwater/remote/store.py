@@ -45,7 +45,13 @@ class RemoteStore(MemoryStore):
         return next((found for found in self._queryable() if found.is_default), None)
 
     def list(self) -> Sequence[DataSource]:
-        answer = self._api.ask("GET", "datasources")
+        try:
+            answer = self._api.ask("GET", "datasources")
+        except DownstreamAuthError as error:
+            queryable = [] if error.status == _UNAUTHORIZED else self._queryable()
+            if not queryable:
+                raise
+            return sorted(queryable, key=lambda each: each.name.lower())
         if not isinstance(answer, list):
             raise self._api.not_a_host()
         return [read_data_source(each) for each in answer]

@@ -113,6 +113,23 @@ def test_no_text_takes_a_pattern_more_than_a_moment() -> None:
         words.read("x" * 999 + "!", NOW)
 
 
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        (["EUR", 2, True], ": 'EUR', '2', 'true'"),
+        (
+            [f"c{n}" for n in range(12)],
+            ": 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8', 'c9' and 2 more",
+        ),
+        (["a\u202e\nb", "x" * 99], r": 'a\u202e\nb', '" + "x" * 40 + "'"),
+    ],
+)
+def test_whoever_gives_none_of_the_choices_is_told_the_first(choices: list[Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        parameter(type="choice", choices=choices).read("other", NOW)
+    assert str(caught.value) == f"is none of the choices{told}"
+
+
 def test_a_choice_written_as_text_is_bound_as_the_choice_it_names() -> None:
     made = parameter(type="choice", choices=["2", 3, True])
     assert [made.read(text, NOW) for text in ("2", "3", "true")] == ["2", 3, True]

@@ -33,6 +33,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _TRUTH = {"true": True, "false": False}
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _MAX_TEXT = 1_000_000
+_TOLD_CHOICES, _TOLD_LENGTH = 10, 40
 
 
 class ParameterType(StrEnum):
@@ -125,7 +126,7 @@ class Parameter:
             for choice in choices:
                 if _as_text(choice) == given:
                     return choice
-        raise ValidationError("is none of the choices")
+        raise ValidationError(f"is none of the choices{_told(choices)}")
 
     def _read_one(self, given: Any, now: datetime) -> Scalar:
         value: Scalar = _READERS[self.type](given, now)
@@ -179,6 +180,13 @@ def _at(place: str, call: Callable[[], Any]) -> Any:
     except ValidationError as error:
         joint = "" if not error.path or error.path.startswith("[") else "."
         raise ValidationError(error.reason, path=f"{place}{joint}{error.path}") from None
+
+
+def _told(choices: Sequence[Scalar]) -> str:
+    """The first of them, for whoever cannot open a list. Escaped: they may be data."""
+    first = ", ".join(repr(_as_text(each)[:_TOLD_LENGTH]) for each in choices[:_TOLD_CHOICES])
+    more = len(choices) - _TOLD_CHOICES
+    return f": {first}{f' and {more:,} more' if more > 0 else ''}" if choices else ""
 
 
 def _as_text(choice: Scalar) -> str:
