@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -164,3 +165,20 @@ def test_standalone_it_listens_where_the_variable_says() -> None:
         assert ask(plugin.query({"scenario": "random_walk"})).responses["A"].status == 200
         os.kill(plugin.pid, signal.SIGINT)
         assert plugin.wait() == 0
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:http", "127.0.0.1:65536", ":10001"])
+def test_a_wrong_address_to_debug_it_at_is_named(address: str) -> None:
+    variables = {"GF_PLUGIN_GRPC_ADDRESS_TESTDATA": address}
+    with PluginProcess("testdata", environment=variables, arguments=["--standalone"]) as plugin:
+        assert (plugin.line, plugin.wait()) == ("", 1)
+        assert f"GF_PLUGIN_GRPC_ADDRESS_TESTDATA is '{address}'" in plugin.log
+
+
+def test_an_address_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        variables = {"GF_PLUGIN_GRPC_ADDRESS_TESTDATA": address}
+        with PluginProcess("testdata", environment=variables, arguments=["--standalone"]) as plugin:
+            assert (plugin.line, plugin.wait()) == ("", 1)
+            assert f"cannot listen on {address}" in plugin.log

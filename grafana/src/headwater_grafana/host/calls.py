@@ -68,6 +68,8 @@ class ProcessCalls:
 
     def fail(self, error: Exception, running: Running, context: CallContext) -> NoReturn:
         """Raise what `error`, of gRPC, says of a call to `running`."""
+        if isinstance(context.cancel_reason, DeadlineExceededError):
+            running.process.suspect()
         context.check()
         lost = not isinstance(error, grpc.RpcError) or error.code() is grpc.StatusCode.UNAVAILABLE
         if running.process.wait(_LAST_BREATH_SECONDS if lost else 0.0):

@@ -26,6 +26,7 @@ from headwater_grafana.protocol.handshake import (
 )
 from headwater_grafana.protocol.services import IN_CALLERS_THREAD, UNLIMITED, Stub
 
+from .guardian import Guardian
 from .limits import ProcessLimits
 from .output import Lines, PluginLog
 from .private_folder import PrivateFolder
@@ -34,6 +35,7 @@ _READ_BYTES = 64 * 1024
 _STOP_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 _LAST_BREATH_SECONDS = 0.2
+_SILENT_SECONDS = 10.0
 _LAST_WORDS = 500
 _PINGS, _PING_SECONDS = 5, 0.1
 _PORTS = {"PLUGIN_MIN_PORT": "10000", "PLUGIN_MAX_PORT": "25000"}
@@ -69,10 +71,11 @@ class PluginProcess:
         self._start_timeout = start_timeout
         self._log = log
         self._ended = threading.Event()
-        self._stopping = False
+        self._suspected = self._silent = False
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
         self._folder: PrivateFolder | None = None
+        self._guardian: Guardian | None = None
         self._last_words = ""
         self._thread = threading.Thread(target=self._run, name=f"headwater-plugin-{plugin_id}", daemon=True)
         self._thread.start()
@@ -92,6 +95,8 @@ class PluginProcess:
         status = None if self._popen is None else self._popen.returncode
         if status is None:
             return "did not start"
+        if status == -signal.SIGKILL and self._silent:
+            return f"did not answer for {_SILENT_SECONDS:g} s and was killed"
         if status < 0:
             return f"was killed by {_signal_name(-status)}"
         said = f": {self._last_words}" if status and self._last_words else ""
@@ -103,7 +108,6 @@ class PluginProcess:
 
     def stop(self) -> None:
         """Ask it to end, and kill it if it has not after two seconds."""
-        self._stopping = True
         channel = self._channel
         if channel is not None and not self.ended:
             with suppress(grpc.RpcError, ValueError):
@@ -113,11 +117,19 @@ class PluginProcess:
 
     def kill(self) -> None:
         """End the process and everything that it has started."""
-        self._stopping = True
         while self._thread.is_alive() and not self._ended.is_set():
             self._kill_group()
             self._ended.wait(0.05)
         self._thread.join(_STOP_SECONDS)
+
+    def suspect(self) -> None:
+        """Have it killed unless it answers a ping: a call has waited for it in vain. Does not wait for that.
+
+        It may be there and yet answer nobody any more: stopped, or short of memory or threads.
+        """
+        if not (self._suspected or self.ended) and self.ready.done():
+            self._suspected = True
+            threading.Thread(target=self._examine, name=f"{self._thread.name}-ping", daemon=True).start()
 
     # --- in its thread -------------------------------------------------------------------------------
 
@@ -152,6 +164,7 @@ class PluginProcess:
             start_new_session=True,
             cwd=self._folder.path,
         )
+        self._guardian = Guardian(self._popen.pid)
 
     def _whole_environment(self, folder: str) -> dict[str, str]:
         # go-plugin's older versions do not know its variable for the folder of sockets, but TMPDIR.
@@ -237,13 +250,9 @@ class PluginProcess:
 
     def _ping(self, channel: grpc.Channel) -> None:
         """Raises RpcError, and PluginUnavailableError for a wrong answer."""
-        check = Stub(channel, "grpc.health.v1.Health").check
         for tries_left in reversed(range(_PINGS)):
             try:
-                answer = check(
-                    health_pb2.HealthCheckRequest(service="plugin"),
-                    timeout=max(self._deadline - time.monotonic(), _LAST_BREATH_SECONDS),
-                )
+                answer = _check(channel, max(self._deadline - time.monotonic(), _LAST_BREATH_SECONDS))
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE or not tries_left:
                     raise
@@ -252,6 +261,20 @@ class PluginProcess:
                 if answer.status != health_pb2.HealthCheckResponse.SERVING:
                     raise self._unavailable("says that it does not serve")
                 return
+
+    def _examine(self) -> None:
+        channel = self._channel
+        assert channel is not None
+        try:
+            _check(channel, _SILENT_SECONDS)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._silent = True
+                self._kill_group()
+        except ValueError:  # the channel has been closed: the process has ended
+            pass
+        finally:
+            self._suspected = False
 
     def _fail_start(self, error: PluginUnavailableError) -> None:
         with suppress(InvalidStateError):
@@ -269,6 +292,8 @@ class PluginProcess:
             for pipe in (self._popen.stdout, self._popen.stderr):
                 assert pipe is not None
                 pipe.close()
+        if self._guardian is not None:
+            self._guardian.dismiss()
         self._ended.set()
         self._give_up(self._unavailable(f"{self.how_it_ended} before it could be asked"))
         if self._channel is not None:
@@ -284,6 +309,15 @@ class PluginProcess:
 
     def _unavailable(self, what: str) -> PluginUnavailableError:
         return PluginUnavailableError(f"The process of plugin {self.plugin_id!r} {what}.")
+
+
+def _check(channel: grpc.Channel, seconds: float) -> health_pb2.HealthCheckResponse:
+    """go-plugin's ping. Raises RpcError."""
+    asked = health_pb2.HealthCheckRequest(service="plugin")
+    answer: health_pb2.HealthCheckResponse = Stub(channel, "grpc.health.v1.Health").check(
+        asked, timeout=seconds
+    )
+    return answer
 
 
 def _has_ended(popen: subprocess.Popen[bytes]) -> bool:

@@ -12,7 +12,7 @@ from headwater.calls import WorkerPool
 from headwater.frames import start_arrow_without_pandas
 from headwater.plugins import CorePlugin, LoggingMiddleware, RedactionMiddleware, discover
 from headwater.secrets import Redactor
-from headwater_grafana.protocol.handshake import COOKIE, COOKIE_NAME
+from headwater_grafana.protocol.handshake import COOKIE, COOKIE_NAME, Handshake
 
 from .logs import hclog_line, write_logs_to_stderr
 from .metrics import RequestMetrics
@@ -21,8 +21,10 @@ from .stdio import CapturedOutput
 if TYPE_CHECKING:
     from headwater.plugins import PluginRecord
 
+    from .server import PluginServer
+
 _GRACE_SECONDS = 1.5  # hosts kill two seconds after they have asked for the end
-_PARENT_CHECK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 _ADDRESS_VARIABLE = "GF_PLUGIN_GRPC_ADDRESS_"
 _ANY_PORT = "127.0.0.1:0"
 
@@ -57,13 +59,13 @@ def serve_plugin(plugin_id: str, *, standalone: bool = False) -> NoReturn:
         PluginCalls(plugin, redactor, workers), metrics, workers, output=output, shut_down=ending.set
     )
     start_arrow_without_pandas()
-    handshake = server.listen(_standalone_address(plugin_id) if standalone else "")
+    handshake = _listen(server, _standalone_address(plugin_id) if standalone else "")
     if output is not None:
         _announce(output.handshake, handshake.line)
     else:
         print(f"{plugin_id} listens on {handshake.address}", flush=True)
     workers.submit(_warm_up, plugin)
-    _wait(ending, parent)
+    _wait(ending, parent, server)
     if output is not None:
         output.release()  # or the end would wait for the call that reads it
     server.stop(_GRACE_SECONDS)
@@ -80,7 +82,19 @@ def _installed(plugin_id: str) -> PluginRecord:
 
 
 def _standalone_address(plugin_id: str) -> str:
-    return os.environ.get(_ADDRESS_VARIABLE + plugin_id.upper().replace("-", "_")) or _ANY_PORT
+    variable = _ADDRESS_VARIABLE + plugin_id.upper().replace("-", "_")
+    address = os.environ.get(variable) or _ANY_PORT
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 2**16):  # gRPC would take the rest of a larger one
+        _refuse(f"{variable} is {address!r}, and not an address such as 127.0.0.1:10001.")
+    return address
+
+
+def _listen(server: PluginServer, address: str) -> Handshake:
+    try:
+        return server.listen(address)
+    except RuntimeError:  # gRPC's, which does not say why
+        _refuse(f"It cannot listen on {address or 'a socket'}; something else may.")
 
 
 def _announce(stdout: IO[str], line: str) -> None:
@@ -103,11 +117,14 @@ def _heed_signals(ending: threading.Event, *, standalone: bool) -> None:
     signal.signal(signal.SIGINT, (lambda *_: ending.set()) if standalone else signal.SIG_IGN)
 
 
-def _wait(ending: threading.Event, parent: int | None) -> None:
+def _wait(ending: threading.Event, parent: int | None, server: PluginServer) -> None:
     """Until the end is asked for, or the host, `parent`, is no more."""
-    while not ending.wait(_PARENT_CHECK_SECONDS):
+    while not ending.wait(_LOOK_SECONDS):
         if parent is not None and os.getppid() != parent:
             return
+        if not server.hears:
+            os.write(2, b"The plugin's process can take no more calls, and ends.\n")
+            os._exit(1)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class PluginServer:
         self._server: grpc.Server = grpc.server(workers, options=UNLIMITED)  # type: ignore[arg-type]
         self._calls = calls
         self._socket: Path | None = None
+        self._listeners: set[threading.Thread] = set()
         data = DataService(calls)
         services = {
             "grpc.health.v1.Health": HealthService(),
@@ -70,8 +72,18 @@ class PluginServer:
             self._socket = Path(tempfile.mkdtemp(prefix="headwater-", dir=parent)) / "plugin"
             self._server.add_insecure_port(f"unix:{self._socket}")
             handshake = Handshake("unix", str(self._socket))
+        others = set(threading.enumerate())
         self._server.start()
+        self._listeners = set(threading.enumerate()) - others
         return handshake
+
+    @property
+    def hears(self) -> bool:
+        """False once gRPC's own thread has ended: it does when no thread can be had for a call, or no memory.
+
+        Callers would wait for their deadlines, from then on.
+        """
+        return all(each.is_alive() for each in self._listeners)
 
     def stop(self, grace: float) -> None:
         """Take no new calls, give the running ones `grace` seconds, cancel the rest, end the plugin."""
