@@ -43,6 +43,8 @@ def test_it_prints_the_archive_where_there_is_one(tmp_path: Path) -> None:
         (("testdata", "dist", "--id", "Demo"), "vendor-name-datasource"),
         (("testdata", "dist", "--venv", "--python", sys.executable), "--python or --venv"),
         (("testdata", "dist", "--requirement", "x"), "--requirement goes with --venv"),
+        (("testdata", "dist", "--root-url", "https://x.example/"), "--root-url goes with --sign"),
+        (("testdata", "dist", "--logo", sys.executable), "is no SVG"),
     ],
 )
 def test_a_wrong_command_says_what_is_wrong_and_writes_nothing(

@@ -16,6 +16,7 @@ from headwater.errors import PluginUnavailableError, ValidationError
 from headwater.models import PluginInfo
 from headwater_grafana.executables import platform_suffix
 from headwater_grafana.pack.folder import pack, zip_folder
+from servers.plugin_process import PluginProcess
 
 ID = "headwater-testdata-datasource"
 
@@ -65,6 +66,19 @@ def test_a_folder_of_something_else_is_left_alone(info: PluginInfo, tmp_path: Pa
     with pytest.raises(ValidationError, match="holds something else"):
         pack(info, tmp_path, grafana_id=ID, python=Path(sys.executable))
     assert files(tmp_path) == {"notes.txt"}
+
+
+@pytest.mark.parametrize("described", ["{", "[]", "{}"])
+def test_a_manifest_that_is_not_ours_is_left_alone(info: PluginInfo, tmp_path: Path, described: str) -> None:
+    (tmp_path / "plugin.json").write_text(described)
+    with pytest.raises(ValidationError, match="holds something else"):
+        pack(info, tmp_path, grafana_id=ID, python=Path(sys.executable))
+
+
+def test_the_program_can_be_debugged_by_itself(folder: Path) -> None:
+    program = folder / f"gpx_testdata_{platform_suffix()}"
+    with PluginProcess("testdata", command=[str(program), "--standalone"], environment={}) as plugin:
+        assert plugin.line.startswith("testdata listens on 127.0.0.1:")
 
 
 def test_a_python_without_the_plugin_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -53,3 +53,12 @@ def test_without_a_token_nothing_is_started(
     with pytest.raises(ValidationError, match="GRAFANA_ACCESS_POLICY_TOKEN"):
         sign(tmp_path)
     assert not (tmp_path / "started").exists()
+
+
+def test_npx_is_not_let_ask_the_registry_whether_the_tool_is_installed(tools: Path, tmp_path: Path) -> None:
+    npx = tools / "npx"
+    npx.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    npx.chmod(0o755)
+    sign(tmp_path)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.startswith("--offline --no-install @grafana/sign-plugin") for line in asked] == [True, True]

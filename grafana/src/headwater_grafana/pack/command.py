@@ -68,6 +68,8 @@ def pack(
         raise click.UsageError("Give --python or --venv, not both.")
     if requirements and not venv:
         raise click.UsageError("--requirement goes with --venv.")
+    if root_urls and not signed:
+        raise click.UsageError("--root-url goes with --sign.")
     info, distribution = _installed(plugin_id)
     if "inputs" in info.capabilities:
         raise click.UsageError(

@@ -46,17 +46,18 @@ def pack(
 
     `python` is the interpreter to start it with; None makes an environment of `requirements` in the folder.
 
-    :raises ValidationError: the folder holds something else.
+    :raises ValidationError: the folder holds something else, or the logo is no SVG.
     :raises PluginUnavailableError: that Python cannot start the plugin, or its environment cannot be made.
     """
     _check_folder(folder, grafana_id)
+    drawn = logo_svg(info.name) if logo is None else _svg(logo)
     if python is not None:
         check_python(python, info.id)
     (folder / "img").mkdir(parents=True, exist_ok=True)
     described = manifest(info, grafana_id, updated=datetime.now(UTC).date())
     _write(folder / "plugin.json", json.dumps(described, indent=2) + "\n")
     _write(folder / "module.js", module_js(info))
-    _write(folder / LOGO, logo.read_text("utf-8") if logo else logo_svg(info.name))
+    _write(folder / LOGO, drawn)
     _write(
         folder / "README.md",
         _README.format(
@@ -92,9 +93,27 @@ def zip_folder(folder: Path, grafana_id: str) -> Path:
 def _check_folder(folder: Path, grafana_id: str) -> None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    present = folder / "plugin.json"
-    if not present.is_file() or json.loads(present.read_text("utf-8")).get("id") != grafana_id:
+    if _packed_id(folder / "plugin.json") != grafana_id:
         raise ValidationError(f"{folder} holds something else; choose an empty folder for {grafana_id}.")
+
+
+def _packed_id(described: Path) -> object:
+    """None where there is none."""
+    try:
+        members = json.loads(described.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return members.get("id") if isinstance(members, dict) else None
+
+
+def _svg(logo: Path) -> str:
+    try:
+        text = logo.read_text("utf-8")
+    except ValueError:
+        text = ""
+    if "<svg" not in text:
+        raise ValidationError(f"{logo} is no SVG, which Grafana's logos are.")
+    return text
 
 
 def _write(path: Path, text: str) -> None:

@@ -35,17 +35,11 @@ def sign(folder: Path, root_urls: Sequence[str] = ()) -> None:
 
 
 def _command() -> list[str]:
-    """The tool on the path, or the one that npx finds among installed packages; nothing is downloaded."""
+    """The tool on the path, or the one that npx finds among installed packages; the registry is not asked."""
     if (tool := shutil.which("sign-plugin")) is not None:
         return [tool]
-    npx = shutil.which("npx")
-    found = (
-        npx
-        and subprocess.run(
-            [npx, "--no-install", _TOOL, "--help"], capture_output=True, check=False
-        ).returncode
-        == 0
-    )
-    if not npx or not found:
-        raise PluginUnavailableError(f"{_TOOL} is not installed; `npm install --global {_TOOL}` gets it.")
-    return [npx, "--no-install", _TOOL]
+    if (npx := shutil.which("npx")) is not None:
+        command = [npx, "--offline", "--no-install", _TOOL]
+        if subprocess.run([*command, "--help"], capture_output=True, check=False).returncode == 0:
+            return command
+    raise PluginUnavailableError(f"{_TOOL} is not installed; `npm install --global {_TOOL}` gets it.")

@@ -17,7 +17,7 @@ ENVIRONMENT = "venv"
 _STARTER = """\
 #!/bin/sh
 # Started by Grafana, without an environment: -I lets Python read none either.
-exec {python} -I -m headwater_grafana {plugin}
+exec {python} -I -m headwater_grafana {plugin} "$@"
 """
 
 
