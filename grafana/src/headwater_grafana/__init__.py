@@ -6,14 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .host.folders import PluginFolder as PluginFolder, PluginFolders as PluginFolders
+    from .host.folder import PluginFolder as PluginFolder
+    from .host.folders import PluginFolders as PluginFolders
     from .host.limits import ProcessLimits as ProcessLimits
     from .host.plugin import ProcessPlugin as ProcessPlugin
     from .isolation import Isolation as Isolation
 
 _MODULES = {
     "Isolation": "isolation",
-    "PluginFolder": "host.folders",
+    "PluginFolder": "host.folder",
     "PluginFolders": "host.folders",
     "ProcessLimits": "host.limits",
     "ProcessPlugin": "host.plugin",

@@ -16,7 +16,8 @@ import grpc
 import numpy as np
 
 from headwater.frames import Frame
-from headwater_grafana.protocol import health_pb2, pluginv2_pb2 as pb
+from headwater_grafana.protocol import health_pb2, native_pb2, pluginv2_pb2 as pb
+from headwater_grafana.protocol.errors import DETAILS
 from headwater_grafana.protocol.frames import write_frame
 from headwater_grafana.protocol.handshake import Handshake
 from headwater_grafana.protocol.services import UNLIMITED, add_service
@@ -53,11 +54,17 @@ class Data:
         elif mode == "300 MB":
             frame = Frame.from_pydict({"n": np.zeros(300_000_000 // 8)})
             answer.responses["A"].frames.append(write_frame(frame, pb.ARROW))
+        elif mode == "unknown status":
+            answer.responses["A"].frames.append(FRAME)
+            answer.responses["A"].status = 9999
         elif mode == "error without source":
             answer.responses["A"].error = "it did not work"
             answer.responses["A"].status = 17
         elif mode == "out of time":
             rpc.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
+        elif mode == "broken status":
+            rpc.set_trailing_metadata(((DETAILS, b"\xff"),))
+            rpc.abort(grpc.StatusCode.UNKNOWN, "it did not work")
         elif mode == "tells secrets":
             secrets = message.plugin_context.data_source_instance_settings.decrypted_secure_json_data
             line = {"@level": "error", "@message": f"password is {secrets['apiKey']}"}
@@ -76,8 +83,8 @@ class Chunks(Data):
             rpc.add_callback(lambda: print("the call has ended", file=sys.stderr, flush=True))
             yield pb.QueryChunkedDataResponse(ref_id="A", frame_id="0", frame=BROKEN)
             time.sleep(60)
-        if mode == "killed amid a chunk":
-            end_by(signal.SIGKILL)
+        if mode == "hangs amid a stream":
+            time.sleep(600)
         yield chunk
 
 
@@ -91,11 +98,17 @@ class AnswersWithoutEnd(grpc.GenericRpcHandler):
         return grpc.unary_stream_rpc_method_handler(lambda _message, _rpc: itertools.repeat(answer))
 
 
+class Native:
+    def describe(self, message: Any, rpc: Any) -> Any:
+        return native_pb2.DescribeResponse(plugin_info=b"\xff")
+
+
 class Diagnostics:
     def check_health(self, message: Any, rpc: Any) -> Any:
         if mode == "unknown health":
             return pb.CheckHealthResponse(status=17, message="so-so")  # type: ignore[arg-type]
-        return pb.CheckHealthResponse(status=pb.CheckHealthResponse.OK, json_details=b"[1")
+        details = b"[" * 100_000 if mode == "deep health" else b"[1"
+        return pb.CheckHealthResponse(status=pb.CheckHealthResponse.OK, json_details=details)
 
 
 def serve() -> None:
@@ -105,6 +118,8 @@ def serve() -> None:
         server.add_generic_rpc_handlers((AnswersWithoutEnd(),))
     add_service(server, "pluginv2.Data", Data() if mode == "does not stream" else Chunks())
     add_service(server, "pluginv2.Diagnostics", Diagnostics())
+    if mode == "unreadable description":
+        add_service(server, "headwater.plugin.v1.Native", Native())
     path = f"{os.environ['PLUGIN_UNIX_SOCKET_DIR']}/plugin"
     server.add_insecure_port(f"unix:{path}")
     server.start()

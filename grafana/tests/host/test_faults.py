@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from headwater.errors import (
     HeadwaterError,
     PluginRequestFailedError,
     PluginUnavailableError,
+    ValidationError,
 )
 from headwater.models import HealthStatus
 from headwater.plugins import Target
@@ -97,6 +99,14 @@ def test_a_plugin_that_says_that_it_does_not_serve_is_not_asked() -> None:
         query(host)
 
 
+def test_a_plugin_that_describes_itself_in_a_way_that_cannot_be_read_is_at_fault() -> None:
+    with (
+        host_of(faulty("unreadable description")) as host,
+        pytest.raises(PluginRequestFailedError, match="told what cannot be read"),
+    ):
+        query(host)
+
+
 def test_the_last_words_are_those_of_the_process_that_has_ended(tmp_path: Path) -> None:
     first_only = f"mkdir {tmp_path}/second 2>/dev/null && echo no licence found >&2; exit 3"
     plugin = shell(first_only)
@@ -113,6 +123,22 @@ def test_a_program_that_there_is_not_says_so() -> None:
         pytest.raises(PluginUnavailableError, match="/no/such/program cannot be started"),
     ):
         query(host)
+
+
+def test_a_command_without_a_program_is_refused() -> None:
+    with pytest.raises(ValidationError, match="command: names no program"):
+        ProcessPlugin([])
+
+
+def test_text_that_is_not_unicode_is_not_the_plugins_fault() -> None:
+    with host_of(faulty("well")) as host:
+        uid = host.add_data_source("source", type="faulty").uid
+        asked = {"refId": "A", "datasource": {"uid": uid}, "queryType": "\ud800"}
+        answer = host.query_data({"from": "0", "to": "1", "queries": [asked]}).responses["A"]
+        assert isinstance(answer.error, ValidationError)
+        assert str(answer.error) == "query: holds text that is not valid Unicode"
+        with pytest.raises(ValidationError, match="resource: holds text"):
+            host.call_resource("source", "\ud800")
 
 
 def test_the_way_to_a_program_begins_where_the_host_is(
@@ -153,13 +179,49 @@ def test_a_process_that_dies_in_a_query_is_named_and_replaced() -> None:
         assert plugin.supervisor.restarts == 1
 
 
-def test_a_stream_that_is_cut_is_never_taken_for_a_whole_one() -> None:
-    with host_of(faulty("killed amid a chunk")) as host:
+@pytest.mark.parametrize("cause", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_stream_that_is_cut_is_never_taken_for_a_whole_one(cause: signal.Signals) -> None:
+    plugin = faulty("hangs amid a stream")
+    with host_of(plugin) as host:
         host.add_data_source("source", type="faulty")
         with host.stream("source", {}) as stream:
             assert next(stream).num_rows == 3
-            with pytest.raises(PluginUnavailableError, match="was killed by SIGKILL"):
+            assert plugin.supervisor.process is not None
+            assert plugin.supervisor.process.pid is not None
+            os.kill(plugin.supervisor.process.pid, cause)
+            with pytest.raises(PluginUnavailableError, match=f"was killed by {cause.name}"):
                 list(stream)
+
+
+def test_a_process_that_answers_nobody_any_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater_grafana.host.process._SILENT_SECONDS", 0.5)
+    plugin = faulty("well")
+    with host_of(plugin) as host:
+        query(host)
+        process = plugin.supervisor.process
+        assert process is not None
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(DeadlineExceededError):
+            host.query("source", {}, timeout=0.5)
+        assert process.wait(20)
+        assert process.how_it_ended == "did not answer for 0.5 s and was killed"
+        query(host)
+
+
+def test_a_query_that_takes_too_long_does_not_end_a_process_that_answers_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headwater_grafana.host.process._SILENT_SECONDS", 5.0)
+    plugin = faulty("hangs in a query")
+    with host_of(plugin) as host:
+        host.add_data_source("source", type="faulty")
+        with pytest.raises(DeadlineExceededError):
+            host.query("source", {}, timeout=0.5)
+        process = plugin.supervisor.process
+        assert process is not None
+        assert eventually(lambda: not process._suspected)
+        assert not process.ended
 
 
 def test_a_chunk_that_cannot_be_read_ends_the_call_while_its_error_is_kept(
@@ -208,6 +270,13 @@ def test_a_format_that_nobody_has_defined_is_the_plugins_fault() -> None:
         query(host)
 
 
+def test_a_status_that_there_is_not_is_that_of_an_answer() -> None:
+    with host_of(faulty("unknown status")) as host:
+        uid = host.add_data_source("source", type="faulty").uid
+        asked = {"refId": "A", "datasource": {"uid": uid}}
+        assert host.query_data({"from": "0", "to": "1", "queries": [asked]}).responses["A"].status == 200
+
+
 def test_an_error_without_source_or_status_is_the_plugins() -> None:
     with host_of(faulty("error without source")) as host:
         with pytest.raises(PluginRequestFailedError, match="it did not work") as failed:
@@ -222,8 +291,17 @@ def test_an_unknown_health_is_unknown() -> None:
         assert (result.status, result.message) == (HealthStatus.UNKNOWN, "so-so")
 
 
-def test_health_details_that_are_no_json_are_the_plugins_fault() -> None:
-    with host_of(faulty("well")) as host:
+def test_the_details_of_an_error_that_cannot_be_read_are_left_out() -> None:
+    with (
+        host_of(faulty("broken status")) as host,
+        pytest.raises(PluginRequestFailedError, match="failed: it did not work"),
+    ):
+        query(host)
+
+
+@pytest.mark.parametrize("mode", ["well", "deep health"])
+def test_health_details_that_are_no_json_are_the_plugins_fault(mode: str) -> None:
+    with host_of(faulty(mode)) as host:
         host.add_data_source("source", type="faulty")
         with pytest.raises(PluginUnavailableError, match="no JSON object"):
             host.check_health("source")
@@ -283,6 +361,27 @@ def test_stopping_a_process_that_hangs_kills_it_and_what_it_has_started() -> Non
         assert process is not None
         pid = process.pid
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_nothing_that_a_process_has_started_outlives_a_host_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "from headwater_grafana import ProcessPlugin\n"
+        f"ProcessPlugin(['sh', '-c', 'sleep 600 & echo $! > {tmp_path}/pid; wait']).describe_plugin()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as host:
+        assert eventually(lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text()), 30)
+        pid = int((tmp_path / "pid").read_text())
+        assert _lives(pid)
+        host.kill()
+    assert eventually(lambda: not _lives(pid))
+
+
+def _lives(pid: int) -> bool:
+    """A container without an init keeps what has ended as zombies."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_no_process_outlives_a_host_that_is_killed() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from headwater import Headwater
+from headwater.errors import ValidationError
 from headwater.plugins import PluginState, Target
-from headwater_grafana import PluginFolders
+from headwater_grafana import PluginFolders, ProcessPlugin
 from headwater_grafana.executables import platform_suffix
 
 NAME = "acme-thing-datasource"
@@ -61,7 +62,24 @@ def test_a_plugin_that_is_allowed_answers_under_its_own_id(tmp_path: Path) -> No
         host.add_data_source("thing", type=NAME)
         assert host.query("thing", {"scenario": "random_walk"}).num_rows > 0
         host.load_plugins()
-        assert record.state is PluginState.READY
+        assert (record.state, record.reason) == (PluginState.READY, "it is unsigned")
+
+
+def test_a_folder_is_run_by_itself_for_whoever_names_it(tmp_path: Path) -> None:
+    process = ProcessPlugin(plugin_folder(tmp_path))
+    with Headwater(allow_plugins=set()) as host:
+        host.add_plugin(NAME, process)
+        host.add_data_source("thing", type=NAME)
+        assert host.query("thing", {"scenario": "random_walk"}).num_rows > 0
+    with pytest.raises(ValidationError, match="cannot be read"):
+        ProcessPlugin(str(tmp_path))
+
+
+def test_a_text_is_one_program(tmp_path: Path) -> None:
+    program = plugin_folder(tmp_path) / f"gpx_thing_{platform_suffix()}"
+    process = ProcessPlugin(str(program), plugin_id="thing")
+    assert process.describe_plugin().id == "testdata"
+    process.stop_plugin()
 
 
 def states(path: Path, allow: set[str] | None = None) -> list[tuple[str, str, str]]:

@@ -7,12 +7,19 @@ import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
 from headwater.calls import CallContext
-from headwater.errors import FrameError, HeadwaterError, MethodNotImplementedError, PluginUnavailableError
+from headwater.errors import (
+    FrameError,
+    HeadwaterError,
+    MethodNotImplementedError,
+    PluginRequestFailedError,
+    PluginUnavailableError,
+    ValidationError,
+)
 from headwater.frames import Frame, FrameStream
 from headwater.models import (
     AnswerTraits,
@@ -34,17 +41,19 @@ from headwater.models import (
 from headwater.plugins import Target, from_bytes, hookimpl, to_bytes
 from headwater.secrets import Redactor
 from headwater_grafana.protocol import native_pb2, pluginv2_pb2 as pb
-from headwater_grafana.protocol.contexts import write_headers, write_plugin_context, write_query
+from headwater_grafana.protocol.contexts import write_headers, write_plugin_context, write_query, writing
 from headwater_grafana.protocol.errors import read_outcome
 from headwater_grafana.protocol.frames import ChunkReader, read_frame
 from headwater_grafana.protocol.services import Stub
 
 from .calls import ProcessCalls
+from .folder import PluginFolder
 from .limits import ProcessLimits
 from .output import PluginLog
 from .process import PluginProcess
 from .supervisor import Supervisor
 
+T = TypeVar("T")
 _START_SECONDS = 60.0
 _DESCRIBE_SECONDS = 5.0
 _DATA, _NATIVE = "pluginv2.Data", "headwater.plugin.v1.Native"
@@ -57,18 +66,24 @@ class ProcessPlugin:
 
     ```python
     headwater.add_plugin("acme-thing-datasource", ProcessPlugin(["/opt/acme/gpx_thing_linux_amd64"]))
+    headwater.add_plugin("acme-this-datasource", ProcessPlugin("/opt/plugins/acme-this-datasource"))
     ```
+
+    A path is that of a program, or of a folder as Grafana installs plugins. Whoever names it vouches for it:
+    no signature is asked for.
 
     The process starts at the first use and is replaced when it dies (see `Supervisor`). It gets `environment`
     and the proxies of this process's, nothing else. `info` is what a process that cannot describe itself is
     said to be. `start_timeout` is in seconds.
+
+    Raises ValidationError for a folder that holds no plugin for this platform.
     """
 
     target = Target.LOCAL
 
     def __init__(
         self,
-        command: Sequence[str | Path],
+        command: Sequence[str | Path] | str | Path,
         *,
         plugin_id: str = "",
         info: PluginInfo | None = None,
@@ -77,11 +92,19 @@ class ProcessPlugin:
         start_timeout: float = _START_SECONDS,
         logger: Any = None,
     ) -> None:
+        if isinstance(command, str | Path):
+            path = Path(command)
+            command = (command,)
+            if path.is_dir():
+                folder = PluginFolder.read(path.absolute())
+                command, info = folder.command, info or folder.info
+        if not command:
+            raise ValidationError("names no program", path="command")
         program, *arguments = map(str, command)
         if os.sep in program:  # the process begins in another folder
             program = os.path.abspath(program)  # noqa: PTH100 - a link is started by its own name
         self._command = [program, *arguments]
-        self._info = info or PluginInfo(id=plugin_id or Path(self._command[0]).name)
+        self._info = info or PluginInfo(id=plugin_id or Path(program).name)
         self._environment = {name: os.environ[name] for name in PROXIES if name in os.environ} | dict(
             environment or {}
         )
@@ -112,7 +135,7 @@ class ProcessPlugin:
             with CallContext() as context:
                 self._calls.fail(failed, running, context)
         self._optional_hooks = frozenset(answer.hooks)
-        return from_bytes(answer.plugin_info, PluginInfo)
+        return self._told(answer.plugin_info, PluginInfo)
 
     @hookimpl
     def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
@@ -156,14 +179,15 @@ class ProcessPlugin:
     def call_resource(
         self, request: CallResourceRequest, context: CallContext
     ) -> Iterator[CallResourceResponse]:
-        message = pb.CallResourceRequest(
-            plugin_context=self._context(request.plugin_context),
-            path=request.path,
-            method=request.method,
-            url=request.url,
-            headers={name: pb.StringList(values=values) for name, values in request.headers.items()},
-            body=request.body,
-        )
+        with writing("resource"):
+            message = pb.CallResourceRequest(
+                plugin_context=self._context(request.plugin_context),
+                path=request.path,
+                method=request.method,
+                url=request.url,
+                headers={name: pb.StringList(values=values) for name, values in request.headers.items()},
+                body=request.body,
+            )
         answers = self._calls.stream(
             "pluginv2.Resource", "call_resource", message, request.plugin_context, context
         )
@@ -191,7 +215,7 @@ class ProcessPlugin:
             filters=to_bytes(filters),
         )
         answer = self._calls.unary(_NATIVE, "partitions", message, request.plugin_context, context)
-        return from_bytes(answer.partitions, Partitions) if answer.partitions else None
+        return self._told(answer.partitions, Partitions) if answer.partitions else None
 
     @hookimpl
     def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
@@ -202,7 +226,7 @@ class ProcessPlugin:
         )
         with CallContext(timeout=_DESCRIBE_SECONDS) as context:
             answer = self._calls.unary(_NATIVE, "describe_answer", message, plugin_context, context)
-        return from_bytes(answer.traits, AnswerTraits) if answer.traits else None
+        return self._told(answer.traits, AnswerTraits) if answer.traits else None
 
     @hookimpl
     def stop_plugin(self) -> None:
@@ -245,6 +269,16 @@ class ProcessPlugin:
         if self._optional_hooks is None:
             self.describe_plugin()
         return hook in (self._optional_hooks or ())
+
+    def _told(self, data: bytes, kind: type[T]) -> T:
+        """What Headwater's own kind of process wrote with `to_bytes`."""
+        try:
+            return from_bytes(data, kind)
+        except ValidationError as error:
+            raise PluginRequestFailedError(
+                f"The process of plugin {self._info.id!r} told what cannot be read; its Headwater may be of "
+                "another version."
+            ) from error
 
     def _start(self) -> PluginProcess:
         return PluginProcess(
@@ -309,7 +343,7 @@ def _response(message: pb.DataResponse, context: CallContext) -> DataResponse:
         return DataResponse.from_error(error or fault)
     if error is not None:
         return DataResponse.from_error(error, frames)
-    return DataResponse(frames, status=message.status or 200)
+    return DataResponse(frames, status=message.status if 100 <= message.status < 600 else 200)
 
 
 def _within(context: CallContext, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -330,7 +364,7 @@ def _health(message: pb.CheckHealthResponse) -> CheckHealthResult:
     status = HealthStatus(message.status) if message.status in known else HealthStatus.UNKNOWN
     try:
         details = json.loads(message.json_details) if message.json_details else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         details = None
     if not isinstance(details, dict):
         raise PluginUnavailableError(

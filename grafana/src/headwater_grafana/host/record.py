@@ -17,10 +17,17 @@ def names(given: Collection[str]) -> Collection[str]:
 
 class ProcessRecord(PluginRecord):
     """READY once its process answers. One that cannot be started is BROKEN, and tried again at its next use:
-    what kept it from starting may pass."""
+    what kept it from starting may pass. `remark` is its `reason` while it can be used."""
 
     def __init__(
-        self, plugin_id: str, process: ProcessPlugin, *, entry_point: str, distribution: str, version: str
+        self,
+        plugin_id: str,
+        process: ProcessPlugin,
+        *,
+        entry_point: str,
+        distribution: str,
+        version: str,
+        remark: str = "",
     ) -> None:
         super().__init__(
             plugin_id,
@@ -28,9 +35,11 @@ class ProcessRecord(PluginRecord):
             distribution=distribution,
             version=version,
             import_=lambda: process,
+            reason=remark,
             target=Target.LOCAL,
         )
         self._process = process
+        self._remark = remark
 
     def load(self) -> object:
         """Start the process. Raises PluginUnavailableError."""
@@ -41,7 +50,7 @@ class ProcessRecord(PluginRecord):
         except HeadwaterError as error:
             self.state, self.reason = PluginState.BROKEN, str(error)
             raise PluginUnavailableError(self.explanation, retryable=error.retryable) from error
-        self.state, self.reason = PluginState.READY, ""
+        self.state, self.reason = PluginState.READY, self._remark
         return self._process
 
     def close(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,16 @@ _HTTP = "http_"
 _UNMARKED = frozenset({"authorization", "x-id-token", "cookie", "fromalert", "x-grafana-id"})
 
 
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Text that UTF-8 cannot say, such as half of a surrogate pair, becomes ValidationError, of `what`."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise ValidationError("holds text that is not valid Unicode", path=what) from error
+
+
+@writing("context")
 def write_plugin_context(context: PluginContext) -> pb.PluginContext:
     """Secrets are in it in clear: it goes over a socket that nobody else can open."""
     message = pb.PluginContext(
@@ -66,6 +77,7 @@ def read_plugin_context(message: pb.PluginContext, call: NativeCall | None) -> P
     )
 
 
+@writing("query")
 def write_query(query: DataQuery, *, native: bool) -> pb.DataQuery:
     """Raises ValidationError for what JSON cannot say; parameters may be more, if `native`."""
     message = pb.DataQuery(

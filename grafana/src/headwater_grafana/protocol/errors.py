@@ -6,6 +6,7 @@ import json
 from typing import Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from headwater.errors import (
     DeadlineExceededError,
@@ -112,10 +113,12 @@ def abort(rpc: grpc.ServicerContext, error: HeadwaterError, *, native: bool) -> 
 
 
 def source_of(details: bytes) -> str:
-    """The error source in a call's status details; empty if they name none."""
-    status = Status.FromString(details)
-    for each in status.details:
-        info = ErrorInfo()
-        if each.Unpack(info) and "errorSource" in info.metadata:
-            return info.metadata["errorSource"]
+    """The error source in a call's status details; empty if they name none, or cannot be read."""
+    try:
+        for each in Status.FromString(details).details:
+            info = ErrorInfo()
+            if each.Unpack(info) and "errorSource" in info.metadata:
+                return info.metadata["errorSource"]
+    except DecodeError:
+        pass
     return ""
