@@ -18,10 +18,10 @@ import pyarrow as pa
 from dask import delayed
 
 from headwater import Filter, Headwater
-from headwater.queries import QueryOptions, expression_of
+from headwater.queries import QueryOptions
 
 from .hosts import HostLike, batches, worker_host
-from .narrowing import columns_read, narrowed, schema_of
+from .narrowing import check_filters, columns_read, narrowed, schema_of
 
 __all__ = ["bag_from_headwater", "from_headwater"]
 
@@ -46,6 +46,7 @@ def from_headwater(
     """
     read = columns_read(columns, filters)
     tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    check_filters(tasks)
     schema = schema_of(tasks.schema, columns)
     meta = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     return dask.dataframe.from_map(
@@ -74,6 +75,7 @@ def bag_from_headwater(
     """As `from_headwater`, as a bag of `pyarrow.RecordBatch`."""
     read = columns_read(columns, filters)
     tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    check_filters(tasks)
     schema = schema_of(tasks.schema, columns)
     part = delayed(_batches, pure=True)
     parts = [part(task.to_bytes(), worker_host(host), schema, tasks.unhandled_filters) for task in tasks]
@@ -83,8 +85,7 @@ def bag_from_headwater(
 def _batches(
     task: bytes, host: HostLike, schema: pa.Schema, filters: Sequence[Filter]
 ) -> list[pa.RecordBatch]:
-    condition = expression_of(filters)
-    return [narrowed(batch, condition, schema) for batch in batches(task, host)]
+    return [narrowed(batch, filters, schema) for batch in batches(task, host)]
 
 
 def _frame(task: bytes, host: HostLike, schema: pa.Schema, filters: Sequence[Filter]) -> pd.DataFrame:

@@ -19,10 +19,10 @@ from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask as RayReadTask
 
 from headwater import Filter, Headwater
-from headwater.queries import QueryOptions, ReadTasks, expression_of
+from headwater.queries import QueryOptions, ReadTasks
 
 from .hosts import HostLike, WorkerHost, batches, worker_host
-from .narrowing import columns_read, narrowed, schema_of
+from .narrowing import check_filters, columns_read, narrowed, schema_of
 
 __all__ = ["HeadwaterDatasource", "read_headwater", "read_tables"]
 
@@ -65,6 +65,7 @@ def read_tables(
     """As `read_headwater`, as one plain task of Ray for each part: less to start than Ray Data."""
     read = columns_read(columns, filters)
     tasks = headwater.read_tasks(data_source, query, target=target, columns=read, filters=filters, **options)
+    check_filters(tasks)
     schema = schema_of(tasks.schema, columns)
     table, where = ray.remote(_table), worker_host(host)
     return [table.remote(task.to_bytes(), where, schema, tasks.unhandled_filters) for task in tasks]
@@ -75,6 +76,7 @@ class HeadwaterDatasource(Datasource):
 
     def __init__(self, tasks: ReadTasks, host: WorkerHost, columns: Sequence[str] | None = None) -> None:
         super().__init__()
+        check_filters(tasks)
         self._tasks = tasks
         self._host = host
         self._schema = schema_of(tasks.schema, columns)
@@ -112,10 +114,10 @@ def _tables(
     task: bytes, host: WorkerHost, schema: pa.Schema, filters: Sequence[Filter]
 ) -> Iterable[pa.Table]:
     """Blocks as the rows arrive, at least one: it has the schema."""
-    condition, empty = expression_of(filters), True
+    empty = True
     for batch in batches(task, host):
         empty = False
-        yield pa.Table.from_batches([narrowed(batch, condition, schema)], schema)
+        yield pa.Table.from_batches([narrowed(batch, filters, schema)], schema)
     if empty:
         yield schema.empty_table()
 

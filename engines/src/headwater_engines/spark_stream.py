@@ -24,7 +24,7 @@ from pyspark.sql.types import StructType
 from headwater import Filter, Headwater
 from headwater.errors import ReadTaskError, ValidationError
 from headwater.frames import parse_interval_string, parse_time
-from headwater.queries import QueryOptions, ReadTasks, expression_of
+from headwater.queries import QueryOptions, ReadTasks
 
 from .hosts import batches, host_of
 from .narrowing import columns_read, narrowed, schema_of
@@ -90,9 +90,8 @@ class HeadwaterStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow)
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of one task, as they arrive."""
         assert isinstance(partition, StreamPartition)
-        condition = expression_of(partition.filters)
         for batch in batches(partition.task, self._options.host):
-            kept = narrowed(batch, condition, schema_of(batch.schema, partition.columns))
+            kept = narrowed(batch, partition.filters, schema_of(batch.schema, partition.columns))
             yield self._conformed(cast_batch(kept))
 
     def _conformed(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -103,6 +103,8 @@ def test_a_worker_that_dies_amid_a_read_costs_no_row(
 def test_what_cannot_be_planned_fails_at_the_driver(driver: Headwater, files: FilesHost) -> None:
     with pytest.raises(QueryError, match="no column 'nothing'"):
         from_headwater(driver, "shop", ORDERS, host=files, columns=["nothing"])
+    with pytest.raises(QueryError, match=r"Column 'city' is .*string.*, which cannot be compared with 5"):
+        from_headwater(driver, "shop", ORDERS, host=files, filters=[Filter("city", "=", 5)])
 
 
 def test_a_worker_that_cannot_read_says_why_at_the_driver(client: Client, driver: Headwater) -> None:

@@ -176,6 +176,33 @@ def test_a_condition_leaves_out_no_row_that_it_holds_for_and_is_handled_only_whe
         assert found == expected
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Filter("document", "=", '{"a": 1}'),
+        Filter("document", "in", ('"text"', "[1]")),
+        Filter("made", "=", 5),
+        Filter("made", "!=", 5),
+        Filter("made", "<", 1980),
+    ],
+    ids=str,
+)
+def test_a_condition_on_what_the_server_compares_in_its_own_way_is_left_to_the_reader(
+    host: Headwater, orders: DatabaseServer, condition: Filter
+) -> None:
+    orders.execute(
+        "DROP TABLE IF EXISTS odd",
+        "CREATE TABLE odd (id INT PRIMARY KEY, document JSON, made YEAR)",
+        """INSERT INTO odd VALUES (1, '{"a": 1}', 2005), (2, '"text"', 1970), (3, '[1]', 0)""",
+    )
+    tasks = host.read_tasks("shop", "SELECT * FROM odd", target=2, filters=[condition])
+    assert tasks.unhandled_filters == (condition,)
+    expected = [
+        row for row in host.query("shop", "SELECT * FROM odd").table.to_pylist() if holds(condition, row)
+    ]
+    assert by_id([row for row in rows_of(tasks, host) if holds(condition, row)]) == by_id(expected)
+
+
 def holds(condition: Filter, row: dict[str, Any]) -> bool:
     found, value = row[condition.column], condition.value
     match condition.operator:

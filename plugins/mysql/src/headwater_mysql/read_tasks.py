@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ Records: TypeAlias = Callable[[str], tuple[Sequence[dict[str, Any]], Sequence[Co
 _INTEGERS: Final = frozenset(
     {ColumnType.TINY, ColumnType.SHORT, ColumnType.INT24, ColumnType.LONG, ColumnType.LONGLONG}
 )
+_COMPARED_OTHERWISE: Final = frozenset({ColumnType.JSON, ColumnType.YEAR})
 
 
 def divide(
@@ -35,22 +37,32 @@ def divide(
 
     `ask` and `records` run a statement as `query` is run.
     """
+
+    @cache
+    def described() -> Sequence[Column]:
+        return records(f"{without_semicolon(query.raw_sql, DEFAULT)}\nLIMIT 0")[1]
+
     return _CUTTER.divide(
         query,
         target,
         columns,
         filters,
         ask,
-        key=lambda: _primary_key(query.raw_sql, records),
+        key=lambda: _primary_key(described()),
         estimate=lambda statements: [_estimate(each, records) for each in statements],
+        may_push=lambda each: _is_compared_by_value(each.column, described()),
     )
 
 
-def _primary_key(sql: str, records: Records) -> str:
+def _primary_key(columns: Sequence[Column]) -> str:
     """The first column of the result that is a whole number of its table's primary key; else empty."""
-    _, columns = records(f"{without_semicolon(sql, DEFAULT)}\nLIMIT 0")
     keys = (column.name for column in columns if column.is_primary_key and column.type in _INTEGERS)
     return next(keys, "")
+
+
+def _is_compared_by_value(name: str, columns: Sequence[Column]) -> bool:
+    """Not a document, which equals no text, nor a year, which equals its last two digits."""
+    return not any(each.name == name and each.type in _COMPARED_OTHERWISE for each in columns)
 
 
 def _estimate(sql: str, records: Records) -> int | None:

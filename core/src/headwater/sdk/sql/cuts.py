@@ -81,12 +81,14 @@ class Cutter:
         *,
         key: Callable[[], str] = lambda: "",
         estimate: Callable[[Sequence[str]], Sequence[int | None]] | None = None,
+        may_push: Callable[[Filter], bool] | None = None,
     ) -> Partitions:
         """About `target` parts of `query`, one where it cannot be divided: the notices say why.
 
         `key` finds an integer column of the result to divide by, if the query names none in
         `partitionColumn`. `estimate` tells without reading them how many rows statements return; where it
-        finds the ranges uneven, they are taken from a sample of the keys.
+        finds the ranges uneven, they are taken from a sample of the keys. `may_push` tells of a condition on
+        a column of the result whether the database compares the column's values as what they become in Arrow.
         Raises QueryError for a partition column that is not there, or not of whole numbers.
         """
         whole = attrs.evolve(query.data_query, json={**query.data_query.json, "partitions": 1})
@@ -100,7 +102,11 @@ class Cutter:
         except (QueryError, DownstreamServerError) as error:
             return Partitions.whole(whole, f"The statement does not run as a derived table: {error}")
         wanted = None if columns is None else tuple(name for name in columns if name in schema.names)
-        pushed = {each: text for each in filters if (text := self._condition(each, schema)) is not None}
+        pushed = {
+            each: text
+            for each in filters
+            if (text := self._condition(each, schema)) is not None and (may_push is None or may_push(each))
+        }
         conditions = list(pushed.values())
         cut_by = query.partition_column or (key() if target > 1 else "")
         _check_key(query.partition_column, schema)

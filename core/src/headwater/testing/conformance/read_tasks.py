@@ -55,9 +55,9 @@ class ReadTaskChecks(ConformanceBase):
                 f"Asked for {column!r}, the tasks have {tasks.schema.names}"
             )
             rows = _read(headwater, tasks)
-            if (rest := expression_of(tasks.unhandled_filters)) is not None:
+            if (rest := expression_of(tasks.unhandled_filters, rows.schema)) is not None:
                 rows = rows.filter(rest)
-            wanted = expression_of(filters)
+            wanted = expression_of(filters, whole.schema)
             expected = whole.select([column])
             asked = " and ".join(f"{each.column} {each.operator} {each.value!r}" for each in filters)
             _check_rows(
