@@ -158,6 +158,8 @@ def test_a_list_reads_each_of_its_items() -> None:
         ({"type": "choice", "choices": ["a"], "choicesFrom": "q"}, "choices"),
         ({"type": "text", "minimum": 1}, "minimum"),
         ({"type": "integer", "minimum": "one"}, "minimum"),
+        ({"type": "integer", "minimum": 2, "maximum": 1}, "minimum"),
+        ({"type": "duration", "minimum": "1h", "maximum": "5m"}, "minimum"),
         ({"type": "integer", "maximum": 3, "default": 4}, "default"),
         ({"type": "integer", "list": True, "default": [1, "x"]}, "default[1]"),
         ({"type": "integer", "pattern": "1"}, "pattern"),

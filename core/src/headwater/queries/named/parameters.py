@@ -95,9 +95,14 @@ class Parameter:
             raise ValidationError(f"is from 1 to {_MAX_TEXT:,}", path="maxLength")
         if not 1 <= self.max_items <= 10_000:
             raise ValidationError("is from 1 to 10,000", path="maxItems")
-        for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
-            if bound is not None:
-                _at(key, partial(_READERS[self.type], bound, now))
+        bounds = {
+            key: _at(key, partial(_READERS[self.type], bound, now))
+            for key, bound in (("minimum", self.minimum), ("maximum", self.maximum))
+            if bound is not None
+        }
+        moves = self.type is ParameterType.TIME  # bounds of times may cross one day
+        if len(bounds) == 2 and not moves and bounds["minimum"] > bounds["maximum"]:
+            raise ValidationError("is more than the maximum", path="minimum")
         if not self.required:
             _at("default", lambda: self.read(self.default, now))
 
