@@ -66,6 +66,11 @@ def test_json_rounds_nothing_and_tells_nan_from_null(headwater: Headwater) -> No
     assert rows[0]["binary"] == "aGVhZHdhdGVy"
 
 
+def test_a_key_that_holds_text_is_text_whatever_it_looks_like(headwater: Headwater) -> None:
+    asked = headwater("query", "demo", "error", "--set", "message=2024")
+    assert asked.stderr == "error: 2024\n"
+
+
 def test_several_series_become_one_table_with_their_labels_as_columns(headwater: Headwater) -> None:
     query = ("query", "demo", "random_walk", "--set", "seriesCount=2", "--from", "0", "--to", "3000")
     rows = [json.loads(line) for line in headwater(*query, "-o", "jsonl").stdout.splitlines()]

@@ -47,7 +47,8 @@ def query(
     TEXT is the query's main text (SQL, PromQL, a scenario), a query object in JSON, or - for stdin.
     """
     chosen = RowOptions.of(**options)
-    more = dict(map(parse_assignment, keys))
+    for key in keys:
+        parse_assignment(key)  # what is none is told before anything is opened
     asked = read_argument(text, file, "the query as TEXT")
 
     def open_rows(
@@ -55,6 +56,8 @@ def query(
     ) -> FrameStream:
         from headwater_server.output.rows import rows_of
 
+        schema = target.query_schema(data_source) if keys else {}
+        more = dict(parse_assignment(key, schema) for key in keys)
         query_object = {**(_query_object(asked) or target.text_query(data_source, asked)), **more}
         if options.params:
             query_object["params"] = options.params

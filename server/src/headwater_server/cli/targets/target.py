@@ -109,9 +109,11 @@ class Target:
     def plugin_info(self, plugin_id: str) -> PluginInfo:
         return self.headwater.plugin_info(plugin_id)
 
+    def query_schema(self, data_source: str) -> Mapping[str, Any]:
+        return self._plugin_of(data_source).query_schema
+
     def text_query(self, data_source: str, text: str) -> Record:
-        type_ = self.headwater.data_source(data_source).type
-        return text_query_of(self.plugin_info(type_), text)
+        return text_query_of(self._plugin_of(data_source), text)
 
     def query_chunks(
         self, data_source: str, query: Record, *, from_: str, to: str, context: CallContext
@@ -125,6 +127,9 @@ class Target:
         self, statement: str, *, from_: str, to: str, params: Mapping[str, Any], context: CallContext
     ) -> FrameStream:
         return self.headwater.sql_stream(statement, from_=from_, to=to, params=params, context=context)
+
+    def _plugin_of(self, data_source: str) -> PluginInfo:
+        return self.plugin_info(self.headwater.data_source(data_source).type)
 
 
 def text_query_of(plugin: PluginInfo, text: str) -> Record:
