@@ -57,7 +57,14 @@ def test_each_query_of_a_request_counts(host: RunningHost) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [("Cache-Control", "no-cache"), ("X-Grafana-NoCache", "true"), ("X-Cache-Skip", "true")]
+    "header",
+    [
+        ("Cache-Control", "no-cache"),
+        ("Cache-Control", "max-age=0"),  # what a page's `fetch` sends for `cache: "no-cache"`
+        ("Cache-Control", "private, No-Store"),
+        ("X-Grafana-NoCache", "true"),
+        ("X-Cache-Skip", "true"),
+    ],
 )
 def test_a_client_can_insist_on_a_new_answer(host: RunningHost, header: tuple[str, str]) -> None:
     ask(host, body(seed=3))

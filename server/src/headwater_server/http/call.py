@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .record import RequestRecord
 
 T = TypeVar("T")
+_ANEW = frozenset({"no-cache", "no-store", "max-age=0"})
+"""Directives of Cache-Control that want nothing from memory; pages send the last for `cache: "no-cache"`."""
 _OWN_HEADERS = frozenset(
     {"authorization", "cookie", "host", "content-length", "content-type", "accept-encoding"}
 )
@@ -97,7 +99,8 @@ class Call:
     def skips_cache(self) -> bool:
         """Whether the caller wants neither data sources nor answers from memory."""
         asked = self.headers.get("x-grafana-nocache") == "true" or self.headers.get("x-cache-skip") == "true"
-        return asked or "no-cache" in self.headers.get("cache-control", "").lower()
+        directives = map(str.strip, self.headers.get("cache-control", "").lower().split(","))
+        return asked or not _ANEW.isdisjoint(directives)
 
     def require(self, action: Action, uid: str = "") -> None:
         """Raises PermissionDeniedError unless the caller may do `action` on what has this uid, or on all."""

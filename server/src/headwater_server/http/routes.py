@@ -33,7 +33,11 @@ _NO_CACHE = (
         "header",
         "`true` asks the data source, whatever is remembered. So does `X-Cache-Skip: true`.",
     ),
-    Parameter("Cache-Control", "header", "`no-cache` asks the data source, whatever is remembered."),
+    Parameter(
+        "Cache-Control",
+        "header",
+        "`no-cache`, `no-store` or `max-age=0` asks the data source, whatever is remembered.",
+    ),
 )
 _FORMS = ("uid/{uid}", "{id}")
 
