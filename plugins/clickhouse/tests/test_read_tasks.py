@@ -30,6 +30,13 @@ TABLES = (
     "CREATE OR REPLACE TABLE days (day Date, value Int64) ENGINE = MergeTree PARTITION BY day ORDER BY value",
     "INSERT INTO days SELECT toDate('2026-01-01') + number % 12, number FROM numbers(12000)",
     "CREATE OR REPLACE TABLE words (word String, n UInt32) ENGINE = MergeTree ORDER BY word",
+    "CREATE OR REPLACE TABLE hours (at DateTime('UTC'), n UInt32) ENGINE MergeTree ORDER BY (toHour(at), n)",
+    "INSERT INTO hours SELECT toDateTime(number * 600, 'UTC'), number FROM numbers(10000)",
+    "CREATE OR REPLACE TABLE heap (n UInt32) ENGINE = MergeTree ORDER BY tuple()",
+    "INSERT INTO heap SELECT number FROM numbers(10000)",
+    "CREATE OR REPLACE TABLE `a.b'c` (n UInt32) ENGINE = MergeTree ORDER BY n",
+    "INSERT INTO `a.b'c` SELECT number FROM numbers(10000)",
+    "CREATE OR REPLACE VIEW chosen AS SELECT n FROM words WHERE rand() % 2 = 0",
     "INSERT INTO words SELECT 'w' || toString(number), number FROM numbers(10000)",
 )
 ORDERS = "SELECT id, customer, city, name, kind, amount, placed FROM orders WHERE amount >= 0"
@@ -101,6 +108,14 @@ def test_a_key_of_texts_is_divided_by_its_hash(shop: Headwater) -> None:
     assert same(rows_of(tasks, shop), [{"n": number} for number in range(10000)])
 
 
+@pytest.mark.parametrize("table", ["hours", "`a.b'c`"])
+def test_a_key_of_expressions_and_a_table_of_any_name_are_divided(shop: Headwater, table: str) -> None:
+    tasks = shop.read_tasks("ch", f"SELECT n FROM {table}", target=3)
+    assert len(tasks) == 3
+    assert min(sizes(tasks, shop)) > 2000
+    assert same(rows_of(tasks, shop), [{"n": number} for number in range(10000)])
+
+
 @pytest.mark.parametrize("column", ["customer", "city", "amount"])
 def test_a_column_of_the_result_divides_where_it_is_named(shop: Headwater, column: str) -> None:
     query = {"rawSql": ORDERS, "partitionColumn": column}
@@ -126,6 +141,12 @@ def test_a_part_is_read_with_its_parameters(shop: Headwater) -> None:
         ("SELECT a.id FROM orders AS a JOIN words AS w ON a.id = w.n", "which needs all rows"),
         ("WITH 1 AS x SELECT x, id FROM orders", "Only a SELECT"),
         ("SHOW TABLES", "Only a SELECT"),
+        ("SELECT n FROM heap", "no sorting key"),
+        ("SELECT name FROM (SELECT name FROM orders)", "Unknown expression identifier `id`"),
+        ("SELECT name AS id FROM orders", "a column of the statement hides it"),
+        ("SELECT id FROM orders WHERE rand() % 2 = 0", "rand may choose other rows"),
+        ("SELECT id, generateUUIDv4() AS uuid FROM orders", "generateUUIDv4 may choose"),
+        ("SELECT n FROM chosen", "rand may choose other rows"),
     ],
 )
 def test_what_the_plan_does_not_make_row_by_row_is_one_part_and_says_why(
@@ -135,6 +156,7 @@ def test_what_the_plan_does_not_make_row_by_row_is_one_part_and_says_why(
     assert len(tasks) == 1
     assert words in tasks.notices[0]
     assert tasks.consistency is Consistency.STATEMENT
+    tasks[0].read(shop).read_all()
 
 
 def test_a_final_read_is_one_part(shop: Headwater) -> None:

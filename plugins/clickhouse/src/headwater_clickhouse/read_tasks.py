@@ -29,16 +29,24 @@ _KEY = "__headwater_part"
 _ROW_BY_ROW = frozenset({"Expression", "Filter", "ReadFromMergeTree"})
 _INTEGER = re.compile(r"(?:LowCardinality\()?(?:Nullable\()?U?Int(?:8|16|32|64)\)*")
 _TEXT = re.compile(r"(?:LowCardinality\()?(?:Nullable\()?String\)*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CHOSEN_ANEW = r"(?:rand|fuzz|generate|rowNumberIn|running)\w*|neighbor|blockNumber|blockSize|nowInBlock"
+_CALLED = re.compile(rf"\b({_CHOSEN_ANEW})\s*\(", re.IGNORECASE)
+_PLANNED = re.compile(rf'"Function": ?"({_CHOSEN_ANEW})"')  # never within a text of JSON, for its quotes
+_NAME_COLUMN = "name a column of the result in partitionColumn."
 
 
 @frozen
 class _Cut:
-    """An expression over the table's columns, and the conditions on it that make the parts."""
+    """An expression over the table's columns, and the conditions on it that make the parts.
+
+    `whole` says why there is one part, if more were asked for.
+    """
 
     expression: str
     conditions: tuple[str, ...]
     rows: tuple[int | None, ...]
+    are_ranges: bool = False
+    whole: str = ""
 
 
 def divide(
@@ -65,6 +73,8 @@ def divide(
     cut = _cut_by_column(query.partition_column, types, sql, target, rows)
     cut = cut or _cut_by_table(table, target, rows)
     inner = sql[:start] + f" {cut.expression} AS {_KEY}," + sql[start:]
+    if reason := _why_out_of_reach(inner, cut, rows):
+        return Partitions.whole(whole, reason)
     statements = [
         _outer(inner, wanted, [*conditions.values(), *filter(None, [condition])])
         for condition in cut.conditions
@@ -78,6 +88,7 @@ def divide(
         schema=schema_of(f"SELECT * FROM (\n{sql}\n) LIMIT 0"),  # noqa: S608
         columns_handled=True,
         handled_filters=tuple(conditions),
+        notices=tuple(filter(None, [cut.whole])),
     )
 
 
@@ -93,15 +104,14 @@ def _after_select(sql: str) -> int | None:
 
 
 def _table_of(sql: str, rows: Rows) -> tuple[str, str]:
-    """The only table that the server's plan reads, row by row; or why there is none."""
-    if any(
-        re.search(r"\b(?:FINAL|SAMPLE)\b", sql[span.start : span.end], re.IGNORECASE)
-        for span in scan(sql, DIALECT)
-        if span.kind is SpanKind.CODE
-    ):
+    """The only table that the server's plan reads, row by row, as `database.table`; or why there is none."""
+    code = [span for span in scan(sql, DIALECT) if span.kind is SpanKind.CODE]
+    if any(re.search(r"\b(?:FINAL|SAMPLE)\b", sql[span.start : span.end], re.IGNORECASE) for span in code):
         return "", "FINAL and SAMPLE make rows of the whole table: each part would read all of it."
+    called = next(filter(None, (_CALLED.search(sql[span.start : span.end]) for span in code)), None)
     try:
-        steps = list(_steps(_plan_of(sql, rows)))
+        plan = _plan_of(sql, rows)
+        steps = list(_steps(_parsed(plan)))
     except (DownstreamServerError, QueryError) as error:  # wrong, or older than plans as JSON: 21.1
         return "", f"The server does not explain the statement, which is read as one part: {error}"
     if other := [kind for kind, _ in steps if kind not in _ROW_BY_ROW]:
@@ -109,15 +119,21 @@ def _table_of(sql: str, rows: Rows) -> tuple[str, str]:
             "",
             f"The server's plan has the step {other[0]!r}, which needs all rows: it is read as one part.",
         )
+    if anew := called or _PLANNED.search(plan):  # in the statement, or in a view that it reads
+        return "", f"{anew[1]} may choose other rows in each part; without it the statement can be divided."
     tables = [table for kind, table in steps if kind == "ReadFromMergeTree"]
     if len(tables) != 1:
         return "", f"The statement reads not one table, but {len(tables)}: it is read as one part."
     return tables[0], ""
 
 
-def _plan_of(sql: str, rows: Rows) -> Any:
+def _plan_of(sql: str, rows: Rows) -> str:
+    (text,) = only_row(rows(f"EXPLAIN json = 1, description = 1, actions = 1 {sql}"), "explain")
+    return str(text)
+
+
+def _parsed(text: str) -> Any:
     """Raises DownstreamProtocolError if the server's answer is no plan."""
-    (text,) = only_row(rows(f"EXPLAIN json = 1, description = 1 {sql}"), "explain")
     try:
         return json.loads(text)[0]["Plan"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -147,27 +163,51 @@ def _cut_by_column(column: str, types: dict[str, str], sql: str, target: int, ro
 
 def _cut_by_table(table: str, target: int, rows: Rows) -> _Cut:
     """By partitions if there are enough of about one size, else by the sorting key."""
-    database, _, name = table.partition(".")
-    of_table = f"database = {quote_text(database)} AND table = {quote_text(name)}"
     found = rows(
+        "SELECT database, name, sorting_key AS key FROM system.tables "  # noqa: S608
+        f"WHERE concat(database, '.', name) = {quote_text(table)}"
+    )
+    if len(found) != 1:  # names with points in them may be of two tables
+        return _Cut("1", ("",), (None,), whole=f"The table {table!r} is read as one part: {_NAME_COLUMN}")
+    database, name, key = (str(found[0][each]) for each in ("database", "name", "key"))
+    of_table = f"database = {quote_text(database)} AND table = {quote_text(name)}"
+    parts = rows(
         "SELECT partition_id AS id, toString(sum(rows)) AS total FROM system.parts "  # noqa: S608
         f"WHERE active AND {of_table} GROUP BY id ORDER BY sum(rows) DESC"
     )
-    sizes = {str(each["id"]): int(each["total"]) for each in found}
+    sizes = {str(each["id"]): int(each["total"]) for each in parts}
     total = sum(sizes.values())
-    if target > 1 and len(sizes) >= target and max(sizes.values()) <= 2 * total / target:
-        return _partition_ids(sizes, target)
-    keys = rows(f"SELECT sorting_key AS key FROM system.tables WHERE {of_table.replace('table =', 'name =')}")  # noqa: S608
-    names = [each.strip() for each in str(keys[0]["key"] if keys else "").split(",")]
-    if target == 1 or not all(map(_NAME.fullmatch, names)):
+    if target == 1:
         return _Cut("1", ("",), (total,))
-    described = rows(
-        f"SELECT type FROM system.columns WHERE {of_table} AND name = {quote_text(names[0])}"  # noqa: S608
-    )
-    source = f"{quote_name(database)}.{quote_name(name)}"
+    if len(sizes) >= target and max(sizes.values()) <= 2 * total / target:
+        return _partition_ids(sizes, target)
+    if not key:
+        return _Cut(
+            "1",
+            ("",),
+            (total,),
+            whole=f"The table has no sorting key, and is read as one part: {_NAME_COLUMN}",
+        )
+    first = key.split(",", 1)[0].strip()
+    described = rows(f"SELECT type FROM system.columns WHERE {of_table} AND name = {quote_text(first)}")  # noqa: S608
     if described and _INTEGER.fullmatch(str(described[0]["type"])):
-        return _ranges(quote_name(names[0]), source, target, total, rows)
-    return _hashes(", ".join(map(quote_name, names)), target, total)
+        return _ranges(quote_name(first), f"{quote_name(database)}.{quote_name(name)}", target, total, rows)
+    return _hashes(key, target, total)
+
+
+def _why_out_of_reach(inner: str, cut: _Cut, rows: Rows) -> str:
+    """Why the statement cannot be read by what it is cut by: its subqueries may not have the table's key, and
+    a name that it gives to a column may hide it. Empty if it can be."""
+    why = "a column of the statement hides it"
+    try:
+        types = {str(each["name"]): str(each["type"]) for each in rows(f"DESCRIBE ({inner}\n)")}
+        if not cut.are_ranges or _INTEGER.fullmatch(types.get(_KEY, "")):
+            return ""
+    except (DownstreamServerError, QueryError) as error:
+        why = str(error)
+    return (
+        f"The key of the table is out of reach, and the statement is read as one part: {_NAME_COLUMN} ({why})"
+    )
 
 
 def _partition_ids(sizes: dict[str, int], target: int) -> _Cut:
@@ -193,7 +233,7 @@ def _ranges(name: str, source: str, target: int, total: int | None, rows: Rows) 
     cuts = [int(each) for each in found[0]["cuts"]] if found and target > 1 else []
     conditions = range_conditions(_KEY, sorted(set(cuts)))
     each = None if total is None else total // len(conditions)
-    return _Cut(name, tuple(conditions), (each,) * len(conditions))
+    return _Cut(name, tuple(conditions), (each,) * len(conditions), are_ranges=True)
 
 
 def _hashes(names: str, target: int, total: int | None) -> _Cut:
