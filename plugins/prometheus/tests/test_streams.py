@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 import headwater_prometheus.answer
+import headwater_prometheus.datasource
 import headwater_prometheus.streams
 from headwater import TimeRange
 from headwater.errors import LimitExceededError, QueryError
@@ -113,6 +114,24 @@ def test_what_depends_on_the_whole_range_is_not_asked_for_in_slices(source: Sour
     rows, batches = rows_and_batches(opened(source, query))
     assert batches == 1
     assert rows.column(1).to_pylist() == source.query(query).table.column(1).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"expr": "requests @ end()", "layout": "wide"},
+        {"expr": "requests", "layout": "wide", "range": True, "instant": True},
+        {"expr": "requests", "layout": "long", "range": True, "instant": True},
+    ],
+    ids=str,
+)
+def test_what_a_stream_has_to_collect_is_bounded(
+    source: Source, query: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headwater_prometheus.datasource, "MOST_COLLECTED_BYTES", 5_000)
+    chunks = list(source.host.query_chunks(source.name, query, time_range=HOUR))
+    assert isinstance(chunks[-1].error, LimitExceededError)
+    assert "more than 5000 bytes as a frame" in str(chunks[-1].error)
 
 
 @pytest.mark.usefixtures("in_pieces")

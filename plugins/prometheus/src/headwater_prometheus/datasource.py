@@ -35,6 +35,9 @@ from .streams import long_parts, stream_of, wide_parts
 
 T = TypeVar("T")
 
+MOST_COLLECTED_BYTES = 256 * 1024 * 1024
+"""Of each result of a stream that cannot be read in pieces."""
+
 
 class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, PrometheusQuery]):
     """One server. Opens its first connection with the first query."""
@@ -60,16 +63,23 @@ class PrometheusDataSource(ResourceRoutes, DataSource[PrometheusSettings, Promet
     def query_chunked(self, query: PrometheusQuery, context: CallContext) -> Iterator[Frame] | FrameStream:
         """As `query`, in bounded memory in all layouts; but of several results each is collected.
 
-        An answer in the layout `wide` that cannot be asked for in slices of time is collected, too.
+        An answer in the layout `wide` that cannot be asked for in slices of time is collected, too. What is
+        collected may take `MOST_COLLECTED_BYTES`, for a stream has no limit of its own.
         """
         layout = Layout(query.chosen_layout)
-        if layout is Layout.MULTI or not query.is_one_range:
+        if layout is Layout.MULTI:
             return self.query(query, context)
+        if not query.is_one_range:
+            return self._collected(query, context)
         planned = self._planned(query)
         if layout is Layout.WIDE and not is_of_its_moment(planned.expr):
-            return self.query(query, context)
+            return self._collected(query, context)
         parts = self._parts(query, planned, context)
         return stream_of(_located(query.expr, planned.expr, parts), planned)
+
+    def _collected(self, query: PrometheusQuery, context: CallContext) -> Iterator[Frame]:
+        with context.with_limits(max_bytes=MOST_COLLECTED_BYTES) as bounded:
+            yield from self.query(query, bounded)
 
     def partitions(
         self,
