@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from headwater import Headwater
 from headwater.errors import QueryError
+from headwater.sdk import CallContext
 from headwater.sdk.sql import Parameters, bind
 from headwater_mysql.dialect import DEFAULT, PLACEHOLDERS
+from servers.mysql_checks import DataSourceFactory, query
+from servers.mysql_family import DatabaseServer
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,26 @@ def test_the_server_gets_what_was_meant(
     sql = f"SELECT n FROM (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS t WHERE {condition}"
     rows = headwater.query("db", sql, params=parameters).to_pylist()
     assert [row["n"] for row in rows] == numbers
+
+
+@pytest.mark.parametrize("zone", ["", "+05:30", "-03:00"])
+def test_a_moment_is_the_same_one_in_every_zone_of_the_session(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext, zone: str
+) -> None:
+    server.execute(
+        "DROP TABLE IF EXISTS moments",
+        "CREATE TABLE moments (at TIMESTAMP)",
+        "SET time_zone = '+00:00'",
+        "INSERT INTO moments VALUES ('2026-01-01 12:00:00'), ('2026-01-01 13:00:00')",
+    )
+    data_source = open_data_source(server, timezone=zone)
+    sql, noon = "SELECT at FROM moments WHERE at = :at", datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert query(data_source, sql, context, params={"at": noon}).collect().num_rows == 1
+
+
+def test_a_moment_is_refused_where_nobody_knows_the_sessions_zone(
+    server: DatabaseServer, open_data_source: DataSourceFactory, context: CallContext
+) -> None:
+    data_source = open_data_source(server, timezone="SYSTEM")
+    with pytest.raises(QueryError, match="without a zone"):
+        query(data_source, "SELECT :at", context, params={"at": datetime(2026, 1, 1, tzinfo=UTC)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -128,7 +128,10 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
         )
         self._check(expanded.sql, execution.readings)
         sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)
-        return sql, parameters, expanded
+        # Statements take a moment by the clock of their session.
+        local = self.settings.session_time
+        times = [local(each) if isinstance(each, datetime) and each.tzinfo else each for each in parameters]
+        return sql, tuple(times), expanded
 
     def _check(self, sql: str, readings: Readings) -> None:
         """Raises QueryError if the statement does what it may not do here, in any way to read it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from attrs import frozen
 
-from headwater.errors import ValidationError
+from headwater.errors import QueryError, ValidationError
 from headwater.sdk import ONE_LINE, Secret, field, secret
 
 
@@ -86,6 +86,22 @@ class MySQLSettings:
     @property
     def connect_seconds(self) -> float:
         return self.connection_timeout or 10.0
+
+    def session_time(self, moment: datetime) -> datetime:
+        """`moment` as a statement of a session in `timezone` takes it: by that zone's clock, without a zone.
+
+        Raises QueryError where the zone is the server's own, which is not known here.
+        """
+        if self.timezone == "SYSTEM":
+            raise QueryError(
+                "A parameter has a time zone, and the data source's timezone is SYSTEM, the server's own: "
+                "give the parameter without a zone, as the server's clock shows it."
+            )
+        if self.timezone.startswith(("+", "-")):
+            zone = datetime.strptime(self.timezone, "%z").tzinfo
+        else:
+            zone = ZoneInfo(self.timezone or "UTC")
+        return moment.astimezone(zone).replace(tzinfo=None)
 
     def shortest_interval(self) -> timedelta:
         """`time_interval` as a duration. Raises ValidationError."""

@@ -84,7 +84,7 @@ def _encode_integer(value: int) -> tuple[int, int, bytes]:
 
 
 def _encode_datetime(value: dt.datetime) -> bytes:
-    """An aware datetime is sent as UTC, which is the session's zone."""
+    """An aware datetime is sent as UTC, which is the session's zone unless a data source has another."""
     if value.tzinfo is not None:
         value = value.astimezone(dt.UTC)
     return struct.pack(
