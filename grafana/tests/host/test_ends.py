@@ -35,6 +35,20 @@ def test_a_process_that_dies_in_a_query_is_named_and_replaced() -> None:
         assert plugin.supervisor.restarts == 1
 
 
+def test_an_end_that_nobody_asked_for_is_in_the_hosts_log(caplog: pytest.LogCaptureFixture) -> None:
+    plugin = faulty("well")
+    with host_of(plugin) as host:
+        query(host)
+        process = plugin.supervisor.process
+        assert process is not None
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(10)
+        query(host)
+        assert eventually(lambda: "was killed by SIGKILL" in caplog.text, 10)
+    assert caplog.text.count("A plugin process has ended") == 1
+
+
 def test_a_process_that_answers_nobody_any_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headwater_grafana.host.process._SILENT_SECONDS", 0.5)
     plugin = faulty("well")

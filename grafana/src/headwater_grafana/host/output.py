@@ -64,6 +64,10 @@ class PluginLog:
         self._write(level, message, fields)
         return message.strip()
 
+    def ended(self, how: str) -> None:
+        """Though nobody has asked for it."""
+        self._logger.warning("A plugin process has ended.", how=how)
+
     def _write(self, level: str, message: str, fields: dict[str, Any]) -> None:
         if message and (level != "debug" or hears_debug(self._over)):
             getattr(self._logger, level)("A plugin process said:", message=message, **fields)

@@ -71,7 +71,7 @@ class PluginProcess:
         self._start_timeout = start_timeout
         self._log = log
         self._ended = threading.Event()
-        self._suspected = self._silent = False
+        self._suspected = self._silent = self._stopping = False
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
         self._folder: PrivateFolder | None = None
@@ -99,7 +99,7 @@ class PluginProcess:
             return f"did not answer for {_SILENT_SECONDS:g} s and was killed"
         if status < 0:
             return f"was killed by {_signal_name(-status)}"
-        said = f": {self._last_words}" if status and self._last_words else ""
+        said = f": {self._last_words.rstrip('.')}" if status and self._last_words else ""
         return f"exited with status {status}{said}"
 
     def wait(self, seconds: float) -> bool:
@@ -108,6 +108,7 @@ class PluginProcess:
 
     def stop(self) -> None:
         """Ask it to end, and kill it if it has not after two seconds."""
+        self._stopping = True
         channel = self._channel
         if channel is not None and not self.ended:
             with suppress(grpc.RpcError, ValueError):
@@ -117,6 +118,7 @@ class PluginProcess:
 
     def kill(self) -> None:
         """End the process and everything that it has started."""
+        self._stopping = True
         while self._thread.is_alive() and not self._ended.is_set():
             self._kill_group()
             self._ended.wait(0.05)
@@ -138,14 +140,14 @@ class PluginProcess:
             self._start()
             self._watch()
         except (PluginUnavailableError, ValidationError) as error:
-            self._give_up(error)
+            self._fail_start(error)
         except BaseException as error:
             failed = PluginUnavailableError(
                 f"The process of plugin {self.plugin_id!r} cannot be started "
                 f"({type(error).__name__}: {error})."
             )
             failed.__cause__ = error
-            self._give_up(failed)
+            self._fail_start(failed)
         finally:
             self._clean_up()
 
@@ -276,9 +278,9 @@ class PluginProcess:
         finally:
             self._suspected = False
 
-    def _fail_start(self, error: PluginUnavailableError) -> None:
-        with suppress(InvalidStateError):
-            self.ready.set_exception(error)
+    def _fail_start(self, error: BaseException) -> None:
+        self._stopping = True
+        self._give_up(error)
         self._kill_group()
 
     def _give_up(self, error: BaseException) -> None:
@@ -300,6 +302,8 @@ class PluginProcess:
             self._channel.close()
         if self._folder is not None:
             self._folder.remove()
+        if not self._stopping:
+            self._log.ended(self.how_it_ended)
 
     def _kill_group(self) -> None:
         """While the process has not been waited for, nobody else has its number."""
