@@ -8,6 +8,8 @@ import json
 import logging
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from headwater.calls import CallContext, WorkerPool
+from headwater_server.http import garbage_collection
 from headwater_server.http.garbage_collection import GarbageCollection
 from headwater_server.serving.protocol import BoundedHttpProtocol
 from servers.http_host import RunningHost, eventually
@@ -122,6 +125,39 @@ def test_what_cancelled_calls_leave_is_collected_soon_and_together(monkeypatch: 
     asyncio.run(run())
     workers.close()
     assert collected.count("collector") == 1  # other hosts of this process may collect as well
+
+
+def test_pieces_that_are_free_are_given_back_while_there_are_calls(
+    host: RunningHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trimmed = threading.Event()
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(garbage_collection, "_TRIM_SECONDS", 0.1)
+    monkeypatch.setattr(garbage_collection, "trim", trimmed.set)
+    with host.client() as client:
+        for _ in range(2):
+            trimmed.clear()
+            assert client.get("/api/health").status_code == 200
+            assert trimmed.wait(10)
+
+
+def test_trimming_gives_pages_back() -> None:
+    """In a process of its own, whose pieces are as they are left here."""
+    code = (
+        "from pathlib import Path\n"
+        "from headwater_server.http.garbage_collection import trim\n"
+        "def resident():\n"
+        "    return int(Path('/proc/self/statm').read_text().split()[1]) * 4096\n"
+        "pieces = [bytes(100_000) for _ in range(1000)]\n"
+        "kept = pieces[1::100]\n"
+        "kept.append(pieces[-1])\n"
+        "del pieces\n"
+        "before = resident()\n"
+        "trim()\n"
+        "print(before - resident())\n"
+    )
+    given_back = int(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert given_back > 50_000_000
 
 
 def test_nothing_of_a_request_outlives_a_reset_of_its_connection(host: RunningHost) -> None:

@@ -1,37 +1,59 @@
-"""`GarbageCollection`: gives back the memory of calls that were cut short."""
+"""`GarbageCollection`: gives back the memory of calls that are over."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
+from collections.abc import Callable
 
 from headwater.calls import WorkerPool
 
-_SECONDS = 0.5
+_COLLECT_SECONDS = 0.5
+_TRIM_SECONDS = 30.0
 
 
 class GarbageCollection:
-    """Runs the garbage collector soon after a call was cut short.
+    """Runs the garbage collector soon after a call was cut short, and glibc's own now and then.
 
     A call that is cancelled ends by an exception, which keeps the frames it went through, and these keep
     the exception: a cycle that holds the call's rows until the garbage collector comes. That counts objects,
     not bytes, and would let hundreds of megabytes wait. So it runs soon after such a call, at most twice
-    a second; and only where start-up froze what stays (`gc.freeze`), so that there is little to look through.
-    Used from one event loop.
+    a second.
+
+    What results leave behind lies in pieces between what is in use, which glibc keeps: tens of megabytes
+    more after hours of small answers. So it is asked for them while there are calls, twice a minute.
+
+    Both only where start-up froze what stays (`gc.freeze`): so that there is little to look through, and
+    the process is the host's own. Used from one event loop.
     """
 
     def __init__(self, workers: WorkerPool) -> None:
         self._workers = workers
-        self._due: asyncio.TimerHandle | None = None
+        self._due: dict[Callable[[], object], asyncio.TimerHandle] = {}
 
     def collect_soon(self) -> None:
-        if self._due is None and gc.get_freeze_count():
-            self._due = asyncio.get_running_loop().call_later(_SECONDS, self._collect)
+        self._run_in(_COLLECT_SECONDS, gc.collect)
+
+    def trim_later(self) -> None:
+        self._run_in(_TRIM_SECONDS, trim)
 
     def close(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
+        for due in self._due.values():
+            due.cancel()
 
-    def _collect(self) -> None:
-        self._due = None
-        self._workers.submit(gc.collect)
+    def _run_in(self, seconds: float, work: Callable[[], object]) -> None:
+        if work not in self._due and gc.get_freeze_count():
+            self._due[work] = asyncio.get_running_loop().call_later(seconds, self._run, work)
+
+    def _run(self, work: Callable[[], object]) -> None:
+        del self._due[work]
+        self._workers.submit(work)
+
+
+def trim() -> None:
+    """Give pages that glibc does not need back to the system; nothing with another C library."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        return

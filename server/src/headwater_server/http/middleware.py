@@ -76,6 +76,7 @@ def finish(host: Host, record: RequestRecord, method: str, logger: Any) -> None:
     host.metrics.http_duration.labels(record.route, counted, status).observe(record.milliseconds / 1000)
     if record.cancelled or record.status >= 400:
         host.garbage_collection.collect_soon()
+    host.garbage_collection.trim_later()
     if host.is_audited:
         for event in record.audit_events():
             host.audit.write(event)
