@@ -142,6 +142,72 @@ def test_a_data_source_that_may_write_does(open_postgres: OpenPostgres, context:
     ask(source, "DROP TABLE written", context)
 
 
+@pytest.mark.parametrize("returned", ["inet", "void"])
+def test_a_function_that_writes_is_called_once_whatever_it_returns(
+    open_postgres: OpenPostgres, context: CallContext, database: psycopg.Connection, returned: str
+) -> None:
+    source = open_postgres(read_only=False)
+    database.execute("DROP TABLE IF EXISTS calls; CREATE TABLE calls (at inet)")
+    database.execute(
+        f"CREATE OR REPLACE FUNCTION note_{returned}() RETURNS {returned} LANGUAGE sql AS "
+        "$$ INSERT INTO calls VALUES ('10.0.0.1'); "
+        f"{'SELECT at FROM calls' if returned == 'inet' else ''} $$"
+    )
+    ask(source, f"SELECT note_{returned}()", context)
+    assert ask(source, "SELECT count(*) AS n FROM calls", context).to_pylist() == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO kept VALUES ('10.0.0.1', '{1}') RETURNING at",
+        "INSERT INTO kept VALUES ($1::inet, '{1}') RETURNING parts",
+        "WITH new AS (INSERT INTO kept VALUES ('10.0.0.1', '{1}') RETURNING at) SELECT * FROM new",
+    ],
+)
+def test_a_write_whose_answer_cannot_be_read_is_refused_before_it_writes(
+    open_postgres: OpenPostgres, context: CallContext, database: psycopg.Connection, sql: str
+) -> None:
+    source = open_postgres(read_only=False)
+    database.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept (at inet, parts int[])")
+    params = ("10.0.0.1",) if "$1" in sql else ()
+    with pytest.raises(QueryError, match=r"RETURNING column::text\. Nothing was written"):
+        ask(source, sql, context, params=params)
+    assert ask(source, "SELECT count(*) AS n FROM kept", context).to_pylist() == [{"n": 0}]
+    sql = "INSERT INTO kept VALUES ('10.0.0.1', '{1}') RETURNING parts::text AS parts"
+    assert ask(source, sql, context).to_pylist() == [{"parts": "{1}"}]
+
+
+def test_nothing_is_left_in_the_session_of_a_data_source_that_may_write(
+    open_postgres: OpenPostgres, context: CallContext
+) -> None:
+    source = open_postgres(read_only=False, max_open_conns=1)
+    ask(source, "SET search_path = nowhere", context)
+    assert ask(source, "SELECT count(*) AS n FROM orders", context).to_pylist() == [{"n": 10}]
+    assert source.pool.state.open == 1
+
+
+def test_an_advisory_lock_ends_with_its_query(
+    open_postgres: OpenPostgres, database: psycopg.Connection, context: CallContext
+) -> None:
+    ask(open_postgres(), "SELECT pg_try_advisory_lock(7) AS taken", context)
+
+    def locks() -> int:
+        row = database.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    assert wait_for(lambda: locks() == 0)
+
+
+@pytest.mark.parametrize(("text", "told"), [("SELECT 1 \0 + 1", "NUL"), ("SELECT '\ud800'", "surrogate")])
+def test_a_text_that_would_not_arrive_as_it_is_is_refused(
+    open_postgres: OpenPostgres, context: CallContext, text: str, told: str
+) -> None:
+    with pytest.raises(QueryError, match=told):
+        ask(open_postgres(), text, context)
+
+
 @pytest.mark.parametrize("sql", ["SHOW server_version", "EXPLAIN SELECT 1", "VALUES (1)", "TABLE orders",
                                  "SELECT 1 -- done", "SELECT 1; /* done */", "(SELECT 1)"])  # fmt: skip
 def test_everything_that_reads_is_read(open_postgres: OpenPostgres, context: CallContext, sql: str) -> None:

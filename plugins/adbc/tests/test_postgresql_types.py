@@ -53,6 +53,7 @@ def column(headwater: Headwater, expression: str) -> pa.ChunkedArray:
         ("array[1, NULL, 3]", pa.list_(pa.int32())),
         ("array['a', NULL]", pa.list_(pa.string())),
         ("array[TIMESTAMPTZ '2024-01-02 03:04:05+00']", pa.list_(pa.timestamp("us", "UTC"))),
+        ("array[4000000000::oid]", pa.list_(pa.int64())),
         ("'ok'::mood", pa.string()),
         ("int4range(1, 5)", pa.string()),
         ("tstzrange('2024-01-01 00:00+00', NULL)", pa.string()),

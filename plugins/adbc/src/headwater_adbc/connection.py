@@ -13,6 +13,7 @@ import adbc_driver_manager as adbc
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader  # the reader that keeps a driver's own errors
 
+from headwater.errors import QueryError
 from headwater.frames import Notice
 from headwater_adbc.driver import bind_row
 from headwater_adbc.preset import Columns, Preset
@@ -44,20 +45,25 @@ class Connection:
         self._run(self._preset.begin(seconds))
 
     def execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+        _check_text(sql)
         self._preset.check(sql)
+        if self._preset.lasts(sql):
+            self.reusable = False
+        if self._preset.asks_columns_first:
+            return self._execute(self._preset.readable(sql, self._columns(sql, values, verb)), values, verb)
         result = self._execute(sql, values, verb)
         if (readable := self._preset.readable(sql, result.given)) == sql:
             return result
         self.interrupt()
         result.close()
-        self._run(self._preset.end())
+        self._end()
         self.begin(self._seconds)
         return self._execute(readable, values, verb)
 
     def renew(self) -> None:
         self.used = True
         try:
-            self._run(self._preset.end())
+            self._end()
         except adbc.Error as error:
             raise self._preset.explain(error) from error
 
@@ -89,11 +95,24 @@ class Connection:
                 statement.set_options(**options)
             statement.close()
 
+    def _end(self) -> None:
+        for sql in self._preset.end():
+            self._run(sql)
+
     def _run(self, sql: str) -> None:
         assert self._connection is not None
         run(self._connection, sql)
 
-    def _execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+    def _columns(self, sql: str, values: tuple[Any, ...], verb: str) -> pa.Schema:
+        """What the statement will return; it is not run."""
+        statement = self._prepared(sql, values, verb)
+        try:
+            handle = statement.execute_schema()  # owns what is imported until that is done
+            return pa.Schema._import_from_c(handle.address)
+        finally:
+            self.free(statement)
+
+    def _prepared(self, sql: str, values: tuple[Any, ...], verb: str) -> adbc.AdbcStatement:
         statement = self._statement = adbc.AdbcStatement(self._connection)
         try:
             if options := self._preset.statement_options(verb):
@@ -102,12 +121,30 @@ class Connection:
             if values:
                 statement.prepare()
                 bind_row(statement, tuple(map(self._preset.bound, values)))
+        except BaseException:
+            self.free(statement)
+            raise
+        return statement
+
+    def _execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+        statement = self._prepared(sql, values, verb)
+        try:
             handle, _ = statement.execute_query()
             reader = AdbcRecordBatchReader._import_from_c(handle.address)
             return Result(reader, self._preset.columns, partial(self.free, statement))
         except BaseException:
             self.free(statement)
             raise
+
+
+def _check_text(sql: str) -> None:
+    """Raises QueryError for a text that would not arrive as it is: drivers take it to end at a NUL."""
+    if "\0" in sql:
+        raise QueryError("the statement holds a NUL character; leave it out")
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("the statement holds half a character (a lone surrogate); leave it out") from error
 
 
 class Result:

@@ -66,6 +66,8 @@ class Preset(Generic[S]):
     catalog: Mapping[str, str] = {}
     cutter: Cutter = Cutter(Dialect(), quoted, random="random()")
     version_sql: ClassVar[str] = "SELECT '' AS version"
+    asks_columns_first: bool = False
+    """Whether `readable` is told the columns before the statement runs, because it must not run twice."""
 
     def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:
         self.settings = settings
@@ -86,9 +88,14 @@ class Preset(Generic[S]):
         """Statements sent before a query, which may take `seconds`; none if empty."""
         return ""
 
-    def end(self) -> str:
-        """Statements that take back what the query has left in its session; none if empty."""
-        return ""
+    def end(self) -> tuple[str, ...]:
+        """Statements, sent one after the other, that take back what the query has left in its session."""
+        return ()
+
+    def lasts(self, sql: str) -> bool:
+        """Whether a statement may leave in its session what `end` does not take back."""
+        del sql
+        return False
 
     def check(self, sql: str) -> None:
         """Raise QueryError for a statement that must not run, as it is about to be sent."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from headwater.errors import DownstreamConnectionError, ValidationError
+from headwater.errors import DownstreamConnectionError, QueryError, ValidationError
 from headwater.network import resolve
 from headwater.sdk import DataSourceInstanceSettings
 from headwater.sdk.sql import (
@@ -25,6 +25,7 @@ from headwater.sdk.sql import (
     Placeholders,
     ReadStatements,
     TimeMacros,
+    statement_tokens,
 )
 from headwater_adbc.driver import bundled
 from headwater_adbc.preset import Preset, quoted
@@ -49,6 +50,10 @@ _BATCH_BYTES: Final = str(4 << 20)
 
 _COPIES: Final = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 """What the driver reads as COPY, which streams; everything else it reads whole."""
+
+_WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+_LASTING: Final = re.compile(r"advisory_lock|dblink_connect|setseed", re.IGNORECASE)
+"""What outlives a transaction, even one that is rolled back."""
 
 
 class PostgreSQLMacros(TimeMacros):
@@ -145,6 +150,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
         self.macros = PostgreSQLMacros(timescaledb=settings.timescaledb)
         if settings.timescaledb:
             self.catalog = {**self.catalog, "hypertables": _HYPERTABLES}
+        self.asks_columns_first = not settings.read_only
         self._host, self._port = _address(instance.url)
         self._files: tempfile.TemporaryDirectory[str] | None = None
 
@@ -159,15 +165,24 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
         milliseconds = int((max(seconds, 0) + _GRACE_SECONDS) * 1000)
         return f"{begin}; SET LOCAL statement_timeout = {milliseconds}"
 
-    def end(self) -> str:
-        return "ROLLBACK" if self.settings.read_only else "COMMIT"
+    def end(self) -> tuple[str, ...]:
+        return ("ROLLBACK",) if self.settings.read_only else ("COMMIT", "DISCARD ALL")
+
+    def lasts(self, sql: str) -> bool:
+        return _LASTING.search(sql) is not None
 
     def statement_options(self, verb: str) -> dict[str, str]:
         copies = {} if verb in _COPIES else {"adbc.postgresql.use_copy": "false"}
         return {"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES, **copies}
 
     def readable(self, sql: str, schema: pa.Schema) -> str:
-        return readable(sql, schema)
+        text = readable(sql, schema)
+        if text != sql and self.asks_columns_first and _WRITES.intersection(statement_tokens(sql, DIALECT)):
+            raise QueryError(
+                "the statement writes and returns an array, or a type that is read as text: return it as "
+                "text, such as RETURNING column::text. Nothing was written"
+            )
+        return text
 
     def numbers(self, table: pa.Table) -> pa.Table:
         return numbers_of(table)

@@ -121,9 +121,8 @@ def _cast(field: pa.Field) -> str:
     if declared in _CAST_TO:
         return _CAST_TO[declared]
     if pa.types.is_list(field.type):
-        return (
-            "text[]" if _unreadable(field.type.value_type) or declared.removeprefix("_") in _CAST_TO else ""
-        )
+        cast = _CAST_TO.get(declared.removeprefix("_"), "text" if _unreadable(field.type.value_type) else "")
+        return f"{cast}[]" if cast else ""
     return "text" if _unreadable(field.type) else ""
 
 
