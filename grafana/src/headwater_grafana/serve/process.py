@@ -82,11 +82,11 @@ def _installed(plugin_id: str) -> PluginRecord:
 
 
 def _standalone_address(plugin_id: str) -> str:
-    variable = _ADDRESS_VARIABLE + plugin_id.upper().replace("-", "_")
-    address = os.environ.get(variable) or _ANY_PORT
+    name = plugin_id.upper().replace("-", "_")
+    address = os.environ.get(_ADDRESS_VARIABLE + name) or _ANY_PORT
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 2**16):  # gRPC would take the rest of a larger one
-        _refuse(f"{variable} is {address!r}, and not an address such as 127.0.0.1:10001.")
+        _refuse(f"{_ADDRESS_VARIABLE}{name} is {address!r}, and not an address such as 127.0.0.1:10001.")
     return address
 
 
