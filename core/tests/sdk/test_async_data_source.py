@@ -50,7 +50,6 @@ class Source(AsyncDataSource[Settings, Ask]):
         Source.alive.append(self)
 
     def query(self, query: Ask, context: CallContext) -> Any:
-        self.entered.set()
         return getattr(self, query.do)()
 
     async def frame(self) -> Frame:
@@ -93,6 +92,7 @@ class Source(AsyncDataSource[Settings, Ask]):
         raise DownstreamServerError("gone")
 
     async def wait(self) -> Frame:
+        self.entered.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -101,6 +101,7 @@ class Source(AsyncDataSource[Settings, Ask]):
         return Frame.from_pydict({})
 
     async def stubborn(self) -> Frame:
+        self.entered.set()
         while True:
             try:
                 await asyncio.sleep(60)
