@@ -171,15 +171,13 @@ def test_a_worker_that_is_killed_is_replaced(lasting: ServeProcess) -> None:
     assert "grafana_http_request_in_flight 1.0" in text, "what the dead one was doing counts no more"
 
 
-def test_workers_killed_while_they_start_do_not_end_the_host_while_another_answers(
-    lasting: ServeProcess,
-) -> None:
-    kept, starting = sorted(children(lasting.process.pid))
-    for _ in range(4):
-        os.kill(starting, signal.SIGKILL)
-        known = {kept, starting}
-        assert eventually(lambda known=known: children(lasting.process.pid) - known, 20), lasting.log
-        [starting] = children(lasting.process.pid) - known
+def test_workers_killed_while_they_start_do_not_end_the_host(lasting: ServeProcess) -> None:
+    """Somebody else kills them, and there may be none that answers meanwhile."""
+    for _ in range(3):
+        known = children(lasting.process.pid)
+        for each in known:
+            os.kill(each, signal.SIGKILL)
+        assert eventually(lambda known=known: len(children(lasting.process.pid) - known) == 2, 20)
     assert lasting.call("POST", "/api/ds/query", json=QUERY).status_code == 200
 
 

@@ -105,8 +105,8 @@ class WorkerPool:
     SIGTERM and SIGINT end them, a second one at once.
 
     A worker that dies is replaced: at once, or after longer and longer pauses while new ones end before they
-    are ready. Only where none is left that answers does this end the pool. `on_death` is told the pids of
-    those that ended.
+    are ready. That ends the pool only where none is left that answers, and nobody else has killed them.
+    `on_death` is told the pids of those that ended.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class WorkerPool:
             return
         self._workers.remove(worker)
         self._logger.error("A worker ended by itself and is replaced.", exit_code=worker.process.exitcode)
-        if not worker.ready.is_set():
+        if not worker.ready.is_set() and worker.process.exitcode != -signal.SIGKILL:  # that came from outside
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS and not self._any_ready():
                 self._failed.set()
