@@ -21,8 +21,8 @@ class GarbageCollection:
     not bytes, and would let hundreds of megabytes wait. So it runs soon after such a call, at most twice
     a second.
 
-    What results leave behind lies in pieces between what is in use, which glibc keeps: tens of megabytes
-    more after hours of small answers. So it is asked for them while there are calls, twice a minute.
+    What results leave behind lies in pieces between what is in use, which glibc keeps. So it is asked for
+    them while there are calls, twice a minute.
 
     Both only where start-up froze what stays (`gc.freeze`): so that there is little to look through, and
     the process is the host's own. Used from one event loop.

@@ -32,7 +32,7 @@ _spawn = get_context("spawn")  # a fork would take the parent's threads and lock
 _AFTER_DRAIN_SECONDS = 10.0
 _FAILED_STARTS = 3
 _PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 30.0
+_MOST_DOUBLINGS = 5
 
 Work = Callable[[socket.socket], None]
 """What a worker does with its end of the channel: serve until its other end is closed. Must be picklable."""
@@ -202,7 +202,7 @@ class WorkerPool:
                 self._failed.set()
                 self._stop.set()
                 return
-        pause = min(_PAUSE_SECONDS * 2 ** (self._failed_starts // 2), _LONGEST_PAUSE_SECONDS)
+        pause = _PAUSE_SECONDS * 2 ** min(self._failed_starts // 2, _MOST_DOUBLINGS)
         await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
         if not self._stop.is_set():
             self._add()
