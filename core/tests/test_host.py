@@ -331,7 +331,7 @@ def test_a_health_check_that_takes_too_long_is_a_result(make_host: MakeHost) -> 
 def test_a_health_check_that_hangs_is_given_up(make_host: MakeHost, release: threading.Event) -> None:
     full = Full(lambda _: release.wait(PATIENCE))
     host = make_host(a=full, options={"grace": 0.01})
-    assert host.check_health("a", timeout=0.02).status is HealthStatus.ERROR
+    assert host.check_health("a", timeout=0.5).status is HealthStatus.ERROR
     assert host.query_service.abandoned == 1
 
 
@@ -381,7 +381,7 @@ def test_a_resource_call_that_hangs_is_given_up(make_host: MakeHost, release: th
         release.wait(PATIENCE)
         yield CallResourceResponse()
 
-    host = make_host(a=Full(hang), options={"grace": 0.01, "limits": QueryLimits(timeout=0.02)})
+    host = make_host(a=Full(hang), options={"grace": 0.01, "limits": QueryLimits(timeout=0.5)})
     with pytest.raises(HeadwaterError, match="did not return"):
         host.call_resource("a", "x")
 

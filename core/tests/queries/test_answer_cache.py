@@ -549,7 +549,7 @@ def test_a_caller_with_little_time_takes_none_from_the_others(host_of: MakeHost)
     plugin = Waiting()
     host = host_of(plugin)
     with ThreadPoolExecutor(2) as pool:
-        hasty = pool.submit(ask, host, CallContext(timeout=0.2))
+        hasty = pool.submit(ask, host, CallContext(timeout=1))
         assert plugin.began.wait(PATIENCE)
         patient = pool.submit(ask, host, CallContext(timeout=60))
         assert isinstance(hasty.result(PATIENCE).error, DeadlineExceededError)

@@ -209,7 +209,7 @@ def test_a_cancelled_call_cancels_the_coroutine(
 
 def test_a_deadline_cancels_the_coroutine(host: Headwater) -> None:
     with pytest.raises(DeadlineExceededError):
-        host.query("source", "wait", timeout=0.1)
+        host.query("source", "wait", timeout=0.5)
     (source,) = Source.alive
     assert source.cancelled.wait(10)
 

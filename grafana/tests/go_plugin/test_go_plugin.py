@@ -99,7 +99,7 @@ def test_a_stream_that_is_closed_early_ends_in_the_plugin(headwater: Headwater, 
 def test_the_end_of_a_call_reaches_the_plugin(headwater: Headwater, tmp_path: Path) -> None:
     ended = tmp_path / "ended"
     with pytest.raises(HeadwaterError):
-        headwater.query("go", {"do": "wait", "file": str(ended)}, timeout=0.3)
+        headwater.query("go", {"do": "wait", "file": str(ended)}, timeout=2)
     assert eventually(ended.exists, 10)
 
 
