@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from memory import peak_mib
 from timing import print_table, time_side_by_side
@@ -29,9 +29,12 @@ from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
 from servers.process import fetch_debian_packages
 
-ROWS, PARTS, ROUNDS = 1_000_000, 4, 5
-SQL = "SELECT id, value, word FROM numbers"
+SIZES = {1_000_000: 4, 10_000_000: 16}
+"""Rows, and the tasks that they are read in: what an engine costs a task shows in the first."""
+ROUNDS = 5
+SQL = "SELECT id, value, word FROM numbers_{}"
 LONG = {"scenario": "streaming_rows", "rows": 20_000_000, "batchRows": 65_536}
+Reader: TypeAlias = Callable[[list[bytes]], list[int]]
 FILE = """
 apiVersion: 1
 datasources:
@@ -45,31 +48,44 @@ def count(task: bytes, host: str) -> int:
     return sum(batch.num_rows for batch in batches(task, host))
 
 
+def read_all(read: Reader, tasks: list[bytes], rows: int) -> None:
+    counts = read(tasks)
+    assert sum(counts) == rows, counts
+
+
 def fill(server: DatabaseServer) -> None:
     with server.admin() as admin, admin.cursor() as cursor:
-        cursor.execute("CREATE TABLE numbers (id BIGINT PRIMARY KEY, value DOUBLE, word VARCHAR(20))")
-        cursor.execute(
-            f"INSERT INTO numbers SELECT seq, seq / 7, CONCAT('word ', seq % 1000) FROM seq_1_to_{ROWS}"
-        )
-        admin.commit()
-        cursor.execute("ANALYZE TABLE numbers")
+        for rows in SIZES:
+            table = f"numbers_{rows}"
+            cursor.execute(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, value DOUBLE, word VARCHAR(20))")
+            cursor.execute(
+                f"INSERT INTO {table} SELECT seq, seq / 7, CONCAT('word ', seq % 1000) FROM seq_1_to_{rows}"
+            )
+            admin.commit()
+            cursor.execute(f"ANALYZE TABLE {table}")
 
 
-def dask_reader(stack: ExitStack, tasks: list[bytes], host: str) -> Callable[[], object]:
+def pool_reader(stack: ExitStack, host: str, *, workers: int) -> Reader:
+    context = multiprocessing.get_context("spawn")
+    pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+    return lambda tasks: list(pool.map(partial(count, host=host), tasks))
+
+
+def dask_reader(stack: ExitStack, host: str) -> Reader:
     from distributed import Client, LocalCluster
 
     cluster = stack.enter_context(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None))
     client = stack.enter_context(Client(cluster))
-    return lambda: _all(client.gather(client.map(count, tasks, host=host, pure=False)))
+    return lambda tasks: client.gather(client.map(count, tasks, host=host, pure=False))
 
 
-def ray_reader(stack: ExitStack, tasks: list[bytes], host: str) -> Callable[[], object]:
+def ray_reader(stack: ExitStack, host: str) -> Reader:
     import ray
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     stack.callback(ray.shutdown)
     remote = ray.remote(count)
-    return lambda: _all(ray.get([remote.remote(task, host) for task in tasks]))
+    return lambda tasks: ray.get([remote.remote(task, host) for task in tasks])
 
 
 def spark_readers(stack: ExitStack, server: DatabaseServer, host: str) -> dict[str, Callable[[], object]]:
@@ -87,21 +103,20 @@ def spark_readers(stack: ExitStack, server: DatabaseServer, host: str) -> dict[s
     stack.callback(spark.stop)
     spark.sparkContext.setLogLevel("ERROR")
     register(spark)
-    ours = spark.read.format("headwater").option("dataSource", "db").option("query", SQL).option("host", host)
+    rows, parts = next(iter(SIZES.items()))
+    sql = SQL.format(rows)
+    ours = spark.read.format("headwater").option("dataSource", "db").option("query", sql).option("host", host)
     url = f"jdbc:mysql://{server.address}/{server.database}"  # not mariadb: Spark would quote names wrongly
     given = {"user": server.user, "password": server.password, "driver": "org.mariadb.jdbc.Driver"}
     theirs = spark.read.jdbc(
-        url, "numbers", column="id", lowerBound=1, upperBound=ROWS, numPartitions=PARTS, properties=given
-    )
+        url, f"numbers_{rows}", column="id", lowerBound=1, upperBound=rows, numPartitions=parts,
+        properties=given,
+    )  # fmt: skip
     sums = (f.count("id"), f.sum("value"), f.max("word"))
     return {
         "Spark, spark.read.jdbc": lambda: theirs.agg(*sums).collect(),
-        "Spark, headwater": lambda: ours.option("target", PARTS).load().agg(*sums).collect(),
+        "Spark, headwater": lambda: ours.option("target", parts).load().agg(*sums).collect(),
     }
-
-
-def _all(counts: list[int]) -> None:
-    assert sum(counts) == ROWS, counts
 
 
 def main() -> None:
@@ -117,26 +132,28 @@ def main() -> None:
         os.environ["DB_PASSWORD"] = server.password
         files = FilesHost([os.fspath(folder)])
         host = str(files)
-        with files.open() as headwater:
-            tasks = [task.to_bytes() for task in headwater.read_tasks("db", SQL, target=PARTS)]
-        pools = [_pool(stack, workers) for workers in (1, 2)]
-        readers: dict[str, Callable[[], Any]] = {
-            "two processes": lambda: _all(list(pools[1].map(partial(count, host=host), tasks))),
-            "one process": lambda: _all(list(pools[0].map(partial(count, host=host), tasks))),
+        readers: dict[str, Reader] = {
+            "two processes": pool_reader(stack, host, workers=2),
+            "one process": pool_reader(stack, host, workers=1),
         }
         for name, make in (("Dask, two workers", dask_reader), ("Ray, plain tasks", ray_reader)):
             module = name.partition(",")[0].lower()
             if importlib.util.find_spec(module) is None:
                 print(f"NOT MEASURED: {module} is not installed")
                 continue
-            readers[name] = make(stack, tasks, host)
-        title = f"{ROWS:,} rows of MariaDB in {PARTS} tasks"
-        print_table(title, time_side_by_side(readers, rounds=ROUNDS))
+            readers[name] = make(stack, host)
+        for rows, parts in SIZES.items():
+            with files.open() as headwater:
+                planned = headwater.read_tasks("db", SQL.format(rows), target=parts)
+                tasks = [task.to_bytes() for task in planned]
+            reads = {name: partial(read_all, read, tasks, rows) for name, read in readers.items()}
+            title = f"{rows:,} rows of MariaDB in {parts} tasks"
+            print_table(title, time_side_by_side(reads, rounds=ROUNDS))
         if importlib.util.find_spec("pyspark") is None:
             print("NOT MEASURED: pyspark is not installed")
         else:
             spark = spark_readers(stack, server, host)
-            print_table(f"{ROWS:,} rows in {PARTS} partitions", time_side_by_side(spark, rounds=ROUNDS))
+            print_table("1,000,000 rows in 4 partitions", time_side_by_side(spark, rounds=ROUNDS))
         subprocess.run([sys.executable, __file__, host], check=True)
 
 
@@ -148,11 +165,6 @@ def read_long(host: str) -> None:
     before = peak_mib()
     rows = sum(count(task, host) for task in tasks)
     print(f"\n{rows:,} rows in one worker: peak memory {before:.0f} -> {peak_mib():.0f} MiB")
-
-
-def _pool(stack: ExitStack, workers: int) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    return stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
 
 
 if __name__ == "__main__":

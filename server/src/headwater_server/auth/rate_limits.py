@@ -47,6 +47,10 @@ class _Caller:
     refilled: float
     running: int = 0
 
+    def end(self) -> None:
+        """One of its requests is over."""
+        self.running -= 1
+
 
 class RequestLimiter:
     """Token buckets by caller. Used from one event loop; callers idle for longest are forgotten first."""
@@ -60,6 +64,14 @@ class RequestLimiter:
     @contextmanager
     def slot(self, caller_id: str) -> Iterator[None]:
         """One request of a caller. Raises TooManyRequestsError."""
+        caller = self.begin(caller_id)
+        try:
+            yield
+        finally:
+            caller.end()
+
+    def begin(self, caller_id: str) -> _Caller:
+        """As `slot`, whose `end` is to be called: for the shortest way through the host."""
         limits = self._limits
         caller = _find(self._callers, caller_id, limits.burst, self._clock())
         if limits.concurrent_requests is not None and caller.running >= limits.concurrent_requests:
@@ -71,10 +83,7 @@ class RequestLimiter:
                 raise TooManyRequestsError("This caller sends too many requests.", max(1, round(wait)))
             caller.tokens -= 1
         caller.running += 1
-        try:
-            yield
-        finally:
-            caller.running -= 1
+        return caller
 
     def check_failures(self, address: str) -> None:
         """Raises TooManyRequestsError if `address` has sent too many wrong passwords."""

@@ -15,19 +15,19 @@ from .errors import plain_error
 from .host import Host
 from .record import RequestRecord
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _QUIET = _PROBES | {"/api/health"}
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_SAFE_HEADERS = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"deny",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-}
+_SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"deny"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class RequestMiddleware:
@@ -73,7 +73,7 @@ def finish(host: Host, record: RequestRecord, method: str, logger: Any) -> None:
     """Tell metrics, the audit log and the log how a request ended."""
     status = "499" if record.cancelled else str(record.status)
     counted = method if method in _METHODS else "other"  # a client may call it anything
-    host.metrics.http_duration.labels(record.route, counted, status).observe(record.milliseconds / 1000)
+    host.metrics.count_request(record.route, counted, status, record.milliseconds / 1000)
     if record.cancelled or record.status >= 400:
         host.garbage_collection.collect_soon()
     host.garbage_collection.trim_later()
@@ -131,14 +131,16 @@ class _Answer:
 def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
     headers = list(message.get("headers", ()))
     present = {name.lower() for name, _ in headers}
-    headers += [(name, value) for name, value in _SAFE_HEADERS.items() if name not in present]
+    headers += [header for header in _SAFE_HEADERS if header[0] not in present]
     headers.append((b"x-request-id", request_id.encode()))
     message["headers"] = headers
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return os.urandom(16).hex()
 
 
 def _address(scope: Scope) -> str:

@@ -7,9 +7,9 @@ admitted, and is not asked again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+import types
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,19 +41,24 @@ class ReadyEndpoint:
         principal = None
         if scope["method"] == "POST" and not host.is_audited and host.keys.open:
             principal = host.authenticator.recognise(_credentials(scope["headers"]))
-        with ExitStack() as admitted:
-            if principal is not None:
-                try:
-                    admitted.enter_context(host.limiter.slot(principal.id))
-                except TooManyRequestsError:
-                    principal = None  # the endpoint says so
-            if principal is None:
-                await self._endpoint(scope, receive, send)
-            else:
-                await self._admitted(principal, scope, receive, send)
+        if principal is None:
+            await self._endpoint(scope, receive, send)
+            return
+        try:
+            caller = host.limiter.begin(principal.id)
+        except TooManyRequestsError:
+            await self._endpoint(scope, receive, send)  # says so
+            return
+        try:
+            await self._admitted(principal, scope, receive, send)
+        finally:
+            caller.end()
 
     async def _admitted(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
-        message = await self._first_message(receive)
+        try:
+            message = await _first_message(receive, self._host.options.body_timeout)
+        except TimeoutError:
+            message = None  # the endpoint says so
         answer = None
         if message is not None and message["type"] == "http.request" and not message.get("more_body"):
             answer = self._ready(principal, scope, message.get("body", b""))
@@ -64,14 +69,6 @@ class ReadyEndpoint:
         length = (b"content-length", str(len(answer)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
         await send({"type": "http.response.body", "body": answer})
-
-    async def _first_message(self, receive: Receive) -> Message | None:
-        """None if it takes too long, which the endpoint says."""
-        try:
-            async with asyncio.timeout(self._host.options.body_timeout):
-                return await receive()
-        except TimeoutError:
-            return None
 
     def _ready(self, principal: Principal, scope: Scope, body: bytes) -> bytes | None:
         host = self._host
@@ -87,6 +84,28 @@ class ReadyEndpoint:
         record.route, record.who = self._path, principal.id
         record.count(request.rows, {})
         return answer
+
+
+async def _first_message(receive: Receive, seconds: float) -> Message:
+    """Raises TimeoutError. A body that came with its head, as small ones do, costs no timer."""
+    receiving: Generator[Any, Any, Message] = receive().__await__()
+    try:
+        first_wait = next(receiving)
+    except StopIteration as received:
+        message: Message = received.value
+        return message
+    async with asyncio.timeout(seconds):
+        return await _go_on(receiving, first_wait)
+
+
+@types.coroutine
+def _go_on(receiving: Generator[Any, Any, Message], first_wait: Any) -> Generator[Any, Any, Message]:
+    """Await the rest of what waits for `first_wait`."""
+    try:
+        yield first_wait
+        return (yield from receiving)
+    finally:
+        receiving.close()
 
 
 def _credentials(headers: Sequence[tuple[bytes, bytes]]) -> str:
