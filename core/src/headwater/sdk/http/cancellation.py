@@ -35,6 +35,7 @@ _MOST_LINE_BYTES = 64 * 1024
 _MOST_LINES = 100
 _EMPTY_LINES = (b"\r\n", b"\n", b"")
 _PLAIN_FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n]*\r\n)*")
+_JOINED_BYTES = 64 * 1024
 _WITHOUT_BODY = (http.client.SWITCHING_PROTOCOLS, http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -119,7 +120,7 @@ class _Head:
     def fields(self) -> http.client.HTTPMessage:
         """The header lines up to the empty one, but for those that the listener takes."""
         lines: list[bytes] = []
-        while (line := self.readline(_MOST_LINE_BYTES + 1)) not in _EMPTY_LINES:
+        for line in self._lines():
             if len(line) > _MOST_LINE_BYTES:
                 raise http.client.LineTooLong("header line")
             if self._listener is None or not self._is_taken(line):
@@ -135,6 +136,19 @@ class _Head:
             name, _, value = text.partition(":")
             fields.set_raw(name, value.lstrip(" \t"))
         return fields
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines up to the empty one. Those of a head that has come whole are cut from one piece."""
+        if isinstance(self._file, io.BufferedReader):
+            ahead = self._file.peek()
+            end = ahead.find(b"\r\n\r\n")
+            alike = ahead.count(b"\n", 0, end) == ahead.count(b"\r\n", 0, end)
+            if end > 0 and alike and not ahead.startswith(b"\r\n"):
+                head = self._file.read(end + 4)
+                yield from (line + b"\r\n" for line in head[:end].split(b"\r\n"))
+                return
+        while (line := self.readline(_MOST_LINE_BYTES + 1)) not in _EMPTY_LINES:
+            yield line
 
     def _is_taken(self, line: bytes) -> bool:
         name, colon, value = line.partition(b":")
@@ -245,6 +259,8 @@ class CancellableHTTPConnection(HTTPConnection):
     def __init__(self, *args: Any, address_policy: AddressPolicy | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._address_policy = address_policy
+        self._head: bytes | None = None
+        """Of the request that is being made: empty before it is there, None once it is sent."""
 
     def _new_conn(self) -> socket.socket:
         """Connect like urllib3, but only to addresses that a data source may have, and let the canceller know
@@ -288,7 +304,27 @@ class CancellableHTTPConnection(HTTPConnection):
             if reused:
                 canceller.watch(self.sock)
         self._served = True
-        super().request(*args, **kwargs)
+        self._head = b""
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            head, self._head = self._head, None
+        if head:
+            super().send(head)
+
+    def send(self, data: Any) -> None:
+        """A head waits for its body, to be sent with it if that is short: one message, and one wake-up of the
+        server."""
+        if self._head == b"" and isinstance(data, bytes):
+            self._head = data
+            return
+        head, self._head = self._head, None
+        if head:
+            joined = isinstance(data, bytes) and len(data) <= _JOINED_BYTES
+            super().send(head + data if joined else head)
+            if joined:
+                return
+        super().send(data)
 
     def close(self) -> None:
         self._served = False
