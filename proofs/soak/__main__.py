@@ -22,7 +22,7 @@ from chaos.hosts import add_source, descriptors, memory, threads, uid_of
 from chaos.sources import SOURCES
 from servers.serve_process import COMMAND, ServeProcess
 from soak.clients import Clients
-from soak.regression import slope
+from soak.regression import by_minute, slope
 
 CLIENTS = 8
 CALIBRATION_SECONDS = 15.0
@@ -119,6 +119,7 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
     print(f"| threads | {handles[0]} | |\n| file descriptors | {handles[1]} | |")
     print(f"| median latency, ms | {_ms(early, 0.5)} | {_ms(late, 0.5)} | {drift:+.1%} |")
     print(f"| 99th percentile, ms | {_ms(early, 0.99)} | {_ms(late, 0.99)} | |\n")
+    print(f"Resident MB by minute: {' '.join(f'{mean:.0f}' for mean in by_minute(samples.resident))}\n")
     for outcome, count in failed.items():
         print(f"FAILED {count} times: {outcome}")
     ok = not failed and growth.per_hour - growth.margin < 1

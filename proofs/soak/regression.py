@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 
 @frozen
@@ -19,15 +20,22 @@ class Slope:
         return f"{self.per_hour:+.2f} ± {self.margin:.2f}"
 
 
-def slope(seconds: Sequence[float], values: Sequence[float]) -> Slope:
-    """Least squares over the means of each ten measurements: single ones depend on those before them,
-    which would make the margin look smaller than it is. Needs three blocks."""
-    block = max(1, min(10, len(values) // 6))
+def by_minute(values: Sequence[float]) -> NDArray[np.float64]:
+    """The mean of each 60 values; of a shorter series, of each sixth of it."""
+    block = max(1, min(60, len(values) // 6))
     count = len(values) // block
-    if count < 3:
+    means: NDArray[np.float64] = np.asarray(values[: count * block], float).reshape(count, block).mean(axis=1)
+    return means
+
+
+def slope(seconds: Sequence[float], values: Sequence[float]) -> Slope:
+    """Least squares over the means of each minute's measurements: single ones depend on those before them,
+    and memory on when it was last given back, twice a minute, which would make the margin look smaller than
+    it is. Needs three blocks."""
+    if len(values) < 3:
         return Slope(float("nan"), float("inf"))
-    x = np.asarray(seconds[: count * block], float).reshape(count, block).mean(axis=1) / 3600
-    y = np.asarray(values[: count * block], float).reshape(count, block).mean(axis=1)
+    x, y = by_minute(seconds) / 3600, by_minute(values)
+    count = len(y)
     centred = x - x.mean()
     per_hour = float((centred * y).sum() / (centred**2).sum())
     rest = y - y.mean() - per_hour * centred
