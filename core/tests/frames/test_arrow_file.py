@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import json
 import math
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -183,6 +184,7 @@ UNUSUAL: dict[str, pa.Array] = {
     "maps": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
     "a union": pa.UnionArray.from_sparse(pa.array([1], pa.int8()), [pa.array([1]), pa.array(["a"])]),
     "views": pa.array([b"x"], pa.binary_view()),
+    "views in a dictionary": pa.array(["x", None], pa.string_view()).dictionary_encode(),
     "an interval": pa.array([pa.MonthDayNano([1, 2, 3])]),
     "nothing": pa.nulls(2),
 }
@@ -193,3 +195,15 @@ def test_what_json_can_write_a_file_can_too(column: pa.Array) -> None:
     frame = Frame.from_table(pa.table({"c": column}))
     rows = len(decode_frame(encode_frame(frame)).table)
     assert decode_grafana_file(encode_grafana_file(frame)).num_rows == rows == len(column)
+
+
+@pytest.mark.parametrize("rows", [3, 5_000])
+@pytest.mark.parametrize("tstype", ["string", "other"])
+@pytest.mark.parametrize("encode", [encode_frame, encode_grafana_file])
+def test_text_that_is_not_utf8_is_not_written(
+    encode: Callable[[Frame], bytes], tstype: str, rows: int
+) -> None:
+    texts = pa.array([b'"%d"' % row for row in range(rows)] + [b'"M\xfcnchen"']).view(pa.string())
+    field = pa.field("city", pa.string(), metadata={"tstype": tstype})
+    with pytest.raises(FrameTypeError, match=r"column 'city' \(string\) cannot be written"):
+        encode(Frame(pa.table([texts], schema=pa.schema([field]))))

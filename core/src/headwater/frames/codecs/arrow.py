@@ -166,12 +166,21 @@ def _grafana_column(frame: Frame, index: int, plan: Conversion) -> pa.Array:
     """The whole column in Grafana's own Arrow type."""
     column = frame.table.column(index)
     try:
-        chunks = [_in_reach(plan.apply(chunk)).cast(_string_first(plan.type)) for chunk in column.chunks]
-        array = pa.concat_arrays(chunks) if chunks else pa.nulls(0, _string_first(plan.type))
+        written = _string_first(plan.type)
+        chunks = [_as_type(_in_reach(plan.apply(chunk)), written) for chunk in column.chunks]
+        array = pa.concat_arrays(chunks) if chunks else pa.nulls(0, written)
+        array.validate(full=True)  # readers refuse texts that are not UTF-8
         return array.cast(plan.type.arrow_type)
     except (pa.ArrowException, ValueError, OverflowError) as error:
         name = frame.schema.field(index).name
         raise FrameTypeError(f"column {name!r} ({column.type}) cannot be written: {error}") from error
+
+
+def _as_type(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """`array` as `type_`, also from a dictionary of string views, which Arrow does not cast."""
+    if pa.types.is_dictionary(array.type):
+        return array.dictionary.cast(type_).take(array.indices)
+    return array.cast(type_)
 
 
 def _in_reach(array: pa.Array) -> pa.Array:

@@ -189,6 +189,8 @@ def _write_distinct(array: pa.Array) -> Parts:
     ends, characters = _text(array)
     if ((characters < 0x20) | (characters == 0x22) | (characters == 0x5C)).any():
         return _inside(json_text.dumps(array.to_pylist()))
+    if (characters >= 0x80).any():
+        array.validate(full=True)  # what is not UTF-8 would go out as it is
     if pa.types.is_large_string(array.type):
         valid = array.is_valid().buffers()[1] if array.null_count else None
         ends32 = (ends - ends[0]).astype(np.int32)
