@@ -9,6 +9,7 @@ HeadwaterError
 ├── PluginRequestCanceledError          499  caller      the caller went away
 │   └── QueryCanceledError
 ├── PluginRequestFailedError            500  plugin      a bug in the plugin; cause attached
+├── PluginResourceExhaustedError        500  downstream  more than the plugin's process can take
 ├── PluginHealthCheckError              500  downstream  the health check itself could not run
 ├── DataSourceNotFoundError             404  caller
 ├── DataSourceExistsError               409  caller      name or uid taken
@@ -166,6 +167,13 @@ class QueryCanceledError(PluginRequestCanceledError):
 class PluginRequestFailedError(HeadwaterError):
     message_id = "plugin.requestFailureError"
     source = ErrorSource.PLUGIN
+
+
+class PluginResourceExhaustedError(HeadwaterError):
+    """What was asked is more than the process of the plugin can take or answer."""
+
+    message_id = "plugin.resourceExhausted"
+    source = ErrorSource.DOWNSTREAM
 
 
 class PluginHealthCheckError(HeadwaterError):

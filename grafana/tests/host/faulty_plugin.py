@@ -62,6 +62,8 @@ class Data:
             answer.responses["A"].status = 17
         elif mode == "out of time":
             rpc.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded")
+        elif mode == "exhausted":
+            rpc.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "received message larger than max")
         elif mode == "broken status":
             rpc.set_trailing_metadata(((DETAILS, b"\xff"),))
             rpc.abort(grpc.StatusCode.UNKNOWN, "it did not work")

@@ -14,6 +14,7 @@ from headwater.errors import (
     FrameError,
     HeadwaterError,
     PluginRequestFailedError,
+    PluginResourceExhaustedError,
     PluginUnavailableError,
     ValidationError,
 )
@@ -78,6 +79,16 @@ def test_a_plugin_that_runs_out_of_time_of_its_own_says_so() -> None:
         pytest.raises(DeadlineExceededError, match="ran out of time"),
     ):
         query(host)
+
+
+def test_a_plugin_that_finds_a_call_too_large_says_so_as_in_grafana() -> None:
+    with (
+        host_of(faulty("exhausted")) as host,
+        pytest.raises(PluginResourceExhaustedError, match=r"larger than max.* shorter time range") as failed,
+    ):
+        query(host)
+    error = failed.value
+    assert (error.message_id, error.status, error.source) == ("plugin.resourceExhausted", 500, "downstream")
 
 
 def test_broken_arrow_fails_its_query_and_not_its_neighbour() -> None:

@@ -14,10 +14,10 @@ from headwater.errors import (
     DownstreamError,
     ErrorSource,
     HeadwaterError,
-    LimitExceededError,
     MethodNotImplementedError,
     PluginRequestCanceledError,
     PluginRequestFailedError,
+    PluginResourceExhaustedError,
 )
 from headwater.models import PluginContext
 from headwater_grafana.protocol.errors import DETAILS, NATIVE_ERROR, error_from, source_of
@@ -97,7 +97,10 @@ def _error_of(failed: Any, plugin_id: str) -> HeadwaterError:
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return MethodNotImplementedError(f"Plugin {plugin_id!r} does not implement this call.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return LimitExceededError(f"Plugin {plugin_id!r}: {text}")
+        return PluginResourceExhaustedError(
+            f"Plugin {plugin_id!r} has not enough for this call: {text}. "
+            "A shorter time range or fewer points may fit."
+        )
     if DETAILS in trailer and source_of(trailer[DETAILS]) == ErrorSource.DOWNSTREAM:
         return DownstreamError(text)
     return PluginRequestFailedError(f"Plugin {plugin_id!r} failed: {text}")

@@ -19,6 +19,7 @@ from headwater.errors import (
     PluginNotRegisteredError,
     PluginRequestCanceledError,
     PluginRequestFailedError,
+    PluginResourceExhaustedError,
     PluginUnavailableError,
     QueryError,
     ValidationError,
@@ -39,6 +40,7 @@ _CODES: tuple[tuple[type[HeadwaterError], grpc.StatusCode], ...] = (
     (QueryError, grpc.StatusCode.INVALID_ARGUMENT),
     (LimitExceededError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (HostExhaustedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (PluginResourceExhaustedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (PluginUnavailableError, grpc.StatusCode.FAILED_PRECONDITION),
 )
 

@@ -26,6 +26,7 @@ from headwater.errors import (
     PluginNotRegisteredError,
     PluginRequestCanceledError,
     PluginRequestFailedError,
+    PluginResourceExhaustedError,
     SecretUnavailableError,
     StoreError,
     StoreLockedError,
@@ -40,7 +41,7 @@ _CODES: tuple[tuple[tuple[type[BaseException], ...], int], ...] = (
     ((KeyboardInterrupt, click.Abort, PluginRequestCanceledError), INTERRUPTED),
     ((SecretUnavailableError, EncryptionKeyError, DownstreamAuthError), SECRET),
     ((DownstreamConnectionError, DownstreamTimeoutError, StoreError), CONNECTION),
-    ((LimitExceededError, DeadlineExceededError), LIMIT),
+    ((LimitExceededError, DeadlineExceededError, PluginResourceExhaustedError), LIMIT),
     (
         (
             click.UsageError,
