@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from headwater import Headwater
 from headwater_grafana import ProcessPlugin
+from headwater_grafana.host.process import PluginProcess
 
 SCRIPT = Path(__file__).with_name("faulty_plugin.py")
 
@@ -43,3 +45,17 @@ def query(host: Headwater) -> object:
 
 def shell(script: str, start_timeout: float = 20.0) -> ProcessPlugin:
     return ProcessPlugin(["sh", "-c", script], plugin_id="faulty", start_timeout=start_timeout)
+
+
+def running(plugin: ProcessPlugin) -> PluginProcess:
+    process = plugin.supervisor.process
+    assert process is not None
+    return process
+
+
+def send(number: signal.Signals, plugin: ProcessPlugin) -> PluginProcess:
+    """The plugin's process, after it got the signal."""
+    process = running(plugin)
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    return process

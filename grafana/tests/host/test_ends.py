@@ -18,7 +18,7 @@ from headwater.plugins import Target
 from headwater_grafana import Isolation, ProcessLimits, ProcessPlugin
 from servers.process import eventually
 
-from .faulty import faulty, host_of, query, shell
+from .faulty import faulty, host_of, query, running, send, shell
 
 
 def test_a_process_that_dies_in_a_query_is_named_and_replaced() -> None:
@@ -39,29 +39,35 @@ def test_an_end_that_nobody_asked_for_is_in_the_hosts_log(caplog: pytest.LogCapt
     plugin = faulty("well")
     with host_of(plugin) as host:
         query(host)
-        process = plugin.supervisor.process
-        assert process is not None
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(10)
+        assert send(signal.SIGKILL, plugin).wait(10)
         query(host)
         assert eventually(lambda: "was killed by SIGKILL" in caplog.text, 10)
     assert caplog.text.count("A plugin process has ended") == 1
 
 
 def test_a_process_that_answers_nobody_any_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headwater_grafana.host.process._SILENT_SECONDS", 2.0)
+    plugin = faulty("well")
+    with host_of(plugin) as host:
+        query(host)
+        process = send(signal.SIGSTOP, plugin)
+        with pytest.raises(DeadlineExceededError):
+            host.query("source", {}, timeout=0.5)
+        assert process.wait(20)
+        assert process.how_it_ended == "did not answer for 2 s and was killed"
+        query(host)
+
+
+def test_a_call_to_a_process_that_answers_nobody_any_more_does_not_wait_for_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("headwater_grafana.host.process._SILENT_SECONDS", 0.5)
     plugin = faulty("well")
     with host_of(plugin) as host:
         query(host)
-        process = plugin.supervisor.process
-        assert process is not None
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
-        with pytest.raises(DeadlineExceededError):
-            host.query("source", {}, timeout=0.5)
-        assert process.wait(20)
-        assert process.how_it_ended == "did not answer for 0.5 s and was killed"
+        send(signal.SIGSTOP, plugin)
+        with pytest.raises(PluginUnavailableError, match=r"did not answer for 0\.5 s and was killed during"):
+            host.query("source", {}, timeout=600)
         query(host)
 
 
@@ -74,10 +80,8 @@ def test_a_query_that_takes_too_long_does_not_end_a_process_that_answers_others(
         host.add_data_source("source", type="faulty")
         with pytest.raises(DeadlineExceededError):
             host.query("source", {}, timeout=0.5)
-        process = plugin.supervisor.process
-        assert process is not None
-        assert eventually(lambda: not process._suspected, 10)
-        assert not process.ended
+        assert eventually(lambda: not running(plugin)._suspected, 10)
+        assert not running(plugin).ended
 
 
 def test_stopping_a_process_that_hangs_kills_it_and_what_it_has_started() -> None:
@@ -86,9 +90,7 @@ def test_stopping_a_process_that_hangs_kills_it_and_what_it_has_started() -> Non
         host.add_data_source("source", type="faulty")
         with pytest.raises(DeadlineExceededError):
             host.query("source", {}, timeout=0.5)
-        process = plugin.supervisor.process
-        assert process is not None
-        pid = process.pid
+        pid = running(plugin).pid
     assert eventually(lambda: not Path(f"/proc/{pid}").exists(), 10)
 
 

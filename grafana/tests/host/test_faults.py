@@ -22,7 +22,7 @@ from headwater.models import HealthStatus
 from headwater_grafana import ProcessPlugin
 from servers.process import eventually
 
-from .faulty import faulty, host_of, query
+from .faulty import faulty, host_of, query, send
 
 
 def test_text_that_is_not_unicode_is_not_the_plugins_fault() -> None:
@@ -43,9 +43,7 @@ def test_a_stream_that_is_cut_is_never_taken_for_a_whole_one(cause: signal.Signa
         host.add_data_source("source", type="faulty")
         with host.stream("source", {}) as stream:
             assert next(stream).num_rows == 3
-            assert plugin.supervisor.process is not None
-            assert plugin.supervisor.process.pid is not None
-            os.kill(plugin.supervisor.process.pid, cause)
+            send(cause, plugin)
             with pytest.raises(PluginUnavailableError, match=f"was killed by {cause.name}"):
                 list(stream)
 

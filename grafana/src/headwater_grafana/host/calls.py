@@ -58,8 +58,10 @@ class ProcessCalls:
         try:
             ask = running.method(service, method)
             call = ask(message, timeout=context.remaining(), metadata=_metadata(plugin_context, context))
-            with context.on_cancel(call.cancel):
-                yield from call
+            with context.on_cancel(call.cancel), running.process.asked():
+                for answer in call:
+                    running.process.heard()
+                    yield answer
         except _FAILURES as error:
             self.fail(error, running, context)
         finally:

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO
 
 import grpc
@@ -71,6 +71,8 @@ class PluginProcess:
         self._start_timeout = start_timeout
         self._log = log
         self._ended = threading.Event()
+        self._calls: set[object] = set()
+        self._heard = self.started
         self._suspected = self._silent = self._stopping = False
         self._popen: subprocess.Popen[bytes] | None = None
         self._channel: grpc.Channel | None = None
@@ -123,6 +125,22 @@ class PluginProcess:
             self._kill_group()
             self._ended.wait(0.05)
         self._thread.join(_STOP_SECONDS)
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """While a call goes on. When none gets an answer for long, the process is suspected."""
+        call = object()
+        if not self._calls:
+            self.heard()
+        self._calls.add(call)
+        try:
+            yield
+        finally:
+            self._calls.discard(call)
+
+    def heard(self) -> None:
+        """A call has an answer, or a part of one."""
+        self._heard = time.monotonic()
 
     def suspect(self) -> None:
         """Have it killed unless it answers a ping: a call has waited for it in vain. Does not wait for that.
@@ -191,6 +209,9 @@ class PluginProcess:
                     break  # a process that it has started holds the pipes
                 if not self.ready.done() and time.monotonic() > self._deadline:
                     raise self._unavailable(f"did not say where it listens within {self._start_timeout:g} s")
+                if self._calls and time.monotonic() - self._heard > _SILENT_SECONDS:
+                    self.heard()  # or the next round would ping it again
+                    self.suspect()
         for each in lines.values():
             each.end()
 
