@@ -98,6 +98,9 @@ class PluginRecord:
     def close(self) -> None:
         """End what `load` has started, if that was more than an import."""
 
+    def on_restart(self, listener: Callable[[], object]) -> None:
+        """Call `listener` when a process of the plugin takes the place of one that has died."""
+
     @property
     def explanation(self) -> str:
         """A sentence for whoever asks for a plugin that cannot be used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from headwater.errors import HeadwaterError, PluginUnavailableError
 from headwater.plugins import PluginRecord, PluginState, Target
@@ -55,3 +55,6 @@ class ProcessRecord(PluginRecord):
 
     def close(self) -> None:
         self._process.stop_plugin()
+
+    def on_restart(self, listener: Callable[[], object]) -> None:
+        self._process.supervisor.on_restart(listener)

@@ -56,11 +56,16 @@ class Supervisor:
         self._stopped = False
         self.restarts: int = 0
         """How often a process was started in the place of one that had died."""
+        self._restart_listeners: list[Callable[[], object]] = []
 
     @property
     def process(self) -> PluginProcess | None:
         """The present one, which may have ended; None before the first."""
         return self._process
+
+    def on_restart(self, listener: Callable[[], object]) -> None:
+        """Call `listener` with each restart. It must be quick: calls wait for it."""
+        self._restart_listeners.append(listener)
 
     def running(self, context: CallContext | None = None) -> Running:
         """The process, started if need be; `context` bounds the wait.
@@ -107,6 +112,8 @@ class Supervisor:
             self._refuse_during_pause()
             if process is not None:
                 self.restarts += 1
+                for listener in self._restart_listeners:
+                    listener()
             self._process = self._start()
             return self._process
 

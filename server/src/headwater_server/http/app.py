@@ -61,6 +61,7 @@ def create_app(
     live in one process.
     """
     metrics = metrics or HostMetrics()
+    metrics.watch_plugins(headwater)
     if headwater.answer_cache is not None:
         metrics.watch_answers(headwater.answer_cache)
     host = Host(

@@ -20,7 +20,9 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from headwater import Headwater
 from headwater.frames import CacheStatus
+from headwater.plugins import Target
 from headwater.queries import AnswerCache, MemoryAnswerStore
 from headwater.secrets import SecretState
 from headwater_server import __version__
@@ -82,6 +84,12 @@ class HostMetrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self.restarts = Counter(
+            "headwater_plugin_process_restarts",
+            "Processes of plugins that took the place of one that had died.",
+            ("plugin_id",),
+            registry=registry,
+        )
         build = Gauge(
             "headwater_build_info",
             "1, with the version.",
@@ -99,6 +107,13 @@ class HostMetrics:
         if duration is None:  # what `labels` finds costs it more than a look here
             duration = self._durations[key] = self._http_duration.labels(*key)
         duration.observe(seconds)
+
+    def watch_plugins(self, headwater: Headwater) -> None:
+        """Say where calls of its plugins go, and count restarts of those in processes of their own."""
+        self.plugin_middleware.registry = headwater.registry
+        for record in headwater.plugins:
+            if record.usable and record.target is Target.LOCAL:
+                record.on_restart(self.restarts.labels(record.plugin_id).inc)
 
     def watch_answers(self, cache: AnswerCache) -> None:
         """Count the answers that `cache` has a part in."""

@@ -20,12 +20,11 @@ from headwater.models import (
     QueryDataRequest,
     QueryDataResponse,
 )
-from headwater.plugins import hookimpl
+from headwater.plugins import Registry, Target, hookimpl
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _MILLISECONDS = tuple(1000 * bound for bound in SECONDS)
 _BYTES = tuple(128 * 4**power for power in range(10))
-_TARGET = "in_memory"
 _SOURCE = "grafana"  # who asks: the host, as opposed to alerting; dashboards filter by this word
 T = TypeVar("T")
 
@@ -34,6 +33,8 @@ class PluginMetricsMiddleware:
     """Status is `ok`, `error` or `cancelled`; its source `plugin` or `downstream`, as in Grafana."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry: Registry | None = None
+        """Knows where plugins run; without it all run in the host."""
         labels = ("plugin_id", "endpoint", "target")
         requests = Counter(
             "grafana_plugin_request",
@@ -65,13 +66,15 @@ class PluginMetricsMiddleware:
         # Looking a child up by its labels costs more than counting in it.
         self._outcome = functools.cache(
             lambda plugin_id, endpoint, status, source: (
-                requests.labels(plugin_id, endpoint, status, _TARGET, source),
-                milliseconds.labels(plugin_id, endpoint, _TARGET),
-                seconds.labels(_SOURCE, plugin_id, endpoint, _TARGET, status, source),
+                requests.labels(plugin_id, endpoint, status, self._target(plugin_id), source),
+                milliseconds.labels(plugin_id, endpoint, self._target(plugin_id)),
+                seconds.labels(_SOURCE, plugin_id, endpoint, self._target(plugin_id), status, source),
             )
         )
         self._size = functools.cache(
-            lambda plugin_id, endpoint: request_bytes.labels(_SOURCE, plugin_id, endpoint, _TARGET)
+            lambda plugin_id, endpoint: request_bytes.labels(
+                _SOURCE, plugin_id, endpoint, self._target(plugin_id)
+            )
         )
 
     @hookimpl(wrapper=True)
@@ -112,6 +115,10 @@ class PluginMetricsMiddleware:
         requests.inc()
         milliseconds.observe(1000 * seconds)
         in_seconds.observe(seconds)
+
+    def _target(self, plugin_id: str) -> Target:
+        plugin = None if self.registry is None else self.registry.plugin(plugin_id)
+        return Target.IN_MEMORY if plugin is None else plugin.target
 
     def _measure_size(self, endpoint: str, plugin: PluginContext, size: int) -> None:
         self._size(plugin.plugin_id, endpoint).observe(size)
