@@ -16,7 +16,7 @@ INFO = PluginInfo(
     version="1.2.3",
     description="Orders of the shop.",
     query_language="mysql",
-    capabilities=frozenset({"stream", "logs"}),
+    capabilities=frozenset({"stream", "logs", "traces"}),
 )
 
 
@@ -37,14 +37,21 @@ def test_a_vendor_that_cannot_be_in_an_id_is_refused(vendor: str) -> None:
 def test_what_the_plugin_can_do_are_flags() -> None:
     flags = {
         key: described()[key]
-        for key in ("backend", "alerting", "annotations", "streaming", "logs", "metrics")
+        for key in ("backend", "alerting", "annotations", "streaming", "logs", "tracing", "metrics")
     }
     assert flags == dict.fromkeys(flags, True)
 
 
 def test_what_the_plugin_cannot_do_is_not_promised() -> None:
     plain = described(PluginInfo(id="plain", name="Plain"))
-    assert (plain["streaming"], plain["logs"], plain["category"]) == (False, False, "other")
+    assert (plain["streaming"], plain["logs"], plain["tracing"]) == (False, False, False)
+    assert plain["category"] == "other"
+
+
+def test_a_plugin_that_names_what_it_is_for_is_offered_for_nothing_else() -> None:
+    events = described(PluginInfo(id="events", capabilities=frozenset({"logs", "annotations"})))
+    assert (events["logs"], events["annotations"]) == (True, True)
+    assert (events["metrics"], events["alerting"]) == (False, False)
 
 
 def test_the_executable_is_named_after_the_plugin() -> None:

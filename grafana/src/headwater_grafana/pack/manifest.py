@@ -21,6 +21,7 @@ GRAFANA_VERSION = ">=11.6.0"
 
 LOGO = "img/logo.svg"
 _ID = re.compile(r"[0-9a-z]+-[0-9a-z]+-datasource")
+_USES = frozenset({"metrics", "alerting", "annotations"})
 _CATEGORIES = {"sql": "sql", "promql": "tsdb"}
 
 
@@ -43,8 +44,12 @@ def check_id(wanted: str) -> str:
 
 
 def manifest(info: PluginInfo, grafana_plugin_id: str, *, updated: date) -> Mapping[str, Any]:
-    """The manifest of a plugin. What it can do comes from its capabilities and its query schema."""
+    """The manifest of a plugin. What it can do comes from its capabilities and its query language.
+
+    A backend can serve panels, alerts and annotations alike: a plugin that names none of these is for all.
+    """
     capabilities = info.capabilities
+    uses = capabilities & _USES or _USES
     return {
         "$schema": "https://raw.githubusercontent.com/grafana/grafana/main/docs/sources/developers/plugins/plugin.schema.json",
         "type": "datasource",
@@ -53,10 +58,11 @@ def manifest(info: PluginInfo, grafana_plugin_id: str, *, updated: date) -> Mapp
         "category": _CATEGORIES.get("sql" if "sql" in info.query_language else info.query_language, "other"),
         "backend": True,
         "executable": executable_name(info.id),
-        "metrics": True,
+        "metrics": "metrics" in uses,
         "logs": "logs" in capabilities,
-        "alerting": True,
-        "annotations": True,
+        "tracing": "traces" in capabilities,
+        "alerting": "alerting" in uses,
+        "annotations": "annotations" in uses,
         "streaming": "stream" in capabilities,
         "queryOptions": {"maxDataPoints": True, "minInterval": True},
         "info": {

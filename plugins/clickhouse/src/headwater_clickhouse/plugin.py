@@ -42,7 +42,9 @@ class ClickHousePlugin(DataSourcePlugin):
         "database": "the default database of queries",
         "basicAuthUser": "for a proxy that asks for it",
     }
-    capabilities = frozenset({"cancel", "stream", "resources", "progress", "partitions", "pushdown"})
+    capabilities = frozenset(
+        {"cancel", "logs", "partitions", "progress", "pushdown", "resources", "stream", "traces"}
+    )
     examples = (
         QueryExample("Table", {"rawSql": "SELECT number, number * number AS square FROM numbers(10)"}),
         QueryExample(

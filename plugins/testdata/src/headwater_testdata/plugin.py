@@ -26,7 +26,7 @@ class TestDataPlugin(DataSourcePlugin):
     query_text_key = "scenario"
     table_query: ClassVar[Mapping[str, str]] = {"scenario": "{table}"}
     connection: ClassVar[Mapping[str, str]] = {}
-    capabilities = frozenset({"cancel", "pushdown", "stream", "resources"})
+    capabilities = frozenset({"cancel", "logs", "pushdown", "resources", "stream", "traces"})
     examples = (
         QueryExample(
             "Three random walks", {"scenario": "random_walk", "seed": 7, "seriesCount": 3, "format": "wide"}
