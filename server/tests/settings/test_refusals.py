@@ -72,6 +72,8 @@ def test_in_the_environment(run: Run, variable: str, text: str, says: str) -> No
 
 def test_an_option_is_named_as_an_option(run: Run) -> None:
     assert "Invalid value for '--port': 70000 is not in the range" in run("serve", "--port", "70000").output
+    no_file = run("--config", "/nowhere.toml", "serve")
+    assert "Invalid value for '--config': File '/nowhere.toml' does not exist" in no_file.output
 
 
 def test_a_variable_that_is_nearly_one_is_pointed_out(run: Run) -> None:

@@ -77,6 +77,7 @@ COMMANDS = {
     "--config",
     "configuration",
     metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
     help="The configuration file, headwater.toml in the data directory by default.  "
     f"[env: {CONFIGURATION_VARIABLE}]",
 )
