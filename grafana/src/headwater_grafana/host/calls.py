@@ -18,6 +18,7 @@ from headwater.errors import (
     PluginRequestCanceledError,
     PluginRequestFailedError,
     PluginResourceExhaustedError,
+    PluginUnavailableError,
 )
 from headwater.models import PluginContext
 from headwater_grafana.protocol.errors import DETAILS, NATIVE_ERROR, error_from, source_of
@@ -98,6 +99,8 @@ def _error_of(failed: Any, plugin_id: str) -> HeadwaterError:
         return DeadlineExceededError(f"Plugin {plugin_id!r} ran out of time: {text}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return MethodNotImplementedError(f"Plugin {plugin_id!r} does not implement this call.")
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return PluginUnavailableError(f"Plugin {plugin_id!r} cannot be reached: {text}", retryable=True)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return PluginResourceExhaustedError(
             f"Plugin {plugin_id!r} has not enough for this call: {text}. "

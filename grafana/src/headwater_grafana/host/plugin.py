@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 
@@ -44,6 +44,7 @@ from headwater_grafana.protocol import native_pb2, pluginv2_pb2 as pb
 from headwater_grafana.protocol.contexts import write_headers, write_plugin_context, write_query, writing
 from headwater_grafana.protocol.errors import read_outcome
 from headwater_grafana.protocol.frames import ChunkReader, read_frame
+from headwater_grafana.protocol.handshake import Handshake, HandshakeError
 from headwater_grafana.protocol.services import Stub
 
 from .calls import ProcessCalls
@@ -115,7 +116,26 @@ class ProcessPlugin:
         self.supervisor: Supervisor = Supervisor(self._info.id, self._start)
         self._calls = ProcessCalls(self._info.id, self.supervisor)
         self._streams = self._tells_progress = True
+        self._attached = False
         self._optional_hooks: frozenset[str] | None = None
+
+    @classmethod
+    def attach(
+        cls, address: str, *, plugin_id: str = "", info: PluginInfo | None = None, logger: Any = None
+    ) -> Self:
+        """The plugin that listens at `address` of this machine, such as `127.0.0.1:10001`: one that was
+        started with `--standalone`, in a debugger for instance. It is neither started nor ended.
+
+        Raises ValidationError for an address elsewhere.
+        """
+        try:
+            handshake = Handshake.parse(Handshake("tcp", address).line)
+        except HandshakeError as error:
+            raise ValidationError(f"cannot be used, because {error}", path="address") from error
+        says_where = ("sh", "-c", 'echo "$0"; exec sleep 2147483647', handshake.line.strip())
+        plugin = cls(says_where, plugin_id=plugin_id or address, info=info, logger=logger)
+        plugin._attached = True
+        return plugin
 
     # --- hooks -------------------------------------------------------------------------------------
 
@@ -288,6 +308,7 @@ class ProcessPlugin:
             limits=self._limits,
             start_timeout=self._start_timeout,
             log=self._log,
+            attached=self._attached,
         )
 
     def _watched(

@@ -47,6 +47,9 @@ class PluginProcess:
 
     The process leads a group of its own, which is killed with it. Its sockets and temporary files are in a
     folder that nobody else may enter: secrets cross those sockets in clear.
+
+    `attached`: the program only says where a plugin of somebody else's listens, which is not asked to end and
+    may be silent as long as it likes.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class PluginProcess:
         limits: ProcessLimits,
         start_timeout: float,
         log: PluginLog,
+        attached: bool = False,
     ) -> None:
         self.plugin_id = plugin_id
         self.ready: Future[grpc.Channel] = Future()
@@ -70,6 +74,7 @@ class PluginProcess:
         self._deadline = self.started + start_timeout
         self._start_timeout = start_timeout
         self._log = log
+        self._attached = attached
         self._ended = threading.Event()
         self._calls: set[object] = set()
         self._heard = self.started
@@ -112,7 +117,7 @@ class PluginProcess:
         """Ask it to end, and kill it if it has not after two seconds."""
         self._stopping = True
         channel = self._channel
-        if channel is not None and not self.ended:
+        if channel is not None and not (self._attached or self.ended):
             with suppress(grpc.RpcError, ValueError):
                 Stub(channel, "plugin.GRPCController").shutdown(go_plugin_pb2.Empty(), timeout=_STOP_SECONDS)
             self.wait(_STOP_SECONDS)
@@ -147,7 +152,7 @@ class PluginProcess:
 
         It may be there and yet answer nobody any more: stopped, or short of memory or threads.
         """
-        if not (self._suspected or self.ended) and self.ready.done():
+        if not (self._attached or self._suspected or self.ended) and self.ready.done():
             self._suspected = True
             threading.Thread(target=self._examine, name=f"{self._thread.name}-ping", daemon=True).start()
 
