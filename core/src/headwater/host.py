@@ -250,9 +250,14 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
     # --- queries -----------------------------------------------------------------------------------
 
     def remembered_answers(
-        self, queries: Sequence[MetricQuery], headers: Mapping[str, str], user: User | None = None
+        self,
+        queries: Sequence[MetricQuery],
+        headers: Mapping[str, str],
+        user: User | None = None,
+        max_age: float | None = None,
     ) -> Sequence[Hit] | None:
-        """The answers to all of `queries`, if they are in memory and fresh; None if one of them is not.
+        """The answers to all of `queries`, if they are in memory, fresh, and no older than `max_age` seconds;
+        None if one of them is not.
 
         For an event loop: asks neither store nor plugin, and never blocks.
         """
@@ -266,7 +271,7 @@ class Headwater(NamedQueryMethods, ReadTaskMethods, SqlMethods):
             if data_source is None:
                 return None
             found.append((data_source, each.query))
-        return self._caching_client.remembered(found, Asker(user, headers), self.limits)
+        return self._caching_client.remembered(found, Asker(user, headers), self.limits, max_age)
 
     def still_remembers(self, source: SourceVersion, key: Key, answer: KeptAnswer) -> bool:
         """Whether `answer` is still what is kept under `key`, and its data source unchanged. Never blocks."""

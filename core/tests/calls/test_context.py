@@ -263,11 +263,12 @@ def test_a_childs_deadline_is_the_earlier_one() -> None:
 
 def test_a_child_inherits_identity_and_limits() -> None:
     parent = CallContext(headers={"X-Panel-Id": "1"}, limits=QueryLimits(max_rows=7), skip_cache=True)
+    parent.max_age, parent.max_stale = 5.0, 7.0
     child = parent.with_limits(max_bytes=9)
     assert child.request_id == parent.request_id
     assert child.headers == {"X-Panel-Id": "1"}
     assert (child.limits.max_rows, child.limits.max_bytes) == (7, 9)
-    assert child.skip_cache
+    assert (child.skip_cache, child.max_age, child.max_stale) == (True, 5.0, 7.0)
     assert CallContext().limits is DEFAULT_LIMITS
 
 

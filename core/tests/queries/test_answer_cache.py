@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from headwater.models import (
     DataResponse,
     PluginContext,
     PluginInfo,
+    QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
     User,
@@ -270,6 +271,45 @@ def test_a_stream_comes_from_memory_too(host_of: MakeHost) -> None:
     assert chunk.frame.table.to_pydict() == {"count": [1]}
 
 
+class Streaming(Counting):
+    """Answers in two chunks, too."""
+
+    @hookimpl
+    def query_chunked_data(self, request: QueryDataRequest, context: CallContext) -> Iterator[QueryChunk]:
+        for query in request.queries:
+            (frame,) = self.answer(query, context).frames
+            yield QueryChunk(query.ref_id, frame=frame)
+            yield QueryChunk(query.ref_id, frame=frame)
+
+
+def stream(host: Headwater, *ref_ids: str) -> list[QueryChunk]:
+    queries = [{"refId": each, "datasource": {"uid": "source"}} for each in ref_ids]
+    body = {"from": FROM, "to": TO, "queries": queries}
+    return list(host.query_chunked_data(body, CallContext()))
+
+
+def test_the_first_chunk_says_how_much_was_remembered(host_of: MakeHost) -> None:
+    host = host_of(Streaming())
+    ask(host)
+    chunks = stream(host, "A", "B")
+    assert [(chunk.ref_id, chunk.cache) for chunk in chunks] == [("A", HIT), ("B", MISS), ("B", None)]
+    assert host.answer_cache is not None
+    assert host.answer_cache.counts == {HIT: 1, STALE: 0, CacheStatus.PARTIAL: 0, MISS: 2}
+
+
+def test_a_stale_answer_that_streams_is_fetched_anew(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Streaming(), CacheRule(ttl=10, stale_while_revalidate=60))
+    ask(host)
+    clock.now += 20
+    (stale,) = stream(host, "A")
+    assert stale.cache is STALE
+    deadline = CallContext(timeout=PATIENCE)
+    while (again := stream(host, "A")[0]).cache is not HIT:
+        deadline.wait(0.01)
+    assert again.frame is not None
+    assert again.frame.table.to_pydict() == {"count": [2]}
+
+
 # --- rules -----------------------------------------------------------------------------------------
 
 
@@ -345,6 +385,48 @@ def test_a_query_may_say_for_how_long_a_stale_answer_serves(host_of: MakeHost, c
     clock.now += 20
     assert ask(host, **rule).cache is STALE
     assert ask(host).cache is None
+
+
+def test_an_embedder_may_say_so_too(host_of: MakeHost, clock: Clock) -> None:
+    plugin = Counting()
+    host = host_of(plugin, CacheRule())
+    times: dict[str, Any] = {"from_": int(FROM), "to": int(TO)}
+    host.query("source", {}, cache_ttl=10, cache_stale_ttl=60, **times)
+    clock.now += 20
+    frame = host.query("source", {}, cache_ttl=10, cache_stale_ttl=60, **times)
+    assert frame.table["count"][0].as_py() == 1
+
+
+def test_a_caller_may_want_a_newer_answer_than_the_rule_gives(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), CacheRule(ttl=30, stale_while_revalidate=600))
+    ask(host)
+    clock.now += 20
+    assert ask(host, CallContext(max_age=21)).cache is HIT
+    assert count_of(ask(host, CallContext(max_age=19))) == 2
+    clock.now += 29
+    kept = ask(host)  # by the rule, whoever asked for it
+    assert (count_of(kept), kept.cache) == (2, HIT)
+
+
+def test_a_caller_gets_no_older_answer_than_the_rule_gives(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), CacheRule(ttl=30))
+    ask(host)
+    clock.now += 31
+    assert ask(host, CallContext(max_age=3600, max_stale=3600)).cache is MISS
+
+
+def test_a_caller_may_take_an_older_answer_while_a_newer_one_is_fetched(
+    host_of: MakeHost, clock: Clock
+) -> None:
+    host = host_of(Counting(), CacheRule(ttl=30))
+    ask(host)
+    clock.now += 20
+    stale = ask(host, CallContext(max_age=10, max_stale=15))
+    assert (count_of(stale), stale.cache) == (1, STALE)
+    deadline = CallContext(timeout=PATIENCE)
+    while (again := ask(host, CallContext(max_age=10, max_stale=15))).cache is not HIT:
+        deadline.wait(0.01)
+    assert count_of(again) == 2
 
 
 # --- edits -----------------------------------------------------------------------------------------

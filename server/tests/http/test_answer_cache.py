@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from headwater import Headwater
 from headwater.queries import AnswerCache, CacheRule, MemoryAnswerStore
 from headwater_server.http import create_app
+from headwater_server.http.responses import OTHER_FORMS
 from servers.http_host import RunningHost, admin_authenticator, run_host
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
@@ -69,6 +71,45 @@ def test_each_query_of_a_request_counts(host: RunningHost) -> None:
 def test_a_client_can_insist_on_a_new_answer(host: RunningHost, header: tuple[str, str]) -> None:
     ask(host, body(seed=3))
     assert "x-cache" not in ask(host, body(seed=3), **dict([header])).headers
+
+
+def test_a_client_may_say_how_old_an_answer_may_be() -> None:
+    """As far as the rule allows, and whatever another client takes."""
+    moved = 0.0
+    cache = AnswerCache(CacheRule(ttl=60), clock=lambda: time.time() + moved)
+    authenticator, admin = admin_authenticator()
+    with Headwater(allow_plugins={"testdata"}, answer_cache=cache) as headwater:
+        headwater.add_data_source(type="testdata", name="Demo", uid="demo")
+        with run_host(create_app(headwater, authenticator=authenticator), admin) as host:
+
+            def cached(control: str, accept: str = "application/json") -> str:
+                headers = {"Cache-Control": control, "Accept": accept}
+                return str(ask(host, body(seed=1), **headers).headers["x-cache"])
+
+            assert cached("max-age=30") == "miss"
+            moved = 20.0
+            assert [cached("max-age=30") for _ in range(3)] == ["hit"] * 3  # the last as ready bytes
+            assert cached("max-age=10", "text/csv") == "miss"
+            assert cached("max-age=soon") == "hit"
+            moved = 50.0
+            assert cached("max-age=10, max-stale=100") == "stale"
+            moved = 200.0
+            assert cached("max-age=9999, max-stale=9999") == "miss"
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_forms_whose_rows_stream_say_so_too(host: RunningHost, form: str) -> None:
+    request = body(seed=8, format="long", uid="demo")
+    asked = body(seed=9, format="long", uid="demo")
+    ask(host, request)
+    remembered, streamed = ask(host, request, Accept=form), ask(host, asked, Accept=form)
+    assert [answer.headers["x-cache"] for answer in (remembered, streamed)] == ["hit", "miss"]
+    assert "x-cache" not in ask(host, body(uid="off"), Accept=form).headers
+
+
+def test_of_several_queries_that_stream_nothing_is_said(host: RunningHost) -> None:
+    ask(host, body("A", seed=10))
+    assert "x-cache" not in ask(host, body("A", "B", seed=10), Accept="text/jsonl").headers
 
 
 def test_a_data_source_may_remember_nothing(host: RunningHost) -> None:

@@ -287,6 +287,23 @@ def test_another_server_is_told_apart(body: bytes) -> None:
         remote.list_data_sources()
 
 
+@pytest.mark.parametrize(
+    ("context", "sent"),
+    [
+        (CallContext(), None),
+        (CallContext(skip_cache=True), "no-cache"),
+        (CallContext(max_age=5, max_stale=float("inf")), "max-age=5, max-stale=86400"),
+    ],
+    ids=["nothing", "nothing from memory", "nothing older"],
+)
+def test_the_host_is_told_what_may_come_from_its_memory(context: CallContext, sent: str | None) -> None:
+    with serve(answer(b"")) as server, headwater.connect(server.url, token="t") as remote:
+        body = {"from": "0", "to": "1", "queries": [{"datasource": {"uid": "demo"}}]}
+        with pytest.raises(DownstreamProtocolError):
+            remote.query_data(body, context)
+    assert [request.headers.get("cache-control") for request in server.requests] == [sent]
+
+
 def test_a_url_that_leads_beside_the_hosts_api_is_told(host: RunningHost) -> None:
     with (
         headwater.connect(f"{host.url}/api", token=host.admin) as beside,

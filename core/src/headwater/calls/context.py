@@ -83,6 +83,9 @@ class CallContext:
     `deadline` is a `time.monotonic()` value in seconds, or None. Passing the deadline cancels the context,
     which runs the callbacks exactly as a cancellation by the caller does. `logger`, of `logging` or
     structlog, takes what is logged about the call.
+
+    `max_age` and `max_stale` are in seconds: an answer from memory is no older than the first, or, while a
+    new one is fetched, than both together. Neither makes it older than its rule allows.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class CallContext:
         logger: Any = None,
         on_progress: Callable[[Progress], object] | None = None,
         skip_cache: bool = False,
+        max_age: float | None = None,
+        max_stale: float = 0.0,
     ) -> None:
         self.request_id: str = request_id or os.urandom(16).hex()
         self.headers: Mapping[str, str] = MappingProxyType(dict(headers or {}))
@@ -102,6 +107,8 @@ class CallContext:
         unbounded = timeout is None or timeout == math.inf
         self.deadline: float | None = None if unbounded else time.monotonic() + max(0.0, timeout or 0.0)
         self.skip_cache = skip_cache
+        self.max_age = max_age
+        self.max_stale = max_stale
         self._logger = logger
         self._bound_logger: Any = None
         self._on_progress = on_progress
@@ -218,6 +225,8 @@ class CallContext:
             logger=logger if self._logger is None else self._logger,
             on_progress=on_progress or self._on_progress,
             skip_cache=self.skip_cache,
+            max_age=self.max_age,
+            max_stale=self.max_stale,
         )
         if child._logger is self._logger:
             child._bound_logger = self._bound_logger
@@ -240,6 +249,7 @@ class CallContext:
             limits=self.limits,
             logger=self._logger,
             on_progress=on_progress,
+            max_age=self.max_age,
         )
 
     def with_limits(self, **changes: Any) -> CallContext:

@@ -62,7 +62,8 @@ class QueryMethods(ABC):
           and its frame is `truncated`; TruncatedResultWarning tells of one that the defaults cut.
         * `max_data_points`, `interval_ms`: what the step is chosen from.
         * `params`: parameters bound by the data source.
-        * `cache_ttl`: for how many seconds the answer may be remembered, 0 for none; see `answer_cache`.
+        * `cache_ttl`: for how many seconds the answer may be remembered, 0 for none; `cache_stale_ttl`: for
+          how many more it serves while a new one is fetched; see `answer_cache`.
         * `context`: a CallContext, to cancel from another thread. The call ends with it.
         * `on_progress`: called with a Progress.
 

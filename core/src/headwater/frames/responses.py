@@ -60,13 +60,15 @@ class QueryChunk:
     """One piece of a streamed answer: the next rows of frame `frame_id` of `ref_id`, or that ref id's error.
 
     Chunks with the same `ref_id` and `frame_id` have one schema; their rows are appended. What comes up only
-    after rows have been sent follows as frame `frame_id` with `-notices` behind: meta and no fields.
+    after rows have been sent follows as frame `frame_id` with `-notices` behind: meta and no fields. The
+    first chunk of a ref id has its `cache`, as a `DataResponse` has.
     """
 
     ref_id: str
     frame_id: str = "0"
     frame: Frame | None = None
     error: HeadwaterError | None = None
+    cache: CacheStatus | None = None
 
     @staticmethod
     def notices_id(frame_id: str) -> str:

@@ -264,7 +264,7 @@ def as_chunks(answer: QueryDataResponse) -> Iterator[QueryChunk]:
     """A collected answer as a streamed one."""
     for ref_id, response in answer.responses.items():
         for index, frame in enumerate(response.frames):
-            yield QueryChunk(ref_id, str(index), frame)
+            yield QueryChunk(ref_id, str(index), frame, cache=response.cache)
         if response.error is not None:
             yield QueryChunk(ref_id, error=response.error)
 

@@ -35,6 +35,7 @@ class QueryOptions(TypedDict, total=False):
     interval_ms: int
     params: Any
     cache_ttl: float
+    cache_stale_ttl: float
     context: CallContext
     on_progress: Callable[[Progress], object]
 
@@ -51,6 +52,8 @@ def data_query_of(json: dict[str, Any], options: QueryOptions) -> DataQuery:
         json = {**json, "params": options["params"]}
     if "cache_ttl" in options:
         json = {**json, "queryCachingTTL": 1000 * options["cache_ttl"]}
+    if "cache_stale_ttl" in options:
+        json = {**json, "queryCachingStaleTTL": 1000 * options["cache_stale_ttl"]}
     return DataQuery(
         ref_id="A",
         query_type=json.get("queryType") or "",

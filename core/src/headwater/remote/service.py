@@ -23,6 +23,10 @@ _HEADERS = {
 }
 
 
+_DAY = 24 * 3600.0
+"""Nothing is remembered for longer."""
+
+
 class RemoteQueryService:
     """One request for all queries. Who closes its answer early ends the queries at their data sources."""
 
@@ -70,7 +74,8 @@ class RemoteQueryService:
             )
 
         path, body = _request(queries)
-        response = self._api.send("POST", path, body=body, context=context, headers=_HEADERS)
+        headers = {**_HEADERS, **_freshness(context)}
+        response = self._api.send("POST", path, body=body, context=context, headers=headers)
         with response:
             if response.status >= 400:
                 response.raise_for_status()
@@ -78,6 +83,16 @@ class RemoteQueryService:
                 raise self._api.not_a_host()
             yield from decode_arrow_chunks(io.BufferedReader(response.raw), on_progress=report)
             context.check()
+
+
+def _freshness(context: CallContext) -> dict[str, str]:
+    """What the caller takes of what the host remembers."""
+    if context.skip_cache:
+        return {"Cache-Control": "no-cache"}
+    if context.max_age is None:
+        return {}
+    ages = {"max-age": context.max_age, "max-stale": context.max_stale}
+    return {"Cache-Control": ", ".join(f"{name}={int(min(age, _DAY))}" for name, age in ages.items())}
 
 
 def _request(queries: Sequence[MetricQuery]) -> tuple[str, dict[str, Any]]:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from .record import RequestRecord
 
 T = TypeVar("T")
-_ANEW = frozenset({"no-cache", "no-store", "max-age=0"})
-"""Directives of Cache-Control that want nothing from memory; pages send the last for `cache: "no-cache"`."""
 _OWN_HEADERS = frozenset(
     {"authorization", "cookie", "host", "content-length", "content-type", "accept-encoding"}
 )
@@ -98,9 +96,21 @@ class Call:
     @property
     def skips_cache(self) -> bool:
         """Whether the caller wants neither data sources nor answers from memory."""
-        asked = self.headers.get("x-grafana-nocache") == "true" or self.headers.get("x-cache-skip") == "true"
-        directives = map(str.strip, self.headers.get("cache-control", "").lower().split(","))
-        return asked or not _ANEW.isdisjoint(directives)
+        if self.headers.get("x-grafana-nocache") == "true" or self.headers.get("x-cache-skip") == "true":
+            return True
+        # Pages send max-age=0 for `cache: "no-cache"`.
+        return not {"no-cache", "no-store"}.isdisjoint(self._cache_control) or self.max_age == 0
+
+    @property
+    def max_age(self) -> float | None:
+        """How many seconds old an answer from memory may be; None for what its rule says."""
+        return _seconds(self._cache_control.get("max-age"))
+
+    @cached_property
+    def _cache_control(self) -> Mapping[str, str]:
+        """The directives of the request (RFC 9111 §5.2.1), and the value of each."""
+        parts = [part.partition("=") for part in self.headers.get("cache-control", "").lower().split(",")]
+        return {name.strip(): value.strip() for name, _, value in parts}
 
     def require(self, action: Action, uid: str = "") -> None:
         """Raises PermissionDeniedError unless the caller may do `action` on what has this uid, or on all."""
@@ -160,6 +170,8 @@ class Call:
             limits=limits,
             on_progress=on_progress,
             skip_cache=self.skips_cache,
+            max_age=self.max_age,
+            max_stale=_seconds(self._cache_control.get("max-stale")) or 0.0,
         )
 
         def cancel() -> None:
@@ -194,6 +206,11 @@ class Call:
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
         gone()
+
+
+def _seconds(text: str | None) -> float | None:
+    """None for what is no number of seconds; a number beyond any float is the largest."""
+    return float(text) if text is not None and text.isascii() and text.isdecimal() else None
 
 
 # Reading what a type says takes longer than reading a small body.

@@ -24,10 +24,9 @@ from headwater_server.auth import Action, PermissionDeniedError
 
 from .call import BodyError, Call, decode_json
 from .ready_answers import rendering_of, whole_answer
-from .responses import CSV, JSON, OTHER_FORMS, PARQUET, ChunkedResponse
+from .responses import CACHE_HEADER, CSV, JSON, OTHER_FORMS, PARQUET, ChunkedResponse
 from .stream_query import arrow_answer, arrow_chunks_answer, csv_answer, json_lines_answer, parquet_answer
 
-CACHE_HEADER = "x-cache"
 _HIT = {CACHE_HEADER: CacheStatus.HIT.value}
 _READ_WITH_BODY = frozenset({"x-query-v2", "x-datasource-uid", "x-plugin-id"})
 """Headers that say more of what a body asks, or are checked against it."""
@@ -67,7 +66,9 @@ def _remembered_answer(call: Call, queries: Sequence[MetricQuery], body: bytes) 
     """The answer as ready bytes, if all of it is in memory and small."""
     host = call.host
     assert host.headwater.answer_cache is not None
-    hits = host.headwater.remembered_answers(queries, call.headers_for_plugins, call.principal.user)
+    hits = host.headwater.remembered_answers(
+        queries, call.headers_for_plugins, call.principal.user, call.max_age
+    )
     if hits is None:
         return None
     parts = [_ready_json(host.headwater.answer_cache, hit) for hit in hits]

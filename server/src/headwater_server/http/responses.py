@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
 CSV = "text/csv"
+CACHE_HEADER = "x-cache"
 OTHER_FORMS = (JSON_LINES, ARROW_CHUNKS_MEDIA_TYPE, ARROW_MEDIA_TYPE, PARQUET, CSV)
 """What answers to queries can be but JSON."""
 _CHUNK_BYTES = 256 * 1024
@@ -85,6 +86,10 @@ class ChunkedResponse:
     def insert(self, chunk: bytes) -> None:
         """Send `chunk` between those being made; from any thread. Lost if the client is behind."""
         self._buffer.insert(chunk)
+
+    def add_header(self, name: str, value: str) -> None:
+        """Before anything is sent."""
+        self._headers[name] = value
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", self._media_type.encode())]

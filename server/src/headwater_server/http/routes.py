@@ -36,7 +36,9 @@ _NO_CACHE = (
     Parameter(
         "Cache-Control",
         "header",
-        "`no-cache`, `no-store` or `max-age=0` asks the data source, whatever is remembered.",
+        "`no-cache`, `no-store` or `max-age=0` asks the data source, whatever is remembered; `max-age=N` "
+        "takes what is no older than N seconds, with `max-stale=M` what is M older while a new answer is "
+        "fetched, as far as the rule allows.",
     ),
 )
 _FORMS = ("uid/{uid}", "{id}")

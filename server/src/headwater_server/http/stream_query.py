@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from attrs import evolve
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from headwater.frames import (
     ARROW_CHUNKS_MEDIA_TYPE,
     ARROW_MEDIA_TYPE,
     JSON_LINES_MEDIA_TYPE as JSON_LINES,
+    CacheStatus,
     FrameStream,
     encode_arrow_chunks,
     encode_chunks,
@@ -25,7 +27,10 @@ from headwater.queries import MetricQuery, stream_of
 
 from .call import Call
 from .progress import PROGRESS_HEADER, ProgressLines
-from .responses import CSV, JSON, PARQUET, ChunkedResponse
+from .responses import CACHE_HEADER, CSV, JSON, PARQUET, ChunkedResponse
+
+_Found: TypeAlias = "dict[str, CacheStatus]"
+"""By ref id, how much of an answer was remembered."""
 
 _LINE_ROWS = 8192
 """Rows of one line at most: the first of a large answer should not wait for the last."""
@@ -58,14 +63,15 @@ async def _chunked_answer(
     wanted = call.request.headers.get(PROGRESS_HEADER) == "true"
     progress = ProgressLines() if wanted else None
     context = call.stack.enter_context(call.context(host.options.stream_timeout, progress))
+    found: _Found = {}
     chunks = call.querying.query_chunked_data(queries, context, user=call.principal.user)
     response = ChunkedResponse(
-        encode(_counted(chunks, call)), host=host, context=context, media_type=media_type, live=True
+        encode(_counted(chunks, call, found)), host=host, context=context, media_type=media_type, live=True
     )
     if progress is not None:
         progress.send = response.insert
     await response.wait_for_first()
-    return response
+    return _with_cache_header(response, queries, found)
 
 
 async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
@@ -73,14 +79,18 @@ async def arrow_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedRes
     only = _only(queries, "An Arrow stream holds one frame")
     host = call.host
     context = call.stack.enter_context(call.context(host.options.stream_timeout))
-    chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
+    found: _Found = {}
+    chunks = _counted(
+        call.querying.query_chunked_data(queries, context, user=call.principal.user), call, found
+    )
     try:
         stream = await host.run(lambda: _only_frame(chunks, context))
     except _QueryFailedError as failure:
         return _failed(only, failure.error)
-    return ChunkedResponse(
+    response = ChunkedResponse(
         encode_stream(stream), host=host, context=context, media_type=ARROW_MEDIA_TYPE, live=True
     )
+    return _with_cache_header(response, queries, found)
 
 
 async def parquet_answer(call: Call, queries: Sequence[MetricQuery]) -> ChunkedResponse | Response:
@@ -120,7 +130,10 @@ async def _file_answer(
 
     host = call.host
     context = call.stack.enter_context(call.context(host.options.stream_timeout))
-    chunks = _counted(call.querying.query_chunked_data(queries, context, user=call.principal.user), call)
+    found: _Found = {}
+    chunks = _counted(
+        call.querying.query_chunked_data(queries, context, user=call.principal.user), call, found
+    )
     failures: list[HeadwaterError] = []
 
     def noted() -> Generator[QueryChunk, None, None]:
@@ -143,6 +156,15 @@ async def _file_answer(
         if error not in failures:
             raise
         return _failed(only, error)
+    return _with_cache_header(response, queries, found)
+
+
+def _with_cache_header(
+    response: ChunkedResponse, queries: Sequence[MetricQuery], found: _Found
+) -> ChunkedResponse:
+    """Of several queries the last is not known yet when the head is sent: then nothing is said."""
+    if len(queries) == 1 and found:
+        response.add_header(CACHE_HEADER, next(iter(found.values())))
     return response
 
 
@@ -217,8 +239,8 @@ def _only_frame(chunks: Iterator[QueryChunk], context: CallContext) -> FrameStre
     return stream_of(of_one_frame(), context)
 
 
-def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
-    """`chunks`, of which the audit log is told rows and errors."""
+def _counted(chunks: Iterator[QueryChunk], call: Call, found: _Found) -> Iterator[QueryChunk]:
+    """`chunks`, of which the audit log is told rows and errors, and `found` how much was remembered."""
     rows: dict[str, int] = {}
     errors: dict[str, HeadwaterError] = {}
     call.record.count(rows, errors)
@@ -229,6 +251,8 @@ def _counted(chunks: Iterator[QueryChunk], call: Call) -> Iterator[QueryChunk]:
                 rows[chunk.ref_id] += chunk.frame.table.num_rows
             if chunk.error is not None:
                 errors[chunk.ref_id] = chunk.error
+            if chunk.cache is not None:
+                found.setdefault(chunk.ref_id, chunk.cache)
             yield chunk
     except Exception as error:
         raise describe(error) from error

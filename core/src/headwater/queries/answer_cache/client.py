@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from headwater.calls.context import DEFAULT_LIMITS
 from headwater.errors import (
     DeadlineExceededError,
     HeadwaterError,
@@ -89,25 +91,45 @@ class CachingClient(PluginClient):
     ) -> Generator[QueryChunk, None, None]:
         """As `PluginClient.query_chunked_data`. What is remembered comes from memory; rows that stream by
         are not collected to be remembered."""
-        settings = request.plugin_context.data_source_instance_settings
+        source = request.plugin_context.data_source_instance_settings
         hits: set[str] = set()
+        missing: set[str] = set()
         for ref_id, question in self._questions(request, context).items():
-            hit = None if settings is None else self._hit(question, settings)
+            assert source is not None  # or there were no questions
+            hit = self._hit(question, source, context.max_age, context.max_stale)
             if hit is None:
+                missing.add(ref_id)
                 continue
             hits.add(ref_id)
             self._cache.count(hit.status)
+            if hit.status is CacheStatus.STALE:
+                most = {"max_rows": DEFAULT_LIMITS.max_rows, "max_bytes": DEFAULT_LIMITS.max_bytes}
+                with context.with_limits(**most) as bounded:  # those of a stream are lifted
+                    self._board([question], request, bounded)
             for index, frame in enumerate(hit.answer.frames):
                 context.check()
-                yield QueryChunk(ref_id, str(index), frame.with_ref_id(ref_id))
+                yield QueryChunk(ref_id, str(index), frame.with_ref_id(ref_id), cache=hit.status)
         rest = tuple(query for query in request.queries if query.ref_id not in hits)
-        if rest:
-            yield from super().query_chunked_data(evolve(request, queries=rest), context)
+        if not rest:
+            return
+        with closing(super().query_chunked_data(evolve(request, queries=rest), context)) as chunks:
+            for chunk in chunks:
+                if chunk.ref_id in missing and chunk.cache is None:
+                    missing.discard(chunk.ref_id)
+                    self._cache.count(CacheStatus.MISS)
+                    yield evolve(chunk, cache=CacheStatus.MISS)
+                else:
+                    yield chunk
 
     def remembered(
-        self, queries: Sequence[tuple[DataSource, DataQuery]], asker: Asker, limits: QueryLimits
+        self,
+        queries: Sequence[tuple[DataSource, DataQuery]],
+        asker: Asker,
+        limits: QueryLimits,
+        max_age: float | None = None,
     ) -> list[Hit] | None:
-        """Answers to all of the queries, if all are in memory and fresh. Asks nobody, never blocks."""
+        """Answers to all of the queries, if all are in memory and fresh, and no older than `max_age` seconds.
+        Asks nobody, never blocks."""
         if not self._cache.store.is_local:
             return None
         hits = []
@@ -122,7 +144,7 @@ class CachingClient(PluginClient):
                 )
             except KeyError:  # nobody has asked it before
                 return None
-            hit = None if question is None else self._hit(question, data_source)
+            hit = None if question is None else self._hit(question, data_source, max_age)
             if hit is None or hit.status is not CacheStatus.HIT or not hit.answer.fits(limits):
                 return None
             hits.append(hit)
@@ -179,7 +201,7 @@ class CachingClient(PluginClient):
         outcomes: dict[str, DataResponse] = {}
         missing = []
         for ref_id, question in questions.items():
-            hit = self._hit(question, source)
+            hit = self._hit(question, source, context.max_age, context.max_stale)
             if hit is None or not hit.answer.fits(context.limits):
                 missing.append(question)
                 continue
@@ -188,12 +210,21 @@ class CachingClient(PluginClient):
                 self._board([question], request, context)  # for whoever asks next: nobody waits
         return outcomes, missing
 
-    def _hit(self, question: Question, source: SourceVersion) -> Hit | None:
+    def _hit(
+        self,
+        question: Question,
+        source: SourceVersion,
+        max_age: float | None = None,
+        max_stale: float = 0.0,
+    ) -> Hit | None:
         answer = self._cache.store.get(question.key)
         now = self._clock()
         if answer is None:
             return None
         fresh_until, stale_until = _good_until(answer, question.rule)
+        if max_age is not None:
+            fresh_until = min(fresh_until, (answer.made or 0.0) + max_age)
+            stale_until = min(stale_until, fresh_until + max_stale)
         if stale_until <= now:
             return None
         status = CacheStatus.HIT if now < fresh_until else CacheStatus.STALE
@@ -265,7 +296,7 @@ class CachingClient(PluginClient):
         assert source is not None  # or there were no questions
         found = {}
         for question in questions:
-            hit = self._hit(question, source)
+            hit = self._hit(question, source, context.max_age)
             if hit is not None and hit.status is CacheStatus.HIT and hit.answer.fits(context.limits):
                 found[question.key] = _response(hit.answer.frames, question.query.ref_id, hit.status)
         return found
