@@ -81,6 +81,16 @@ def test_named_queries_from_add_to_rm(headwater: Run, file: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("demo")
+def test_they_are_added_from_stdin(headwater: Run) -> None:
+    assert headwater("named", "add", "-", stdin=FILE).stderr == "added: walk\nadded: words\n"
+    exported = headwater("named", "export").stdout
+    assert headwater("named", "add", "-", stdin=exported).stderr == "unchanged: walk\nunchanged: words\n"
+    faulty = headwater("named", "add", "-", stdin='{"namedQueries": [{"id": "x", "quary": {}}]}')
+    assert faulty.returncode == 2
+    assert faulty.stderr.startswith("error: -:1:")
+
+
+@pytest.mark.usefixtures("demo")
 def test_stubs_tell_a_type_checker_what_each_takes(headwater: Run, file: Path) -> None:
     headwater("named", "add", file)
     written = headwater("named", "stubs").stdout

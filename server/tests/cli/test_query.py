@@ -190,8 +190,9 @@ def test_ctrl_c_cancels_the_query_and_leaves_no_file(data_dir: Path, tmp_path: P
     [
         ('{"scenario": "csv", "csvContent": "n\\n7\\n"}', "stdout", b'{"n":7}\n'),
         ('{"scenario": "error", "error": "connection"}', "stderr", None),
+        ('{"scenario": "error", "error": "caller"}', "stderr", None),
     ],
-    ids=["rows", "a source that is down for a while"],
+    ids=["rows", "a source that is down for a while", "a query that fails"],
 )
 def test_a_watched_query_runs_again_until_ctrl_c(
     data_dir: Path, query: str, stream: str, line: bytes | None
@@ -216,16 +217,18 @@ def test_a_watched_query_runs_again_until_ctrl_c(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("no_such_scenario", "--watch", "1s"), 1, "no_such_scenario"),
-        (("random_walk", "--watch", "soon"), 2, "write 5s or 1m"),
-        (("random_walk", "--watch", "0s"), 2, "more than no time"),
-        (("random_walk", "--watch", "5s", "--out", "a.csv"), 2, "--watch or --out"),
+        (("nowhere", "random_walk", "--watch", "1s"), 2, "nowhere"),
+        (("demo", '{"scenaro": "csv"}', "--watch", "1s"), 2, "scenario"),
+        (("demo", '{"scenario": "error", "error": "auth"}', "--watch", "1s"), 3, "error"),
+        (("demo", "random_walk", "--watch", "soon"), 2, "write 5s or 1m"),
+        (("demo", "random_walk", "--watch", "0s"), 2, "more than no time"),
+        (("demo", "random_walk", "--watch", "5s", "--out", "a.csv"), 2, "--watch or --out"),
     ],
 )
-def test_what_another_try_would_not_mend_ends_watching(
+def test_what_is_to_be_mended_here_ends_watching(
     headwater: Headwater, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = headwater("query", "demo", *arguments)
+    done = headwater("query", *arguments)
     assert (done.returncode, said in done.stderr) == (code, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Location = tuple[str | int, ...]
 """The way to a value from the top of a document: keys and indexes."""
 
+_STDIN = Path("-")
 _MAX_NODES = 100_000
 _PLAIN_TAGS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 
@@ -63,9 +65,13 @@ def format_location(location: Location) -> str:
 
 
 def read_document(file: Path) -> Document:
-    """The content of a `.yaml`, `.yml`, `.json` or `.toml` file. Raises DocumentError."""
+    """The content of a `.yaml`, `.yml`, `.json` or `.toml` file; for `-`, YAML or JSON from stdin.
+
+    Raises DocumentError.
+    """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(f"not UTF-8 (byte {error.start})", file) from None
     except OSError as error:
@@ -75,7 +81,7 @@ def read_document(file: Path) -> Document:
             return Document(file, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise DocumentError(f"not TOML: {error}", file) from None
-    if file.suffix in (".yaml", ".yml", ".json"):
+    if file == _STDIN or file.suffix in (".yaml", ".yml", ".json"):
         return _read_yaml(text, file)
     raise DocumentError("the name of a data-source file ends in .yaml, .yml, .json or .toml", file)
 

@@ -115,6 +115,7 @@ def import_(
     """Add or update data sources from provisioning files (YAML, TOML, JSON), such as Grafana's.
 
     All files are checked before anything is written; a fault is reported with its line and column.
+    The file - is stdin, in YAML or JSON.
     """
     from headwater.datasources import apply_plan, read_plan
 

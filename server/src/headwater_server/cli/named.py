@@ -132,6 +132,7 @@ def add(location: Location, files: tuple[Path, ...], dry_run: bool) -> None:
     """Add or change the named queries of FILES (YAML, TOML, JSON), which have the key `namedQueries`.
 
     All files are checked before anything is written; a fault is reported with its line and column.
+    The file - is stdin, in YAML or JSON.
     """
     from headwater.queries.named import apply_named_queries, read_named_queries
 

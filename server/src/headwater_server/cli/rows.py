@@ -14,7 +14,7 @@ from attrs import frozen
 
 from headwater_server.output import BINARY_FORMATS, FORMATS, FORMATS_BY_SUFFIX, writer
 
-from .failures import report
+from .failures import INTERRUPTED, SECRET, USAGE, exit_code_of, report
 from .inputs import parse_assignment, read_text
 from .location import Location
 from .targets import Target, open_target
@@ -191,7 +191,8 @@ def _watch(
     options: RowOptions,
     interrupted: threading.Event,
 ) -> None:
-    """Until Ctrl-C, or an error that another try would not mend."""
+    """Until Ctrl-C, or an error that whoever watches has to mend here; what a data source says is shown, and
+    it is asked again."""
     from headwater.errors import HeadwaterError
 
     assert options.watch is not None
@@ -199,7 +200,7 @@ def _watch(
         try:
             _run(target, open_rows, options, interrupted)
         except HeadwaterError as error:
-            if not error.retryable:
+            if exit_code_of(error) in (USAGE, SECRET, INTERRUPTED):
                 raise
             report(error)
         if not interrupted.is_set():
