@@ -280,6 +280,26 @@ def test_progress_reaches_the_watcher_of_a_child() -> None:
     CallContext().report_progress(rows=1)
 
 
+def test_progress_of_children_adds_up() -> None:
+    seen: list[Progress] = []
+    one, other = CallContext(on_progress=seen.append).children(2)
+    one.report_progress(rows=3, bytes=30, total_rows=5)
+    other.report_progress(rows=4)
+    one.report_progress(rows=5, bytes=50, total_rows=5)
+    other.report_progress(rows=6, total_rows=8)
+    assert [(each.rows, each.bytes, each.total_rows) for each in seen] == [
+        (3, 30, 5), (7, 30, 0), (9, 50, 0), (11, 50, 13)
+    ]  # fmt: skip
+    assert not any(child.hears_progress for child in CallContext().children(2))
+
+
+def test_children_end_with_their_parent() -> None:
+    parent = CallContext()
+    children = parent.children(2)
+    parent.cancel()
+    assert all(child.cancelled for child in children)
+
+
 def test_an_error_of_a_live_call_is_explained_by_itself() -> None:
     error = DownstreamConnectionError("no route")
     assert CallContext().explain(error) is error

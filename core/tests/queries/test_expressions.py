@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from headwater import CallContext, Frame, Headwater, hookimpl
+from headwater.calls import CallerThread, Progress
 from headwater.errors import DownstreamServerError, MethodNotImplementedError, PluginNotRegisteredError
 from headwater.models import (
     DataQuery,
@@ -37,6 +38,15 @@ class Source:
         if "fail" in query:
             return DataResponse.from_error(DownstreamServerError(query["fail"]))
         return DataResponse((Frame.from_pydict({"value": [query["value"]]}),))
+
+
+class Counting:
+    """Has read as many rows as its number says."""
+
+    @hookimpl
+    def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+        context.report_progress(rows=request.queries[0].json["value"])
+        return Source().query_data(request)
 
 
 class Sum:
@@ -126,6 +136,23 @@ def test_a_failed_source_is_an_input_too(make_host: MakeHost) -> None:
     assert value_of(answer, "C") == 0
 
 
+@pytest.mark.parametrize("options", [{}, {"workers": CallerThread()}], ids=["workers", "caller"])
+def test_progress_of_several_sources_adds_up(make_host: MakeHost, options: dict[str, Any]) -> None:
+    host = with_expressions(make_host(one=Counting(), two=Counting(), options=options), Sum())
+    seen: list[Progress] = []
+    asked = body(source("A", value=3), source("B", "two", value=4), expression("C"))
+    host.query_data(asked, CallContext(on_progress=seen.append))
+    assert max(each.rows for each in seen) == 7
+
+
+def test_progress_of_streamed_sources_adds_up(make_host: MakeHost) -> None:
+    host = make_host(one=Counting(), two=Counting())
+    seen: list[Progress] = []
+    asked = body(source("A", value=3), source("B", "two", value=4))
+    list(host.query_chunked_data(asked, CallContext(on_progress=seen.append)))
+    assert [each.rows for each in seen] == [3, 7]
+
+
 def test_an_expression_needs_no_source(make_host: MakeHost) -> None:
     assert value_of(with_expressions(make_host(), Sum()).query_data(body(expression("A"))), "A") == 0
 
@@ -154,8 +181,6 @@ def test_headers_of_requests_with_expressions_are_not_compared(make_host: MakeHo
 
 
 def test_a_host_in_the_callers_thread_computes_expressions_too(make_host: MakeHost) -> None:
-    from headwater.calls import CallerThread
-
     host = with_expressions(make_host(one=Source(), options={"workers": CallerThread()}), Sum())
     assert value_of(host.query_data(body(source("A", value=5), expression("B"))), "B") == 5
 

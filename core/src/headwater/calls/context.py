@@ -238,6 +238,13 @@ class CallContext:
             child._parent_registration = registration
         return child
 
+    def children(self, count: int) -> list[CallContext]:
+        """Contexts of `count` calls that together are this one, which reports the sum of their progress."""
+        if self._on_progress is None:
+            return [self.child() for _ in range(count)]
+        total = _TotalProgress(self.report_progress)
+        return [self.child(on_progress=total.of(index)) for index in range(count)]
+
     def detached(
         self, *, timeout: float | None, on_progress: Callable[[Progress], object] | None = None
     ) -> CallContext:
@@ -344,6 +351,27 @@ class CallContext:
                 alarm, self._alarm = self._alarm, None
         if alarm is not None:
             alarm.cancel()
+
+
+class _TotalProgress:
+    """The sum of the latest progress of several calls, whose total is known once all of theirs are."""
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self._report = report
+        self._latest: dict[int, Progress] = {}
+
+    def of(self, index: int) -> Callable[[Progress], None]:
+        def report(progress: Progress) -> None:
+            self._latest[index] = progress
+            latest = list(self._latest.values())
+            known = all(each.total_rows for each in latest)
+            self._report(
+                rows=sum(each.rows for each in latest),
+                bytes=sum(each.bytes for each in latest),
+                total_rows=sum(each.total_rows for each in latest) if known else 0,
+            )
+
+        return report
 
 
 def _deadline_passed() -> DeadlineExceededError:

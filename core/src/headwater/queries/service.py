@@ -134,9 +134,9 @@ class QueryService:
         inputs: Mapping[str, DataResponse] | None = None,
     ) -> dict[str, DataResponse]:
         groups, responses = self._resolve(queries, context)
-        for group in groups:
+        for group, own in zip(groups, _contexts(context, len(groups)), strict=True):
             try:
-                answer = self._client.query_data(self._request(group, context, user, inputs), context)
+                answer = self._client.query_data(self._request(group, own, user, inputs), own)
                 responses |= answer.responses
             except Exception as error:
                 responses |= group.failed(error)
@@ -197,9 +197,9 @@ class QueryService:
         if on_end is not None:
             answer.future.add_done_callback(on_end)
         limiter = CallLimiter() if len(groups) > self._concurrent_groups else None
-        for index, group in enumerate(groups, 1):
+        for index, (group, own) in enumerate(zip(groups, _contexts(context, len(groups)), strict=True), 1):
             in_place = here and index == len(groups)
-            self._start(group, context, user, limiter, answer, here=in_place, inputs=inputs)
+            self._start(group, own, user, limiter, answer, here=in_place, inputs=inputs)
         return answer.future
 
     def query_chunked_data(
@@ -219,10 +219,10 @@ class QueryService:
         for ref_id, response in unresolved.items():
             yield QueryChunk(ref_id, error=response.error)
         with context.with_limits(max_rows=None, max_bytes=None) as unbounded:
-            for group in groups:
+            for group, own in zip(groups, _contexts(unbounded, len(groups)), strict=True):
                 try:
-                    request = self._request(group, unbounded, user)
-                    yield from self._client.query_chunked_data(request, unbounded)
+                    request = self._request(group, own, user)
+                    yield from self._client.query_chunked_data(request, own)
                 except Exception as error:
                     for query in group.queries:
                         yield QueryChunk(query.ref_id, error=describe(error))
@@ -317,6 +317,11 @@ class QueryService:
         return QueryDataRequest(
             plugin_context, group.queries, _visible_headers(context.headers), inputs or {}
         )
+
+
+def _contexts(context: CallContext, groups: int) -> Sequence[CallContext]:
+    """One for each group. Those of several are their own only if somebody watches how far they have come."""
+    return context.children(groups) if groups > 1 and context.hears_progress else [context] * groups
 
 
 def _visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
