@@ -12,6 +12,7 @@ from headwater.testing import (
     DataSourceConfig,
     DataSourceConformance,
     Features,
+    ParameterProbe,
     Probes,
     Support,
     TypeProbe,
@@ -22,13 +23,16 @@ def sql(statement: str) -> dict[str, Any]:
     return {"type": "sql", "expression": statement}
 
 
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 class TestExpressions(DataSourceConformance):
     plugin_id = "__expr__"
     title = "Expressions"
     driver_modules = ("duckdb",)
     features = Features(
         network=Support.UNSUPPORTED,
-        parameters=Support.UNSUPPORTED,
         resources=Support.UNSUPPORTED,
         streaming=Support.UNSUPPORTED,
         secrets=Support.UNSUPPORTED,
@@ -39,6 +43,12 @@ class TestExpressions(DataSourceConformance):
         rows=lambda count: sql(f"SELECT range AS number FROM range({count})"),
         empty=sql("SELECT range AS number FROM range(0)"),
         slow=sql("SELECT count(*) AS n FROM range(10000000) a, range(10000000) b"),
+        text=lambda text: sql(f"SELECT {literal(text)} AS text"),
+        duplicate_columns=sql("SELECT 1 AS a, 2 AS a"),
+        parameter=ParameterProbe(
+            lambda value: (sql("SELECT $value AS value"), {"value": value}),
+            placed=lambda placeholder, _: sql(f"SELECT {placeholder} AS value"),
+        ),
         types=(TypeProbe("numbers", sql("FROM (VALUES (1), (NULL)) t(x)"), pa.int32(), (1, None)),),
     )
 

@@ -6,13 +6,15 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from attrs import evolve
 
-from headwater import AsyncHeadwater, CallContext, Frame, Headwater
+from headwater import AsyncHeadwater, CallContext, Frame, Headwater, QueryLimits
 from headwater.calls import Progress
 from headwater.errors import (
     DeadlineExceededError,
@@ -24,7 +26,14 @@ from headwater.errors import (
     TruncatedResultWarning,
 )
 from headwater.frames import Notice
-from headwater.models import DataQuery, DataResponse, QueryDataRequest, QueryDataResponse
+from headwater.models import (
+    DataQuery,
+    DataResponse,
+    Partitions,
+    PluginInfo,
+    QueryDataRequest,
+    QueryDataResponse,
+)
 from headwater.plugins import hookimpl
 
 
@@ -45,6 +54,19 @@ class Recorder:
         self.queries.append(query)
         frame = Frame.from_pydict({"x": [1, 2, 3], "y": ["a", "b", "c"]}).with_notice(Notice.warning("stale"))
         return QueryDataResponse({query.ref_id: DataResponse((frame,))})
+
+
+class Whole(Recorder):
+    """A plugin that pushes down what it can, which is nothing of its present queries."""
+
+    @hookimpl
+    def describe_plugin(self) -> PluginInfo:
+        return PluginInfo(id="whole", capabilities=frozenset({"pushdown"}))
+
+    @hookimpl
+    def partitions(self, request: QueryDataRequest) -> Partitions:
+        (query,) = request.queries
+        return Partitions.whole(evolve(query, json={**query.json, "parts": 1}), "It groups its rows.")
 
 
 @pytest.fixture
@@ -80,6 +102,18 @@ def test_sources_are_named_by_uid_too(host: Headwater) -> None:
     assert host.sql("SELECT count(*) AS n FROM metrics.no_data").to_pylist() == [{"n": 0}]
 
 
+@pytest.mark.parametrize("name", ["Wide Shop", "ÉTÉ", 'say "Hi"', "P12AB"])
+def test_names_keep_their_capitals(host: Headwater, name: str) -> None:
+    host.add_data_source(name, type="testdata")
+    quoted = name.replace('"', '""')
+    statement = f"""SELECT 'ü' AS u, count(*) AS n FROM "{quoted}"('no_data') a, "{quoted}".no_data b"""
+    assert host.sql(statement).to_pylist() == [{"u": "ü", "n": 0}]
+
+
+def test_capitals_may_stand_for_small_letters(host: Headwater) -> None:
+    assert host.sql("SELECT count(*) AS n FROM SHOP.no_data, SHOP('no_data') b").to_pylist() == [{"n": 0}]
+
+
 def test_a_table_of_a_source_is_named_with_a_dot(host: Headwater) -> None:
     frame = host.sql("SELECT * FROM shop.streaming_rows LIMIT 2")
     assert frame.schema.names == ["id", "time", "city", "value"]
@@ -110,12 +144,35 @@ def test_a_source_is_asked_once_and_its_notices_are_kept(host: Headwater, record
     assert [notice.text for notice in frame.notices] == ["stale"]
 
 
+def test_notices_of_a_source_that_is_not_read_to_its_end_are_kept(
+    host: Headwater, recorder: Recorder
+) -> None:
+    assert [notice.text for notice in host.sql("SELECT y FROM other() LIMIT 1").notices] == ["stale"]
+
+
+def test_a_query_that_nothing_can_be_pushed_into_is_asked_once(host: Headwater) -> None:
+    plugin = Whole()
+    host.add_plugin("whole", plugin)
+    host.add_data_source("groups", type="whole")
+    lines = host.sql("EXPLAIN ANALYZE SELECT y FROM groups() WHERE x > 1").table.column("explain").to_pylist()
+    assert len(plugin.queries) == 1
+    assert "  is read whole: It groups its rows." in lines
+
+
 def test_filters_are_pushed_down_where_the_plugin_can(host: Headwater) -> None:
     statement = f"SELECT city FROM {rows(100_000)} WHERE id >= 99990 AND city <> 'Bern'"
     lines = host.sql(f"EXPLAIN ANALYZE {statement}").table.column("explain").to_pylist()
     assert "  pushed down filters: id >= 99990" in lines
+    assert '  asked: {"scenario": "streaming_rows", "rows": 100000, "firstRow": 99990}' in lines
     assert any(line.startswith("  fetched: 10 rows") for line in lines)
     assert host.sql(statement).num_rows <= 10
+
+
+def test_explain_takes_parameters(host: Headwater) -> None:
+    lines = host.sql(
+        f"EXPLAIN ANALYZE SELECT city FROM {rows(100)} WHERE id >= $least", params={"least": 90}
+    ).table.column("explain")
+    assert any(line.startswith("  fetched: 10 rows") for line in lines.to_pylist())
 
 
 def test_explain_says_what_is_read_whole(host: Headwater, recorder: Recorder) -> None:
@@ -196,6 +253,17 @@ def test_progress_is_that_of_all_sources(host: Headwater) -> None:
     assert seen[-1] == Progress(rows=6, bytes=60, total_rows=6)
 
 
+def test_statements_do_not_wait_for_each_other_with_half_of_their_queries() -> None:
+    limits = QueryLimits(max_concurrent_queries=2)
+    slow = """shop('{"scenario": "slow", "delayMs": 300}')"""
+    plugins = {"__expr__", "testdata"}
+    with Headwater(allow_plugins=plugins, limits=limits) as host, ThreadPoolExecutor() as pool:
+        host.add_data_source("shop", type="testdata")
+        statements = [f"SELECT count(*) AS n FROM {slow} a, {slow} b"] * 2
+        found = [pool.submit(host.sql, each, timeout=20) for each in statements]
+        assert [each.result().num_rows for each in found] == [1, 1]
+
+
 class TestFailures:
     """Errors name what is wrong, and are those of the source where it failed."""
 
@@ -234,6 +302,10 @@ class TestFailures:
         failing = rows(100_000, failAfterRows=50_000, message="disk is gone")
         with pytest.raises(DownstreamError, match="disk is gone"):
             host.sql(f"SELECT sum(id) FROM {failing}")
+
+    def test_values_that_the_engine_has_no_type_for(self, host: Headwater) -> None:
+        with pytest.raises(QueryError, match=r"^\[shop\] cannot be read by SQL: .* precision 38$"):
+            host.sql('SELECT * FROM shop(\'{"scenario": "all_types", "types": ["decimal256"]}\')')
 
     def test_other_answers_than_one_table(self, host: Headwater) -> None:
         with pytest.raises(HeadwaterError, match="several frames"):

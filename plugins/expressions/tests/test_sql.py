@@ -215,7 +215,9 @@ def test_values_survive(type_: pa.DataType, value: Any) -> None:
 
 
 def test_explain_shows_the_plan() -> None:
-    ((plan,),) = [row.values() for row in Request(A=SALES).sql("EXPLAIN SELECT city FROM A").to_pylist()]
+    query = {"type": "sql", "expression": "EXPLAIN SELECT city FROM A WHERE amount > $n", "params": {"n": 1}}
+    (frame,) = Request(A=SALES).frames(**query)
+    ((plan,),) = [row.values() for row in frame.to_pylist()]
     assert "city" in plan
 
 
@@ -225,7 +227,10 @@ def test_explain_shows_the_plan() -> None:
         ("SELECT nope FROM A", 'Referenced column "nope" not found'),
         ("SELECT * FROM", r"syntax error .* \(line 1, column 10\)"),
         ("SELECT *\nFROM A WHERE", r"\(line 2, column"),
+        ("EXPLAIN\nANALYZE SELEC 1", r"\(line 2, column 9\)"),
         ("SELECT 1; SELECT 2", "Give one SELECT statement"),
+        (f"SELECT {'1 + ' * 400} 1", "nested too deeply"),
+        (f"SELECT {'1 + ' * 4000} 1", "Max expression depth limit"),
         ("", "is empty"),
         ("SELECT * FROM NOPE", "unable to find dependent node 'NOPE'"),
         ("SELECT * FROM Q", "cannot reference itself"),
@@ -373,11 +378,13 @@ def test_memory_is_limited() -> None:
     assert error.message_id == "query.limitExceeded"
 
 
-def test_a_cancelled_call_interrupts_the_engine() -> None:
+@pytest.mark.parametrize("explain", ["", "EXPLAIN ANALYZE "])
+def test_a_cancelled_call_interrupts_the_engine(explain: str) -> None:
     context = CallContext()
     threading.Timer(0.3, context.cancel).start()
     begun = time.monotonic()
-    query = {"type": "sql", "expression": "SELECT count(*) AS n FROM range(10000000) a, range(10000000) b"}
+    endless = "SELECT count(*) AS n FROM range(10000000) a, range(10000000) b"
+    query = {"type": "sql", "expression": f"{explain}{endless}"}
     error = Request().answer(context, Q=query)["Q"].error
     assert isinstance(error, QueryCanceledError)
     assert timedelta(seconds=time.monotonic() - begun) < timedelta(seconds=60)

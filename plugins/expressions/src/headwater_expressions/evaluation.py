@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -181,10 +182,17 @@ class _Evaluation:
 
         return _Step(needs, run)
 
+    @cached_property
+    def _engine(self) -> sql.Engine:
+        """For one statement after the other: a database and its threads cost more than most of them."""
+        from .sql import Engine
+
+        return self._resources.enter_context(Engine())
+
     def _sql(self, query: ExpressionQuery) -> _Step:
         from . import sql
 
-        engine = self._resources.enter_context(sql.Engine())
+        engine = self._engine
         statement = engine.parse(_text(query))
         needs = [self._ref_id(table) for table in statement.tables]
 
@@ -194,7 +202,7 @@ class _Evaluation:
                 for index, name in enumerate(needs)
             }
             if statement.explain:
-                plan = engine.explain(statement, tables)
+                plan = engine.explain(statement, tables, self._context, parameters=query.params)
                 return _Outcome(DataResponse((Frame.from_pydict({"plan": [plan]}, ref_id=query.ref_id),)))
             limits = self._context.limits
             with engine.run(

@@ -1,4 +1,4 @@
-"""DuckDB for one statement: no files, no network, no extensions, no settings; memory within bounds."""
+"""DuckDB for one call: no files, no network, no extensions, no settings; memory within bounds."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ __all__ = ["Engine", "EngineLimits"]
 
 _BATCH_ROWS = 65_536
 _MOST_THREADS = 4
-_HINTS = re.compile(r"\n\s*LINE \d+:.*|\n\s*Candidate functions:.*|^[A-Z][A-Za-z ]* Error: ", re.DOTALL)
+_HINTS = re.compile(
+    r"\n\s*LINE \d+:.*|\n\s*Candidate functions:.*|\.? Detail: Python exception:.*|^[A-Z][A-Za-z ]* Error: ",
+    re.DOTALL,
+)
 
 
 @frozen
 class EngineLimits:
-    """Bytes that a statement may take in memory and, in `spill_directory` if there is one, on disk."""
+    """Bytes that its statements may take in memory and, in `spill_directory` if there is one, on disk."""
 
     memory_bytes: int = 512 * 1024 * 1024
     spill_bytes: int = 8 * 1024 * 1024 * 1024
@@ -38,7 +41,7 @@ class EngineLimits:
 
 
 class Engine:
-    """A database of its own for one statement. Close it, or leave its `with` block."""
+    """A database of its own for the statements of one call. Close it, or leave its `with` block."""
 
     def __init__(self, limits: EngineLimits | None = None) -> None:
         limits = limits or EngineLimits()
@@ -63,7 +66,8 @@ class Engine:
 
     def parse(self, text: str) -> Statement:
         """Raises QueryRequestError."""
-        return Statement.parse(text, self._serialize)
+        with translated():
+            return Statement.parse(text, self._serialize)
 
     def run(
         self,
@@ -82,18 +86,22 @@ class Engine:
             stack.enter_context(context.on_cancel(self.interrupt))
             with translated():
                 sql = self._prepared(statement, tables)
+                context.check()  # DuckDB forgets an interrupt that comes before it runs
                 reader = self._connection.sql(sql, params=parameters or None).to_arrow_reader(_BATCH_ROWS)
             cleanup = stack.pop_all()
         return FrameStream(
             reader.schema, _batches(reader), ref_id=ref_id, on_close=cleanup.close, on_cancel=self.interrupt
         )
 
-    def explain(self, statement: Statement, tables: Mapping[int, Any]) -> str:
+    def explain(
+        self, statement: Statement, tables: Mapping[int, Any], context: CallContext, *, parameters: Any = None
+    ) -> str:
         """DuckDB's plan, as text."""
-        with translated():
+        analyze = "ANALYZE " if statement.explain == "analyze" else ""
+        with context.on_cancel(self.interrupt), translated():
             sql = self._prepared(statement, tables)
-            analyze = "ANALYZE " if statement.explain == "analyze" else ""
-            rows = self._connection.execute(f"EXPLAIN {analyze}{sql}").fetchall()
+            context.check()
+            rows = self._connection.execute(f"EXPLAIN {analyze}{sql}", parameters or None).fetchall()
         return "\n".join(str(row[-1]) for row in rows)
 
     def interrupt(self) -> None:
@@ -119,8 +127,7 @@ class Engine:
         return self._deserialize(statement.rename(names))
 
     def _serialize(self, text: str) -> str:
-        with translated():
-            return self._scalar("SELECT json_serialize_sql(?::VARCHAR)", text)
+        return self._scalar("SELECT json_serialize_sql(?::VARCHAR)", text)
 
     def _deserialize(self, tree: str) -> str:
         return self._scalar("SELECT json_deserialize_sql(?::JSON)", tree)
@@ -155,6 +162,8 @@ def translated() -> Iterator[None]:
         raise LimitExceededError(
             "The statement needs more memory than it may take; select fewer rows or columns."
         ) from error
+    except RecursionError:
+        raise sql_failed("The statement is nested too deeply; write it in parts, with WITH.") from None
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         text = str(error)
         if "Out of Memory" in text:

@@ -6,15 +6,15 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from attrs import evolve
 
-from headwater.calls import CallContext, Progress
+from headwater.calls import CallContext
 from headwater.errors import DataSourceNotFoundError, HeadwaterError, LimitExceededError
 from headwater.frames import Frame, FrameStream, stream_chunks
 from headwater.models import DataQuery, PluginInfo, QueryChunk
@@ -22,7 +22,7 @@ from headwater.plugins import SourceReader
 from headwater_expressions.errors import sql_failed
 
 from .engine import Engine, EngineLimits
-from .source import SourceDataset
+from .source import SourceDataset, query_text
 from .statement import Statement, TableRef
 
 __all__ = ["select"]
@@ -43,11 +43,11 @@ def select(
         engine = stack.enter_context(Engine(limits))
         statement = engine.parse(str(query.json.get("expression", "")))
         tables = _tables(statement, query, sources, call, stack)
+        parameters = query.json.get("params")
         if statement.explain:
-            rows = _explained(engine, statement, tables, call)
+            rows = _explained(engine, statement, tables, parameters, call)
             yield QueryChunk(query.ref_id, frame=Frame.from_pydict({"explain": rows}, ref_id=query.ref_id))
             return
-        parameters = query.json.get("params")
         yield from stream_chunks(_rows(engine, statement, tables, parameters, call), query.ref_id)
 
 
@@ -55,21 +55,25 @@ def _tables(
     statement: Statement, query: DataQuery, sources: SourceReader, context: CallContext, stack: ExitStack
 ) -> dict[int, SourceDataset]:
     """What the statement reads, by its place there."""
-    _check_count(statement, context)
-    progress = _TotalProgress(context)
+    named = [_data_source(table, sources) for table in statement.tables]
+    _check_count(named, context)
+    most = context.limits.max_concurrent_queries
     tables = {}
-    for index, table in enumerate(statement.tables):
-        asked = _source_query(table, query, sources)
-        own = stack.enter_context(context.child(on_progress=progress.of(index)))
-        tables[index] = SourceDataset(table.name, sources, table.path[0], asked, own)
+    for index, (name, call) in enumerate(zip(named, context.children(len(named)), strict=True)):
+        table = statement.tables[index]
+        asked = _source_query(table, query, sources.plugin_info(name))
+        # A statement that has some of its queries open is let in before those with fewer, or such statements
+        # would wait for each other.
+        own = stack.enter_context(call.with_limits(max_concurrent_queries=most + index))
+        tables[index] = SourceDataset(table.name, sources, name, asked, own)
         stack.callback(tables[index].close)
     return tables
 
 
-def _check_count(statement: Statement, context: CallContext) -> None:
-    """Queries open at once must fit into a data source's limit, or they would wait for each other."""
+def _check_count(data_sources: Sequence[str], context: CallContext) -> None:
+    """Queries open at once must fit into a data source's limit."""
     most = context.limits.max_concurrent_queries
-    for name, count in Counter(table.path[0] for table in statement.tables).items():
+    for name, count in Counter(data_sources).items():
         if count > most:
             raise LimitExceededError(
                 f"The statement reads {name} {count} times; a data source runs {most} queries at once. "
@@ -77,15 +81,21 @@ def _check_count(statement: Statement, context: CallContext) -> None:
             )
 
 
-def _source_query(table: TableRef, query: DataQuery, sources: SourceReader) -> DataQuery:
-    try:
-        info = sources.plugin_info(table.path[0])
-    except DataSourceNotFoundError:
-        if table.arguments is None and len(table.path) == 1:
-            raise sql_failed(
-                f"There is no table {table.name!r}; write DATA_SOURCE('query') or DATA_SOURCE.TABLE."
-            ) from None
-        raise sql_failed(f"There is no data source {table.path[0]!r}, which the statement names.") from None
+def _data_source(table: TableRef, sources: SourceReader) -> str:
+    """The name that the statement means: as it is written, or in small letters, as SQL reads capitals."""
+    name = table.path[0]
+    for each in dict.fromkeys((name, name.lower())):
+        with suppress(DataSourceNotFoundError):
+            sources.plugin_info(each)
+            return each
+    if table.arguments is None and len(table.path) == 1:
+        raise sql_failed(
+            f"There is no table {table.name!r}; write DATA_SOURCE('query') or DATA_SOURCE.TABLE."
+        )
+    raise sql_failed(f"There is no data source {name!r}, which the statement names.")
+
+
+def _source_query(table: TableRef, query: DataQuery, info: PluginInfo) -> DataQuery:
     keys = _table_keys(table, info) if table.arguments is None else _argument_keys(table, info)
     return evolve(query, ref_id="A", query_type=str(keys.get("queryType") or ""), json=keys)
 
@@ -163,38 +173,20 @@ class _blaming:  # noqa: N801 used as a keyword would be
 
 
 def _explained(
-    engine: Engine, statement: Statement, tables: Mapping[int, SourceDataset], context: CallContext
+    engine: Engine,
+    statement: Statement,
+    tables: Mapping[int, SourceDataset],
+    parameters: Any,
+    context: CallContext,
 ) -> list[str]:
     """DuckDB's plan, line by line, and what each source is asked for."""
-    with _blaming(tables, context), context.on_cancel(engine.interrupt):
-        lines = engine.explain(statement, tables).splitlines()
+    with _blaming(tables, context):
+        lines = engine.explain(statement, tables, context, parameters=parameters).splitlines()
     for table in tables.values():
-        lines.append(f"{table.name}: {json.dumps(dict(table.query.json), default=str)}")
-        if not table.narrows:
-            lines.append("  is read whole: its plugin pushes nothing down")
+        lines.append(f"{table.name}: {query_text(table.query)}")
+        if table.why_whole:
+            lines.append(f"  is read whole: {table.why_whole}")
         elif statement.explain != "analyze":
             lines.append("  columns and filters of its scan are offered to its plugin")
         lines += [f"  {line}" for scan in table.scans for line in scan.lines()]
     return lines
-
-
-class _TotalProgress:
-    """Reports the sum of what the sources report."""
-
-    def __init__(self, context: CallContext) -> None:
-        self._context = context
-        self._latest: dict[int, Progress] = {}
-
-    def of(self, index: int) -> Any:
-        def report(progress: Progress) -> None:
-            self._latest[index] = progress
-            latest = list(self._latest.values())
-            self._context.report_progress(
-                rows=sum(each.rows for each in latest),
-                bytes=sum(each.bytes for each in latest),
-                total_rows=sum(each.total_rows for each in latest)
-                if all(each.total_rows for each in latest)
-                else 0,
-            )
-
-        return report

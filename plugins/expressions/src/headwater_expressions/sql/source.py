@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -19,23 +20,26 @@ from headwater.models import DataQuery, Filter
 from headwater.plugins import SourceReader
 from headwater.queries import filters_of
 
-from .types import readable_schema
+from .types import readable_schema, unreadable
 
-__all__ = ["Scan", "SourceDataset"]
+__all__ = ["Scan", "SourceDataset", "query_text"]
 
 
 @define
 class Scan:
-    """What one scan asked of the data source, and what came."""
+    """What one scan asked of the data source, and what came. `query` is that of the statement, narrowed."""
 
-    columns: tuple[str, ...] | None
-    filters: tuple[Filter, ...]
+    query: DataQuery | None = None
+    columns: tuple[str, ...] | None = None
+    filters: tuple[Filter, ...] = ()
     rows: int = 0
     bytes: int = 0
 
     def lines(self) -> list[str]:
         """For EXPLAIN ANALYZE."""
+        asked = [] if self.query is None else [f"asked: {query_text(self.query)}"]
         return [
+            *asked,
             f"pushed down columns: {', '.join(self.columns) if self.columns is not None else 'none'}",
             f"pushed down filters: {', '.join(map(_filter_text, self.filters)) or 'none'}",
             f"fetched: {self.rows:,} rows, {self.bytes:,} bytes",
@@ -59,13 +63,14 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
         self.scans: list[Scan] = []
         #: What the data source failed with. DuckDB reports only its text.
         self.failure: HeadwaterError | None = None
-        self.notices: dict[Notice, None] = {}
         self._sources = sources
         self._context = context
         self._lock = threading.Lock()  # guards the stream that was opened early
         self._early: FrameStream | None = None
-        self._open_streams: list[FrameStream] = []
+        self._streams: list[FrameStream] = []
         self.narrows: bool = "pushdown" in sources.plugin_info(data_source).capabilities
+        self.why_whole = "" if self.narrows else "its plugin pushes nothing down"
+        self._whole = query  # as the plugin runs it where nothing is pushed down
         self._arrow = self._find_schema()
         try:
             self._readable = readable_schema(name, self._arrow)
@@ -89,10 +94,16 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
         schema = pa.schema([self._readable.field(name) for name in wanted])
         return _Reader(schema, self._scan(schema, filter))
 
+    @property
+    def notices(self) -> list[Notice]:
+        """Of what has been read, each once."""
+        metas = [stream.meta for stream in self._streams if stream.meta is not None]
+        return list(dict.fromkeys(notice for meta in metas for notice in meta.notices))
+
     def close(self) -> None:
         """End what was started and not read to its end."""
         with self._lock:
-            streams, self._open_streams = self._open_streams, []
+            streams, self._streams = self._streams, []
         for stream in streams:
             stream.close()
 
@@ -101,7 +112,9 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
             parts = self._sources.narrow(self.data_source, self.query, None, (), self._context)
             if parts.schema is not None:
                 return parts.schema
-        self._early = self._stream(self.query)
+            self.why_whole = " ".join(parts.notices)
+            self._whole = parts.parts[0].query
+        self._early = self._stream(self._whole)
         return self._early.schema
 
     def _scan(self, schema: pa.Schema, expression: pc.Expression | None) -> Iterator[pa.RecordBatch]:
@@ -118,6 +131,9 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
         except HeadwaterError as error:
             self.failure = error
             raise
+        except pa.ArrowException as error:
+            self.failure = unreadable(self.name, error)
+            raise self.failure from error
 
     def _batches(self, columns: list[str], filters: Any) -> Generator[pa.RecordBatch, None, None]:
         stream, scan = self._open(columns, tuple(filters))
@@ -126,17 +142,20 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
             for batch in stream:
                 scan.rows, scan.bytes = stream.rows, stream.bytes
                 yield batch.select(columns).replace_schema_metadata(None)
-        self.notices |= dict.fromkeys(stream.meta.notices if stream.meta is not None else ())
 
     def _open(self, columns: list[str], filters: tuple[Filter, ...]) -> tuple[FrameStream, Scan]:
-        query, scan = self.query, Scan(None, ())
+        query, scan = self._whole, Scan()
         if self.narrows and (filters or len(columns) < len(self._arrow)):
             parts = self._sources.narrow(self.data_source, self.query, tuple(columns), filters, self._context)
             query = parts.parts[0].query
-            scan = Scan(tuple(columns) if parts.columns_handled else None, parts.handled_filters)
+            scan = Scan(
+                query if query != self._whole else None,
+                tuple(columns) if parts.columns_handled else None,
+                parts.handled_filters,
+            )
         with self._lock:
             early, self._early = self._early, None
-        if early is not None and query == self.query:
+        if early is not None and query == self._whole:
             return early, scan
         if early is not None:
             early.close()
@@ -145,7 +164,7 @@ class SourceDataset(pyarrow.dataset.Dataset):  # type: ignore[misc]
     def _stream(self, query: DataQuery) -> FrameStream:
         stream = self._sources.stream(self.data_source, query, self._context)
         with self._lock:
-            self._open_streams.append(stream)
+            self._streams.append(stream)
         return stream
 
 
@@ -162,6 +181,11 @@ class _Reader:
 
 def _chosen(schema: pa.Schema, names: list[str]) -> pa.Schema:
     return pa.schema([schema.field(name) for name in names])
+
+
+def query_text(query: DataQuery) -> str:
+    """The keys of a query, for EXPLAIN."""
+    return json.dumps(dict(query.json), default=str)
 
 
 def _filter_text(each: Filter) -> str:

@@ -22,6 +22,9 @@ _REFUSED = frozenset(
     {"current_setting", "getvariable", "getenv", "write_log", "pg_sleep", "set_config", "current_query"}
 )
 
+#: A name at the start of a text, in quotes or not.
+_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\s(".]+)')
+
 Scope = frozenset[str]
 
 
@@ -58,7 +61,7 @@ class Statement:
         explain = ""
         if (match := _EXPLAIN.match(text)) is not None:
             explain = "analyze" if match[1] else "explain"
-            text = text[match.end() :]
+            text = re.sub(r"\S", " ", match[0]) + text[match.end() :]  # places in it stay
         tree = json.loads(serialize(text))
         if tree["error"]:
             if tree["error_type"] == "not implemented":
@@ -66,7 +69,7 @@ class Statement:
             raise sql_failed(f"SQL is not valid: {tree['error_message']}{_place(text, tree.get('position'))}")
         if len(tree["statements"]) != 1:
             raise sql_failed("Give one SELECT statement.")
-        return cls(tree, tuple(_tables(tree["statements"][0]["node"])), explain)
+        return cls(tree, tuple(_tables(tree["statements"][0]["node"], text)), explain)
 
     def rename(self, names: Mapping[int, str]) -> str:
         """The tree as JSON, in which the table at place `index` of `tables` is called `names[index]`.
@@ -92,7 +95,7 @@ class Statement:
         return json.dumps(self.tree)
 
 
-def _tables(root: dict[str, Any]) -> Iterator[TableRef]:
+def _tables(root: dict[str, Any], text: str) -> Iterator[TableRef]:
     """References to tables that no WITH of the statement makes. Raises QueryRequestError."""
     pending: list[tuple[Any, Scope]] = [(root, frozenset())]
     while pending:
@@ -107,7 +110,7 @@ def _tables(root: dict[str, Any]) -> Iterator[TableRef]:
             node = {key: value for key, value in node.items() if key != "cte_map"}
         if node.get("type") == "RECURSIVE_CTE_NODE":
             scope |= {str(node["cte_name"]).lower()}
-        if (table := _table(node, scope)) is not None:
+        if (table := _table(node, scope, text)) is not None:
             yield table
             continue
         pending += [(value, scope) for value in reversed(node.values()) if isinstance(value, dict | list)]
@@ -121,7 +124,7 @@ def _with_ctes(entries: list[dict[str, Any]], scope: Scope, pending: list[tuple[
     return scope
 
 
-def _table(node: dict[str, Any], scope: Scope) -> TableRef | None:
+def _table(node: dict[str, Any], scope: Scope, text: str) -> TableRef | None:
     match node.get("type"):
         case "BASE_TABLE" if node.get("at_clause") is not None:
             raise sql_failed("AT is not supported: the tables have no versions.")
@@ -141,12 +144,20 @@ def _table(node: dict[str, Any], scope: Scope) -> TableRef | None:
             )
             if path[-1].lower() in _PURE:
                 return None
+            path = (*path[:-1], _as_written(path[-1], text, node["query_location"]))
             return TableRef(path, _texts(path, function), node)
         case "SHOW_REF":
             raise sql_failed("SHOW, DESCRIBE and SUMMARIZE are not supported; select from the tables.")
     if node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in _REFUSED:
         raise sql_failed(f"The function {node['function_name']} is not allowed.")
     return None
+
+
+def _as_written(name: str, text: str, place: int) -> str:
+    """The name of a function with its capitals, which the parser makes small; `place` counts bytes."""
+    match = _NAME.match(text.encode()[place:].decode(errors="ignore"))
+    written = "" if match is None else (match[2] or match[1].replace('""', '"'))
+    return written if written.lower() == name.lower() else name
 
 
 def _texts(path: tuple[str, ...], function: Mapping[str, Any]) -> tuple[str, ...]:

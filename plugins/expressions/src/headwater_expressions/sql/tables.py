@@ -13,7 +13,7 @@ from headwater.frames import FieldType, Frame, SeriesKind, conversion, series_sc
 from headwater_expressions.errors import sql_failed
 from headwater_expressions.values import Times
 
-from .types import readable_table
+from .types import readable_table, unreadable
 
 __all__ = ["table_of"]
 
@@ -40,7 +40,7 @@ def table_of(ref_id: str, frames: Sequence[Frame]) -> pa.Table:
     try:
         table = _full_long(items)
     except pa.ArrowInvalid as error:  # times beyond the calendar
-        raise sql_failed(f"[{ref_id}] cannot be read by SQL: {error}") from error
+        raise unreadable(ref_id, error) from error
     return readable_table(ref_id, table)
 
 

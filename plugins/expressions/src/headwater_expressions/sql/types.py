@@ -6,9 +6,10 @@ from collections import Counter
 
 import pyarrow as pa
 
+from headwater.errors import QueryRequestError
 from headwater_expressions.errors import sql_failed
 
-__all__ = ["readable_schema", "readable_table"]
+__all__ = ["readable_schema", "readable_table", "unreadable"]
 
 _MOST_DIGITS = 38
 
@@ -33,7 +34,12 @@ def readable_table(name: str, table: pa.Table) -> pa.Table:
     try:
         return table.replace_schema_metadata(None).cast(schema)
     except pa.ArrowInvalid as error:
-        raise sql_failed(f"[{name}] cannot be read by SQL: {error}") from error
+        raise unreadable(name, error) from error
+
+
+def unreadable(name: str, error: pa.ArrowException) -> QueryRequestError:
+    """Values of the table `name` are beyond what SQL has types for."""
+    return sql_failed(f"[{name}] cannot be read by SQL: {error}")
 
 
 def _readable(name: str, field: pa.Field) -> pa.DataType:
