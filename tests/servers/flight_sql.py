@@ -10,6 +10,7 @@ import attrs
 
 from headwater import Headwater
 
+from .certificates import Certificates
 from .http_host import admin_authenticator, run_host
 from .process import free_port
 
@@ -24,7 +25,7 @@ class FlightAddress:
 
 
 @contextmanager
-def start_flight_sql(database: Path) -> Iterator[FlightAddress]:
+def start_flight_sql(database: Path, certificates: Certificates | None = None) -> Iterator[FlightAddress]:
     from headwater_server.flight import flight_service
     from headwater_server.http import create_app
     from headwater_server.serving import ListenOptions
@@ -32,7 +33,11 @@ def start_flight_sql(database: Path) -> Iterator[FlightAddress]:
     with Headwater(allow_plugins={"duckdb"}) as host:
         host.add_data_source(type="duckdb", name="shop", url=str(database))
         authenticator, admin = admin_authenticator(password="a password")
-        options = ListenOptions(port=free_port())
+        options = ListenOptions(
+            port=free_port(),
+            tls_certificate=certificates.server if certificates else None,
+            tls_key=certificates.server_key if certificates else None,
+        )
         app = create_app(host, authenticator=authenticator, services=[flight_service(options)])
         with run_host(app, admin) as running:
             header = {"name": "x-headwater-catalog", "value": "shop"}

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from headwater import Headwater
-from headwater.errors import DeadlineExceededError, DownstreamServerError
+from headwater.errors import (
+    DeadlineExceededError,
+    DownstreamAuthError,
+    DownstreamConnectionError,
+    DownstreamServerError,
+)
 from headwater.testing import Fault, FaultProxy
-from servers.flight_sql import FlightAddress
+from servers.certificates import make_certificates
+from servers.database_files import duckdb_file
+from servers.flight_sql import FlightAddress, start_flight_sql
 from servers.process import eventually
 
 ROWS = {"rawSql": "SELECT range AS n FROM range(2000)"}
@@ -50,3 +58,38 @@ def test_a_changed_byte_of_a_header_spoils_one_query(flight_sql: FlightAddress, 
             host.query("faulty", ROWS)
         proxy.fault = Fault()
         assert host.query("faulty", ROWS).table.num_rows == 2000
+
+
+def ask(server: FlightAddress, *, url: str = "", **secrets: str) -> list[dict[str, object]]:
+    with Headwater(allow_plugins={"flightsql"}) as host:
+        host.add_data_source(
+            name="shop",
+            type="flightsql",
+            url=url or server.url,
+            json_data={"metadata": list(server.metadata)},
+            secure_json_data={"token": server.token, **secrets},
+        )
+        return host.query("shop", "SELECT count(*) AS n FROM t").to_pylist()
+
+
+def test_a_wrong_token_and_a_server_that_is_not_there_are_told_apart(flight_sql: FlightAddress) -> None:
+    with pytest.raises(DownstreamAuthError, match="refused the data source's user"):
+        ask(flight_sql, token="hwsa_wrong")
+    with pytest.raises(DownstreamConnectionError, match="failed to connect to server - please inspect"):
+        ask(flight_sql, url="grpc://127.0.0.1:1")
+
+
+def test_a_servers_own_words_stand_alone(flight_sql: FlightAddress) -> None:
+    with behind(Fault(), flight_sql) as (host, _), pytest.raises(DownstreamServerError) as caught:
+        host.query("faulty", "SELECT nope FROM t")
+    assert 'Referenced column "nope" not found' in str(caught.value)
+    assert "DoGet" not in str(caught.value)
+
+
+def test_the_servers_certificate_is_verified(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path / "tls")
+    table = duckdb_file(tmp_path, "CREATE TABLE t AS SELECT range AS n FROM range(10)")
+    with start_flight_sql(table, certificates) as server:
+        assert ask(server, tlsCACert=certificates.authority.read_text()) == [{"n": 10}]
+        with pytest.raises(DownstreamConnectionError, match="no TLS connection with a trusted certificate"):
+            ask(server)

@@ -355,6 +355,27 @@ def test_a_time_series_is_wide_and_its_gaps_are_filled(
     assert table.column("south").to_pylist()[:4] == [2.0, 6.0, 9.0, 0.0]
 
 
+def test_timescaledb_groups_times_and_lists_its_tables(
+    open_postgres: OpenPostgres, database: psycopg.Connection, context: CallContext
+) -> None:
+    """What stands for the extension has its names, which is all that is used of it."""
+    database.execute(
+        "CREATE FUNCTION time_bucket(width interval, at timestamptz) RETURNS timestamptz LANGUAGE sql "
+        "AS $$ SELECT date_bin(width, at, 'epoch') $$; CREATE SCHEMA timescaledb_information; "
+        "CREATE VIEW timescaledb_information.hypertables AS "
+        "SELECT 'public'::name AS hypertable_schema, 'orders'::name AS hypertable_name"
+    )
+    sql = (
+        "SELECT $__timeGroupAlias(created, '2m', 0), region AS metric, avg(total) AS total FROM orders "
+        "WHERE $__timeFilter(created) GROUP BY 1, 2 ORDER BY 1"
+    )
+    source = open_postgres(timescaledb=True)
+    grouped = ask(source, sql, context, format="time_series")
+    assert grouped.to_pylist() == ask(open_postgres(), sql, context, format="time_series").to_pylist()
+    assert source.browse("hypertables", (), context) == [{"schema": "public", "name": "orders"}]
+    database.execute("DROP SCHEMA timescaledb_information CASCADE; DROP FUNCTION time_bucket")
+
+
 def test_a_result_is_read_in_parts(open_postgres: OpenPostgres, context: CallContext) -> None:
     table = ask(
         open_postgres(),
@@ -372,7 +393,12 @@ def test_browsing_lists_what_there_is(headwater: Headwater, database: psycopg.Co
     def get(path: str, query: str = "") -> Any:
         return json.loads(headwater.call_resource("db", path, query_string=query).body)
 
+    database.execute("CREATE SCHEMA archive; CREATE TABLE archive.orders AS SELECT 1 AS old")
     assert {"name": "public", "comment": "standard public schema"} in get("schemas")
+    hidden = {each["schema"]: each["needsSchema"] for each in get("tables") if each["name"] == "orders"}
+    assert hidden == {"archive": True, "public": False}
+    assert [each["name"] for each in get("columns", "table=orders&schema=archive")] == ["old"]
+    database.execute("DROP SCHEMA archive CASCADE")
     found = next(each for each in get("tables", "schema=public") if each["name"] == "orders")
     assert (found["kind"], found["comment"]) == ("table", "What was sold")
     assert [

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ import pytest
 
 from headwater import Headwater
 from headwater.errors import (
+    DownstreamServerError,
+    ErrorSource,
     HeadwaterError,
     PluginUnavailableError,
     QueryError,
@@ -144,6 +149,44 @@ def test_files_lie_where_the_operator_allows(tmp_path: Path, monkeypatch: pytest
                 host.query(name, "SELECT 1")
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_path_that_leads_nowhere_is_the_settings_fault(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with Headwater(allow_plugins={kind}) as host:
+        for name, url in (("circle", str(tmp_path / "circle")), ("long", "/" + 200 * "é")):
+            host.add_data_source(type=kind, name=name, url=url)
+            with pytest.raises(ValidationError, match="url: the path cannot be followed"):
+                host.query(name, "SELECT 1")
+
+
+@pytest.mark.parametrize(("kind", "make"), [("sqlite", duckdb_file), ("duckdb", sqlite_file)])
+def test_a_file_of_another_kind_is_told_as_such(kind: str, make: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database at all, but long enough to look like one\n" * 100)
+    with Headwater(allow_plugins={kind}) as host:
+        for path in (tmp_path / "notes.txt", make(tmp_path, "CREATE TABLE t AS SELECT 7 AS a")):
+            host.add_data_source(type=kind, name=path.name, url=str(path))
+            with pytest.raises(DownstreamServerError, match="file is no database of its kind") as caught:
+                host.query(path.name, "SELECT 1")
+            assert caught.value.source is ErrorSource.DOWNSTREAM
+            assert "download" not in str(caught.value.__cause__), "the engine fetches nothing for it"
+
+
+@pytest.mark.parametrize(
+    "sql", ["ATTACH '{file}' AS other", "/* */ attach DATABASE '{file}' AS other", "VACUUM INTO '{file}'",
+            "VACUUM main INTO '{file}'"],
+)  # fmt: skip
+def test_a_sqlite_that_may_write_does_so_to_its_own_file_alone(tmp_path: Path, sql: str) -> None:
+    path = sqlite_file(tmp_path, "CREATE TABLE t (a INTEGER)")
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path), json_data={"readOnly": False})
+        host.query("shop", "INSERT INTO t VALUES (7)")
+        host.query("shop", "VACUUM")
+        with pytest.raises(QueryError, match="names no file"):
+            host.query("shop", sql.format(file=tmp_path / "other.db"))
+        assert host.query("shop", "SELECT a FROM t").to_pylist() == [{"a": 7}]
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_duckdb_reads_no_other_file_unless_it_may(tmp_path: Path) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
@@ -206,6 +249,42 @@ def test_duckdbs_statements_that_read_are_told_from_others(sql: str) -> None:
     with Headwater(allow_plugins={"duckdb"}) as host:
         host.add_data_source(type="duckdb", name="memory", url=":memory:")
         assert host.query("memory", sql).num_rows > 0
+
+
+def test_duckdb_takes_a_size_for_its_memory_and_nothing_else() -> None:
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="some", url=":memory:", json_data={"memoryLimit": "1GB"})
+        assert host.query("some", "SELECT 7 AS a").to_pylist() == [{"a": 7}]
+        with pytest.raises(ValidationError, match="memoryLimit"):
+            host.add_data_source(type="duckdb", name="no", url=":memory:", json_data={"memoryLimit": "much"})
+
+
+def test_duckdb_tells_which_tables_need_their_schema(tmp_path: Path) -> None:
+    path = duckdb_file(
+        tmp_path, "CREATE TABLE t AS SELECT 1 AS a", "CREATE SCHEMA old; CREATE TABLE old.t AS SELECT 2 AS b"
+    )
+    with Headwater(allow_plugins={"duckdb"}) as host:
+        host.add_data_source(type="duckdb", name="shop", url=str(path))
+        tables = json.loads(host.call_resource("shop", "tables").body)
+        columns = json.loads(host.call_resource("shop", "columns", query_string="table=t&schema=old").body)
+    assert {each["schema"]: each["needsSchema"] for each in tables} == {"main": False, "old": True}
+    assert [each["name"] for each in columns] == ["b"]
+
+
+def test_a_sqlite_that_somebody_writes_can_be_asked_again(tmp_path: Path) -> None:
+    path = sqlite_file(tmp_path, "CREATE TABLE t (a)")
+    writing = "db = sqlite3.connect(sys.argv[1]); db.execute('BEGIN EXCLUSIVE'); print('now', flush=True)"
+    command = [sys.executable, "-c", f"import sqlite3, sys; {writing}; sys.stdin.read()", str(path)]
+    writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source(type="sqlite", name="shop", url=str(path))
+        with writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with pytest.raises(DownstreamServerError, match="database is locked") as caught:
+                host.query("shop", "SELECT a FROM t")
+        assert (caught.value.retryable, caught.value.source) == (True, ErrorSource.DOWNSTREAM)
+        assert host.query("shop", "SELECT a FROM t").num_rows == 0
 
 
 def test_sqlite_says_which_values_do_not_fit_their_column(tmp_path: Path) -> None:
@@ -342,6 +421,45 @@ def test_a_driver_by_path_is_loaded_only_if_the_operator_names_it(
             host.query("broken", "SELECT 1")
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["driver", "driver\0", "entrypoint", "additional_manifest_search_path_list", "init_func", "load_flags"],
+)
+@pytest.mark.parametrize("place", ["options", "secret_options"])
+def test_options_load_no_other_driver(monkeypatch: pytest.MonkeyPatch, key: str, place: str) -> None:
+    monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", "acme")
+    given: Any = {place: {key: Secret("/tmp/other.so") if place == "secret_options" else "/tmp/other.so"}}
+    settings = OtherSettings(driver="acme", **given)
+    with pytest.raises(ValidationError, match="settings driver and entrypoint"):
+        options(Other(settings, instance()))
+
+
+def test_only_a_drivers_function_is_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver manager calls whatever symbol it is told, `exit` too."""
+    sqlite = driver_module.bundled("adbc_driver_sqlite", "sqlite")
+    monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", sqlite)
+    with Headwater(allow_plugins={"adbc"}) as host:
+        host.add_data_source(
+            type="adbc", name="db", json_data={"driver": sqlite, "entrypoint": "AdbcDriverSqliteInit"}
+        )
+        assert host.query("db", "SELECT 7 AS a").to_pylist() == [{"a": 7}]
+        with pytest.raises(ValidationError, match="entrypoint"):
+            host.add_data_source(type="adbc", name="exit", json_data={"driver": sqlite, "entrypoint": "exit"})
+
+
+def test_a_driver_goes_by_the_name_of_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = driver_module.bundled("adbc_driver_sqlite", "sqlite")
+    (tmp_path / "acme.toml").write_text(f"manifest_version = 1\n[Driver]\nshared = '{shared}'\n")
+    monkeypatch.setenv("ADBC_DRIVER_PATH", str(tmp_path))
+    monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", "acme:gone")
+    with Headwater(allow_plugins={"adbc"}) as host:
+        for name in ("acme", "gone"):
+            host.add_data_source(type="adbc", name=name, json_data={"driver": name})
+        assert host.query("acme", "SELECT 7 AS a").to_pylist() == [{"a": 7}]
+        with pytest.raises(PluginUnavailableError, match="'gone' cannot be loaded"):
+            host.query("gone", "SELECT 1")
+
+
 def test_secret_options_reach_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADWATER_ADBC_DRIVERS", "acme")
     settings = OtherSettings(
@@ -355,7 +473,8 @@ def test_secret_options_reach_the_driver(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["", "http://host:1", "grpc://user@host:1", "grpc://host:1/path", "grpc://host:1?x=1"]
+    "url",
+    ["", "http://host:1", "grpc://host", "grpc://user@host:1", "grpc://host:1/path", "grpc://host:1?x=1"],
 )
 def test_flight_sql_takes_an_address_and_nothing_else(url: str) -> None:
     with pytest.raises(ValidationError, match="grpc"):

@@ -51,8 +51,8 @@ def field(
     `key` overrides the camelCase name; `aliases` are older keys; `minimum` and `maximum` are inclusive.
     `lenient` also takes numbers and booleans written as text, and the empty text for the default.
     `prefix` gathers all keys that start with it into a mapping from the rest of the key to the value.
-    `pattern` is a regular expression that a text must fit: `ONE_LINE` for what becomes a header's value,
-    `HEADER_NAME` for its name.
+    `pattern` is a regular expression that a text must fit, anywhere in it unless `^` and `$` say otherwise:
+    `ONE_LINE` for what becomes a header's value, `HEADER_NAME` for its name.
     """
     metadata = {
         "key": key, "aliases": tuple(aliases), "doc": doc, "minimum": minimum, "maximum": maximum,

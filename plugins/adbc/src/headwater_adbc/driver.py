@@ -30,7 +30,7 @@ def open_database(options: Mapping[str, str]) -> adbc.AdbcDatabase:
     try:
         return adbc.AdbcDatabase(**dict(options))
     except adbc.Error as error:
-        if "AdbcDriverInit" in str(error) or "dlopen" in str(error) or "Could not load" in str(error):
+        if any(sign in str(error) for sign in ("AdbcDriverInit", "dlopen", "dlsym", "Could not load")):
             raise PluginUnavailableError(
                 f"The ADBC driver {options.get('driver', '')!r} cannot be loaded: give the path of its "
                 "shared library, or the name of its manifest."

@@ -28,10 +28,15 @@ _OF_THE_STATEMENT: Final = frozenset(
 )
 _NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist')
 _REFUSED: Final = re.compile(r'authentication|no pg_hba.conf entry|FATAL: +role ".*" does not exist')
+_OTHER_FILE: Final = re.compile(r"not a valid DuckDB database file|sqlite_scanner")
+_NO_DATABASE_FILE: Final = "the data source's file is no database of its kind"
+_NEVER_CONNECTED: Final = re.compile(r"Error while dialing|handshake failed|server preface")
+"""What Flight SQL's driver says of a connection when it is first used."""
 _FULL: Final = re.compile(r"too many (?:clients|connections)|remaining connection slots")
 _AROUND: Final = re.compile(
     r"^[A-Z_]+: |\[(?:libpq|SQLite|FlightSQL)\] |Failed to (?:prepare|execute|step) query: "
-    r"|\s*\bquery(?: was)?: .*",
+    r"|\s*\bquery(?: was)?: .*"
+    r"|(?:\. Detail: [^()]*)? \(\w+; (?:Execute|DoGet|Prepare)[^()]*\)(?:\. Vendor code: \d+)?$",
     re.IGNORECASE | re.DOTALL,
 )
 _VALUE: Final = re.compile(r"ReadRecord failed at row \d+: (?:\[\w+\] )?(?P<why>.*)", re.DOTALL)
@@ -77,19 +82,29 @@ def position_of(error: BaseException | None, sent: str) -> TextPosition | None:
 
 
 def _connecting(error: adbc.Error) -> HeadwaterError:
-    state = error.sqlstate or ""
-    if state == "3D000" or _NO_DATABASE.search(str(error)):
+    state, text = error.sqlstate or "", str(error).replace("authentication handshake", "TLS handshake")
+    if state == "3D000" or _NO_DATABASE.search(text):
         return DownstreamServerError("the data source's database does not exist", code="3D000")
-    if error.status_code in _AUTHENTICATION or state.startswith("28") or _REFUSED.search(str(error)):
+    if error.status_code in _AUTHENTICATION or state.startswith("28") or _REFUSED.search(text):
         return DownstreamAuthError("failed to connect to server - it refused the data source's user")
-    if state.startswith("53") or _FULL.search(str(error)):
+    if state.startswith("53") or _FULL.search(text):
         return DownstreamConnectionError("failed to connect to server - it has too many connections")
-    if "timeout" in str(error).lower() or error.status_code == Status.TIMEOUT:
+    if "timeout" in text.lower() or error.status_code == Status.TIMEOUT:
         return DownstreamTimeoutError("failed to connect to server - no answer in time")
-    if "certificate" in str(error) or "SSL" in str(error):
+    if "certificate" in text or "SSL" in text or "TLS handshake" in text:
         return DownstreamConnectionError(
             "failed to connect to server - no TLS connection with a trusted certificate could be made",
             retryable=False,
+        )
+    if _OTHER_FILE.search(text):
+        return DownstreamServerError(_NO_DATABASE_FILE)
+    if "database file" in text or "Cannot open file" in text:
+        return DownstreamConnectionError(
+            "failed to open the database's file - please inspect the host's log for details"
+        )
+    if "Could not set lock" in text:
+        return DownstreamConnectionError(
+            "failed to open the database's file - another process has it open for writing"
         )
     return DownstreamConnectionError(
         "failed to connect to server - please inspect the host's log for details"
@@ -99,6 +114,10 @@ def _connecting(error: adbc.Error) -> HeadwaterError:
 def _running(error: adbc.Error) -> HeadwaterError:
     state, status = error.sqlstate or "", error.status_code
     words = server_words(error)
+    if (status == Status.UNAUTHENTICATED and not state) or _NEVER_CONNECTED.search(words):
+        return _connecting(error)
+    if words == "file is not a database":  # SQLite looks at it when it has to
+        return DownstreamServerError(_NO_DATABASE_FILE)
     if state == "57014" or status == Status.TIMEOUT:
         return DownstreamTimeoutError("the query reached the time limit that is set for it")
     if state == "25006" or "read-only" in words.lower() or "readonly" in words.lower():
@@ -120,6 +139,8 @@ def _running(error: adbc.Error) -> HeadwaterError:
         return QueryError(f"the database's driver cannot do this: {words}")
     if state[:2] in {"53", "54", "55", "40", "58", "XX"}:
         return DownstreamServerError(f"db query error: {words}", code=state, retryable=state.startswith("40"))
+    if words == "database is locked":  # of SQLite, by somebody who writes
+        return DownstreamServerError(f"db query error: {words}", retryable=True)
     if state or status in _OF_THE_STATEMENT:
         return DownstreamServerError(
             f"db query error: {words}", code=state or None, status=400, source=ErrorSource.CALLER

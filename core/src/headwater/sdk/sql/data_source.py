@@ -185,7 +185,8 @@ class SqlDataSource(DataSource[SettingsT, SqlQuery]):
 
     @resource("tables")
     def tables(self, request: ResourceRequest, context: CallContext) -> Records:
-        """Tables and views of `?schema=`, of all schemas without it: schema, name, kind, comment."""
+        """Tables and views of `?schema=`, of all schemas without it: schema, name, kind, comment, and
+        `needsSchema` where the name alone does not find it."""
         return self.browse("tables", (_schema(request),), context)
 
     @resource("columns")

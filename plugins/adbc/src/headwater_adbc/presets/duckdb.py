@@ -45,7 +45,7 @@ _READS: Final = (["SELECT"], ["EXPLAIN"])
 """SHOW, DESCRIBE and the like are SELECTs to the engine."""
 
 _FILES: Final = """
-    SELECT '' AS schema, file AS name, 'file' AS kind, '' AS comment
+    SELECT '' AS schema, file AS name, 'file' AS kind, '' AS comment, false AS "needsSchema"
     FROM (SELECT file FROM glob({glob})
       WHERE $1 = '' AND regexp_matches(file, '\\.(parquet|csv|tsv|json|jsonl|ndjson)(\\.gz|\\.zst)?$')
       ORDER BY 1 LIMIT 500)"""
@@ -106,9 +106,10 @@ class DuckDB(Preset[DuckDBSettings]):
             WHERE NOT internal OR schema_name = 'main' ORDER BY 1""",
         "tables": """
             SELECT schema_name AS schema, table_name AS name, 'table' AS kind,
-              coalesce(comment, '') AS comment
+              coalesce(comment, '') AS comment, schema_name <> current_schema() AS "needsSchema"
             FROM duckdb_tables() WHERE NOT internal AND $1 IN ('', schema_name)
-            UNION ALL SELECT schema_name, view_name, 'view', coalesce(comment, '')
+            UNION ALL
+            SELECT schema_name, view_name, 'view', coalesce(comment, ''), schema_name <> current_schema()
             FROM duckdb_views() WHERE NOT internal AND $1 IN ('', schema_name) ORDER BY 1, 2""",
         "columns": """
             SELECT column_name AS name, data_type AS type, is_nullable AS nullable,
@@ -135,6 +136,9 @@ class DuckDB(Preset[DuckDBSettings]):
             "access_mode": "READ_ONLY" if settings.read_only and not self._in_memory else "READ_WRITE",
             "threads": str(settings.threads or ""),
             "memory_limit": settings.memory_limit,
+            # A file of another kind would have the engine fetch what reads it, and load that.
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
         }
         return {key: value for key, value in options.items() if value}
 

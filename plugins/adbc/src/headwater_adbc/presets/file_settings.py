@@ -32,7 +32,7 @@ class DuckDBSettings(AdbcSettings):
         (), doc="Folders whose files queries may read, such as Parquet and CSV. None by default."
     )
     threads: int = field(0, minimum=0, lenient=True, doc="Threads of the engine; 0 for one for each core.")
-    memory_limit: str = field("", pattern=r"(\d+(\.\d+)? ?[KMGT]i?B)?", doc="Such as 2GB; empty for 80 %.")
+    memory_limit: str = field("", pattern=r"^(\d+(\.\d+)? ?[KMGT]i?B)?$", doc="Such as 2GB; empty for 80 %.")
 
 
 def database_file(url: str) -> Path:
@@ -40,8 +40,12 @@ def database_file(url: str) -> Path:
     path = Path(url.removeprefix("file://"))
     if "\0" in url or not path.is_absolute():
         raise ValidationError("expected the absolute path of the database's file", path="url")
-    path = allowed(path, "url")
-    if not path.is_file():
+    try:
+        path = allowed(path, "url")
+        found = path.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, links in a circle
+        raise ValidationError("the path cannot be followed on the host's machine", path="url") from error
+    if not found:
         raise ValidationError("there is no such file on the host's machine", path="url")
     return path
 

@@ -29,22 +29,24 @@ class FlightSQL(Preset[FlightSQLSettings]):
     title = "Flight SQL"
     reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "DESCRIBE"}))
     catalog: Mapping[str, str] = {
-        "schemas": "SELECT schema_name AS name FROM information_schema.schemata ORDER BY 1",
+        "schemas": 'SELECT DISTINCT schema_name AS "name" FROM information_schema.schemata ORDER BY 1',
         "tables": """
-            SELECT table_schema AS schema, table_name AS name, table_type AS kind, '' AS comment
+            SELECT table_schema AS "schema", table_name AS "name", table_type AS "kind", '' AS "comment",
+              table_schema NOT IN ('main', 'public') AS "needsSchema"
             FROM information_schema.tables WHERE ? IN ('', table_schema) ORDER BY 1, 2""",
         "columns": """
-            SELECT column_name AS name, data_type AS type, is_nullable = 'YES' AS nullable
+            SELECT column_name AS "name", data_type AS "type", is_nullable = 'YES' AS "nullable"
             FROM information_schema.columns WHERE ? IN ('', table_schema) AND table_name = ?
             ORDER BY ordinal_position""",
     }
 
     def options(self, seconds: float) -> dict[str, str]:
         settings, url = self.settings, urlsplit(self.instance.url.strip())
-        if url.scheme not in _SCHEMES or not url.hostname or url.username or url.path.strip("/") or url.query:
+        beside = url.username or url.path.strip("/") or url.query
+        if url.scheme not in _SCHEMES or not url.hostname or not url.port or beside:
             raise ValidationError("expected grpc+tls://host:port or grpc://host:port", path="url")
         try:
-            found = resolve(url.hostname, url.port or 0, self.instance.address_policy)[0].address
+            found = resolve(url.hostname, url.port, self.instance.address_policy)[0].address
         except (socket.gaierror, UnicodeError) as error:
             raise DownstreamConnectionError(
                 f"failed to connect to server - the name {url.hostname!r} has no address"

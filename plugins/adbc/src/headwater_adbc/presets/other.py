@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 from headwater.errors import ValidationError
@@ -12,6 +13,9 @@ from headwater_adbc.preset import Preset
 from headwater_adbc.presets.remote_settings import OtherSettings
 
 DRIVERS: Final = "HEADWATER_ADBC_DRIVERS"
+
+_CHOOSES_CODE: Final = re.compile(r"driver|entrypoint|init_func|load_flags|additional_.*")
+"""What the driver manager takes for the code to load, or for where to look for it."""
 
 
 class Other(Preset[OtherSettings]):
@@ -34,6 +38,12 @@ class Other(Preset[OtherSettings]):
                 "this one is not among them",
                 path="jsonData.driver",
             )
+        for key in (*settings.options, *settings.secret_options):
+            if _CHOOSES_CODE.fullmatch(key.partition("\0")[0]):  # where C ends it
+                raise ValidationError(
+                    f"{key} is no option of a database: the settings driver and entrypoint say what to load",
+                    path="jsonData.options",
+                )
         secrets = {"uri": settings.uri, "password": settings.password, **settings.secret_options}
         options = {
             "driver": settings.driver,

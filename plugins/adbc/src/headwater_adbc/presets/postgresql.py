@@ -117,7 +117,8 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
               CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN
                 'foreign table' WHEN 'p' THEN 'partitioned table' ELSE 'table' END AS kind,
               c.reltuples::int8 AS "estimatedRows",
-              COALESCE(obj_description(c.oid, 'pg_class'), '') AS comment
+              COALESCE(obj_description(c.oid, 'pg_class'), '') AS comment,
+              NOT pg_table_is_visible(c.oid) AS "needsSchema"
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
               AND n.nspname !~ '^pg_(toast|temp)'

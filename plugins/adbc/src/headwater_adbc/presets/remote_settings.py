@@ -71,7 +71,11 @@ class OtherSettings(AdbcSettings):
     preset: ClassVar[str] = "headwater_adbc.presets.other:Other"
 
     driver: str = field(doc="Path of the driver's shared library, or the name of its manifest.")
-    entrypoint: str = field("", doc="Its initialisation function, if it isn't the usual one.")
+    entrypoint: str = field(
+        "",
+        pattern=r"^(\w*[Aa][Dd][Bb][Cc]\w*)?$",
+        doc="Its initialisation function, if it isn't the usual one.",
+    )
     options: Mapping[str, str] = field(
         factory=dict, doc="Options of the driver's database, as its manual names them."
     )

@@ -12,7 +12,16 @@ import pyarrow.compute as pc
 
 from headwater.errors import HeadwaterError, QueryError
 from headwater.frames import Notice
-from headwater.sdk.sql import Cutter, Dialect, EpochUnit, MacroScope, ReadStatements, TimeMacros, seconds_text
+from headwater.sdk.sql import (
+    Cutter,
+    Dialect,
+    EpochUnit,
+    MacroScope,
+    ReadStatements,
+    TimeMacros,
+    seconds_text,
+    statement_words,
+)
 from headwater_adbc.driver import bundled
 from headwater_adbc.preset import Columns, Preset, quoted
 from headwater_adbc.presets.file_settings import SQLiteSettings, database_file
@@ -104,6 +113,14 @@ class SQLite(Preset[SQLiteSettings]):
             FROM (SELECT ? AS wanted), pragma_table_info(?) WHERE wanted IN ('', 'main')""",
         "functions": "SELECT DISTINCT name FROM pragma_function_list ORDER BY name",
     }
+
+    def check(self, sql: str) -> None:
+        """One that may write does so to its own file: the paths of others are not for queries to name."""
+        if self.settings.read_only:
+            return
+        words = statement_words(sql, DIALECT)
+        if words[:1] == ["ATTACH"] or (words[:1] == ["VACUUM"] and "INTO" in words):
+            raise QueryError(f"{words[0]} is not allowed here: a query names no file of the host's machine.")
 
     def bound(self, value: Any) -> Any:
         """Times as the macros write them: the driver's own text has a `T`, which sorts behind every time of
