@@ -7,10 +7,12 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from headwater.errors import ValidationError
 from headwater_server.plugin_template import PluginTemplate
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,6 +51,13 @@ def test_a_bad_answer_is_refused_with_the_rule_before_anything_is_written(
     assert done.returncode == 2
     assert told in done.stderr
     assert not (tmp_path / "made").exists()
+
+
+def test_no_plugin_of_headwaters_own_is_made_anew() -> None:
+    template = PluginTemplate.open()
+    for plugin in entry_points(group="headwater.datasources.v1"):
+        with pytest.raises(ValidationError, match="slug"):
+            template.check("slug", plugin.name)
 
 
 def test_a_folder_that_is_there_stays_as_it_is(headwater: Run, tmp_path: Path) -> None:

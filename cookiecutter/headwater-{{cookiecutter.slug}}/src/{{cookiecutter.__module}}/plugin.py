@@ -39,6 +39,8 @@ class {{ cookiecutter.__class }}Plugin(DataSourcePlugin):
 {% if cookiecutter.kind == "sql" %}
     query_text_key = "rawSql"
     query_language = "sql"
+    table_query: ClassVar[Mapping[str, str]] = {"rawSql": "SELECT * FROM {table}"}
+    identifier_quote = '"'  # REPLACE, where names are quoted in another way.
     parameter_placeholders = named_placeholders()
     macros = MACROS
     examples = (
@@ -49,5 +51,5 @@ class {{ cookiecutter.__class }}Plugin(DataSourcePlugin):
     query_text_key = "station"
     examples = (QueryExample("The level at one station", {"station": "north"}),)
 {% endif %}
-    capabilities = frozenset({"cancel", "stream", "resources"})
+    capabilities = frozenset({"cancel", {% if cookiecutter.kind == "sql" %}"parameters", {% endif %}"stream", "resources"})
     data_source = "{{ cookiecutter.__module }}.datasource:{{ cookiecutter.__class }}Source"
