@@ -51,6 +51,8 @@ def postgresql() -> Iterator[PostgresServer]:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("CREATE TABLE visits (seen timestamptz, country text, pages integer)")
             connection.execute("INSERT INTO visits VALUES ('2024-01-01 00:10:00Z', 'ch', 7)")
+            connection.execute("CREATE SCHEMA web; CREATE TABLE web.visits AS SELECT 1 AS web_only")
+            connection.execute('CREATE TABLE web.clicks AS SELECT 3 AS "onButton"')
         yield server
 
 

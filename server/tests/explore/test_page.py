@@ -127,6 +127,23 @@ def test_the_schema_browser_writes_names_and_the_editor_completes_them(
     expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("$__timeFilter(column)")
 
 
+def test_tables_of_other_schemas_are_written_so_that_postgresql_finds_them(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    visit("visits", query="SELECT")
+    page.get_by_role("button", name="Columns of web.clicks").click()
+    page.get_by_role("button", name="onButton", exact=True).click()
+    expect(page.locator(".editor")).to_contain_text('SELECT "onButton"')
+    page.locator(".editor").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" FROM")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="web.clicks", exact=True).click()
+    expect(page.locator(".editor")).to_contain_text('SELECT "onButton" FROM web.clicks')
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("1 row")
+
+
 def test_a_table_of_an_empty_query_becomes_one_that_runs(page: Page, visit: Callable[..., None]) -> None:
     visit("lake")
     page.get_by_role("button", name="example_weather", exact=True).click()

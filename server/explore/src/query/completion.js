@@ -1,7 +1,7 @@
 // Names for completion, out of the data source's resources.
 import { keywordCompletionSource } from "@codemirror/lang-sql";
 import { resource } from "../api.js";
-import { placeAt, quoted, written } from "./sql_place.js";
+import { placeAt, quoted } from "./sql_place.js";
 
 // Tables and columns, each asked for once and when it is needed.
 export class SqlNames {
@@ -18,8 +18,9 @@ export class SqlNames {
 
   // The columns of a table that exists: of names that are still being typed nobody is asked.
   async columns({ name, database }) {
-    const table = find(await this.tables(database), name);
-    return table ? this.#ask("columns", { table: table.name, database: database || (table.database ?? "") }) : [];
+    const tables = await this.tables(database);
+    const table = find(database ? tables : tables.filter((each) => !each.needsSchema), name);
+    return table ? this.#ask("columns", { table: table.name, database: database || placeOf(table) }) : [];
   }
 
   #ask(path, params) {
@@ -33,8 +34,8 @@ export class SqlNames {
 }
 
 // Completes tables where a table is due, columns of the statement's tables where a column is, both before any
-// keyword. `quote` is the dialect's quote around names.
-export function sqlNameCompletion(names, quote) {
+// keyword. `spell` writes a name as the dialect has to have it.
+export function sqlNameCompletion(names, spell) {
   return async (context) => {
     const place = placeAt(context.state.doc.toString(), context.pos);
     if (!place || !["table", "column"].includes(place.kind)) return null;
@@ -42,10 +43,13 @@ export function sqlNameCompletion(names, quote) {
     const options = place.kind === "table" ? await tableOptions(names, place) : await columnOptions(names, place);
     const [open] = place.typed;
     const isQuoted = open === '"' || open === "`";
-    const as = (name) => (isQuoted ? { label: quoted(name, open) } : { label: name, apply: written(name, quote) });
+    const as = (path) =>
+      isQuoted
+        ? { label: path.map((each) => quoted(each, open)).join(".") }
+        : { label: path.join("."), apply: path.map(spell).join(".") };
     return {
       from: place.from,
-      options: options.map(({ name, ...option }) => ({ ...option, ...as(name) })),
+      options: options.map(({ name, path = [name], ...option }) => ({ ...option, ...as(path) })),
       validFor: isQuoted ? undefined : /^[\p{L}\p{N}_$]*$/u,
     };
   };
@@ -59,7 +63,8 @@ export function sqlKeywordCompletion(dialect) {
 async function tableOptions(names, { qualifiers, named }) {
   const tables = await names.tables(qualifiers[0]);
   const own = qualifiers.length ? [] : named.map((name) => ({ name, type: "class", boost: 95 }));
-  return [...own, ...tables.map(({ name, kind = "" }) => ({ name, detail: kind, type: "class", boost: 90 }))];
+  const path = (table) => (qualifiers.length ? [table.name] : pathOf(table));
+  return [...own, ...tables.map((table) => ({ path: path(table), detail: table.kind ?? "", type: "class", boost: 90 }))];
 }
 
 async function columnOptions(names, { qualifiers, tables, named, results }) {
@@ -83,6 +88,12 @@ async function columnsOf(names, table, several = false) {
   const columns = await names.columns(table);
   return columns.map(({ name, type = "" }) => ({ name, detail: several ? `${type} ${table.alias || table.name}` : type, type: "property", boost: 90 }));
 }
+
+// The database or schema that a table is in, as resources are told it.
+export const placeOf = ({ database, schema }) => database ?? schema ?? "";
+
+// The names by which a statement finds a table.
+export const pathOf = ({ needsSchema, schema, name }) => (needsSchema ? [schema, name] : [name]);
 
 const same = (a, b) => a.toLowerCase() === b.toLowerCase();
 const find = (tables, name) => tables.find((each) => each.name === name) ?? tables.find((each) => same(each.name, name));

@@ -9,6 +9,7 @@ import { PromQLExtension } from "@prometheus-io/codemirror-promql";
 import { useEffect, useRef } from "preact/hooks";
 import { faultLook, faultMarks, goTo, markFaults } from "./marks.js";
 import { PrometheusMetadata, SqlNames, sqlKeywordCompletion, sqlNameCompletion } from "./completion.js";
+import { spelling } from "./sql_place.js";
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.keyword, color: "var(--keyword)" },
@@ -98,9 +99,9 @@ function languageOf(plugin, uid) {
   // No linter: it takes $__rate_interval and its like for mistakes.
   if (plugin.queryLanguage === "promql") return new PromQLExtension().activateLinter(false).setComplete({ remote: new PrometheusMetadata(uid) }).asExtension();
   if (!/sql/.test(plugin.queryLanguage)) return [];
-  const isMySQL = plugin.queryLanguage === "mysql";
-  const dialect = isMySQL ? MySQL : PostgreSQL;
-  const sources = [macroCompletion(plugin.macros ?? []), sqlNameCompletion(plugin.names ?? new SqlNames(uid), isMySQL ? "`" : '"'), sqlKeywordCompletion(dialect)];
+  const dialect = plugin.queryLanguage === "mysql" ? MySQL : PostgreSQL;
+  const names = sqlNameCompletion(plugin.names ?? new SqlNames(uid), spelling(plugin.queryLanguage));
+  const sources = [macroCompletion(plugin.macros ?? []), names, sqlKeywordCompletion(dialect)];
   return new LanguageSupport(dialect.language, sources.map((autocomplete) => dialect.language.data.of({ autocomplete })));
 }
 

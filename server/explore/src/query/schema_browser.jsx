@@ -1,13 +1,13 @@
 import { useEffect, useState } from "preact/hooks";
 import { resource } from "../api.js";
-import { records } from "./completion.js";
-import { written } from "./sql_place.js";
+import { pathOf, placeOf, records } from "./completion.js";
+import { spelling } from "./sql_place.js";
 
 const MOST = 500;
 
 // Tables and their columns, metrics and their labels, or scenarios: whatever the data source has.
 const KINDS = [
-  { path: "tables", title: "Tables", inner: (uid, item) => resource(uid, "columns", { table: item.name, database: item.database ?? "" }) },
+  { path: "tables", title: "Tables", inner: (uid, item) => resource(uid, "columns", { table: item.name, database: placeOf(item) }) },
   { path: "api/v1/label/__name__/values", title: "Metrics", inner: (uid, item) => resource(uid, "api/v1/labels", { "match[]": item.name }) },
   { path: "scenarios", title: "Scenarios", inner: null },
 ];
@@ -27,7 +27,8 @@ export function SchemaBrowser({ uid, of, language, onPick }) {
   if (found.failure) return <p class="hint">The schema could not be read: {found.failure}</p>;
   if (!found.items.length) return found.kind ? <p class="hint">No {found.kind.title.toLowerCase()} yet</p> : null;
   // As SQL takes it: a name such as a file's is quoted.
-  const pick = (text, isTable) => onPick(/sql/.test(language) ? written(text, language === "mysql" ? "`" : '"') : text, isTable);
+  const spell = /sql/.test(language) ? spelling(language) : (each) => each;
+  const pick = (path, isTable) => onPick(path.map(spell).join("."), isTable);
   const matching = found.items.filter((item) => name(item).toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div class="schema">
@@ -53,7 +54,8 @@ async function discover(uid, language) {
   return { items: [] };
 }
 
-const name = (item) => item.name ?? item.id ?? "";
+const path = (item) => (item.name ? pathOf(item) : [item.id ?? ""]);
+const name = (item) => path(item).join(".");
 
 function Item({ uid, item, kind, onPick }) {
   const [open, setOpen] = useState(false);
@@ -73,11 +75,11 @@ function Item({ uid, item, kind, onPick }) {
   return (
     <li>
       {kind.inner && <button class="twist" aria-expanded={open} aria-label={`${kind.path === "tables" ? "Columns" : "Labels"} of ${name(item)}`} onClick={toggle}>{open ? "▾" : "▸"}</button>}
-      <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(name(item), kind.path === "tables")}>{name(item)}</button>
+      <button class="name" title={item.comment || item.description || ""} onClick={() => onPick(path(item), kind.path === "tables")}>{name(item)}</button>
       {open && (
         <ul>
           {(inner ?? []).map((each) => (
-            <li><button class="name" title={each.comment || ""} onClick={() => onPick(each.name)}>{each.name}</button> <small>{each.type}</small></li>
+            <li><button class="name" title={each.comment || ""} onClick={() => onPick([each.name])}>{each.name}</button> <small>{each.type}</small></li>
           ))}
         </ul>
       )}

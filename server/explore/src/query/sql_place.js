@@ -45,9 +45,12 @@ export function placeAt(text, position) {
   return { kind: kindAfter(before), typed: text.slice(from, position), from, qualifiers, tables: tablesOf(statement), ...namesOf(statement) };
 }
 
-// A name as it has to be written: quoted where it is no plain word.
-export function written(name, quote) {
-  return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !NO_ALIAS.has(name.toUpperCase()) ? name : quoted(name, quote);
+// Writes a name as a language has to have it: quoted where it is no plain word, or one that would be read in lower case.
+export function spelling(language) {
+  const quote = language === "mysql" ? "`" : '"';
+  const isPlain = (name) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name) && !NO_ALIAS.has(name.toUpperCase());
+  const isFolded = (name) => language === "postgresql" && name !== name.toLowerCase();
+  return (name) => (isPlain(name) && !isFolded(name) ? name : quoted(name, quote));
 }
 
 export function quoted(name, quote) {
