@@ -227,6 +227,24 @@ def test_no_failure_shows_why(host: RunningHost, accept: str) -> None:
         assert SECRET_TEXT in run(admin, "broken", accept).text
 
 
+def test_a_fault_of_the_query_that_finds_choices_is_not_told(host: RunningHost, admin: httpx2.Client) -> None:
+    finder = {**REGIONS, "id": "finder"}
+    rows, unit = REVENUE["parameters"]
+    chooser = {**REVENUE, "id": "chooser", "parameters": [rows, {**unit, "choicesFrom": "finder"}]}
+    for query in (finder, chooser):
+        assert admin.post("/api/queries", json=query).status_code == 201
+    finder["query"] = {**REGIONS["query"], "message": {"$param": "hidden_name"}}
+    finder["parameters"] = [{"name": "hidden_name"}]
+    assert admin.put("/api/queries/finder", json=finder).status_code == 200
+    with host.client(host.token("chooser", "queries:run:chooser")) as client:
+        answers = [run(client, "chooser", parameters={"unit": "south"})]
+        answers.append(client.get("/api/queries/chooser/parameters/unit/choices"))
+    for answer in answers:
+        assert answer.json()["message"].startswith("The named query 'chooser' failed")
+        assert "hidden_name" not in everything(answer)
+        assert "finder" not in everything(answer)
+
+
 def test_a_missing_data_source_is_not_named(host: RunningHost, admin: httpx2.Client) -> None:
     admin.post("/api/datasources", json={"name": "Gone", "type": "testdata", "uid": "gone-uid"})
     admin.post("/api/queries", json={**REGIONS, "id": "orphan", "datasource": "gone-uid"})

@@ -18,6 +18,7 @@ from headwater.errors import (
     NamedQueryNotFoundError,
     NamedQueryReadOnlyError,
     NamedQueryVersionConflictError,
+    QueryError,
     ValidationError,
 )
 from headwater.queries.named import (
@@ -228,6 +229,15 @@ def test_choices_may_be_what_another_named_query_finds(host: Headwater, plugin: 
         {"region": "east"},
         None,
     ]
+
+
+def test_a_fault_of_the_query_that_finds_choices_is_no_fault_of_a_value(host: Headwater) -> None:
+    host.named_queries.add(named(id="regions", parameters=[]))
+    choice = {"name": "region", "type": "choice", "choicesFrom": "regions"}
+    host.named_queries.add(named(parameters=[choice]))
+    host.named_queries.save(named(id="regions", parameters=[{"name": "secret_day", "type": "time"}]))
+    with pytest.raises(QueryError, match=r"'regions', which cannot run so: parameters\.secret_day"):
+        host.run("revenue", region="south")
 
 
 def test_choices_are_within_the_limits_of_the_query_that_finds_them(host: Headwater, plugin: Binding) -> None:

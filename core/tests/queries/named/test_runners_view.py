@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from headwater import CallContext, Frame, Headwater
 from headwater.errors import DeadlineExceededError, ErrorSource, LimitExceededError, NamedQueryFailedError
-from headwater.frames import FieldConfig, FrameMeta, FrameType, Notice
+from headwater.frames import DataLink, FieldConfig, FrameMeta, FrameType, InternalLink, Notice
 from headwater.models import QueryDataResponse
 from headwater.queries.named import RunnersView
 
@@ -56,6 +56,21 @@ def test_what_a_driver_notes_of_columns_is_left_out() -> None:
     table = RunnersView(named()).of_frame(Frame(pa.table([[1]], schema=schema), name="n")).table
     assert table.schema.metadata == {b"name": b"n"}
     assert table.field("n").metadata == {b"ARROW:extension:name": b"a.b", b"labels": b'{"a":"b"}'}
+
+
+def test_links_into_other_data_sources_and_where_a_column_is_from_are_left_out() -> None:
+    hidden = InternalLink(query={"expr": "hidden"}, data_source_uid="hidden", data_source_name="hidden")
+    open_ = DataLink(title="Runbook", url="https://example.org/runbook")
+    config = FieldConfig(
+        unit="s",
+        path="$.hidden",
+        custom={"from": "hidden"},
+        links=(DataLink("Trace", internal=hidden), open_),
+    )
+    frame = Frame.from_pydict({"n": [1.0]}).with_configs({"n": config})
+    shown = RunnersView(named()).of_frame(frame)
+    assert shown.fields[0].config == FieldConfig(unit="s", links=(open_,))
+    assert "hidden" not in str(shown.table.schema)
 
 
 def test_a_name_that_repeats_the_question_becomes_the_title() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from attrs import evolve, frozen
 
 from headwater.calls.context import DEFAULT_LIMITS, CallContext, QueryLimits
-from headwater.errors import ValidationError
+from headwater.errors import QueryError, ValidationError
 from headwater.queries.answer_cache.rules import CacheRule
 from headwater.queries.options import QueryOptions, data_query_of
 from headwater.queries.request import DataSourceRef, MetricQuery
@@ -57,16 +57,19 @@ class NamedQueryRunner:
     def choices(self, parameter: Parameter, context: CallContext) -> Sequence[Scalar]:
         """What `parameter` may be: its own choices, or the first column of what another named query finds.
 
-        Raises as that query does; ValidationError if it cannot run without values.
+        Raises as that query does; QueryError if it cannot run as it is, without values.
         """
         if not parameter.choices_from:
             return parameter.choices
         named = self._named_queries.find(parameter.choices_from)
-        source = self.prepare(named, {}, {}, context)
         limits = evolve(context.limits, **named.limits.within(context.limits))
         most = _MOST_CHOICES if limits.max_rows is None else min(limits.max_rows, _MOST_CHOICES)
-        with context.child(timeout=named.limits.timeout, limits=evolve(limits, max_rows=most)) as call:
-            frame = self._ask(source.query, call)
+        try:
+            source = self.prepare(named, {}, {}, context)
+            with context.child(timeout=named.limits.timeout, limits=evolve(limits, max_rows=most)) as call:
+                frame = self._ask(source.query, call)
+        except ValidationError as error:  # of another query than the caller's, who may not know of it
+            raise QueryError(f"The choices come from {named.id!r}, which cannot run so: {error}") from error
         values = frame.table.column(0).to_pylist() if frame.num_columns else []
         return [value for value in values if isinstance(value, str | int | float)]
 

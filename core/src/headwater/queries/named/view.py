@@ -23,7 +23,7 @@ from .model import NamedQuery
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from headwater.frames import Frame
+    from headwater.frames import FieldConfig, Frame
 
 __all__ = ["RunnersView"]
 
@@ -33,9 +33,9 @@ _WORD = re.compile(r"[\w.:-]*")
 
 class RunnersView:
     """For one answer. Of an error it leaves the status and whose fault it is; of a frame the columns, what
-    type they make together, and that rows were cut off; what drivers note of a column's table is left out. A
-    name that repeats the text of the query, as some data sources name a series without labels, becomes the
-    title. Names of columns are part of the answer.
+    type they make together, and that rows were cut off. What drivers note of a column's table is left out,
+    and so are links into other data sources. A name that repeats the text of the query, as some data sources
+    name a series without labels, becomes the title. Names of columns are part of the answer.
     """
 
     def __init__(self, named: NamedQuery) -> None:
@@ -87,11 +87,23 @@ class RunnersView:
         table = _without_origin(frame.table)
         shown = frame.with_(table=table, meta=meta, name=self._told(frame.name))
         configs = {
-            field.name: evolve(field.config, display_name_from_ds=self._title)
+            field.name: told
             for field in frame.fields
-            if field.config is not None and self._repeats(field.config.display_name_from_ds)
+            if field.config is not None and (told := self._of_config(field.config)) != field.config
         }
         return shown.with_configs(configs)
+
+    def _of_config(self, config: FieldConfig) -> FieldConfig:
+        links = tuple(link for link in config.links if link.internal is None)
+        return evolve(
+            config,
+            path="",
+            custom=None,
+            links=links,
+            display_name=self._told(config.display_name),
+            display_name_from_ds=self._told(config.display_name_from_ds),
+            description=self._told(config.description),
+        )
 
     def _of_response(self, response: DataResponse) -> DataResponse:
         error = None if response.error is None else self.of_error(response.error)
