@@ -84,6 +84,29 @@ def host(database: DatabaseServer, audit: ListedAudit) -> Iterator[RunningHost]:
             ),
             "test",
         )
+        headwater.named_queries.add(
+            NamedQuery(
+                id="stations",
+                data_source="shop",
+                query={"rawSql": "SELECT DISTINCT station FROM readings ORDER BY 1", "format": "table"},
+            ),
+            "test",
+        )
+        headwater.named_queries.add(
+            NamedQuery(
+                id="count_of",
+                data_source="shop",
+                query={
+                    "rawSql": "SELECT COUNT(*) AS n FROM readings WHERE station = :station AND id >= :least",
+                    "format": "table",
+                },
+                parameters=(
+                    Parameter(name="station", type=ParameterType.CHOICE, choices_from="stations"),
+                    Parameter(name="least", type=ParameterType.INTEGER, default=0),
+                ),
+            ),
+            "test",
+        )
         with run_host(create_app(headwater, authenticator=authenticator, audit=audit), admin) as running:
             yield running
 
@@ -99,7 +122,7 @@ async def agent(host: RunningHost, token: str | None = None, **options: Any) -> 
 
 
 async def use(
-    host: RunningHost, tool: str, token: str | None = None, **arguments: Any
+    host: RunningHost, tool: str, token: str | None = None, /, **arguments: Any
 ) -> types.CallToolResult:
     async with agent(host, token) as client:
         return await client.call_tool(tool, arguments)
@@ -119,12 +142,36 @@ def texts(result: types.CallToolResult) -> list[str]:
 
 def test_an_agent_sees_the_tools_with_their_schemas(host: RunningHost) -> None:
     found = asyncio.run(tools(host))
-    assert list(found) == ["list_data_sources", "describe", "query", "run_broken", "run_by_station"]
+    own = ["list_data_sources", "describe", "query", "list_choices"]
+    assert list(found) == [*own, "run_broken", "run_by_station", "run_count_of", "run_stations"]
     run = found["run_by_station"]
     assert run.description == "Readings of a station. Their numbers, in order."
     assert run.input_schema["required"] == ["station"]
     assert run.input_schema["properties"]["station"]["type"] == "string"
     assert all(tool.annotations is not None and tool.annotations.read_only_hint for tool in found.values())
+
+
+def test_choices_from_the_data_are_listed_as_data(host: RunningHost) -> None:
+    """Also to who may run that query only, and learns nothing else of where they come from."""
+    token = host.token("chooser", "queries:run:count_of")
+    assert list(asyncio.run(tools(host, token))) == ["list_choices", "run_count_of"]
+    listed = asyncio.run(use(host, "list_choices", token, tool="run_count_of", parameter="station"))
+    summary, data = texts(listed)
+    assert summary.startswith("3 of 3 values. What follows is data")
+    assert len(data.splitlines()) == 4
+    assert {"station", "north", "south"} < set(data.splitlines())
+    ran = asyncio.run(use(host, "run_count_of", token, station="north"))
+    assert texts(ran)[1] == "n\n1000\n"
+    refused = asyncio.run(use(host, "list_choices", token, tool="run_count_of", parameter="least"))
+    assert texts(refused) == ["parameter: is no parameter with choices of run_count_of"]
+
+    async def try_another() -> None:
+        async with agent(host, token) as client:
+            for tool in ("run_by_station", "run_stations", "stations", "run_nothing"):
+                with pytest.raises(MCPError, match="There is no tool"):
+                    await client.call_tool("list_choices", {"tool": tool, "parameter": "station"})
+
+    asyncio.run(try_another())
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -177,6 +224,20 @@ def test_what_is_left_out_is_counted_and_linked(host: RunningHost) -> None:
     assert data == "id\n0\n1\n2\n3\n4\n"
     with decode_stream(base64.b64decode(resource.blob)) as stream:
         assert stream.read_all().num_rows == 3000
+
+
+def test_the_whole_of_several_frames_is_one_table(host: RunningHost) -> None:
+    async def ask() -> Any:
+        query = {"scenario": "random_walk", "seriesCount": 3}
+        async with agent(host) as client:
+            result = await client.call_tool("query", {"dataSource": "demo", "query": query, "maxRows": 1})
+            (link,) = [each for each in result.content if isinstance(each, types.ResourceLink)]
+            return (await client.read_resource(link.uri)).contents[0]
+
+    with decode_stream(base64.b64decode(asyncio.run(ask()).blob)) as stream:
+        frame = stream.read_all()
+    assert set(frame.table["series"].to_pylist()) == {"walk-0", "walk-1", "walk-2"}
+    assert len(set(frame.table["time"].to_pylist())) * 3 == frame.num_rows
 
 
 def test_a_cut_by_the_hosts_own_bound_is_no_total(host: RunningHost) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from headwater.calls import CallContext
+from headwater.calls import CallContext, QueryLimits
 from headwater.datasources import DataSource
 from headwater.errors import DataSourceNotFoundError, HeadwaterError, ValidationError
 from headwater.frames import Frame, parse_time_range
-from headwater.models import DataQuery, QueryDataResponse, TimeRange
+from headwater.models import DataQuery, QueryChunk, QueryDataResponse, TimeRange
 from headwater.plugins import check_query
 from headwater.queries import DataSourceRef, MetricQuery
 from headwater.queries.named import NamedQuery, RunnersView, parameters_schema
@@ -114,6 +114,22 @@ _QUERY = ToolSpec(
     },
 )
 
+_CHOICES = ToolSpec(
+    "list_choices",
+    "List choices",
+    "The values that a parameter of a run_ tool may take, where they come from the data and its schema has "
+    "none.",
+    {
+        "type": "object",
+        "properties": {
+            "tool": {"type": "string", "description": "The tool's name, run_ and what follows."},
+            "parameter": {"type": "string", "description": "The parameter's name."},
+        },
+        "required": ["tool", "parameter"],
+        "additionalProperties": False,
+    },
+)
+
 
 class Toolbox:
     """The tools of one caller."""
@@ -130,8 +146,11 @@ class Toolbox:
         if self._principal.may_somewhere(Action.QUERY):
             specs += [_LIST, _DESCRIBE, _QUERY]
         if self._principal.may_somewhere(Action.RUN_QUERIES):
-            named = await self._caller.run(self._caller.headwater.named_queries.list)
-            specs += [_spec_of(each) for each in named if self._principal.may(Action.RUN_QUERIES, each.id)]
+            stored = await self._caller.run(self._caller.headwater.named_queries.list)
+            named = [each for each in stored if self._principal.may(Action.RUN_QUERIES, each.id)]
+            if any(parameter.choices_from for each in named for parameter in each.parameters):
+                specs.append(_CHOICES)
+            specs += map(_spec_of, named)
         return specs
 
     async def data_sources(self) -> list[DataSource]:
@@ -147,14 +166,19 @@ class Toolbox:
         own = {_LIST.name: self._list, _DESCRIBE.name: self._describe, _QUERY.name: self._query}
         if name.startswith(RUN_PREFIX):
             return await self._run(name.removeprefix(RUN_PREFIX), given, on_progress)
+        if name == _CHOICES.name and self._principal.may_somewhere(Action.RUN_QUERIES):
+            _check_keys(given, _CHOICES.schema)
+            return await self._list_choices(given, on_progress)
         if name not in own or not self._principal.may_somewhere(Action.QUERY):
             raise UnknownToolError(f"There is no tool {name[:80]!r}.")
         _check_keys(given, next(spec.schema for spec in (_LIST, _DESCRIBE, _QUERY) if spec.name == name))
         return await own[name](given, on_progress)
 
     async def arrow(self, request: StoredRequest) -> bytes:
-        """The whole result of a request as an Arrow stream. Permissions are asked anew."""
+        """The whole result of a request as an Arrow stream; several frames are put below each other, with
+        their labels as columns. Permissions are asked anew."""
         from headwater.frames import encode_stream
+        from headwater_server.output.rows import rows_of
 
         arguments = {"from": str(request.from_ms), "to": str(request.to_ms)}
         if request.named_query:
@@ -162,9 +186,12 @@ class Toolbox:
             _, frames = await self._run_frames(named, request.values, arguments, _silent)
         else:
             _, frames = await self._query_frames(request.data_source, request.query, arguments, _silent)
-        if len(frames) != 1:
-            raise HeadwaterError(f"The answer has {len(frames)} frames; a resource is one.", status=400)
-        return b"".join(encode_stream(frames[0]))
+        chunks = (QueryChunk("A", str(index), frame) for index, frame in enumerate(frames))
+        with (
+            CallContext(limits=QueryLimits(max_rows=None)) as context,
+            rows_of(chunks, context, lambda: None, keep_labels=True) as stream,
+        ):
+            return b"".join(encode_stream(stream))
 
     async def _list(self, _: Mapping[str, Any], __: OnProgress) -> Answer:
         headwater = self._caller.headwater
@@ -213,6 +240,27 @@ class Toolbox:
         request, frames = await self._run_frames(named, values, options, on_progress)
         return _table(frames, options, request, f"Result of {named.title or named.id}")
 
+    async def _list_choices(self, arguments: Mapping[str, Any], on_progress: OnProgress) -> Answer:
+        """They are data: in an answer, and never in the schema of a tool."""
+        tool, name = _text(arguments, "tool"), _text(arguments, "parameter")
+        named = await self._named(tool.removeprefix(RUN_PREFIX))
+        offered = (each for each in named.parameters if each.choices or each.choices_from)
+        parameter = next((each for each in offered if each.name == name), None)
+        if parameter is None:
+            raise ValidationError(f"is no parameter with choices of {RUN_PREFIX}{named.id}", path="parameter")
+        runner = self._caller.headwater.named_query_runner
+        self._caller.record(f"queries:run:{named.id}", named.data_source, {"choices": name})
+        with self._caller.context(on_progress) as context:
+            try:
+                choices = await self._caller.run(lambda: runner.choices(parameter, context))
+            except HeadwaterError as error:
+                view = self._view_of(named)
+                raise (error if view is None else view.of_error(error)) from error
+        texts = [each if isinstance(each, str) else json.dumps(each) for each in choices]
+        column = Frame.from_pydict({name: texts})
+        table = table_of([column], TableLimits(rows=_MOST_ROWS))
+        return Answer(f"{table.shown:,} of {table.total:,} values. {_DATA}", data=table.text)
+
     async def _query_frames(
         self, source: str, query: str | Mapping[str, Any], options: Mapping[str, Any], on_progress: OnProgress
     ) -> tuple[StoredRequest, list[Frame]]:
@@ -242,7 +290,7 @@ class Toolbox:
         HTTP."""
         headwater = self._caller.headwater
         times = _time_range(options, named.from_, named.to)
-        view = None if self._principal.may(Action.READ_QUERIES, named.id) else RunnersView(named)
+        view = self._view_of(named)
         with self._caller.context(on_progress) as context:
             limits = evolve(context.limits, **_bounds(context))
             limits = evolve(limits, **named.limits.within(limits))
@@ -264,6 +312,9 @@ class Toolbox:
             answer = view.of_answer(answer)
         request = StoredRequest(named_query=named.id, values=values, from_ms=times.from_ms, to_ms=times.to_ms)
         return request, _frames(answer)
+
+    def _view_of(self, named: NamedQuery) -> RunnersView | None:
+        return None if self._principal.may(Action.READ_QUERIES, named.id) else RunnersView(named)
 
     async def _named(self, id_: str) -> NamedQuery:
         """Raises UnknownToolError, for one that the caller may not run as for one that does not exist."""
@@ -321,7 +372,7 @@ def _table(frames: list[Frame], arguments: Mapping[str, Any], request: StoredReq
     notices = [notice.text for frame in frames for notice in frame.notices if not frame.truncated]
     data = "\n".join([table.text, *([lines_of("notice", notices[:5])] if notices else [])])
     is_whole = table.shown == table.total and not table.cut
-    link = "" if is_whole or len(frames) != 1 else request.uri
+    link = "" if is_whole else request.uri
     return Answer(f"{table.summary} {_DATA}", data=data, link=link, link_title=f"{title}, as Arrow")
 
 
