@@ -29,8 +29,8 @@ _NAME = re.compile(r"\b(?:grafana|headwater|process)_[a-z_]+\b(?!\")")
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
-    """A host that was asked a little: a good query, one that fails, somebody unknown."""
-    started = ServeProcess(tmp_path_factory.mktemp("host"), "--cache-ttl", "1m")
+    """A host that was asked a little, its plugin in a process: a query, one that fails, somebody unknown."""
+    started = ServeProcess(tmp_path_factory.mktemp("host"), "--cache-ttl", "1m", "--isolate", "testdata")
     try:
         started.wait_ready()
         added = started.call(
