@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 import attrs
@@ -48,12 +50,17 @@ class ScriptedServer:
                 self.hung_up.set()
 
     def accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 connection, _ = self._listener.accept()
-                thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    return
+                time.sleep(0.01)  # a test leaves this process no descriptors for a while
+                continue
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

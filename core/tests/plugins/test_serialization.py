@@ -85,7 +85,11 @@ MODEL_FIELDS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
     User: {},
     CheckHealthResult: {"status": st.sampled_from(HealthStatus), "details": OBJECTS},
     CallResourceResponse: {"headers": HEADERS, "body": st.binary(max_size=20)},
-    QueryChunk: {"frame": st.none() | FRAMES, "error": st.none() | ERRORS},
+    QueryChunk: {
+        "frame": st.none() | FRAMES,
+        "error": st.none() | ERRORS,
+        "cache": st.none() | st.sampled_from(CacheStatus),
+    },
     DataResponse: {
         "frames": st.lists(FRAMES, max_size=2).map(tuple),
         "error": st.none() | ERRORS,
