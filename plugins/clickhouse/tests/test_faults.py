@@ -186,6 +186,9 @@ def test_metadata_without_measure_is_not_kept(host: Headwater, before: int) -> N
 
     def pour(request: Request, connection: socket.socket) -> None:
         nonlocal sent
+        if request.body.startswith(b"KILL"):
+            answer()(request, connection)
+            return
         declared = b"\xff\xff\xff\xff" + (1_900 << 20).to_bytes(4, "little")
         connection.sendall(HEAD.encode() + b"\r\n" + b"".join(stream_parts()[:before]) + declared)
         for _ in range(1_900):
