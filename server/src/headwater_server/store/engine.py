@@ -152,7 +152,7 @@ def _prepare_sqlite(engine: Engine, lock_timeout: float) -> None:
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
         connection.execute(f"PRAGMA busy_timeout = {int(lock_timeout * 1000)}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection, lock_timeout)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -163,6 +163,20 @@ def _prepare_sqlite(engine: Engine, lock_timeout: float) -> None:
 
     if path is not None:
         _create_private(path)
+
+
+def _use_wal(connection: Any, lock_timeout: float) -> None:
+    """SQLite refuses the change at once where another connection makes it, whatever its timeout."""
+    deadline = time.monotonic() + lock_timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _create_private(path: Path) -> None:
