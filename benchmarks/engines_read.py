@@ -153,7 +153,8 @@ def main() -> None:
             print("NOT MEASURED: pyspark is not installed")
         else:
             spark = spark_readers(stack, server, host)
-            print_table("1,000,000 rows in 4 partitions", time_side_by_side(spark, rounds=ROUNDS))
+            rows, parts = next(iter(SIZES.items()))
+            print_table(f"{rows:,} rows in {parts} partitions", time_side_by_side(spark, rounds=ROUNDS))
         subprocess.run([sys.executable, __file__, host], check=True)
 
 

@@ -25,7 +25,8 @@ def sort(limits: EngineLimits) -> tuple[int, int]:
         rows, on_disk, last = 0, 0, 0
         for batch in stream:
             found = batch.column("a").to_numpy()
-            assert last <= found[0] and bool((found[1:] >= found[:-1]).all())  # noqa: PT018
+            assert last <= found[0]
+            assert (found[1:] >= found[:-1]).all()
             rows, last = rows + len(found), found[-1]
             if limits.spill_directory is not None and not on_disk:
                 on_disk = sum(file.stat().st_size for file in limits.spill_directory.rglob("*"))
