@@ -114,7 +114,7 @@ PUBLIC = {
         "no_active_key", "not_found", "uid_taken", "version_conflict",
     },
     "headwater.frames.schema": {"CONFIG", "LABELS", "META", "NAME", "REF_ID", "TS_TYPE", "field_labels"},
-    "headwater.logs": {"get_logger", "hears_debug"},
+    "headwater.logs": {"get_logger", "hears_debug", "without_rich"},
     "headwater.sdk.paths": {"check_segment", "join_path", "split_path"},
     "headwater.secrets.rotation": {
         "KeyStatus", "RewrapReport", "VerifyReport", "activate", "add_key", "key_status", "retire", "rewrap",

@@ -6,10 +6,12 @@ structlog's own default prints every line to stdout, which belongs to the applic
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["get_logger", "hears_debug"]
+__all__ = ["get_logger", "hears_debug", "without_rich"]
 
 
 def get_logger(name: str = "headwater", *, over: Any = None, **bound: Any) -> Any:
@@ -52,6 +54,23 @@ def hears_debug(over: Any = None) -> bool:
     # Asked of the class: structlog's general logger makes a line of any method's name.
     ask = getattr(type(over), "isEnabledFor", None) or getattr(type(over), "is_enabled_for", None)
     return ask is None or bool(ask(over, logging.DEBUG))
+
+
+@contextmanager
+def without_rich() -> Iterator[None]:
+    """For a program that writes its log as plain lines, around its first import of structlog.
+
+    structlog takes rich where it is installed, for tracebacks in colours that nobody would see there: 5 MB,
+    and a tenth of a program's start. Whoever wants rich itself gets it afterwards.
+    """
+    if "rich" in sys.modules:
+        yield
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules["rich"]
 
 
 def _as_record(

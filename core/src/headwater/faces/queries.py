@@ -174,9 +174,12 @@ class QueryMethods(ABC):
 
     def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
         stored = self.data_source(data_source)
-        json = dict(query) if isinstance(query, Mapping) else self._text_query(stored, query)
-        if isinstance(query, Mapping) and (plugin := self.registry.plugin(stored.type)) is not None:
-            check_query(plugin.info, query)
+        if isinstance(query, str) or not query:
+            json = self._text_query(stored, query)
+        else:
+            json = dict(query)
+            if (plugin := self.registry.plugin(stored.type)) is not None:
+                check_query(plugin.info, json)
         return MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
 
     def _call(self, context: CallContext | None, timeout: float | None) -> CallContext:

@@ -116,6 +116,8 @@ def _check_value(schema: Mapping[str, Any], value: Any, path: str) -> None:
     if isinstance(value, str):
         if pattern := schema.get("pattern"):
             check_text(pattern, value, path)
+    elif value is None or isinstance(value, int | float):
+        return
     elif isinstance(value, Mapping) and isinstance(items := schema.get("additionalProperties"), Mapping):
         for key, item in value.items():
             _check_value(items, item, f"{path}.{key}")

@@ -40,6 +40,8 @@ def frames_of(answer: QueryDataResponse) -> list[Frame]:
 def warn_if_cut(frames: Sequence[Frame], options: QueryOptions, limits: QueryLimits) -> None:
     """Warn the caller's caller of a cut by the default limits, not by a data source's own."""
     given = options.get("context")
+    if not any(frame.truncated for frame in frames):
+        return
     if "max_rows" in options or "max_bytes" in options or limits != DEFAULT_LIMITS:
         return
     if given is not None and given.limits != DEFAULT_LIMITS:

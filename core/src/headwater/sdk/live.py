@@ -79,6 +79,8 @@ class LiveDataSource:
             self._loop.close()
 
     def _ended(self, result: Any, context: CallContext) -> Any:
+        if isinstance(result, list | tuple):
+            return result
         if inspect.isawaitable(result):
             result = self._loop.wait(result, context)
         if isinstance(result, AsyncIterable):

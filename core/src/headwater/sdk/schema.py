@@ -97,7 +97,7 @@ def parse(
     for spec in specs:
         if spec.is_secret:
             spec.read_secret(values, secrets or {})
-        else:
+        elif spec.only_key is None or spec.only_key in data:  # most keys are left out
             spec.read(values, data, path, ignore_unknown)
     if not ignore_unknown:
         _refuse_unknown(model, [spec for spec in specs if not spec.is_secret], data, path)
@@ -180,6 +180,8 @@ class _FieldSpec:
         self.doc: str = meta.get("doc", "")
         self._default: Any = attribute.default
         self.required: bool = attribute.default is attrs.NOTHING
+        is_simple = self.prefix is None and len(self.keys) == 1 and not self.required
+        self.only_key: str | None = self.keys[0] if is_simple else None
 
     @property
     def text_pattern(self) -> dict[str, str]:

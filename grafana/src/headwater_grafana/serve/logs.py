@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
+from headwater.logs import without_rich
 from headwater.secrets import Redactor
 
 _LONGEST = 60_000  # hosts cut lines at 64 KiB, and take the rest for text
@@ -20,7 +20,7 @@ _LEVELS = {"warning": "warn", "critical": "error", "exception": "error"}
 
 def write_logs_to_stderr(redactor: Redactor) -> None:
     """From info on; everything with HEADWATER_DEBUG set. What libraries log through `logging` comes, too."""
-    with _without_rich():
+    with without_rich():
         import structlog
     level = logging.DEBUG if os.environ.get("HEADWATER_DEBUG") else logging.INFO
     structlog.configure(
@@ -31,22 +31,6 @@ def write_logs_to_stderr(redactor: Redactor) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(redactor))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-
-
-@contextlib.contextmanager
-def _without_rich() -> Iterator[None]:
-    """structlog takes rich where it is installed, for tracebacks in colours that nobody would see here.
-
-    It would cost each process 5 MB, and its start a tenth. A plugin that wants rich itself gets it.
-    """
-    if "rich" in sys.modules:
-        yield
-        return
-    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it fails
-    try:
-        yield
-    finally:
-        del sys.modules["rich"]
 
 
 def hclog_line(level: str, message: str, fields: Mapping[str, Any] | None = None) -> str:

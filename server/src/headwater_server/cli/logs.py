@@ -8,8 +8,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
+from headwater.logs import without_rich
 from headwater.secrets import Redactor
 
 _CONTEXT = ("request_id", "plugin", "data_source", "ref_id")
@@ -17,6 +16,8 @@ _CONTEXT = ("request_id", "plugin", "data_source", "ref_id")
 
 def write_logs_to_stderr(redactor: Redactor) -> None:
     """Warnings and worse, one line each, secrets masked; everything with HEADWATER_DEBUG set."""
+    with without_rich():
+        import structlog
     level = logging.DEBUG if os.environ.get("HEADWATER_DEBUG") else logging.WARNING
     structlog.configure(
         processors=[structlog.processors.add_log_level, _render, redactor],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -128,4 +129,8 @@ def run() -> NoReturn:
     except (Exception, KeyboardInterrupt) as error:
         report(error)
         sys.exit(exit_code_of(error))
+    finally:
+        # Commands close what they open. The interpreter would look through all that is left once more at
+        # its end, for a sixth of the time of a small query.
+        gc.freeze()
     sys.exit(result if isinstance(result, int) else 0)

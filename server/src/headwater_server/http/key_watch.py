@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-import structlog
-
 from headwater.datasources import DataSourceService
 from headwater.errors import EncryptionKeyError, StoreError
+from headwater.logs import get_logger
 
 _CHECK_SECONDS = 1.0
 
@@ -27,7 +26,7 @@ class KeyWatch:
         self._clock = clock
         self._lock = threading.Lock()  # lets one thread at a time look at the key
         self._checked = float("-inf")
-        self._logger = structlog.get_logger("headwater.http")
+        self._logger = get_logger("headwater.http")
         self.degraded = degraded
         self.problem = ""
         self.key_id = ""

@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Any, Literal, TextIO
 
 import orjson
-import structlog
 
+from headwater.logs import without_rich
 from headwater.secrets import Redactor
 
 LogFormat = Literal["json", "console"]
@@ -23,6 +23,8 @@ LogFormat = Literal["json", "console"]
 def write_host_logs(redactor: Redactor, *, form: LogFormat, level: str) -> None:
     """Send structlog's events and uvicorn's records to stderr in one form. The redactor comes last: only the
     finished line holds everything that will be seen."""
+    with without_rich():
+        import structlog
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
