@@ -15,6 +15,7 @@ from timing import print_table, time_side_by_side
 def main() -> None:
     with tempfile.TemporaryDirectory() as data_directory:
         os.environ["HEADWATER_DATA_DIR"] = data_directory
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
         subprocess.run(
             [sys.executable, "-m", "headwater_server", "ds", "add", "demo", "--type", "testdata"],
             check=True, stderr=subprocess.DEVNULL,

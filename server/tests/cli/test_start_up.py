@@ -22,6 +22,17 @@ def test_help_imports_neither_pyarrow_nor_a_plugin() -> None:
     assert done.stdout.splitlines()[-1] == "set()"
 
 
+@pytest.mark.usefixtures("demo")
+def test_a_query_brings_in_nothing_that_it_has_no_use_for(headwater: Headwater) -> None:
+    """rich draws tracebacks and progress, and nobody watches; Arrow would look for pandas."""
+    done = headwater("query", "demo", "random_walk", PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pyarrow.lib" in imported
+    assert (
+        imported & {"rich.console", "pandas.core", "polars.series", "alembic.command", "starlette"} == set()
+    )
+
+
 def test_help_names_every_command_and_the_exit_codes(headwater: Headwater) -> None:
     done = headwater("--help")
     assert done.returncode == 0

@@ -174,10 +174,10 @@ class QueryMethods(ABC):
 
     def _asked(self, data_source: str, query: str | Mapping[str, Any], options: QueryOptions) -> MetricQuery:
         stored = self.data_source(data_source)
-        if isinstance(query, str) or not query:
+        if isinstance(query, str):
             json = self._text_query(stored, query)
         else:
-            json = dict(query)
+            json = dict(query or {})
             if (plugin := self.registry.plugin(stored.type)) is not None:
                 check_query(plugin.info, json)
         return MetricQuery(DataSourceRef(uid=stored.uid), data_query_of(json, options))
