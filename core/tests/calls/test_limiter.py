@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -76,3 +77,29 @@ def test_a_call_that_is_over_gets_no_slot_though_one_is_free() -> None:
         raise AssertionError("the call is over")
     with limiter.slot(CallContext(), 1):
         pass
+
+
+def test_a_waiter_with_a_lower_limit_keeps_no_slot_from_the_next() -> None:
+    limiter, ended, entered = CallLimiter(), CallContext(), threading.Event()
+    first = limiter.slot(CallContext(), 2)
+    first.__enter__()
+
+    def low() -> None:
+        with suppress(QueryCanceledError), limiter.slot(ended, 1):
+            pass
+
+    def high() -> None:
+        with limiter.slot(CallContext(), 2):
+            entered.set()
+
+    with limiter.slot(CallContext(), 2):
+        threads = [threading.Thread(target=low), threading.Thread(target=high)]
+        for count, thread in enumerate(threads, 1):
+            thread.start()
+            while limiter._waiting < count:
+                time.sleep(0.001)
+        first.__exit__(None, None, None)
+        assert entered.wait(PATIENCE)
+        ended.cancel()
+    for thread in threads:
+        thread.join(PATIENCE)

@@ -86,7 +86,7 @@ class InstanceManager(Generic[T]):
             ended = shared.retired and shared.users == 0
             if ended:
                 self._retired.discard(shared)
-            self._condition.notify_all()
+                self._condition.notify_all()
         if ended:
             self._close_all([shared])
 

@@ -42,6 +42,8 @@ class QueryOptions(TypedDict, total=False):
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Raises TypeError for an option that does not exist, as a wrong keyword argument does."""
+    if options.keys() <= QueryOptions.__annotations__.keys():
+        return
     for unknown in options.keys() - QueryOptions.__annotations__.keys():
         raise TypeError(f"unknown option {unknown!r}; options are {', '.join(QueryOptions.__annotations__)}")
 
