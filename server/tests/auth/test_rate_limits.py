@@ -171,3 +171,16 @@ def test_a_caller_with_a_running_request_is_not_forgotten(clock: Clock) -> None:
         for number in range(10_050):
             ask(limiter, f"caller {number}")
         refusal(limiter, "first")
+
+
+def test_a_request_that_runs_for_long_keeps_no_others_known(clock: Clock) -> None:
+    limiter = RequestLimiter(CallerLimits(requests_per_second=1.0, burst=1), clock)
+    with limiter.slot("first"):
+        ask(limiter, "second")
+        for number in range(9_998):
+            ask(limiter, f"caller {number}")
+        refusal(limiter, "second")
+        for number in range(10_000):
+            ask(limiter, f"later caller {number}")
+        ask(limiter, "second")
+        refusal(limiter, "first")

@@ -189,6 +189,22 @@ def test_whoever_waits_gets_the_place_of_a_discarded_connection(plugs: Plugs) ->
     assert got() is plugs.made[1]
 
 
+def test_a_caller_that_is_late_leaves_its_connection_to_the_next(plugs: Plugs) -> None:
+    class Late(CallContext):
+        def check(self) -> None:
+            raise DeadlineExceededError("woken too late")
+
+    pool = make(plugs, max_open=1)
+    first = pool.acquire(call())
+    late = _in_thread(lambda: pool.acquire(Late()))
+    _until(lambda: pool.state.waiting == 1)
+    next_one = _in_thread(lambda: pool.acquire(call(timeout=60)))
+    _until(lambda: pool.state.waiting == 2)
+    pool.release(first)
+    assert isinstance(late(), DeadlineExceededError)
+    assert next_one() is first
+
+
 def test_a_waiting_caller_can_be_cancelled(plugs: Plugs) -> None:
     pool = make(plugs, max_open=1)
     pool.acquire(call())

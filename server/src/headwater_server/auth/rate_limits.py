@@ -109,9 +109,10 @@ class RequestLimiter:
 def _find(callers: OrderedDict[str, _Caller], key: str, tokens: float, now: float) -> _Caller:
     caller = callers.get(key)
     if caller is None:
+        if len(callers) >= _CALLERS:
+            idle = next((each for each in callers if not callers[each].running), None)
+            if idle is not None:
+                del callers[idle]
         caller = callers[key] = _Caller(tokens, now)
-        idle = next(iter(callers))
-        if len(callers) > _CALLERS and not callers[idle].running:
-            del callers[idle]
     callers.move_to_end(key)
     return caller

@@ -126,9 +126,13 @@ class Pool(Generic[C]):
     def _take(self, context: CallContext) -> tuple[C | None, float]:
         """An idle connection and since when it rests, or None and the right to open one."""
         with self._changed:
-            if not self._ready():
-                self._wait(context)
-            context.check()
+            try:
+                if not self._ready():
+                    self._wait(context)
+                context.check()
+            except BaseException:
+                self._changed.notify()  # what woke this caller is for the next one
+                raise
             if self._closed:
                 raise LimitExceededError("the data source is being closed", retryable=True)
             if self._idle:
