@@ -52,9 +52,10 @@ export class Collector {
       for (const [name, indices] of Object.entries(data.entities?.[column] ?? {})) {
         for (const row of indices) values[row] = ENTITIES[name];
       }
+      const isTime = field.type === "time";
       const nanos = data.nanos?.[column];
       for (let row = 0; row < kept; row++) {
-        field.values.push(values[row]);
+        field.values.push(isTime && typeof values[row] === "bigint" ? Number(values[row]) : values[row]);
         if (nanos?.[row]) field.nanos.set(frame.length + row, nanos[row]);
       }
     });

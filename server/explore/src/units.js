@@ -55,7 +55,7 @@ export function number(value, unit = "") {
   if (value === null || value === undefined) return "–";
   if (unit.startsWith("suffix:")) return `${PLAIN.format(value)} ${unit.slice(7)}`;
   if (unit.startsWith("prefix:")) return unit.slice(7) + PLAIN.format(value);
-  return (FORMATS[unit] ?? plain(unit && ` ${unit}`))(Number(value));
+  return (Object.hasOwn(FORMATS, unit) ? FORMATS[unit] : plain(unit && ` ${unit}`))(Number(value));
 }
 
 function plain(suffix) {
@@ -81,7 +81,7 @@ function duration(seconds) {
 // Distances of an axis's ticks that are round in the unit; null leaves them to the decimal system.
 export function increments(unit) {
   if (["bytes", "bits", "binBps", "binbps"].includes(unit)) return Array.from({ length: 70 }, (_, power) => 2 ** power);
-  const seconds = SECONDS[unit];
+  const seconds = Object.hasOwn(SECONDS, unit) && SECONDS[unit];
   if (!seconds) return null;
   const below = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** (power - 12))).flat();
   const above = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200];

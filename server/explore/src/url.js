@@ -51,12 +51,12 @@ export function writeState(changes) {
 
 // New entries, to which Back returns: for another page, which keeps what Explore shows,
 export function pushPage(changes) {
-  history.pushState(history.state, "", `#${changed(changes)}`);
+  enter("pushState", history.state, changed(changes));
 }
 
 // for queries that have not run,
 export function pushQueries(changes) {
-  history.pushState(null, "", `#${changed(changes)}`);
+  enter("pushState", null, changed(changes));
 }
 
 // and for a run, unless it ran already. The entry before goes back to what it ran with.
@@ -65,7 +65,7 @@ export function pushRun(changes) {
   const { ran } = history.state ?? {};
   if (ran === asked(next)) return replace(next);
   if (ran) replace(changed(Object.fromEntries(new URLSearchParams(ran))));
-  history.pushState({ ran: asked(next) }, "", `#${next}`);
+  enter("pushState", { ran: asked(next) }, next);
 }
 
 // Whether this entry is a run.
@@ -93,7 +93,16 @@ function changed(changes) {
 }
 
 function replace(params) {
-  history.replaceState(history.state, "", `#${params}`);
+  enter("replaceState", history.state, params);
+}
+
+// Browsers refuse addresses of megabytes, and some more than a hundred changes in ten seconds: the page works on.
+function enter(method, state, params) {
+  try {
+    history[method](state, "", `#${params}`);
+  } catch (error) {
+    console.warn(`The address does not hold what the page shows: ${error.message}`);
+  }
 }
 
 export function parse(text) {

@@ -29,17 +29,31 @@ function exact(_, value) {
 }
 
 export function time(milliseconds, zone, nanos = 0) {
-  const shift = zone === "browser" ? new Date(milliseconds).getTimezoneOffset() * 60_000 : 0;
-  const text = new Date(milliseconds - shift).toISOString().replace("T", " ").replace("Z", "");
+  const shift = zone === "browser" ? new Date(milliseconds).getTimezoneOffset() * 60_000 || 0 : 0;
+  const text = iso(milliseconds - shift).replace("T", " ").replace("Z", "");
   const digits = nanos ? text + String(nanos).padStart(6, "0") : text;
   return digits.replace(/\.?0+$/, (zeros) => (zeros.startsWith(".") || /\.\d*$/.test(digits) ? "" : zeros));
 }
 
 // A time as RFC 3339 has it, in UTC.
 export function rfc3339(milliseconds, nanos = 0) {
-  const text = new Date(milliseconds).toISOString();
+  const text = iso(milliseconds);
   return nanos ? `${text.slice(0, -1)}${String(nanos).padStart(6, "0")}Z` : text;
 }
+
+const MOST_OF_DATE = 8.64e15;
+const CYCLE_YEARS = 400;
+const CYCLE = 146_097 * 86_400_000;  // after which the calendar repeats
+
+// Databases know later years than Date does.
+function iso(milliseconds) {
+  if (!(Math.abs(milliseconds) > MOST_OF_DATE)) return new Date(milliseconds).toISOString();
+  const date = new Date(milliseconds % CYCLE);
+  const year = date.getUTCFullYear() + CYCLE_YEARS * Math.trunc(milliseconds / CYCLE);
+  return `${year < 0 ? "-" : "+"}${String(Math.abs(year)).padStart(6, "0")}${date.toISOString().replace(/^[+-]?\d+/, "")}`;
+}
+
+export const hasDate = (milliseconds) => Math.abs(milliseconds) <= MOST_OF_DATE;
 
 export function byteCount(count) {
   const [divisor, unit] = count < 1e6 ? [1e3, "kB"] : count < 1e9 ? [1e6, "MB"] : [1e9, "GB"];

@@ -26,6 +26,9 @@ SELECT * FROM VALUES(
   ('u', 'x', 'missing', 'web', 'orphan', 1704067200000.0, 1.5, 0))
 """
 
+SPAN = """
+SELECT 't' AS traceID, 's' AS spanID, '' AS parentSpanID, 'op' AS operationName, 'web' AS serviceName"""
+
 
 def bodies(page: Page) -> Any:
     return expect(page.locator(".log-line .line-body"))
@@ -85,3 +88,31 @@ def test_a_list_of_traces_is_a_table(page: Page, visit: Callable[..., None]) -> 
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("grid")).to_be_visible()
     expect(page.get_by_role("tab", name="Trace")).to_have_count(0)
+
+
+def test_whole_numbers_in_labels_and_tags_are_exact(page: Page, visit: Callable[..., None]) -> None:
+    line = "SELECT now() AS timestamp, 'x' AS body, map('id', 9007199254740993::UInt64) AS labels"
+    visit("lake", query=line, options=json.dumps({"format": "logs"}))
+    page.keyboard.press("Control+Enter")
+    page.locator(".log-line summary").click()
+    expect(page.locator(".log-line dl")).to_contain_text("9007199254740993")
+    span = f"{SPAN}, 5.0 AS duration, 0 AS startTime, map('id', 9007199254740993::UInt64) AS tags"
+    visit("lake", query=span, options=json.dumps({"format": "traces"}))
+    page.keyboard.press("Control+Enter")
+    page.locator(".span-name").click()
+    expect(page.get_by_role("complementary", name="Span op")).to_contain_text("9007199254740993")
+
+
+def test_spans_whose_times_are_no_numbers_are_shown(page: Page, visit: Callable[..., None]) -> None:
+    span = f"{SPAN}, 'soon' AS startTime, 'long' AS duration"
+    visit("lake", query=span, options=json.dumps({"format": "traces"}))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".span-name")).to_have_text(["op web"])
+
+
+def test_a_trace_may_be_deeper_than_calls_are_nested(page: Page, visit: Callable[..., None]) -> None:
+    spans = """SELECT 't' AS traceID, toString(number) AS spanID, toString(number - 1) AS parentSpanID,
+        'op' AS operationName, 'web' AS serviceName, number AS startTime, 1 AS duration FROM numbers(20000)"""
+    visit("lake", query=spans, options=json.dumps({"format": "traces"}))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".spans")).to_contain_text("19000 more spans; fold some to see them.")

@@ -72,6 +72,31 @@ def test_two_queries_run_together_and_one_error_spares_the_other(
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_full_history_makes_room_and_hinders_no_run(page: Page, ask: Callable[..., None]) -> None:
+    page.evaluate(
+        """() => {
+            const queries = [{refId: "A", source: "demo", text: "logs".padEnd(54000), extra: {}}];
+            const entry = {queries, names: ["demo"], range: {from: "now-1h", to: "now"}};
+            const entries = Array.from({length: 95}, (_, at) => ({...entry, at}));
+            localStorage.setItem("headwater.history", JSON.stringify(entries));
+        }"""
+    )
+    page.reload()
+    for text in ("logs".ljust(90_000), "logs".ljust(90_001), "logs".ljust(300_000)):
+        ask(text)
+    kept = page.evaluate("JSON.parse(localStorage.getItem('headwater.history'))")
+    lengths = [len(entry["queries"][0]["text"]) for entry in kept]
+    assert lengths[:2] == [90_001, 90_000]  # the longest is not kept
+    assert 90 < len(lengths) < 97
+
+
+def test_a_browser_that_refuses_addresses_hinders_no_run(page: Page, ask: Callable[..., None]) -> None:
+    refuse = "() => { throw new DOMException('Too many calls', 'SecurityError'); }"
+    page.evaluate(f"() => {{ history.replaceState = history.pushState = {refuse}; }}")
+    ask("logs")
+    expect(page.locator(".log-line").first).to_be_visible()
+
+
 def test_history_runs_again_keeps_stars_and_forgets_the_rest(page: Page, ask: Callable[..., None]) -> None:
     ask("logs")
     ask("random_walk")
@@ -89,6 +114,15 @@ def copied(page: Page, what: str) -> str:
     expect(page.get_by_text(f"{what} copied")).to_be_visible()
     text: str = page.evaluate("navigator.clipboard.readText()")
     return text
+
+
+def test_a_query_that_begins_with_a_comment_is_copied_as_no_option(
+    page: Page, site: Site, visit: Callable[..., None]
+) -> None:
+    visit("orders", query="-- why\nSELECT COUNT(*) AS n FROM orders")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("p.status")).to_contain_text("1 row in")
+    assert "3" in site.run(copied(page, "CLI"))
 
 
 def test_what_is_copied_runs_elsewhere(page: Page, site: Site, visit: Callable[..., None]) -> None:

@@ -271,3 +271,21 @@ def test_downloads_and_the_request_shown_are_of_what_ran_not_of_what_was_typed_s
     assert pa.parquet.read_metadata(tmp_path / "rows.parquet").num_rows == 3
     page.get_by_role("tab", name="Query").click()
     expect(page.get_by_role("region", name="Request body")).not_to_contain_text("LIMIT")
+
+
+def test_times_beyond_what_browsers_know_are_shown_sorted_and_not_plotted(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    late = "SELECT timestamp '294000-12-31 23:59:58.5' AS t, 1 AS x"
+    visit("visits", query=f"{late} UNION ALL SELECT timestamp '2024-01-01 06:00:00', 2 ORDER BY x")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("tbody td.time")).to_have_text(["+294000-12-31 23:59:58.5", "2024-01-01 06:00:00"])
+    header(page, "t").get_by_role("button").first.click()
+    expect(page.locator("tbody td.time").first).to_have_text("2024-01-01 06:00:00")
+    page.get_by_label("Time zone").select_option("browser")
+    expect(page.locator("tbody td.time").last).to_have_text("+294000-12-31 23:59:58.5")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert "+294000-12-31T23:59:58.500Z,1" in Path(download.value.path()).read_text()
+    page.get_by_role("tab", name="Plot").click()
+    expect(page.locator(".plot canvas")).to_be_visible()

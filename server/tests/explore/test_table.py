@@ -28,7 +28,8 @@ def facts(panel: Locator) -> dict[str, str]:
 
 
 def test_a_row_is_shown_whole_and_follows_the_cursor(page: Page, visit: Callable[..., None]) -> None:
-    visit("orders", query="""SELECT id, note, '{"a": [1, {"b": null}]}' AS payload FROM orders ORDER BY id""")
+    payload = """'{"a": [9007199254740993, {"b": null}]}' AS payload"""
+    visit("orders", query=f"SELECT id, note, {payload} FROM orders ORDER BY id")
     page.keyboard.press("Control+Enter")
     page.get_by_role("grid").focus()
     page.keyboard.press("ArrowDown")
@@ -36,7 +37,9 @@ def test_a_row_is_shown_whole_and_follows_the_cursor(page: Page, visit: Callable
     row = page.get_by_role("complementary", name="Row 1")
     expect(row.locator("dd").first).to_have_text("2")
     expect(row.locator("dd").nth(1)).to_have_text("null")
-    expect(row.locator("pre")).to_have_text('{\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ]\n}')
+    expect(row.locator("pre")).to_have_text(
+        '{\n  "a": [\n    9007199254740993,\n    {\n      "b": null\n    }\n  ]\n}'
+    )
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     row = page.get_by_role("complementary", name="Row 3")
@@ -108,3 +111,26 @@ def test_filters_of_columns_are_combined_and_removed(page: Page, visit: Callable
     page.get_by_role("columnheader", name="id").get_by_role("button", name=re.compile("^id")).click()
     assert cells(page, 2) == ["10", "2"]
     assert cells(page, 1) == ["2", "1"]
+
+
+def test_the_most_frequent_values_find_their_rows_whatever_they_hold(
+    page: Page, visit: Callable[..., None]
+) -> None:
+    values = ["a\nb", " lead", '"quoted"', "> 1", ""]
+    visit("lake", query=f"SELECT arrayJoin(JSONExtract({literal(values * 2)}, 'Array(String)')) AS t")
+    page.keyboard.press("Control+Enter")
+    panel = open_column(page, "t")
+    expect(panel.locator(".common .name")).to_have_count(len(values))
+    for index, value in enumerate(values):
+        panel.locator(".common .name").nth(index).click()
+        expect(page.locator("p.filters")).to_contain_text("2 of 10 rows")
+        assert [text.strip() for text in page.locator("tbody td.string").all_text_contents()] == [
+            value.strip() or "(empty)"
+        ] * 2
+        panel.get_by_label("Filter").fill("")
+
+
+def literal(value: object) -> str:
+    """JSON as a text of SQL."""
+    text = json.dumps(value).replace("\\", "\\\\")
+    return f"'{text}'"

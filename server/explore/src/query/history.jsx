@@ -4,6 +4,7 @@ import { sourcesOf } from "./queries.js";
 
 const KEY = "headwater.history";
 const MOST = 100;
+const LONGEST = 200_000;
 
 // Runs of this browser, newest first, each {queries, variables, names of their data sources, range}; nothing of it reaches
 // the host. Starred ones outlive the others.
@@ -14,8 +15,18 @@ function read() {
 
 function write(entries) {
   const spare = entries.filter((entry) => !entry.starred).slice(MOST);
-  localStorage.setItem(KEY, JSON.stringify(entries.filter((entry) => !spare.includes(entry))));
+  keep(entries.filter((entry) => !spare.includes(entry)));
   dispatchEvent(new Event("historychange"));
+}
+
+// The browser gives a site some megabytes: the oldest make room for the newest.
+function keep(entries) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(entries));
+  } catch {
+    const oldest = entries.findLastIndex(({ starred }) => !starred);
+    if (oldest > 0) keep(entries.toSpliced(oldest, 1));
+  }
 }
 
 const same = (a, b) => JSON.stringify([a.queries, a.variables]) === JSON.stringify([b.queries, b.variables]);
@@ -23,6 +34,7 @@ const same = (a, b) => JSON.stringify([a.queries, a.variables]) === JSON.stringi
 export function remember({ queries, variables, names, range }) {
   const old = read();
   const entry = { queries: queries.map(({ refId, source, text, extra }) => ({ refId, source, text, extra })), variables, names, range };
+  if (JSON.stringify(entry).length > LONGEST) return;
   const starred = old.some((each) => each.starred && same(each, entry));
   write([{ ...entry, starred, at: Date.now() }, ...old.filter((each) => !same(each, entry))]);
 }

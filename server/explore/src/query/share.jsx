@@ -44,7 +44,12 @@ const shell = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
 function cli({ refId, keys, text, source, isExpression }, { from, to }) {
   if (isExpression) return `# ${refId} computes with the others: the command line asks one data source at a time; see headwater sql`;
-  return `headwater --host ${shell(HERE)} query ${shell(source)} ${shell(text ?? JSON.stringify(keys))} --from ${shell(from)} --to ${shell(to)}`;
+  const asked = [source, text ?? JSON.stringify(keys)];
+  const range = `--from ${shell(from)} --to ${shell(to)}`;
+  const command = `headwater --host ${shell(HERE)} query`;
+  // A text that begins with a comment, -- why, is no option.
+  if (asked.some((each) => each.startsWith("-"))) return `${command} ${range} -- ${asked.map(shell).join(" ")}`;
+  return `${command} ${asked.map(shell).join(" ")} ${range}`;
 }
 
 function curl(request) {

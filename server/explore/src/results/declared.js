@@ -1,3 +1,5 @@
+import { parseExactly } from "../api.js";
+
 // What a frame is declared as, by Grafana's hint or by its type: "logs", "trace", or "". A list of traces is none.
 export function declaredAs(frame) {
   const hint = frame.meta?.preferredVisualisationType ?? "";
@@ -19,7 +21,7 @@ export function pairs(value) {
   if (value === null || value === undefined) return [];
   if (typeof value === "string") {
     try {
-      return pairs(JSON.parse(value));
+      return pairs(parseExactly(value));
     } catch {
       return [];
     }

@@ -1,5 +1,6 @@
 // Time series out of an answer's frames.
 import { title } from "../../frames.js";
+import { hasDate } from "../../values.js";
 
 // [{label, name, labels, unit, times, values}] with times in seconds, sorted; and of how many they are the first.
 export function asSeries(frames, limit = 100) {
@@ -36,7 +37,7 @@ function split(frame, texts) {
 }
 
 function oneSeries(time, field, rows, labels) {
-  const kept = rows.filter((row) => time.values[row] !== null);
+  const kept = rows.filter((row) => time.values[row] !== null && hasDate(time.values[row]));
   kept.sort((a, b) => time.values[a] - time.values[b]);
   const values = kept.map((row) => (field.values[row] === null ? null : Number(field.values[row])));
   const name = Object.entries(labels).map(([key, value]) => `${key}="${value}"`).join(", ");

@@ -1,6 +1,6 @@
 // Log lines out of frames.
 import { title } from "../../frames.js";
-import { shown } from "../../values.js";
+import { exactJson, shown } from "../../values.js";
 import { fieldNamed, pairs } from "../declared.js";
 
 // By Grafana's words for levels; what begins so is of that level.
@@ -34,7 +34,7 @@ export function logLines(frames) {
   });
 }
 
-const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const text = (value) => (typeof value === "string" ? value : exactJson(value));
 
 function levelOf(said) {
   return LEVELS.find(([, begins]) => begins.test(said.trim()))?.[0] ?? "unknown";

@@ -1,7 +1,8 @@
 // Filters of columns, as typed.
 import { shown } from "../../values.js";
 
-const COMPARED = /^(>=|<=|>|<|=|!=)\s*(.+)$/;
+const COMPARED = /^(>=|<=|>|<|=|!=)\s*(.+)$/s;
+const QUOTED = /^"(.*)"$/s;  // as it is, with spaces around
 const COMPARE = { ">": (order) => order > 0, ">=": (order) => order >= 0, "<": (order) => order < 0, "<=": (order) => order <= 0, "=": (order) => order === 0, "!=": (order) => order !== 0 };
 
 export const FILTER_HELP = "Text that is contained, or >, >=, <, <=, =, != and a value, or null, !null.";
@@ -16,7 +17,7 @@ export function filteredRows(fields, filters, length, zone) {
 }
 
 // What keeps exactly the rows with this value.
-export const equalTo = (text) => (text === null ? "null" : `= ${text === "" ? '""' : text}`);
+export const equalTo = (text) => (text === null ? "null" : `= ${text !== text.trim() || text === "" || QUOTED.test(text) ? `"${text}"` : text}`);
 
 function passesOf(field, text, zone) {
   const isMissing = (row) => field.values[row] === null || field.values[row] === undefined;
@@ -29,7 +30,7 @@ function passesOf(field, text, zone) {
     return (row) => !isMissing(row) && textOf(row).toLowerCase().includes(wanted);
   }
   const passes = COMPARE[operator];
-  const value = operand.trim() === '""' ? "" : operand.trim();
+  const value = operand.trim().replace(QUOTED, "$1");
   const number = field.type === "number" && value !== "" ? Number(value) : NaN;
   // A BigInt compares exactly with a number's text.
   const bound = Number.isSafeInteger(number) || !/^-?\d+$/.test(value) ? number : BigInt(value);

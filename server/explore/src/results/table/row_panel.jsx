@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { parseExactly } from "../../api.js";
 import { title, typeNames } from "../../frames.js";
 import { number, unitName } from "../../units.js";
 import { exactJson, shown } from "../../values.js";
@@ -46,7 +47,7 @@ function nested(value) {
   if (typeof value === "object") return value;
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return null;
   try {
-    return JSON.parse(value);
+    return parseExactly(value);
   } catch {
     return null;
   }

@@ -35,7 +35,7 @@ function spansOf(frame) {
     const code = text(status);
     return {
       trace: text(trace), id: text(span), parent: text(parent), operation: text(operation), service: text(service) || "unknown",
-      start: Number(start.values[row]) + (start.nanos.get(row) ?? 0) / 1e6, duration: Number(duration?.values[row] ?? 0),
+      start: finite(start.values[row]) + (start.nanos.get(row) ?? 0) / 1e6, duration: finite(duration?.values[row]),
       isError: /^2$|error/i.test(code) || tags[0][1].some(([key, value]) => key === "error" && String(value) === "true"),
       facts: [["Span", text(span)], ["Parent", text(parent)], ["Kind", text(kind)], ["Status", code], ["Message", text(message)]].filter(([, value]) => value),
       tags: tags.filter(([, found]) => found.length),
@@ -43,21 +43,28 @@ function spansOf(frame) {
   });
 }
 
+// What is no number counts as none.
+const finite = (value) => (Number.isFinite(Number(value)) ? Number(value) : 0);
+
 // Depth first; whose parent is not there, or is below itself, is a root.
 function inOrder(spans) {
   const byParent = Map.groupBy(spans.toSorted((a, b) => a.start - b.start), (span) => span.parent);
   const known = new Set(spans.map(({ id }) => id));
   const placed = new Set();
   const ordered = [];
-  function place(span, depth) {
-    if (placed.has(span)) return;
-    placed.add(span);
-    const children = (byParent.get(span.id) ?? []).filter((child) => !placed.has(child));
-    ordered.push({ ...span, depth, children: children.length });
-    children.forEach((child) => place(child, depth + 1));
+  function place(root) {
+    const waiting = [[root, 0]];  // a trace may be deeper than calls can be nested
+    while (waiting.length) {
+      const [span, depth] = waiting.pop();
+      if (placed.has(span)) continue;
+      placed.add(span);
+      const children = (byParent.get(span.id) ?? []).filter((child) => !placed.has(child));
+      ordered.push({ ...span, depth, children: children.length });
+      children.toReversed().forEach((child) => waiting.push([child, depth + 1]));
+    }
   }
-  spans.filter(({ parent }) => !known.has(parent)).sort((a, b) => a.start - b.start).forEach((span) => place(span, 0));
-  spans.forEach((span) => place(span, 0));
+  spans.filter(({ parent }) => !known.has(parent)).sort((a, b) => a.start - b.start).forEach(place);
+  spans.forEach(place);
   return ordered;
 }
 

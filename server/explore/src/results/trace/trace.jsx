@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { number } from "../../units.js";
-import { plural, time } from "../../values.js";
+import { exactJson, plural, time } from "../../values.js";
 import { colour } from "../charts/colours.js";
 import { SidePanel } from "../table/side_panel.jsx";
 import { traces, unfolded } from "./spans.js";
@@ -94,7 +94,7 @@ function SpanPanel({ span, from, onClose }) {
       {span.tags.map(([name, pairs]) => (
         <>
           <h3>{name}</h3>
-          <dl class="fields-of-row">{pairs.map(([key, value]) => <div key={key}><dt>{key}</dt><dd>{typeof value === "string" ? value : JSON.stringify(value)}</dd></div>)}</dl>
+          <dl class="fields-of-row">{pairs.map(([key, value]) => <div key={key}><dt>{key}</dt><dd>{typeof value === "string" ? value : exactJson(value)}</dd></div>)}</dl>
         </>
       ))}
     </SidePanel>
