@@ -140,6 +140,24 @@ def test_a_partition_column_that_is_no_whole_number_is_refused(host: Headwater, 
         host.read_tasks("shop", {"rawSql": ORDERS, "partitionColumn": column}, target=4)
 
 
+@pytest.mark.parametrize("partitions", [2, 60])
+def test_parts_of_years_hold_each_once_though_the_server_takes_small_numbers_for_years_of_this_century(
+    host: Headwater, orders: DatabaseServer, partitions: int
+) -> None:
+    # Without a null the optimizer's estimates are even, and so are the ranges.
+    orders.execute(
+        "DROP TABLE IF EXISTS vintages",
+        "CREATE TABLE vintages (made YEAR)",
+        "INSERT INTO vintages VALUES (0), (1970), (1999), (2000), (2049), (2050), (2099), (2155)",
+    )
+    sql = "SELECT made FROM vintages"
+    tasks = host.read_tasks("shop", {"rawSql": sql, "partitionColumn": "made"}, target=partitions)
+    asked = {"rawSql": sql, "partitionColumn": "made", "partitions": partitions}
+    expected = [0, 1970, 1999, 2000, 2049, 2050, 2099, 2155]
+    assert sorted(row["made"] for row in rows_of(tasks, host)) == expected
+    assert sorted(host.query("shop", asked).table["made"].to_pylist()) == expected
+
+
 def test_a_wrong_statement_fails_where_it_is_planned(host: Headwater) -> None:
     with pytest.raises(DownstreamServerError, match="no_such_table"):
         host.read_tasks("shop", "SELECT id FROM no_such_table", target=4)

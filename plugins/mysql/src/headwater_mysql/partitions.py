@@ -16,6 +16,7 @@ from headwater.sdk.sql import even_cuts, range_conditions, without_semicolon
 from headwater_mysql.dialect import quoted
 from headwater_mysql.execution import Execution
 from headwater_mysql.protocol.columns import Column
+from headwater_mysql.protocol.constants import ColumnType
 from headwater_mysql.protocol.statements import Parameter
 
 _BATCHES_AHEAD = 2
@@ -25,6 +26,10 @@ _NOTICE = Notice.info(
     "Read over several connections: rows arrive in no order, and changes made meanwhile may be seen by some "
     "connections only."
 )
+
+MOST_PARTS_OF_YEARS = 19
+"""The server takes a number below 100 that a YEAR is compared with for its last two digits. Between the year
+0 and one since 1901, so many even ranges meet at none of those."""
 
 NewExecution = Callable[[CallContext], Execution]
 
@@ -88,6 +93,8 @@ class PartitionedRead:
         sql_mode = first.sql_mode
         sql = without_semicolon(sql, first.dialect)
         low, high = _bounds(first, sql, parameters, column)
+        if first.columns[0].type == ColumnType.YEAR:
+            count = min(count, MOST_PARTS_OF_YEARS)
         ranges = divide(sql, column, low, high, count)
         read = cls(new_execution, context, ranges, parameters, sql_mode)
         try:

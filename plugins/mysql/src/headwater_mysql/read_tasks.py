@@ -12,6 +12,7 @@ import pyarrow as pa
 from headwater.sdk import Filter, Partitions
 from headwater.sdk.sql import Cutter, without_semicolon
 from headwater_mysql.dialect import DEFAULT, quoted
+from headwater_mysql.partitions import MOST_PARTS_OF_YEARS
 from headwater_mysql.protocol.columns import Column
 from headwater_mysql.protocol.constants import ColumnType
 from headwater_mysql.query_model import MySQLQuery
@@ -42,6 +43,8 @@ def divide(
     def described() -> Sequence[Column]:
         return records(f"{without_semicolon(query.raw_sql, DEFAULT)}\nLIMIT 0")[1]
 
+    if target > MOST_PARTS_OF_YEARS and _is_year(query.partition_column, described):
+        target = MOST_PARTS_OF_YEARS
     return _CUTTER.divide(
         query,
         target,
@@ -58,6 +61,10 @@ def _primary_key(columns: Sequence[Column]) -> str:
     """The first column of the result that is a whole number of its table's primary key; else empty."""
     keys = (column.name for column in columns if column.is_primary_key and column.type in _INTEGERS)
     return next(keys, "")
+
+
+def _is_year(name: str, described: Callable[[], Sequence[Column]]) -> bool:
+    return name != "" and any(each.name == name and each.type == ColumnType.YEAR for each in described())
 
 
 def _is_compared_by_value(name: str, columns: Sequence[Column]) -> bool:
