@@ -166,6 +166,25 @@ def test_a_final_read_is_one_part(shop: Headwater) -> None:
     assert "FINAL" in tasks.notices[0]
 
 
+def test_parts_of_a_table_that_a_setting_has_read_as_final_are_no_partitions(
+    shop: Headwater, server: ClickHouseServer
+) -> None:
+    shop.query(
+        "ch",
+        "CREATE OR REPLACE TABLE kept (k Int64, p UInt8, at UInt32) ENGINE = ReplacingMergeTree(at) "
+        "PARTITION BY p ORDER BY k",
+    )
+    shop.query("ch", "INSERT INTO kept SELECT number % 500, number % 3, number FROM numbers(3000)")
+    settings = {"customSettings": [{"setting": "final", "value": "1"}]}
+    shop.add_data_source("final", type="clickhouse", url=server.url, json_data=settings)
+    tasks = shop.read_tasks("final", "SELECT * FROM kept", target=3)
+    assert len(tasks) == 3
+    whole = shop.query("final", "SELECT * FROM kept").table
+    assert whole.num_rows == 500
+    assert same(rows_of(tasks, shop), whole.to_pylist())
+    assert len(shop.read_tasks("ch", "SELECT * FROM kept", target=3)) == 3
+
+
 def test_a_logs_view_is_one_part(shop: Headwater) -> None:
     query = {"rawSql": "SELECT placed AS timestamp, name AS body FROM orders", "format": "logs"}
     assert len(shop.read_tasks("ch", query, target=4)) == 1

@@ -179,7 +179,7 @@ def _cut_by_table(table: str, target: int, rows: Rows) -> _Cut:
     total = sum(sizes.values())
     if target == 1:
         return _Cut("1", ("",), (total,))
-    if len(sizes) >= target and max(sizes.values()) <= 2 * total / target:
+    if len(sizes) >= target and max(sizes.values()) <= 2 * total / target and not _is_final(rows):
         return _partition_ids(sizes, target)
     if not key:
         return _Cut(
@@ -193,6 +193,13 @@ def _cut_by_table(table: str, target: int, rows: Rows) -> _Cut:
     if described and _INTEGER.fullmatch(str(described[0]["type"])):
         return _ranges(quote_name(first), f"{quote_name(database)}.{quote_name(name)}", target, total, rows)
     return _hashes(key, target, total)
+
+
+def _is_final(rows: Rows) -> bool:
+    """Whether a setting, the account's or the data source's, makes every read FINAL. It takes rows of one
+    sorting key together, also those of several partitions: one partition alone has others than the whole."""
+    found = rows("SELECT value FROM system.settings WHERE name = 'final'")
+    return any(str(each["value"]) in ("1", "true") for each in found)
 
 
 def _why_out_of_reach(inner: str, cut: _Cut, rows: Rows) -> str:
