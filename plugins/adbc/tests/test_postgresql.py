@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from headwater import Headwater
+from headwater import Filter, Headwater
 from headwater.errors import (
     DownstreamAuthError,
     DownstreamConnectionError,
@@ -387,6 +387,16 @@ def test_a_result_is_read_in_parts(open_postgres: OpenPostgres, context: CallCon
     )
     assert table.num_rows == 99_999
     assert sorted(table.column("n").to_pylist()) == [n for n in range(1, 100_001) if n != 7]
+
+
+def test_a_result_with_columns_of_one_name_is_not_divided_by_them(headwater: Headwater) -> None:
+    sql = "SELECT n, -n AS n FROM generate_series(1, 10) AS n"
+    (task,) = headwater.read_tasks("db", sql)
+    assert task.read(headwater).read_all().num_rows == 10
+    with pytest.raises(QueryError, match=r"several columns 'n' \(partitionColumn\)"):
+        headwater.read_tasks("db", {"rawSql": sql, "partitionColumn": "n"})
+    with pytest.raises(QueryError, match="several columns 'n'"):
+        headwater.read_tasks("db", sql, filters=[Filter("n", "<", 5)])
 
 
 def test_browsing_lists_what_there_is(headwater: Headwater, database: psycopg.Connection) -> None:

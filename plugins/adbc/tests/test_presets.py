@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from headwater import Headwater
+from headwater import Filter, Headwater
 from headwater.errors import (
     DownstreamServerError,
     ErrorSource,
@@ -580,3 +580,19 @@ def test_an_empty_duckdb_in_memory_has_an_example_to_look_at() -> None:
     assert [(each["name"], each["kind"]) for each in listed] == [("example_weather", "view")]
     assert [row["station"] for row in rows] == ["harbour", "ridge", "valley"]
     assert 3 * 59 <= latest.num_rows <= 3 * 61
+
+
+def test_tasks_of_sqlite_have_the_types_that_their_rows_have(tmp_path: Path) -> None:
+    rows = ", ".join(f"({n}, 'w{n}', {'NULL' if n < 50 else n / 4})" for n in range(100))
+    path = sqlite_file(tmp_path, "CREATE TABLE t (k INTEGER, word, late)", f"INSERT INTO t VALUES {rows}")
+    query = {"rawSql": "SELECT * FROM t", "partitionColumn": "k"}
+    with Headwater(allow_plugins={"sqlite"}) as host:
+        host.add_data_source("shop", type="sqlite", url=str(path))
+        whole = host.query("shop", "SELECT * FROM t").table
+        tasks = host.read_tasks(
+            "shop", query, target=4, columns=["word", "late"], filters=[Filter("k", ">", 5)]
+        )
+        assert tasks.unhandled_filters == (Filter("k", ">", 5),)
+        (task,) = tasks
+        assert "types of the rows" in tasks.notices[0]
+        assert task.read(host).read_all().table.to_pylist() == whole.select(["word", "late"]).to_pylist()

@@ -153,6 +153,14 @@ def test_without_a_key_it_is_one_part_that_still_has_its_conditions() -> None:
     assert "partitionColumn" in parts.notices[0]
 
 
+def test_what_has_its_types_from_its_rows_is_one_part() -> None:
+    typed_by_rows = Cutter(DIALECT, quoted, typed_by_rows=True)
+    parts, rows = divide(typed_by_rows, "SELECT k, word FROM t", filters=(Filter("k", "<", 10),))
+    assert [len(each) for each in rows] == [100]
+    assert (parts.schema, parts.handled_filters) == (None, ())
+    assert "types of the rows" in parts.notices[0]
+
+
 def test_uneven_ranges_are_taken_from_a_sample() -> None:
     sample = Cutter(DIALECT, quoted, random="0")
     uneven = [90, 5, 3, 2]

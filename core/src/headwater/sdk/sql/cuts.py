@@ -61,6 +61,8 @@ class Cutter:
     * `exact_texts`, `exact_times`: it compares them as Arrow does: texts by their bytes, with no collation.
       Where it does not, equal texts are equal to it too, and the reader checks again.
     * `random`: a number below 1, another for each row.
+    * `typed_by_rows`: its columns have the types of the rows that they return, as SQLite's have. Parts would
+      have other types than the whole: none is divided.
     """
 
     dialect: Dialect
@@ -70,6 +72,7 @@ class Cutter:
     exact_texts: bool = False
     exact_times: bool = False
     random: str = "RAND()"
+    typed_by_rows: bool = False
 
     def divide(
         self,
@@ -96,6 +99,8 @@ class Cutter:
             return Partitions.whole(whole, "A result in another format than a table is computed as a whole.")
         if reason := why_whole(query.raw_sql, self.dialect):
             return Partitions.whole(whole, reason)
+        if self.typed_by_rows:
+            return Partitions.whole(whole, _TYPED_BY_ROWS)
         sql = without_semicolon(query.raw_sql, self.dialect)
         try:
             schema = ask(self._select(sql, None, ["1 = 0"])).schema
@@ -164,7 +169,7 @@ class Cutter:
         """`each` as SQL that lets through every row that it does; None if that cannot be said."""
         import pyarrow as pa
 
-        if schema.get_all_field_indices(each.column) == []:
+        if len(schema.get_all_field_indices(each.column)) != 1:
             return None
         kind, name = schema.field(each.column).type, f"p.{self.quote_name(each.column)}"
         if each.operator in ("is null", "is not null"):
@@ -209,6 +214,10 @@ def _from(sql: str, conditions: Iterable[str]) -> str:
     return f"FROM (\n{sql}\n) AS p" + (f" WHERE {where}" if where else "")
 
 
+_TYPED_BY_ROWS: Final = (
+    "The database gives columns the types of the rows that they return, which may be others in each part: "
+    "the statement is read as one part."
+)
 _NO_KEY: Final = (
     "The statement is read as one part, because no whole-number key of a table is among its columns: name "
     "such a column in partitionColumn."
@@ -267,9 +276,14 @@ def _check_key(column: str, schema: pa.Schema) -> None:
 
     if not column:
         return
-    if schema.get_all_field_indices(column) == []:
+    found = len(schema.get_all_field_indices(column))
+    if found == 0:
         raise QueryError(
             f"The result has no column {column!r} (partitionColumn); it has {', '.join(schema.names)}."
+        )
+    if found > 1:
+        raise QueryError(
+            f"The result has several columns {column!r} (partitionColumn): give them names of their own."
         )
     if not pa.types.is_integer(schema.field(column).type):
         raise QueryError(

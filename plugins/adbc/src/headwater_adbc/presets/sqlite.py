@@ -100,7 +100,7 @@ class SQLite(Preset[SQLiteSettings]):
     reads = ReadStatements(first_words=frozenset({"SELECT", "VALUES"}))
     macros = SQLiteMacros(DIALECT)
     columns = SQLiteColumns
-    cutter = Cutter(DIALECT, quoted, random="random()")
+    cutter = Cutter(DIALECT, quoted, random="random()", typed_by_rows=True)
     version_sql = "SELECT sqlite_version() AS version"
     catalog: Mapping[str, str] = {
         "schemas": "SELECT 'main' AS name",
