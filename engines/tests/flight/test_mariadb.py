@@ -10,6 +10,7 @@ from decimal import Decimal
 import adbc_driver_manager
 import pyarrow as pa
 import pytest
+from adbc_driver_flightsql import DatabaseOptions
 from pyarrow import flight
 
 from headwater import Headwater
@@ -61,6 +62,28 @@ def test_a_parameter_is_a_value_and_never_sql(host: FlightHost) -> None:
     with host.connect("shop") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id FROM orders WHERE note = ?", ("' OR 1=1 -- ",))
         assert cursor.fetch_arrow_table().num_rows == 0
+
+
+def test_parameters_without_names_of_their_own_are_bound_in_their_order(host: FlightHost) -> None:
+    for names in (["", ""], ["p", "p"], ["1", "2"]):
+        with host.connect("shop") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ? - ? AS d", pa.record_batch([[10], [3]], names=names))
+            assert cursor.fetch_arrow_table()["d"].to_pylist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "parts"),
+    [("total > ?", Decimal("2.00"), 1), ("day >= ?", dt.date(2026, 1, 10), 1), ("id > ?", 8, 4)],
+)
+def test_parameters_that_do_not_travel_with_parts_leave_the_query_in_one(
+    host: FlightHost, condition: str, value: object, parts: int
+) -> None:
+    in_parts = f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}x-headwater-partitions"
+    with host.connect("shop", **{in_parts: "4"}) as connection, connection.cursor() as cursor:
+        tickets, _ = cursor.adbc_execute_partitions(f"SELECT id FROM orders WHERE {condition}", (value,))
+        assert len(tickets) == parts
+        cursor.execute(f"SELECT id FROM orders WHERE {condition}", (value,))
+        assert sorted(cursor.fetch_arrow_table()["id"].to_pylist()) == list(range(9, ROWS + 1))
 
 
 def test_several_rows_of_parameters_are_refused(host: FlightHost) -> None:

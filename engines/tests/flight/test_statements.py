@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from typing import Any
 
+import adbc_driver_manager
 import pyarrow as pa
 import pytest
 from adbc_driver_flightsql import DatabaseOptions
 from pyarrow import flight
 
-from headwater_engines.flight.messages import message, pack
+from headwater_engines.flight.messages import message, pack, unpack
+from headwater_server.flight import FlightCall
 from servers.http_host import eventually
 
 from .conftest import FlightHost, read, statement
@@ -217,3 +220,68 @@ def test_a_query_is_divided_when_the_connection_asks_for_it(host: FlightHost) ->
 def test_a_number_of_partitions_that_is_none_is_refused(host: FlightHost, number: str) -> None:
     with pytest.raises(flight.FlightServerError, match="x-headwater-partitions: expected 1 to 1000"):
         read(host, "random_walk", x_headwater_partitions=number)
+
+
+def test_an_answer_of_several_frames_has_the_same_rows_where_parts_are_asked_for(host: FlightHost) -> None:
+    fixed = {"x_headwater_from": "1000000000000", "x_headwater_to": "1000003600000"}
+    text = '{"scenario": "random_walk", "seriesCount": 3, "seed": 7}'
+    options = host.call_options(x_headwater_catalog="demo", x_headwater_partitions="4", **fixed)
+    with host.client() as client:
+        info = client.get_flight_info(statement(text), options)
+
+    assert read(host, text, x_headwater_partitions="4", **fixed).equals(read(host, text, **fixed))
+    assert json.loads(info.app_metadata)["consistency"] == "statement"
+
+
+def test_a_prepared_statement_is_planned_only_for_who_may_still_query(
+    host: FlightHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = host.call_options(x_headwater_catalog="demo", x_headwater_partitions="2")
+    with host.client() as client:
+        result = _prepared(client, '{"scenario": "streaming_rows", "rows": 10}', options)
+        command = message(
+            "CommandPreparedStatementQuery", prepared_statement_handle=result.prepared_statement_handle
+        )
+        descriptor = flight.FlightDescriptor.for_command(pack(command))
+        assert len(client.get_flight_info(descriptor, options).endpoints) == 2
+        # A role has been taken away since.
+        monkeypatch.setattr(FlightCall, "may_query", lambda _call, uid: uid != "demo")
+        for plan in (client.get_flight_info, client.get_schema):
+            with pytest.raises(
+                (flight.FlightError, pa.ArrowException),
+                match="no data source 'demo' that this caller may query",
+            ):
+                plan(descriptor, options)
+
+
+def test_a_prepared_statement_tells_its_columns_where_the_connection_asks_for_them(host: FlightHost) -> None:
+    text = '{"scenario": "streaming_rows", "rows": 10}'
+    expected = read(host, text).schema.remove_metadata()
+    header = f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}x-headwater-prepared-schema"
+    with host.connect(**{header: "true"}) as connection, connection.cursor() as cursor:
+        assert cursor.adbc_execute_schema(text).remove_metadata().equals(expected)
+        with pytest.raises(adbc_driver_manager.Error, match="There is no scenario"):
+            cursor.adbc_prepare("nonsense")
+    with (
+        host.connect(**{header: "perhaps"}) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(adbc_driver_manager.Error, match="prepared-schema: expected true or false"),
+    ):
+        cursor.adbc_prepare(text)
+
+
+@pytest.mark.parametrize("agent", ["", "grpc-java-netty/1.70.0"])
+def test_a_client_in_java_takes_no_prepared_query_for_an_update(host: FlightHost, agent: str) -> None:
+    options = host.call_options(x_headwater_catalog="demo")
+    with flight.connect(host.url, generic_options=[("grpc.primary_user_agent", agent)]) as client:
+        result = _prepared(client, '{"scenario": "streaming_rows", "rows": 10}', options)
+
+    assert result.HasField("is_update")
+    assert not result.is_update
+    assert bool(result.dataset_schema) is bool(agent)
+
+
+def _prepared(client: flight.FlightClient, text: str, options: flight.FlightCallOptions) -> Any:
+    body = pack(message("ActionCreatePreparedStatementRequest", query=text))
+    (result,) = client.do_action(flight.Action("CreatePreparedStatement", body), options)
+    return unpack(result.body.to_pybytes())[1]

@@ -8,12 +8,15 @@ from typing import Final
 import pyarrow as pa
 from pyarrow import flight
 
+from headwater.errors import ValidationError
+
 from .access import Call
 from .errors import refused
 from .messages import message, pack, parse, unpack
-from .planning import Planner
+from .named import NamedStatement
+from .planning import AnyStatement, Planner
 from .reading import Reads
-from .sessions import close_session, get_options, set_options
+from .sessions import close_session, get_options, set_options, wants_schema
 
 _CANCELLED, _NOT_CANCELLABLE = 1, 3
 
@@ -58,11 +61,25 @@ class Actions:
         name, request = unpack(body)
         if name != "ActionCreatePreparedStatementRequest":
             raise refused("CreatePreparedStatement takes an ActionCreatePreparedStatementRequest.")
-        handle, parameters = self._planner.prepared(call, request.query, options)
-        result = message("ActionCreatePreparedStatementResult", prepared_statement_handle=handle)
+        statement = self._planner.planned(call, request.query, options)
+        handle, parameters = self._planner.prepared(call, statement)
+        result = message(
+            "ActionCreatePreparedStatementResult", prepared_statement_handle=handle, is_update=False
+        )
         if parameters is not None:
             result.parameter_schema = parameters.serialize().to_pybytes()
+        if wants_schema(options) and (columns := self._columns(call, statement)) is not None:
+            result.dataset_schema = columns.serialize().to_pybytes()
         return pack(result)
+
+    def _columns(self, call: Call, statement: AnyStatement) -> pa.Schema | None:
+        """Those of the statement's rows, as it is without values; None if a named query needs some first."""
+        try:
+            return self._reads.schema(call, statement)
+        except ValidationError:
+            if isinstance(statement, NamedStatement):
+                return None
+            raise
 
     def _renew(self, call: Call, body: bytes) -> bytes:
         request = parse("RenewFlightEndpointRequest", body)

@@ -42,7 +42,7 @@ _MESSAGES: Final = {
     "TicketStatementQuery": "statement_handle:bytes",
     "ActionCreatePreparedStatementRequest": "query:string transaction_id:bytes?",
     "ActionCreatePreparedStatementResult": (
-        "prepared_statement_handle:bytes dataset_schema:bytes parameter_schema:bytes"
+        "prepared_statement_handle:bytes dataset_schema:bytes parameter_schema:bytes is_update:bool?"
     ),
     "ActionClosePreparedStatementRequest": "prepared_statement_handle:bytes",
     "DoPutPreparedStatementResult": "prepared_statement_handle:bytes?",

@@ -13,6 +13,7 @@ from pyarrow import flight
 
 from headwater import Headwater
 from headwater.errors import ValidationError
+from headwater.models import Consistency
 from headwater.queries import ReadTask
 
 from .access import Call
@@ -29,6 +30,9 @@ _MOST_PARAMETER_BYTES: Final = 64 * 1024
 _MOST_PARTITIONS: Final = 1000
 _NOT_OF_THE_QUERY: Final = {"refId", "datasource", "maxDataPoints", "intervalMs"}
 """Keys of a request's query that are no keys of the plugin's."""
+_OTHER_PARAMETERS: Final = (
+    "Only parameters that are texts, numbers, booleans and null travel with parts: the query is in one."
+)
 AnyStatement: TypeAlias = Statement | NamedStatement
 
 
@@ -52,11 +56,14 @@ class Planner:
     def statement(self, call: Call, name: str, command: Any, options: Mapping[str, str]) -> AnyStatement:
         """What a command asks for. Raises the errors of a query that cannot be taken."""
         if name == "path":
-            return plan(self._headwater, call, command[1], {**options, "catalog": command[0]})
+            return self.planned(call, command[1], {**options, "catalog": command[0]})
         if name == "CommandStatementQuery":
-            return plan(self._headwater, call, command.query, options)
+            return self.planned(call, command.query, options)
         if name == "CommandPreparedStatementQuery":
-            return self._opened(call, command.prepared_statement_handle)
+            statement = self._opened(call, command.prepared_statement_handle)
+            if isinstance(statement, Statement):  # planning it anew reads from the data source
+                find_source(self._headwater, call, statement.uid)
+            return statement
         raise refused(f"Data sources are read only: {name} is not taken.")
 
     def flight_info(
@@ -75,12 +82,11 @@ class Planner:
         statement = pinned(call, statement) if isinstance(statement, NamedStatement) else statement.pinned()
         # A named query is in one piece: its limits are of all rows together.
         if target == 1 or isinstance(statement, NamedStatement):
-            ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
-            return flight.FlightInfo(
-                None, descriptor, [self._endpoint(ticket, self._locations)], ordered=True
-            )
+            return self._whole(call, statement, descriptor)
         call.note("datasources:query", statement.uid, statement.query)
         query = statement.metric_query().query
+        if not _is_json(query.json):
+            return self._whole(call, statement, descriptor, Consistency.STATEMENT, _OTHER_PARAMETERS)
         tasks = self._headwater.read_tasks(
             statement.uid,
             {name: value for name, value in query.json.items() if name not in _NOT_OF_THE_QUERY},
@@ -90,14 +96,30 @@ class Planner:
             interval_ms=query.interval_ms,
             context=call.context,
         )
+        if len(tasks) == 1:  # whatever frames its answer has
+            return self._whole(call, statement, descriptor, tasks.consistency, *tasks.notices)
         return flight.FlightInfo(
             tasks.schema,
             descriptor,
             [self._task_endpoint(call, task) for task in tasks],
             -1 if tasks.estimated_rows is None else tasks.estimated_rows,
             -1 if tasks.estimated_bytes is None else tasks.estimated_bytes,
-            app_metadata=json.dumps({"consistency": tasks.consistency, "notices": tasks.notices}),
+            app_metadata=_app_metadata(tasks.consistency, tasks.notices),
         )
+
+    def _whole(
+        self,
+        call: Call,
+        statement: AnyStatement,
+        descriptor: flight.FlightDescriptor,
+        consistency: Consistency | None = None,
+        *notices: str,
+    ) -> flight.FlightInfo:
+        """One endpoint for all rows. `consistency` and `notices` for who asked for several."""
+        ticket = self._sealed(call, _READ, statement, self._ticket_seconds)
+        metadata = b"" if consistency is None else _app_metadata(consistency, notices)
+        endpoint = self._endpoint(ticket, self._locations)
+        return flight.FlightInfo(None, descriptor, [endpoint], ordered=True, app_metadata=metadata)
 
     def _task_endpoint(self, call: Call, task: ReadTask) -> flight.FlightEndpoint:
         content = {"by": call.caller_id, "task": base64.b64encode(task.to_bytes()).decode()}
@@ -119,9 +141,12 @@ class Planner:
             pa.scalar(until, pa.timestamp("ns", "UTC")),
         )
 
-    def prepared(self, call: Call, text: str, options: Mapping[str, str]) -> tuple[bytes, pa.Schema | None]:
+    def planned(self, call: Call, text: str, options: Mapping[str, str]) -> AnyStatement:
+        """The statement of a text. Raises the errors of requests over HTTP."""
+        return plan(self._headwater, call, text, options)
+
+    def prepared(self, call: Call, statement: AnyStatement) -> tuple[bytes, pa.Schema | None]:
         """A handle of the statement, which holds it, and what it takes as parameters if that is known."""
-        statement = plan(self._headwater, call, text, options)
         handle = self._sealed(call, _PREPARED, statement, self._prepared_seconds)
         if isinstance(statement, NamedStatement):
             return handle, parameter_schema(find_run(call, statement).named)
@@ -180,6 +205,18 @@ class Planner:
 
 def _statement_of(content: Mapping[str, Any]) -> AnyStatement:
     return NamedStatement.from_json(content) if NAMED_QUERY in content else Statement.from_json(content)
+
+
+def _app_metadata(consistency: Consistency, notices: Sequence[str]) -> bytes:
+    return json.dumps({"consistency": consistency, "notices": notices}).encode()
+
+
+def _is_json(values: Mapping[str, Any]) -> bool:
+    try:
+        json.dumps(values)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _partitions(options: Mapping[str, str]) -> int:

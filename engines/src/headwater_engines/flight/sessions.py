@@ -9,17 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headwater.errors import ValidationError
+
 from .messages import message, parse
 
 HEADER_PREFIX: Final = "x-headwater-"
-OPTIONS: Final = ("catalog", "from", "to", "partitions")
+PREPARED_SCHEMA: Final = "prepared-schema"
+OPTIONS: Final = ("catalog", "from", "to", "partitions", PREPARED_SCHEMA)
+_JAVA: Final = "grpc-java"
+"""Its JDBC driver takes a prepared statement whose columns it is not told for an update."""
 _INVALID_NAME, _ERROR = 1, 3
 _CLOSED: Final = 1
 
 
 def options_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The options of a call, from its headers."""
-    return {name: headers[HEADER_PREFIX + name] for name in OPTIONS if headers.get(HEADER_PREFIX + name)}
+    options = {name: headers[HEADER_PREFIX + name] for name in OPTIONS if headers.get(HEADER_PREFIX + name)}
+    if _JAVA in headers.get("user-agent", ""):
+        options.setdefault(PREPARED_SCHEMA, "true")
+    return options
+
+
+def wants_schema(options: Mapping[str, str]) -> bool:
+    """Whether prepared statements tell the columns of their rows. Raises ValidationError."""
+    text = options.get(PREPARED_SCHEMA, "false")
+    if text not in ("true", "false"):
+        raise ValidationError("expected true or false", path=HEADER_PREFIX + PREPARED_SCHEMA)
+    return text == "true"
 
 
 def set_options(body: bytes) -> bytes:

@@ -85,11 +85,12 @@ class Statement:
 
 
 def row_of(batch: pa.RecordBatch) -> list[Any] | dict[str, Any]:
-    """The values of a batch of one row: by place where its columns are numbered, as ADBC numbers them, else
-    by name."""
-    row: dict[str, Any] = batch.to_pylist()[0]
-    numbered = all(name == "" or name.isdecimal() for name in row)
-    return list(row.values()) if numbered else row
+    """The values of a batch of one row: by place where its columns are numbered, as ADBC numbers them, or
+    share a name, as they do where a client has none for them; else by name."""
+    names: list[str] = batch.schema.names
+    values = [column[0].as_py() for column in batch.columns]
+    numbered = all(name == "" or name.isdecimal() for name in names)
+    return values if numbered or len(set(names)) < len(names) else dict(zip(names, values, strict=True))
 
 
 def plan(
