@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,9 +21,7 @@ def offered(headwater: Run) -> Callable[[str], list[str]]:
 
     def ask(line: str) -> list[str]:
         words = f"headwater {line}"
-        done = headwater(
-            _HEADWATER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
-        )
+        done = headwater(_HEADWATER_COMPLETE="bash_complete", COMP_WORDS=words)
         assert done.stderr == ""
         return [each.partition(",")[2] for each in done.stdout.split()]
 
@@ -59,18 +58,53 @@ def test_a_host_that_is_down_offers_nothing(offered: Callable[[str], list[str]])
 
 
 @pytest.mark.usefixtures("demo")
-def test_bash_completes_by_the_script_that_it_loads(headwater: Run, data_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "word", "found"),
+    [
+        ("query d", "d", "demo"),
+        ("query m", "m", r"my\ shop"),
+        ('query "m', '"m', "my shop"),
+        (r"schema my\ shop random", "random", "random_walk"),
+        ("query eu", "eu", "eu:1"),
+        ("query eu:", ":", "1"),
+        ("query eu:1", "1", "1"),
+        ("query 'eu:", "'eu:", "eu:1"),
+        ("query c", "c", r"core\*"),
+        ("--token-file nothing:here ds show d", "d", "demo"),
+    ],
+)
+def test_bash_completes_by_the_script_that_it_loads(
+    headwater: Run, data_dir: Path, tmp_path: Path, line: str, word: str, found: str
+) -> None:
     """The function that the script defines is called as bash calls it."""
+    for name in ("my shop", "eu:1", "core*"):
+        assert headwater("ds", "add", name, "--type", "testdata").returncode == 0
+    (tmp_path / "core").touch()  # no name is a pattern
     script = headwater("completion", "bash").stdout
     [function] = re.findall(r"^(\w+_completion)\(\)", script, re.MULTILINE)
-    asking = f'COMP_WORDS=(headwater query d); COMP_CWORD=2; {function} headwater; echo "${{COMPREPLY[@]}}"'
+    asking = f"""
+        COMP_WORDS=({shlex.quote(word)}); COMP_CWORD=0; COMP_LINE={shlex.quote(f"headwater {line}")}
+        COMP_POINT=${{#COMP_LINE}}; {function} headwater; printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-c", f"{script}\n{asking}"],
         env={**os.environ, "PATH": programs, "HEADWATER_DATA_DIR": str(data_dir)},
-        capture_output=True, text=True, check=False,
+        cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stdout == "demo\n", done.stderr
+    assert done.stdout == f"{found}\n", done.stderr
+
+
+@pytest.mark.usefixtures("demo")
+def test_plugins_and_files_where_either_goes(offered: Callable[[str], list[str]], data_dir: Path) -> None:
+    data_dir.parent.joinpath("mine.py").write_text(
+        "from headwater.sdk import DataSource, DataSourcePlugin\n\n\n"
+        "class Mine(DataSourcePlugin):\n    id = 'mine'\n    data_source = DataSource\n"
+    )
+    assert offered("plugin test testd") == ["testdata"]
+    assert offered("plugin test ./mi") == ["./mi"]  # the shell looks for files
+    assert offered("--token-file ./to") == ["./to"]
+    assert offered(f"--plugin {data_dir.parent / 'mine.py'} plugin info mi") == ["mine"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

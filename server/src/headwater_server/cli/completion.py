@@ -4,19 +4,60 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from headwater_server.plugin_sources import FILES_VARIABLE
+
 from .location import Location
+from .main import COMPLETION_VARIABLE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from .targets import Target
 
-_VARIABLE = "_HEADWATER_COMPLETE"
+# Unlike click's own: bash breaks words at colons too (those of a URL), so the line goes as a whole; names are
+# quoted where the user has not begun to quote them; and no name is read as a pattern of files.
+_BASH = """\
+%(complete_func)s() {
+    local type value word="${COMP_WORDS[COMP_CWORD]}" line="${COMP_LINE:0:COMP_POINT}" begun=""
+    if [[ "$word" != [\\"\\']* && "$COMP_WORDBREAKS" == *:* ]]; then
+        begun="${line##*[[:blank:]]}"
+        begun="${begun%%"${begun##*:}"}"
+    fi
+    while IFS=, read -r type value; do
+        if [[ "$type" == dir ]]; then
+            compopt -o dirnames
+        elif [[ "$type" == file ]]; then
+            compopt -o default
+        elif [[ "$type" == plain ]]; then
+            [[ "$word" == [\\"\\']* ]] || printf -v value '%%q' "$value"
+            COMPREPLY+=("${value#"$begun"}")
+        fi
+    done < <(COMP_WORDS="$line" %(complete_var)s=bash_complete "$1")
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+
+def complete_in_bash() -> None:
+    """Makes click take bash's line as `_BASH` sends it."""
+    from click.shell_completion import BashComplete, add_completion_class, split_arg_string
+
+    class OwnBash(BashComplete):
+        source_template = _BASH
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            words = split_arg_string(
+                os.environ["COMP_WORDS"] + "_"
+            )  # the cursor, so that there is a last word
+            return words[1:-1], words[-1][:-1]
+
+    add_completion_class(OwnBash)
 
 
 @click.command()
@@ -34,9 +75,10 @@ def completion(context: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    complete_in_bash()
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(context.find_root().command, {}, "headwater", _VARIABLE).source())
+    click.echo(kind(context.find_root().command, {}, "headwater", COMPLETION_VARIABLE).source())
 
 
 def complete_data_sources(
@@ -70,6 +112,8 @@ def offered(
     from click.shell_completion import CompletionItem
 
     given = context.find_root().params
+    if given.get("plugin_files"):  # nothing runs the command that would say so
+        os.environ[FILES_VARIABLE] = os.pathsep.join(map(os.path.abspath, given["plugin_files"]))
     location = Location(given.get("data_dir"), given.get("host") or "", given.get("token_file") or "")
     if location.token_file == "-":  # noqa: S105 - stdin
         return []
@@ -85,6 +129,13 @@ def offered(
                 if name.lower().startswith(incomplete.lower())
             ]
     return []
+
+
+def complete_plugins_and_files(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Ids of plugins, and files of plugins."""
+    return complete_plugins(context, parameter, incomplete) or complete_files(context, parameter, incomplete)
 
 
 def complete_files(

@@ -17,6 +17,7 @@ from .lazy import LazyCommand, LazyGroup
 from .location import Location
 
 _HERE = "headwater_server.cli"
+COMPLETION_VARIABLE = "_HEADWATER_COMPLETE"
 COMMANDS = {
     "query": LazyCommand(
         f"{_HERE}.query", "query", "Run a query and print its rows, or write them to a file."
@@ -89,7 +90,13 @@ COMMANDS = {
     default="",
     help="Work on a remote host instead, with the token in HEADWATER_TOKEN.  [env: HEADWATER_HOST]",
 )
-@click.option("--token-file", metavar="FILE", default="", help="Read the token from FILE; - is stdin.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    default="",
+    type=click.Path(allow_dash=True),
+    help="Read the token from FILE; - is stdin.",
+)
 @click.option(
     "--plugin",
     "plugin_files",
@@ -124,6 +131,10 @@ def run() -> NoReturn:
     """The console script. Every expected failure is a sentence on stderr and an exit code."""
     from .failures import exit_code_of, report
 
+    if COMPLETION_VARIABLE in os.environ:
+        from .completion import complete_in_bash
+
+        complete_in_bash()
     try:
         result = main(prog_name="headwater", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .completion import complete_plugins
+from .completion import complete_plugins_and_files
 from .failures import OK, QUERY, USAGE
 from .inputs import parse_assignment, read_secret
 
@@ -29,7 +29,9 @@ class _NoKitError(click.ClickException):
 
 
 @click.command("test")
-@click.argument("plugin", required=False, metavar="[PLUGIN|FILE.py]", shell_complete=complete_plugins)
+@click.argument(
+    "plugin", required=False, metavar="[PLUGIN|FILE.py]", shell_complete=complete_plugins_and_files
+)
 @click.option("--suite", type=click.Path(path_type=Path, exists=True), help="Its suite, a file or a folder.")
 @click.option("--url", default="", help="Where the data source is, without credentials.")
 @click.option("--user", default="")
