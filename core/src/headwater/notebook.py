@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from .frames import Frame
 from .host import Headwater
 
 if TYPE_CHECKING:
+    import pandas as pd
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = ["load_ipython_extension"]
@@ -29,6 +30,7 @@ __all__ = ["load_ipython_extension"]
 TOKEN_VARIABLE = "HEADWATER_TOKEN"  # noqa: S105 the name of a variable
 _PROGRESS_SECONDS = 0.5
 _MOST_NAMES = 200
+_MOST_LINES = 50
 _FORMS = ("frame", "arrow", "pandas", "polars")
 
 
@@ -105,7 +107,7 @@ class _HeadwaterMagics(Magics):
     @cell_magic("headwater")
     @magic_arguments()
     @argument("source", type=_unquoted, help="a data source, by name or uid; in quotes if it has blanks")
-    @argument("-o", "--out", metavar="VARIABLE", help="keep the answer in this variable")
+    @argument("-o", "--out", metavar="VARIABLE", help="keep the answer in this variable; several are a list")
     @argument("-a", "--as", dest="form", choices=_FORMS, default="frame", help="what the answer becomes")
     @argument("--from", dest="from_", help="start of the time range, such as now-6h")
     @argument("--to", help="its end, now without this")
@@ -124,14 +126,17 @@ class _HeadwaterMagics(Magics):
             if asked.params not in variables:
                 raise UsageError(f"There is no variable {asked.params}, which --params names.")
             options["params"] = variables[asked.params]
-        frame = self._query(asked.source, _query_of(cell), options)
+        frames = self._query(asked.source, _query_of(cell), options)
         if asked.plot:
-            return _plot(frame)
-        answer = _converted(frame, asked.form)
+            return _plot(frames)
+        answers = [_converted(frame, asked.form) for frame in frames]
         if asked.out:
-            self.shell.user_ns[asked.out] = answer
-            return None
-        return answer
+            self.shell.user_ns[asked.out] = answers[0] if len(answers) == 1 else answers
+        elif len(answers) == 1:
+            return answers[0]
+        else:
+            display(*answers)
+        return None
 
     @property
     def host(self) -> Headwater:
@@ -160,11 +165,13 @@ class _HeadwaterMagics(Magics):
         self._chosen = host
         self._names.clear()
 
-    def _query(self, source: str, query: Any, options: dict[str, Any]) -> Frame:
+    def _query(self, source: str, query: Any, options: dict[str, Any]) -> Sequence[Frame]:
+        """At least one."""
         shown = _ShownProgress()
         with _errors_as_sentences(), CallContext() as context:
             try:
-                return self.host.query(source, query, context=context, on_progress=shown, **options)
+                frames = self.host.query_frames(source, query, context=context, on_progress=shown, **options)
+                return frames or [Frame.from_pydict({})]
             except KeyboardInterrupt:
                 context.cancel("the cell was interrupted")
                 raise
@@ -181,8 +188,12 @@ class _HeadwaterMagics(Magics):
             names = self._tables_and_columns(source, body) if body or "\n" in text else self._sources()
         except (HeadwaterError, UsageError):
             return []
-        word = token.rpartition(".")[2].lower()
-        return [name for name in names if name.lower().startswith(word)][:_MOST_NAMES]
+        qualifier, dot, word = token.rpartition(".")
+        fitting = [name for name in names if name.lower().startswith(word.lower())][:_MOST_NAMES]
+        if "\n" in text:
+            return [qualifier + dot + name for name in fitting]
+        quoted = head.removesuffix(token).endswith(("'", '"'))
+        return [name if quoted or " " not in name else f'"{name}"' for name in fitting]
 
     def _sources(self) -> list[str]:
         return [each.name for each in self.host.list_data_sources()]
@@ -247,16 +258,48 @@ def _converted(frame: Frame, form: str) -> Any:
     return frame
 
 
-def _plot(frame: Frame) -> Any:
+def _plot(frames: Sequence[Frame]) -> Any:
     """Numbers over the first column of times."""
-    import pandas as pd
-    import pyarrow as pa
+    import matplotlib.pyplot as plt
 
-    times = [field.name for field in frame.schema if pa.types.is_timestamp(field.type)]
+    lines = [line for frame in frames for line in _lines(frame)]
+    if len(lines) > _MOST_LINES:
+        raise UsageError(f"A plot draws {_MOST_LINES} lines at most; this answer has {len(lines):,}.")
+    axes = plt.figure().subplots()
+    for label, line in lines:
+        line.plot(ax=axes, label=label, legend=True)
+    return axes
+
+
+def _lines(frame: Frame) -> Iterator[tuple[str, pd.Series]]:
+    """One for each column of numbers; where times repeat, as in the long layout, for each text, too."""
+    import pandas as pd
+    from pyarrow import types
+
+    columns = [(field.name, field.type) for field in frame.schema]
+    times = [name for name, kind in columns if types.is_timestamp(kind) or types.is_date(kind)]
     if not times:
         raise UsageError("A plot needs a column of times; this answer has none.")
-    data = frame.table.to_pandas().set_index(times[0])
-    return pd.DataFrame(data).plot()
+    numbers = [
+        name
+        for name, kind in columns
+        if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    ]
+    if not numbers:
+        raise UsageError("A plot needs a column of numbers; this answer has none.")
+    labels = [name for name, kind in columns if types.is_dictionary(kind) or types.is_string(kind)]
+    data = frame.table.select([times[0], *numbers, *labels]).to_pandas()
+    data[numbers] = data[numbers].astype(float)  # decimals, too
+    data.index = pd.DatetimeIndex(pd.to_datetime(data.pop(times[0])), name=times[0])
+    data = data.sort_index(kind="stable")
+    if not labels or data.index.is_unique:
+        parts = [("", data)]
+    else:
+        groups = data.groupby(labels, dropna=False, observed=True, sort=False)
+        parts = [(", ".join(map(str, values)), part) for values, part in groups]
+    for name, part in parts:
+        for number in numbers:
+            yield name if name and len(numbers) == 1 else f"{name} {number}".strip(), part[number]
 
 
 def _names_in(body: bytes) -> Iterator[str]:

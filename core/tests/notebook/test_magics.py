@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -16,6 +20,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from headwater import Frame, Headwater
+from headwater.testing import fake_source
 
 
 @pytest.fixture
@@ -104,6 +109,48 @@ def test_a_bug_is_shown_with_its_frames(
 def test_a_plot_needs_times(shell: Any, host: Headwater) -> None:
     with pytest.raises(UsageError, match="column of times"):
         ask(shell, "demo --plot", CSV)
+
+
+def test_several_frames_are_all_shown_or_kept(
+    shell: Any, host: Headwater, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = '{"scenario": "random_walk", "seriesCount": 2}'
+    assert ask(shell, "demo", several) is None
+    shown = capsys.readouterr().out
+    assert "walk-0" in shown
+    assert "walk-1" in shown
+    ask(shell, "demo --as arrow -o kept", several)
+    assert [type(each) for each in shell.user_ns["kept"]] == [pa.Table, pa.Table]
+
+
+def plot(shell: Any, line: str, cell: str) -> Any:
+    mpl.use("agg")
+    axes = ask(shell, line, cell)
+    plt.close(axes.figure)
+    return axes
+
+
+def test_a_plot_has_a_line_for_each_frame(shell: Any, host: Headwater) -> None:
+    axes = plot(shell, "demo --plot", '{"scenario": "random_walk", "seriesCount": 2, "seed": 1}')
+    assert len({tuple(line.get_ydata()) for line in axes.get_lines()}) == 2
+
+
+def test_a_plot_of_rows_by_day_and_text_has_a_line_for_each_text(shell: Any, host: Headwater) -> None:
+    """As SQL and PromQL give them: dates, decimals and the long layout."""
+    days = [date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 2)]
+    sums = [Decimal("1.5"), Decimal(5), None, Decimal(6)]
+    rows = pa.table({"day": days, "city": ["Bern", "Chur", "Bern", "Chur"], "sum": sums})
+    fake_source(host, "shop", {"SELECT": rows})
+    axes = plot(shell, "shop --plot", "SELECT")
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.get_lines()}
+    assert [lines["Chur"], lines["Bern"][0], len(lines)] == [[5.0, 6.0], 1.5, 2]
+
+
+def test_what_completes_stays_what_was_meant(shell: Any, host: Headwater) -> None:
+    host.add_data_source("my data", type="testdata")
+    assert '"my data"' in completed(shell, "%%headwater my")
+    assert "my data" in completed(shell, '%%headwater "my')
+    assert "s.city" in completed(shell, "%%headwater demo\nstreaming_rows s.cit")
 
 
 def completed(shell: Any, text: str) -> list[str]:

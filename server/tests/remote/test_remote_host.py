@@ -138,6 +138,11 @@ def test_what_is_wrong_is_said_as_the_host_says_it(
         call(remote)  # type: ignore[operator]
 
 
+def test_a_parameter_that_json_cannot_hold_is_refused_with_what_to_do(remote: Headwater) -> None:
+    with pytest.raises(ValidationError, match=r"type date is not JSON serializable.*CAST\(\? AS DATE\)"):
+        remote.query("demo", {"scenario": "request"}, params=[DAY.from_.date()])
+
+
 def test_data_sources_are_those_of_the_host(remote: Headwater, local: Headwater) -> None:
     added = remote.add_data_source(
         "other", type="mysql", url="localhost", secure_json_data={"password": "hidden"}, uid="other"

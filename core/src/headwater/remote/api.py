@@ -127,4 +127,8 @@ def as_json(value: Any) -> bytes:
     try:
         return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise ValidationError(f"cannot be sent to another host: {error}", path="query") from error
+        raise ValidationError(
+            f"cannot be sent to another host: {error}. Give it as text, and cast it in the query: "
+            "CAST(? AS DATE)",
+            path="query",
+        ) from error
