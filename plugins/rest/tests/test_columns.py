@@ -42,6 +42,14 @@ def column(frame: Any, name: str = "v") -> tuple[pa.DataType, list[Any]]:
     return found.type, found.to_pylist()
 
 
+@pytest.mark.parametrize("offset", ["Z", ""])
+def test_a_time_keeps_its_nanoseconds(read: Read, offset: str) -> None:
+    rows = [{"v": f"2026-03-01T06:00:00.123456789{offset}"}, {"v": None}]
+    found = read(rows, columns=[{"name": "v", "type": "timestamp[ns]"}]).table.column("v")
+    assert found.type == pa.timestamp("ns", "UTC")
+    assert found.cast(pa.int64()).to_pylist() == [1_772_344_800_123_456_789, None]
+
+
 @pytest.mark.parametrize(
     ("values", "type_", "expected"),
     [

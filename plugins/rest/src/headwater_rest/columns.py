@@ -226,12 +226,13 @@ def _times(form: str, unit: str, values: Values) -> pa.Array:
         return pa.array([_scaled(value, per_second, wanted) for value in values], pa.int64()).cast(target)
     if form == "iso":
         texts = pa.array(values, pa.string())
-        try:
-            return texts.cast(target)
-        except pa.ArrowInvalid:  # without an offset, with more digits, or no time at all
-            return pa.array(
-                [value and _moment(value, unit, datetime.fromisoformat) for value in values], target
-            )
+        for written in (target, pa.timestamp(unit)):  # all with an offset, or none
+            try:
+                return texts.cast(written).cast(target)
+            except pa.ArrowInvalid:
+                continue
+        # Some have an offset, or more digits, or are no time at all.
+        return pa.array([value and _moment(value, unit, datetime.fromisoformat) for value in values], target)
     parse: Callable[[str], datetime] = lambda text: datetime.strptime(text, form)  # noqa: E731, DTZ007
     return pa.array([value and _moment(value, unit, parse) for value in values], target)
 
