@@ -87,6 +87,14 @@ class Source(AsyncDataSource[Settings, Ask]):
     async def bug(self) -> Frame:
         raise KeyError("hunter2")
 
+    async def leaves(self) -> Frame:
+        raise SystemExit(3)
+
+    async def leaves_behind(self) -> Frame:
+        self.task = asyncio.create_task(self.leaves())
+        await asyncio.wait([self.task])
+        return Frame.from_pydict({"left": [isinstance(self.task.exception(), SystemExit)]})
+
     async def broken_rows(self) -> AsyncIterator[pa.RecordBatch]:
         yield pa.record_batch({"n": [1]})
         raise DownstreamServerError("gone")
@@ -185,6 +193,13 @@ def test_a_stream_is_collected_within_the_limits(host: Headwater) -> None:
 def test_errors_are_those_of_the_coroutine(host: Headwater, do: str, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         host.query("source", do)
+
+
+def test_a_coroutine_that_would_end_the_process_ends_no_other(host: Headwater) -> None:
+    with pytest.raises(PluginRequestFailedError):
+        host.query("source", "leaves", timeout=30)
+    assert host.query("source", "leaves_behind", timeout=30).to_pylist() == [{"left": True}]
+    assert host.query("source", "frame").num_rows == 1
 
 
 def test_an_error_amid_the_rows_ends_the_stream(host: Headwater) -> None:

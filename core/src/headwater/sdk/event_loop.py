@@ -89,8 +89,17 @@ class EventLoopThread:
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
+    stopped = False
     try:
-        loop.run_forever()
+        while not stopped:
+            try:
+                loop.run_forever()
+                stopped = True
+            except (
+                KeyboardInterrupt,
+                SystemExit,
+            ):  # what one coroutine raises ends no other: its task has it
+                continue
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
