@@ -95,10 +95,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
             try:
                 loop.run_forever()
                 stopped = True
-            except (
-                KeyboardInterrupt,
-                SystemExit,
-            ):  # what one coroutine raises ends no other: its task has it
+            except (KeyboardInterrupt, SystemExit):  # of one coroutine, whose task has it: no end for others
                 continue
         left = asyncio.all_tasks(loop)
         for task in left:
