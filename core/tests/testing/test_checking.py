@@ -54,7 +54,7 @@ def test_what_nobody_declares_is_not_checked() -> None:
 @pytest.mark.parametrize(
     ("info", "probes", "message"),
     [
-        (PluginInfo("bare"), {}, "gives no example"),
+        (PluginInfo("bare"), {}, "gives no example.*--probe simple=QUERY"),
         (INFO, {"sample": "SELECT 1"}, "no such probe"),
         (PluginInfo("bare"), {"simple": "text"}, "is no query object"),
     ],

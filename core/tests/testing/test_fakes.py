@@ -54,6 +54,12 @@ def test_a_function_answers_any_query(headwater: Headwater) -> None:
     assert headwater.query("metrics", "up").to_pylist() == [{"expr": "up"}]
 
 
+@pytest.mark.parametrize("name", ["My shop", "Läden", "a/b: c"])
+def test_it_has_any_name_that_data_sources_have(headwater: Headwater, name: str) -> None:
+    fake_source(headwater, name, {COUNT: [{"n": 3}]})
+    assert headwater.query(name, COUNT).to_pylist() == [{"n": 3}]
+
+
 def test_one_host_has_several(headwater: Headwater) -> None:
     for name, rows in (("a", 1), ("b", 2)):
         fake_source(headwater, name, {"q": [{"n": 0}] * rows})

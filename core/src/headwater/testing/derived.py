@@ -56,7 +56,10 @@ def derive(
     }
     simple = given.pop("simple", None) or (dict(info.examples[0].query) if info.examples else None)
     if simple is None:
-        raise ValidationError("the plugin gives no example, so say what to ask it", path="simple")
+        raise ValidationError(
+            "the plugin gives no example, so say what to ask it: --probe simple=QUERY, in Python `probes`",
+            path="simple",
+        )
     TestPlugin.plugin_id = info.id
     TestPlugin.plugin_sources = tuple(sources)
     TestPlugin.given = config

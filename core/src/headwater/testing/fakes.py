@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["FakeSource", "fake_source"]
+
+_OF_AN_ID = re.compile(r"[a-zA-Z0-9._-]+")
 
 Answer: TypeAlias = "Frame | pa.Table | Sequence[Mapping[str, Any]] | HeadwaterError"
 """A frame, a table, or rows; or the error that the query ends with."""
@@ -31,7 +34,8 @@ def fake_source(headwater: Headwater, name: str, answers: Answers, *, text_key: 
     A text that has no answer is a QueryError which names it. The function gets the query object. `text_key`
     is the key of the text: that of the plugin which the fake stands for.
     """
-    fake = FakeSource(f"fake-{name}", answers, text_key)
+    fits = _OF_AN_ID.fullmatch(name) is not None  # names may hold anything, ids of plugins not
+    fake = FakeSource(f"fake-{name if fits else name.encode().hex()}", answers, text_key)
     headwater.add_plugin(fake.plugin_id, fake)
     headwater.add_data_source(name, type=fake.plugin_id)
     return fake
