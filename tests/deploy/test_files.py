@@ -66,6 +66,21 @@ def test_the_image_has_every_distribution_that_it_copies() -> None:
         assert (ROOT / project / "pyproject.toml").is_file(), project
 
 
+def test_the_image_has_every_plugin_of_this_repository() -> None:
+    installed = set(re.findall(r"\./plugins/(\w+)", DOCKERFILE))
+
+    assert installed == {each.parent.name for each in (ROOT / "plugins").glob("*/pyproject.toml")}
+
+
+def test_the_backup_is_of_the_store_that_the_host_has() -> None:
+    host, backup = (
+        set(re.findall(r"^Environment(?:File)?=.*$", (DEPLOY / "systemd" / name).read_text(), re.MULTILINE))
+        for name in ("headwater.service", "headwater-backup.service")
+    )
+
+    assert backup == host
+
+
 def test_in_compose_only_the_proxy_is_reached_from_outside() -> None:
     services = COMPOSE["services"]
 

@@ -65,7 +65,16 @@ class DataDirectory:
     @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the store: the one that is set, else SQLite in this directory."""
-        return self.settings["store_url"] or f"sqlite:///{self.path / 'headwater.db'}"
+        return self.settings["store_url"] or f"sqlite:///{self._store_file}"
+
+    @property
+    def has_store(self) -> bool:
+        """Whether its own store has been made; of one that is elsewhere, true."""
+        return bool(self.settings["store_url"]) or self._store_file.exists()
+
+    @property
+    def _store_file(self) -> Path:
+        return self.path / "headwater.db"
 
     @property
     def keys(self) -> Path:

@@ -58,6 +58,16 @@ def test_a_store_in_use_is_replaced_only_when_that_is_said(headwater: Headwater,
     assert headwater("restore", "--replace", tmp_path / "store").returncode == 0
 
 
+def test_where_no_store_is_there_is_no_empty_backup(
+    headwater: Headwater, data_dir: Path, tmp_path: Path
+) -> None:
+    refused = headwater("backup", tmp_path / "store")
+
+    assert (refused.returncode, "There is no store in" in refused.stderr) == (4, True)
+    assert not (tmp_path / "store").exists()
+    assert not data_dir.exists()
+
+
 def test_a_damaged_file_changes_nothing(headwater: Headwater, data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "store").write_text("nonsense")
     refused = headwater("restore", tmp_path / "store")

@@ -128,3 +128,7 @@ def test_a_narrow_window_does_not_scroll_sideways(page: Page, ask: Callable[...,
     page.set_viewport_size({"width": 420, "height": 900})
     ask("random_walk")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.get_by_role("button", name="Data sources").click()
+    expect(page.get_by_text("metrics")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

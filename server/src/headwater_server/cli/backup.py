@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headwater.errors import StoreError
 from headwater_server.data_directory import DataDirectory
 
 from .failures import SECRET
@@ -35,6 +36,11 @@ def backup(directory: DataDirectory, file: Path, key_file: Path | None) -> None:
 
     if not file.parent.is_dir():
         raise click.UsageError(f"There is no folder {file.parent}.")
+    if not directory.has_store:
+        raise StoreError(
+            f"There is no store in {directory.path}, so there is nothing to back up. Name the store of the host "
+            "by its --data-dir, HEADWATER_CONFIG or HEADWATER_STORE_URL."
+        )
     with open_keys(directory) as keys:
         _say("Wrote", written := write_backup(keys.store.engine, file))
         ids = [record.id for record in keys.store.key_records()]
