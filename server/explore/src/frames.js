@@ -99,6 +99,23 @@ export function title(field) {
   return labels.length ? `${field.name} {${labels.join(", ")}}` : field.name;
 }
 
+// The frames that have rows to show, by query and columns: [{key, label, refId, frames}], in the queries' order.
+export function tablesOf(frames) {
+  const byShape = new Map();
+  for (const frame of frames.filter((each) => each.fields.length)) {
+    const shape = JSON.stringify([frame.refId, frame.fields.map(({ name, type }) => [name, type])]);
+    const known = byShape.get(shape);
+    if (known) known.push(frame);
+    else byShape.set(shape, [frame]);
+  }
+  const tables = [...Map.groupBy(byShape.values(), ([first]) => first.refId)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return tables.flatMap(([refId, shapes]) => shapes.map((alike, index) => ({
+    key: index ? `${refId}/${index}` : refId,
+    label: shapes.length > 1 ? `Query ${refId}: ${alike[0].name || `table ${index + 1}`}` : `Query ${refId}`,
+    refId, frames: alike,
+  })));
+}
+
 // One table out of several frames of equal columns, such as one frame per series: labels become columns.
 export function asTable(frames) {
   const usable = frames.filter((frame) => frame.fields.length);

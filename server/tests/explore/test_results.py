@@ -289,3 +289,55 @@ def test_times_beyond_what_browsers_know_are_shown_sorted_and_not_plotted(
     assert "+294000-12-31T23:59:58.500Z,1" in Path(download.value.path()).read_text()
     page.get_by_role("tab", name="Plot").click()
     expect(page.locator(".plot canvas")).to_be_visible()
+
+
+def answered(page: Page, *frames: dict[str, object]) -> None:
+    """Lets every query be answered with `frames`, as some plugin might."""
+    lines = "".join(
+        json.dumps({"refId": "A", "frameId": str(index), "frame": frame}) + "\n"
+        for index, frame in enumerate(frames)
+    )
+    page.route("**/api/ds/query", lambda route: route.fulfill(body=lines, content_type="text/jsonl"))
+
+
+def test_frames_of_other_columns_are_a_table_of_their_own(page: Page, ask: Callable[..., None]) -> None:
+    time, value = {"name": "Time", "type": "time"}, {"name": "Value", "type": "number"}
+    trace = {"name": "traceID", "type": "string"}
+    answered(
+        page,
+        {"schema": {"fields": [time, value]}, "data": {"values": [[1704067200000], [1]]}},
+        {"schema": {"fields": [time, value]}, "data": {"values": [[1704067260000], [2]]}},
+        {
+            "schema": {"name": "exemplar", "fields": [trace, time]},
+            "data": {"values": [["t1", "t2"], [1704067200000, 1704067260000]]},
+        },
+    )
+    ask("anything")
+    page.get_by_role("tab", name="Table").click()
+    assert column(page, "Value") == ["1", "2"]
+    rows = page.get_by_label("Rows of query")
+    expect(rows.locator("option")).to_have_text(["Query A: table 1", "Query A: exemplar"])
+    rows.select_option("Query A: exemplar")
+    assert column(page, "traceID") == ["t1", "t2"]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    assert Path(download.value.path()).read_text().startswith("traceID,Time\r\nt1,2024-01-01T00:00:00.000Z")
+
+
+def test_names_of_whatever_kind_are_names(page: Page, ask: Callable[..., None]) -> None:
+    names = ["__proto__", "constructor", "<img src=x onerror=alert(1)>", ""]
+    fields = [
+        {"name": name, "type": "number", "labels": {"__proto__": "x"}, "config": {"unit": unit}}
+        for name, unit in zip(names, ["valueOf", "constructor", "__proto__", "suffix:<b>"], strict=True)
+    ]
+    moment = {"name": "t", "type": "time"}
+    values = [[1704067200000, 1704070800000], *([1, 2] for _ in names)]
+    answered(page, {"schema": {"fields": [moment, *fields]}, "data": {"values": values}})
+    ask("anything")
+    page.get_by_role("tab", name="Table").click()
+    page.locator("tbody td").first.click()
+    expect(page.get_by_role("complementary", name="Row 1")).to_contain_text("<img src=x onerror=alert(1)>")
+    page.get_by_role("tab", name="Plot").click()
+    expect(page.locator(".legend button")).to_have_count(len(names))
+    page.get_by_role("combobox", name="Unit").select_option("bytes")
+    expect(page.locator(".plot canvas")).to_be_visible()

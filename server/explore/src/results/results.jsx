@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { MAX_ROWS, asTable, isPlottable, isTimeSeries, notices } from "../frames.js";
+import { MAX_ROWS, asTable, isPlottable, isTimeSeries, notices, tablesOf } from "../frames.js";
 import { keepZone, readZone } from "../values.js";
 import { declaredAs } from "./declared.js";
 import { Downloads } from "./downloads.jsx";
@@ -19,11 +19,11 @@ const UNPLOTTABLE = "A plot needs a column of times and one of numbers; this ans
 // `errors` are those that are told nowhere else.
 export function Results({ answer, errors = answer.errors, plugin, range, isZoomed, onZoom }) {
   const [chosen, setChosen] = useLinked("view");
-  const [refId, setRefId] = useState("A");
+  const [tableKey, setTableKey] = useState("A");
   const [zone, setZone] = useState(readZone);
-  const refIds = [...new Set(answer.frames.filter((frame) => frame.fields.length).map((frame) => frame.refId))].sort();
-  const shownId = refIds.includes(refId) ? refId : refIds[0];
-  const table = useMemo(() => asTable(answer.frames.filter((frame) => frame.refId === shownId)), [answer.frames, shownId]);
+  const tables = useMemo(() => tablesOf(answer.frames), [answer.frames]);
+  const shown = tables.find(({ key }) => key === tableKey) ?? tables[0];
+  const table = useMemo(() => asTable(shown?.frames ?? []), [answer.frames, shown?.key]);
   const plottable = isPlottable(answer.frames);
   const [logs, trace] = useMemo(() => ["logs", "trace"].map((what) => answer.frames.filter((frame) => declaredAs(frame) === what)), [answer.frames]);
   const isDeclared = logs.length + trace.length === answer.frames.filter((frame) => frame.fields.length).length;
@@ -49,16 +49,16 @@ export function Results({ answer, errors = answer.errors, plugin, range, isZoome
         <>
           <div class="bar">
             <Tabs label="Result" tabs={tabs} value={view} onChange={setChosen} />
-            {refIds.length > 1 && view === "table" && (
-              <select aria-label="Rows of query" value={shownId} onChange={(event) => setRefId(event.target.value)}>
-                {refIds.map((each) => <option key={each} value={each}>Query {each}</option>)}
+            {tables.length > 1 && view === "table" && (
+              <select aria-label="Rows of query" value={shown.key} onChange={(event) => setTableKey(event.target.value)}>
+                {tables.map(({ key, label }) => <option key={key} value={key}>{label}</option>)}
               </select>
             )}
             <select aria-label="Time zone" value={zone} onChange={(event) => setZone(event.target.value)}>
               <option value="utc">UTC</option>
               <option value="browser">Local time</option>
             </select>
-            {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={answer.request} refId={shownId} />}
+            {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={answer.request} refId={shown.refId} />}
           </div>
           <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
             {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
