@@ -5,6 +5,7 @@ import "./style.css";
 import { endSession, hasToken, readSession, useToken } from "./api.js";
 import { Explore } from "./explore.jsx";
 import { takeGrafanaLink } from "./grafana_link.js";
+import { Guard } from "./guard.jsx";
 import { Help } from "./help.jsx";
 import { Login } from "./login.jsx";
 import { NamedQueries } from "./named/named_queries.jsx";
@@ -103,4 +104,9 @@ function App() {
   );
 }
 
-render(<App />, document.getElementById("app"));
+const startAnew = () => {
+  history.replaceState(null, "", "#");
+  location.reload();
+};
+
+render(<Guard what="This page" more={<button onClick={startAnew}>Start anew</button>}><App /></Guard>, document.getElementById("app"));

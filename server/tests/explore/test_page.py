@@ -90,6 +90,33 @@ def test_a_full_history_makes_room_and_hinders_no_run(page: Page, ask: Callable[
     assert 90 < len(lengths) < 97
 
 
+def test_a_history_of_another_version_is_passed_over(page: Page, ask: Callable[..., None]) -> None:
+    page.evaluate(
+        """() => localStorage.setItem("headwater.history", '[{"queries": [{"source": "demo"}]}, null]')"""
+    )
+    page.reload()
+    ask("logs")
+    expect(page.locator(".history li")).to_have_count(1)
+
+
+def test_a_view_that_cannot_be_drawn_leaves_the_page_alone(
+    page: Page, ask: Callable[..., None], faults: list[str]
+) -> None:
+    schema = {"fields": [{"name": "t", "type": "time"}, {"name": "x", "type": "number"}]}
+    frame = {"schema": schema, "data": {"values": [["no time"], [1]]}}
+    line = json.dumps({"refId": "A", "frame": frame}) + "\n"
+    page.route("**/api/ds/query", lambda route: route.fulfill(body=line, content_type="text/jsonl"))
+    ask("anything")
+    expect(page.get_by_role("alert")).to_contain_text("This view cannot be shown: Invalid time value")
+    page.get_by_role("tab", name="Query").click()
+    expect(page.get_by_text("no time")).to_have_count(0)
+    expect(page.locator(".inspector")).to_be_visible()
+    page.unroute("**/api/ds/query")
+    ask("logs")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    faults.clear()
+
+
 def test_a_browser_that_refuses_addresses_hinders_no_run(page: Page, ask: Callable[..., None]) -> None:
     refuse = "() => { throw new DOMException('Too many calls', 'SecurityError'); }"
     page.evaluate(f"() => {{ history.replaceState = history.pushState = {refuse}; }}")

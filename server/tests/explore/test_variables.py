@@ -197,3 +197,30 @@ def test_what_cannot_be_bound_is_told_at_its_row_and_nothing_is_sent(
     )
     expect(page.get_by_role("alert")).to_have_count(4)
     expect(page.locator("p.status")).to_have_count(0)
+
+
+def test_all_of_more_values_than_are_listed_is_refused(page: Page, visit: Callable[..., None]) -> None:
+    many = {"name": "many", "type": "query", "source": "lake", "multi": True}
+    many["text"] = "SELECT toString(number) FROM numbers(1001)"
+    visit("lake", query="SELECT $many AS v", variables=json.dumps([many]))
+    expect(page.get_by_label("many: All (1000)")).to_be_visible()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("$many has more than 1,000 values")
+    page.get_by_label("many: All (1000)").click()
+    choices = page.get_by_role("group", name="many")
+    expect(choices).to_contain_text("Only the first 1,000")
+    choices.get_by_label("All").uncheck()
+    choices.get_by_label("0", exact=True).check()
+    run(page)
+    cells(page).to_have_text(["[0]"])
+
+
+def test_a_link_with_variables_that_are_none_opens(page: Page, visit: Callable[..., None]) -> None:
+    odd = [
+        {"name": "a", "type": "list", "choices": "abc"},
+        {"name": "b", "type": "list", "choices": [1, None]},
+    ]
+    visit("lake", query="SELECT $b AS v", variables=json.dumps(odd))
+    expect(page.get_by_role("combobox", name="b", exact=True)).to_have_value("1")
+    run(page)
+    cells(page).to_have_text(["1"])

@@ -10,7 +10,13 @@ const LONGEST = 200_000;
 // the host. Starred ones outlive the others.
 function read() {
   const entries = parse(localStorage.getItem(KEY) ?? "");
-  return Array.isArray(entries) ? entries.filter((entry) => Array.isArray(entry?.queries)) : [];
+  return Array.isArray(entries) ? entries.filter(isEntry) : [];
+}
+
+// Other versions of this page may have written other things.
+function isEntry(entry) {
+  const { queries, names, range } = entry ?? {};
+  return Array.isArray(queries) && queries.length > 0 && queries.every((each) => each?.extra && typeof each.text === "string") && Array.isArray(names) && Boolean(range);
 }
 
 function write(entries) {

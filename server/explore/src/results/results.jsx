@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { MAX_ROWS, asTable, isPlottable, isTimeSeries, notices, tablesOf } from "../frames.js";
+import { Guard } from "../guard.jsx";
 import { keepZone, readZone } from "../values.js";
 import { declaredAs } from "./declared.js";
 import { Downloads } from "./downloads.jsx";
@@ -61,11 +62,13 @@ export function Results({ answer, errors = answer.errors, plugin, range, isZoome
             {answer.status !== "running" && table.fields.length > 0 && <Downloads table={table} request={answer.request} refId={shown.refId} />}
           </div>
           <div class="panel" role="tabpanel" id="result-panel" aria-labelledby={`tab-${view}`}>
+            <Guard key={`${view} ${answer.started}`} what="This view">
             {view === "table" && (table.length || answer.status === "running" ? <Table frame={table} zone={zone} /> : <Empty range={range} />)}
             {view === "logs" && <Logs frames={logs} zone={zone} />}
             {view === "trace" && <Trace frames={trace} zone={zone} />}
             {view === "plot" && <Chart frames={answer.frames} request={answer.request} zone={zone} span={span} onZoom={onZoom} />}
             {view === "query" && <Inspector answer={answer} request={answer.request} />}
+            </Guard>
           </div>
         </>
       )}

@@ -21,7 +21,7 @@ export function useValues(variables, range, sourceOf, pluginOf) {
       if (key && read[variable.name]?.key !== key) wanted[variable.name] = { key, request };
       state = failure ? { failure } : (key && read[variable.name]?.key === key && read[variable.name]) || READING;
     }
-    values[variable.name] = { ...valueOf(variable, state), choices: state.choices ?? variable.choices ?? [] };
+    values[variable.name] = { ...valueOf(variable, state), choices: state.choices ?? variable.choices ?? [], isCut: state.isCut ?? false };
   }
   const asked = useRef(new Map());
   const keys = JSON.stringify(wanted);
@@ -34,7 +34,7 @@ export function useValues(variables, range, sourceOf, pluginOf) {
       asked.current.set(name + key, abort);
       const keep = (found) => asked.current.delete(name + key) && (abort.signal.aborted || setRead((old) => ({ ...old, [name]: { key, ...found } })));
       choicesOf(request, abort.signal).then(
-        (choices) => keep({ choices }),
+        (all) => keep({ choices: all.slice(0, MOST), isCut: all.length > MOST }),
         (error) => keep({ failure: `The values of $${name} could not be read: ${error.message}` }),
       );
     }
@@ -66,7 +66,7 @@ async function choicesOf(request, signal) {
   if (collector.errors.length) throw new Error(collector.errors[0].message);
   const found = new Set();
   for (const frame of collector.frames) for (const value of valuesOf(frame)) found.add(value);
-  return [...found].slice(0, MOST);
+  return [...found];
 }
 
 // The column `__value`; else the first of text; else of a series its first label; else the first that is no time.

@@ -21,6 +21,7 @@ export function VariableField({ variable, state, onValue }) {
         <select {...wrong} disabled={!state.choices.length} value={String(state.value ?? "")} onChange={(event) => onValue(event.target.value)}>
           {!state.choices.length && <option value="">{state.isPending ? "Reading…" : "–"}</option>}
           {state.choices.map((each) => <option key={each} value={each}>{each === "" ? "(empty)" : each}</option>)}
+          {state.isCut && <option disabled>{onlyFirst(state)}</option>}
         </select>
       ) : type === "number" ? (
         <input {...wrong} type="number" step="any" value={shown} onInput={input} onChange={(event) => give(event.target.value === "" ? null : Number(event.target.value))} />
@@ -30,6 +31,8 @@ export function VariableField({ variable, state, onValue }) {
     </label>
   );
 }
+
+const onlyFirst = ({ choices }) => `Only the first ${choices.length.toLocaleString("en")}: have the query give fewer.`;
 
 // Any number of the choices. Null is all of them, also those that come later.
 function Several({ variable: { name, value }, state, wrong, onValue }) {
@@ -55,6 +58,7 @@ function Several({ variable: { name, value }, state, wrong, onValue }) {
           {choices.map((each) => (
             <label key={each} class="check"><input type="checkbox" checked={chosen.includes(each)} onChange={(event) => toggle(each, event.target.checked)} /> {each === "" ? "(empty)" : each}</label>
           ))}
+          {state.isCut && <small class="hint">{onlyFirst(state)}</small>}
         </div>
       </details>
     </span>

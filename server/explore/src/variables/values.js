@@ -17,13 +17,14 @@ export const isChosen = ({ type }) => type === "list" || type === "interval" || 
 // What a link or the history brings, as far as it is variables.
 export function readVariables(found) {
   const known = (Array.isArray(found) ? found : []).filter((each) => isName(each?.name) && each.type in TYPES);
-  return known.filter((each, index) => known.findIndex(({ name }) => name === each.name) === index);
+  const first = known.filter((each, index) => known.findIndex(({ name }) => name === each.name) === index);
+  return first.map(({ choices, ...each }) => ({ ...each, ...(Array.isArray(choices) && { choices: choices.map(String) }) }));
 }
 
 // What `variable` stands for: {kind: text, integer, number or interval, value}, where several are chosen a list; or
 // {failure}, or {isPending} while its values are being read. Of a list nothing chosen means the first; where several
 // may be chosen, all.
-export function valueOf(variable, { choices = variable.choices ?? [], failure = "", isPending = false } = {}) {
+export function valueOf(variable, { choices = variable.choices ?? [], isCut = false, failure = "", isPending = false } = {}) {
   const { type, value } = variable;
   if (isPending) return { isPending };
   if (failure) return { failure };
@@ -32,6 +33,7 @@ export function valueOf(variable, { choices = variable.choices ?? [], failure = 
   if (!choices.length) return { failure: `$${variable.name} has no values to choose from.` };
   const texts = choices.map(String);
   if (variable.multi) {
+    if (isCut && !Array.isArray(value)) return { failure: `$${variable.name} has more than ${choices.length.toLocaleString("en")} values, so All would leave some out. Choose some, or have its query give fewer.` };
     const chosen = Array.isArray(value) ? texts.filter((each) => value.includes(each)) : texts;
     return typed(chosen, true, texts);
   }
