@@ -137,7 +137,9 @@ def test_the_text_of_queries_is_there_where_it_is_asked_for_without_its_literals
     [
         ("SELECT a1 FROM t2 WHERE id = 77", "SELECT a1 FROM t2 WHERE id = ?"),
         ('rate(http_requests{job="api"}[5m]) > 0.5', "rate(http_requests{job=?}[?]) > ?"),
-        ("SELECT 'a\\'b', 'never closed", "SELECT ?, ?"),
+        ("SELECT 'a\\nb', 'c\\\\', 'never closed", "SELECT ?, ?, ?"),
+        ("SELECT 'ends in PostgreSQL\\', secret, 'x'", "SELECT ?"),
+        ("SELECT 'goes on in MySQL\\' secret'", "SELECT ?"),
         ("SELECT $$it's$$, $tag$x$tag$ /* why */", "SELECT ?, ? ?"),
         ("SELECT * FROM t WHERE $__timeFilter(at)", "SELECT * FROM t WHERE $__timeFilter(at)"),
     ],

@@ -213,7 +213,8 @@ def _text(queries: Iterable[DataQuery]) -> str:
 _LITERAL = re.compile(
     r"""
       --[^\n]* | /\*.*?(?:\*/|\Z)                             # comments
-    | '(?:[^'\\]|''|\\.)*(?:'|\Z) | "(?:[^"\\]|""|\\.)*(?:"|\Z)  # quoted text, up to the end if it has none
+    # quoted text, up to the end if it has none; \' ends it in some languages only, so what follows is hidden
+    | '(?:[^'\\]|''|\\[^'])*(?:'|\\'.*|\Z) | "(?:[^"\\]|""|\\[^"])*(?:"|\\".*|\Z)
     | \$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z)           # PostgreSQL's
     | (?<![\w$@:])\d[\w.]*                                    # numbers, also 0xff and 1e5
     """,
