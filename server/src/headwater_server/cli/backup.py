@@ -38,8 +38,8 @@ def backup(directory: DataDirectory, file: Path, key_file: Path | None) -> None:
         raise click.UsageError(f"There is no folder {file.parent}.")
     if not directory.has_store:
         raise StoreError(
-            f"There is no store in {directory.path}, so there is nothing to back up. Name the store of the host "
-            "by its --data-dir, HEADWATER_CONFIG or HEADWATER_STORE_URL."
+            f"There is no store in {directory.path}, so there is nothing to back up. Name the host's "
+            "by --data-dir, HEADWATER_CONFIG or HEADWATER_STORE_URL."
         )
     with open_keys(directory) as keys:
         _say("Wrote", written := write_backup(keys.store.engine, file))
