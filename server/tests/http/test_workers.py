@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -159,6 +161,83 @@ def test_replacing_the_workers_loses_no_request(lasting: ServeProcess) -> None:
     assert len(children(lasting.process.pid)) == 2
 
 
+def test_workers_are_as_many_as_before_however_often_they_are_to_be_replaced(lasting: ServeProcess) -> None:
+    before = children(lasting.process.pid)
+    for _ in range(3):
+        lasting.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)  # or the signals would be one
+    assert eventually(lambda: len(now := children(lasting.process.pid)) == 2 and not now & before, 150), (
+        children(lasting.process.pid)
+    )
+    assert eventually(lambda: all(map(serves, children(lasting.process.pid))), 60)
+    assert len(children(lasting.process.pid)) == 2
+
+
+def test_workers_stay_where_new_ones_cannot_start(serving: ServeProcess) -> None:
+    before = children(serving.process.pid)
+    assert eventually(lambda: all(map(serves, before)), 60)
+    database = serving.directory / "headwater.db"
+    kept = database.rename(serving.directory / "kept.db")
+    database.write_bytes(b"no database")
+    serving.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "A new worker did not become ready; the old ones go on." in serving.log, 60)
+    kept.rename(database)
+    assert eventually(lambda: children(serving.process.pid) == before, 20)
+    assert serving.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    serving.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: not before & children(serving.process.pid), 150)
+
+
+def serves(pid: int) -> bool:
+    """Whether the worker has come as far as to handle SIGTERM itself."""
+    (mask,) = [
+        line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigCgt" in line
+    ]
+    return bool(int(mask, 16) & 1 << signal.SIGTERM - 1)
+
+
+def test_signals_to_the_whole_group_are_for_the_parent_to_act_on(lasting: ServeProcess) -> None:
+    workers = children(lasting.process.pid)
+    for pid in workers:
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGINT)
+    for _ in range(4):
+        assert lasting.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    assert all(map(alive, workers))
+
+
+def test_a_worker_that_hangs_gets_no_more_connections(lasting: ServeProcess) -> None:
+    assert eventually(lambda: all(map(serves, children(lasting.process.pid))), 60)
+    hanging = min(children(lasting.process.pid))
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        asked = [asks_for_health(lasting) for _ in range(6)]
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+    assert sum(asked) >= 5, "one is with the worker that hangs"
+
+
+def asks_for_health(process: ServeProcess) -> bool:
+    with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        try:
+            return connection.recv(100).startswith(b"HTTP/1.1 200")
+        except TimeoutError:
+            return False
+
+
+def test_connections_that_cannot_be_accepted_do_not_end_the_host(lasting: ServeProcess) -> None:
+    parent = lasting.process.pid
+    bounds = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+    resource.prlimit(parent, resource.RLIMIT_NOFILE, (3, bounds[1]))
+    try:
+        with socket.create_connection(("127.0.0.1", lasting.port)):
+            assert eventually(lambda: "A connection could not be accepted." in lasting.log, 20)
+    finally:
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, bounds)
+    assert lasting.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+
+
 def test_a_worker_that_is_killed_is_replaced(lasting: ServeProcess) -> None:
     before = children(lasting.process.pid)
     killed = min(before)
@@ -239,6 +318,42 @@ def test_workers_speak_tls_and_listen_on_unix_sockets(tmp_path: Path) -> None:
         for process in (tls, unix):
             process.process.kill()
             process.process.wait()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_unix_socket_on_which_somebody_listens_is_not_taken(tmp_path: Path, workers: str) -> None:
+    path = tmp_path / "socket"
+
+    def start_on_it(name: str) -> ServeProcess:
+        return ServeProcess(tmp_path / name, "--workers", workers, "--unix-socket", str(path))
+
+    started = [start_on_it("first")]
+    try:
+        assert eventually(lambda: answers_on(path), 60), started[0].log
+        started.append(start_on_it("second"))
+        assert started[1].process.wait(60) == 4
+        assert f"Cannot listen on {path}: Address already in use. Choose another with" in started[1].log
+        assert answers_on(path)
+        started[0].process.kill()
+        started[0].process.wait()
+        assert path.exists()
+        started.append(start_on_it("third"))
+        assert eventually(lambda: answers_on(path), 60), "the socket that was left behind is in the way"
+    finally:
+        for process in started:
+            process.process.kill()
+            process.process.wait()
+
+
+def answers_on(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return connection.recv(100).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
 
 
 def answers(url: str, context: ssl.SSLContext) -> bool:

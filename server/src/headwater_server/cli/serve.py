@@ -154,9 +154,11 @@ def _bind(listen: ListenOptions) -> list[socket.socket]:
     try:
         return listen.bind()
     except OSError as error:
-        where = f"{listen.host}, port {listen.port}"
+        where, option = f"{listen.host}, port {listen.port}", "--port"
+        if listen.unix_socket is not None:
+            where, option = str(listen.unix_socket), "--unix-socket"
         raise _CannotListenError(
-            f"Cannot listen on {where}: {error.strerror}. Choose another with --port."
+            f"Cannot listen on {where}: {error.strerror}. Choose another with {option}."
         ) from None
 
 

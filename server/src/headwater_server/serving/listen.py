@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
@@ -57,9 +58,10 @@ class ListenOptions:
     def bind(self) -> list[socket.socket]:
         """The socket to listen on, taken before anything else is begun; none for a Unix socket.
 
-        Raises OSError, such as for a port that is in use.
+        Raises OSError, such as for a port that is in use, or a Unix socket on which somebody listens.
         """
         if self.unix_socket is not None:
+            _check_unused(self.unix_socket)
             return []
         host = self.host.strip("[]")
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -123,3 +125,18 @@ class ListenOptions:
     def _address(self) -> str:
         host = f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
         return f"{host}:{self.port}"
+
+
+def _check_unused(path: Path) -> None:
+    """Raises OSError if somebody listens on this Unix socket, whose clients would be taken from them."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(1.0)
+        try:
+            asking.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return  # left behind
+        except TimeoutError:
+            pass  # there is somebody, who is slow
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

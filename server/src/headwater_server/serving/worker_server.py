@@ -33,9 +33,8 @@ class WorkerServer(HeadwaterServer):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Ctrl-C reaches all processes of the terminal: what it means is for the parent to say."""
+        """What Ctrl-C means is for the parent to say."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, self.handle_exit)
         yield
 

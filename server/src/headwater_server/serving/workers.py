@@ -13,6 +13,7 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -33,6 +34,9 @@ _AFTER_DRAIN_SECONDS = 10.0
 _FAILED_STARTS = 3
 _PAUSE_SECONDS = 1.0
 _MOST_DOUBLINGS = 5
+_ACCEPT_AGAIN_SECONDS = 0.1
+_START_SECONDS = 120.0
+"""For one that is to replace another; those of a first start come all at once and take what they take."""
 
 Work = Callable[[socket.socket], None]
 """What a worker does with its end of the channel: serve until its other end is closed. Must be picklable."""
@@ -66,6 +70,7 @@ def serve_workers(
             count,
             listening,
             drain_timeout=listen.drain_timeout + _AFTER_DRAIN_SECONDS,
+            idle_timeout=listen.idle_timeout + listen.drain_timeout,
             on_death=lambda pid: mark_process_dead(pid, folder),  # type: ignore[no-untyped-call]
         )
         try:
@@ -81,11 +86,32 @@ class Worker:
     def __init__(self, work: Work) -> None:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.channel.setblocking(False)
-        self.process: BaseProcess = _spawn.Process(target=work, args=(theirs,), name="headwater-worker")
+        self.process: BaseProcess = _spawn.Process(target=_run, args=(work, theirs), name="headwater-worker")
         self.process.start()
         theirs.close()
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has become ready and not ended since."""
+        return self.ready.is_set() and not self.ended.is_set()
+
+    def send_signal(self, number: int) -> None:
+        if self.process.pid is not None:
+            with suppress(ProcessLookupError):  # it has ended, and nobody has noticed yet
+                os.kill(self.process.pid, number)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has yet to take what it was given before; False where the system cannot tell."""
+        import fcntl  # Windows has neither, nor workers
+        import termios
+
+        try:
+            return fcntl.ioctl(self.channel, termios.TIOCOUTQ, bytes(4)) != bytes(4)
+        except OSError:
+            return False
 
     def give(self, connection: socket.socket) -> bool:
         """False if the worker takes no more at the moment, or has ended."""
@@ -106,7 +132,9 @@ class WorkerPool:
 
     A worker that dies is replaced: at once, or after longer and longer pauses while new ones end before they
     are ready. That ends the pool only where none is left that answers, and nobody else has killed them.
-    `on_death` is told the pids of those that ended.
+    A worker stays where the one that was to replace it does not become ready.
+    One that is told to leave has `idle_timeout` seconds for its connections, and then `drain_timeout` as at a
+    stop. `on_death` is told the pids of those that ended.
     """
 
     def __init__(
@@ -116,21 +144,25 @@ class WorkerPool:
         listening: socket.socket,
         *,
         drain_timeout: float,
+        idle_timeout: float,
         on_death: Callable[[int], object] = lambda _pid: None,
     ) -> None:
         self._work = work
         self._count = count
         self._listening = listening
         self._drain_timeout = drain_timeout
+        self._leave_timeout = idle_timeout + drain_timeout
         self._on_death = on_death
         self._workers: list[Worker] = []  # those that get connections
-        self._alive: set[Worker] = set()  # and those that end
+        self._alive: set[Worker] = set()  # and those that end, or are to replace one
         self._next = 0
         self._failed_starts = 0
         self._failed = asyncio.Event()
         self._stop = asyncio.Event()
         self._someone_ready = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._replacing = asyncio.Lock()
+        self._replace_again = False
         self._logger = get_logger("headwater.serving")
 
     @property
@@ -145,8 +177,7 @@ class WorkerPool:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._replace_all()))
         self._listening.setblocking(False)
         self._listening.listen(2048)
-        for _ in range(self._count):
-            self._add()
+        self._fill()
         tasks = [loop.create_task(self._accept_all())]
         if changes is not None:
             tasks.append(loop.create_task(self._follow(changes)))
@@ -170,12 +201,16 @@ class WorkerPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _add(self) -> Worker:
+    def _start(self) -> Worker:
         worker = Worker(self._work)
-        self._workers.append(worker)
         self._alive.add(worker)
         self._begin(self._watch(worker))
         return worker
+
+    def _fill(self) -> None:
+        """Start what is missing."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._start())
 
     async def _watch(self, worker: Worker) -> None:
         """Wait for the worker to be ready, then for its end; replace it if nobody asked for that."""
@@ -203,9 +238,9 @@ class WorkerPool:
                 self._stop.set()
                 return
         pause = _PAUSE_SECONDS * 2 ** min(self._failed_starts // 2, _MOST_DOUBLINGS)
-        await asyncio.sleep(max(0.0, pause - (time.monotonic() - started)))
+        await _first_of(asyncio.sleep(max(0.0, pause - (time.monotonic() - started))), self._stop)
         if not self._stop.is_set():
-            self._add()
+            self._fill()
 
     def _bury(self, worker: Worker) -> None:
         worker.process.join()
@@ -219,7 +254,12 @@ class WorkerPool:
         loop = asyncio.get_running_loop()
         while True:
             await self._someone_ready.wait()
-            connection, _ = await loop.sock_accept(self._listening)
+            try:
+                connection, _ = await loop.sock_accept(self._listening)
+            except OSError as error:  # too many open files, say, or a client that left at once
+                self._logger.warning("A connection could not be accepted.", reason=str(error))
+                await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
+                continue
             with connection:
                 while not self._give(connection):
                     self._someone_ready.clear()
@@ -229,45 +269,69 @@ class WorkerPool:
                     await self._someone_ready.wait()
 
     def _any_ready(self) -> bool:
-        return any(worker.ready.is_set() for worker in self._workers)
+        return any(worker.lives for worker in self._workers)
 
     def _give(self, connection: socket.socket) -> bool:
-        """To the next worker that takes it."""
-        for _ in range(len(self._workers)):
-            self._next = (self._next + 1) % len(self._workers)
-            worker = self._workers[self._next]
-            if worker.ready.is_set() and worker.give(connection):
-                return True
+        """To the next worker that takes it; to one that is behind, and may hang, only if all are."""
+        for may_be_behind in (False, True):
+            for _ in range(len(self._workers)):
+                self._next = (self._next + 1) % len(self._workers)
+                worker = self._workers[self._next]
+                if worker.lives and (may_be_behind or not worker.is_behind) and worker.give(connection):
+                    return True
         return False
 
     async def _replace_all(self) -> None:
-        """Each worker by a new one that is ready before the old one takes no more connections."""
-        self._logger.info("Workers are replaced one after the other.")
-        for old in list(self._workers):
-            new = self._add()
-            await _first_of(new.ready.wait(), new.ended, self._stop)
-            if self._stop.is_set() or not new.ready.is_set():
-                return
-            if old in self._workers:
-                self._workers.remove(old)
-                old.drain()
-            await _first_of(old.ended.wait(), self._stop)
+        """Each worker by a new one that is ready before the old one takes no more connections. Asked for
+        meanwhile, all once more: what changed since is to be read by each."""
+        if self._replacing.locked():
+            self._replace_again = True
+            return
+        async with self._replacing:
+            self._replace_again = True
+            while self._replace_again:
+                self._replace_again = False
+                self._logger.info("Workers are replaced one after the other.")
+                for old in list(self._workers):
+                    if self._stop.is_set() or not await self._replace(old):
+                        return
+                    old.drain()
+                    await _first_of(old.ended.wait(), self._stop, seconds=self._leave_timeout)
+                    if not old.ended.is_set() and not self._stop.is_set():
+                        self._logger.warning("A worker did not leave in time and is killed.")
+                        old.send_signal(signal.SIGKILL)
 
     async def _follow(self, changes: Changes) -> None:
         """Replace all workers at each change. The old ones end at once: who asks again wants the new code."""
         async for paths in changes():
             started = time.monotonic()
-            for old in list(self._workers):
-                new = self._add()
-                await _first_of(new.ready.wait(), new.ended, self._stop)
-                if new.ready.is_set() and old in self._workers:
-                    self._workers.remove(old)
-                    old.process.terminate()
+            async with self._replacing:
+                for old in list(self._workers):
+                    if await self._replace(old):
+                        old.send_signal(signal.SIGTERM)
             self._logger.info(
                 "Reloaded.",
                 changed=[path.name for path in paths],
                 seconds=round(time.monotonic() - started, 1),
             )
+
+    async def _replace(self, old: Worker) -> bool:
+        """Give what comes to a new worker instead. False if that does not become ready."""
+        new = self._start()
+        await _first_of(new.ready.wait(), new.ended, self._stop, seconds=_START_SECONDS)
+        if self._stop.is_set():
+            return False
+        if not new.lives:
+            new.send_signal(signal.SIGKILL)  # perhaps it hangs
+            self._logger.error("A new worker did not become ready; the old ones go on.")
+            return False
+        if old in self._workers:
+            self._workers.remove(old)
+        elif len(self._workers) >= self._count:  # it ended meanwhile, and has been replaced
+            new.drain()
+            return True
+        self._workers.append(new)
+        return True
 
     async def _end_all(self) -> None:
         self._signal_all(signal.SIGTERM)
@@ -280,15 +344,22 @@ class WorkerPool:
 
     def _signal_all(self, number: int) -> None:
         for worker in self._alive:
-            if worker.process.pid is not None:
-                os.kill(worker.process.pid, number)
+            worker.send_signal(number)
 
 
-async def _first_of(awaitable: Any, *events: asyncio.Event) -> Any:
-    """The result of `awaitable`, or None if one of `events` comes first or it fails."""
+def _run(work: Work, channel: socket.socket) -> None:
+    """In a worker's process. What a terminal, or whoever signals a whole group, tells all processes of it is
+    for the parent to act on."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    work(channel)
+
+
+async def _first_of(awaitable: Any, *events: asyncio.Event, seconds: float | None = None) -> Any:
+    """The result of `awaitable`, or None if one of `events` comes first, `seconds` pass, or it fails."""
     task = asyncio.ensure_future(awaitable)
     others = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait([task, *others], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([task, *others], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for each in (task, *others):
         if not each.done():
             each.cancel()
