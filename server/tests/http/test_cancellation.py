@@ -71,6 +71,18 @@ def test_a_client_that_leaves_before_the_first_byte_ends_the_query(
     assert eventually(lambda: contexts and not host.app.host.running, within=15)
 
 
+@pytest.mark.parametrize("queued", [1, 3])
+def test_a_client_that_leaves_with_requests_that_wait_for_their_turn_ends_the_query(
+    host: RunningHost, contexts: list[CallContext], queued: int
+) -> None:
+    connection = send_query(host, SLOW, JSON)
+    assert eventually(lambda: len(host.app.host.running) == 1)
+    for _ in range(queued):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.close()
+    assert eventually(lambda: contexts and not host.app.host.running, within=15)
+
+
 def test_a_client_that_leaves_amid_its_request_is_no_failure(
     make_host: Callable[..., RunningHost], caplog: pytest.LogCaptureFixture
 ) -> None:

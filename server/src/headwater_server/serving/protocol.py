@@ -17,6 +17,7 @@ _HEAD = (
     "content-length: {length}\r\nconnection: close\r\n\r\n"
 )
 _LINGER_SECONDS = 2.0
+_QUEUED_REQUESTS = 4
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -64,6 +65,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._stop_waiting()
         super().on_headers_complete()
+        if 0 < len(self.pipeline) <= _QUEUED_REQUESTS:
+            # uvicorn reads no more while requests wait for their turn, and so would not see the client go.
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
