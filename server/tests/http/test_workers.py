@@ -250,6 +250,31 @@ def test_a_worker_that_is_killed_is_replaced(lasting: ServeProcess) -> None:
     assert "grafana_http_request_in_flight 1.0" in text, "what the dead one was doing counts no more"
 
 
+def test_new_workers_go_on_with_what_others_counted(serving: ServeProcess) -> None:
+    assert eventually(lambda: all(map(serves, children(serving.process.pid))), 60)
+    for _ in range(6):
+        assert serving.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    before, files = queries_answered(serving), len(metric_files(serving))
+    for _ in range(3):
+        known = children(serving.process.pid)
+        os.kill(min(known), signal.SIGKILL)
+        assert eventually(lambda known=known: len(children(serving.process.pid) - {min(known)}) == 2, 20)
+        assert eventually(lambda: all(map(serves, children(serving.process.pid))), 60)
+        assert queries_answered(serving) == before
+    assert len(metric_files(serving)) <= files
+    assert serving.call("POST", "/api/ds/query", json=QUERY).status_code == 200
+    assert queries_answered(serving) == before + 1
+
+
+def metric_files(process: ServeProcess) -> list[Path]:
+    """Of all workers that count, or did."""
+    pid = min(children(process.process.pid))
+    variables = dict(
+        each.partition(b"=")[::2] for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    )
+    return list(Path(os.fsdecode(variables[b"PROMETHEUS_MULTIPROC_DIR"])).glob("*.db"))
+
+
 def test_workers_killed_while_they_start_do_not_end_the_host(lasting: ServeProcess) -> None:
     """Somebody else kills them, and there may be none that answers meanwhile."""
     for _ in range(3):

@@ -18,7 +18,6 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from headwater import Headwater
 from headwater.frames import CacheStatus
@@ -28,7 +27,7 @@ from headwater.secrets import SecretState
 from headwater_server import __version__
 
 from .plugin_requests import SECONDS, PluginMetricsMiddleware
-from .workers import METRICS_FOLDER, WorkerProcesses
+from .workers import METRICS_FOLDER, JoinedCounts, WorkerProcesses
 
 
 class HostMetrics:
@@ -136,7 +135,7 @@ class HostMetrics:
         if self._folder is None:
             return self.registry
         joined = CollectorRegistry()
-        MultiProcessCollector(joined, path=self._folder)  # type: ignore[no-untyped-call]
+        JoinedCounts(joined, path=self._folder)  # type: ignore[no-untyped-call]
         PlatformCollector(registry=joined)
         joined.register(WorkerProcesses(Path(self._folder)))
         return joined

@@ -19,10 +19,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
-from prometheus_client.multiprocess import mark_process_dead
-
 from headwater.logs import get_logger
 from headwater_server.metrics import METRICS_FOLDER
+from headwater_server.metrics.workers import KeptCounts
 
 from .listen import ListenOptions
 
@@ -65,13 +64,15 @@ def serve_workers(
     listening = sockets[0] if sockets else listen.bind_unix()
     with tempfile.TemporaryDirectory(prefix="headwater-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
+        counts = KeptCounts(Path(folder))
         pool = WorkerPool(
             work,
             count,
             listening,
             drain_timeout=listen.drain_timeout + _AFTER_DRAIN_SECONDS,
             idle_timeout=listen.idle_timeout + listen.drain_timeout,
-            on_death=lambda pid: mark_process_dead(pid, folder),  # type: ignore[no-untyped-call]
+            on_start=counts.started,
+            on_death=counts.ended,
         )
         try:
             asyncio.run(pool.run(changes))
@@ -134,7 +135,7 @@ class WorkerPool:
     are ready. That ends the pool only where none is left that answers, and nobody else has killed them.
     A worker stays where the one that was to replace it does not become ready.
     One that is told to leave has `idle_timeout` seconds for its connections, and then `drain_timeout` as at a
-    stop. `on_death` is told the pids of those that ended.
+    stop. `on_start` is told the pids of new ones at once, `on_death` of those that ended.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class WorkerPool:
         *,
         drain_timeout: float,
         idle_timeout: float,
+        on_start: Callable[[int], object] = lambda _pid: None,
         on_death: Callable[[int], object] = lambda _pid: None,
     ) -> None:
         self._work = work
@@ -152,6 +154,7 @@ class WorkerPool:
         self._listening = listening
         self._drain_timeout = drain_timeout
         self._leave_timeout = idle_timeout + drain_timeout
+        self._on_start = on_start
         self._on_death = on_death
         self._workers: list[Worker] = []  # those that get connections
         self._alive: set[Worker] = set()  # and those that end, or are to replace one
@@ -203,6 +206,8 @@ class WorkerPool:
 
     def _start(self) -> Worker:
         worker = Worker(self._work)
+        if worker.process.pid is not None:
+            self._on_start(worker.process.pid)
         self._alive.add(worker)
         self._begin(self._watch(worker))
         return worker
