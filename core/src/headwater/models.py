@@ -147,6 +147,10 @@ class Consistency(StrEnum):
     """All parts show one state of the data, however often each is read."""
 
 
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | set | frozenset) else value
+
+
 FilterOperator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "in", "is null", "is not null"]
 
 
@@ -154,13 +158,13 @@ FilterOperator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "in", "is n
 class Filter:
     """A condition on a column of a result, with SQL's meaning: a comparison with null holds for no row.
 
-    `value` is a bool, int, float, str, bytes, Decimal, date or datetime; a tuple of them for `in`, and None
-    for the two tests for null. A datetime without a time zone is one of a column without a time zone.
+    `value` is a bool, int, float, str, bytes, Decimal, date or datetime; for `in` a tuple or list of them,
+    and None for the two tests for null. A datetime without a time zone is one of a column without one.
     """
 
     column: str
     operator: FilterOperator
-    value: Any = None
+    value: Any = field(default=None, converter=_hashable)
 
 
 @frozen

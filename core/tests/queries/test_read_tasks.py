@@ -215,6 +215,8 @@ def test_a_column_that_came_meanwhile_is_left_out(make_host: MakeHost) -> None:
     [
         ({"columns": ["nothing"]}, QueryError),
         ({"filters": [Filter("nothing", "=", 1)]}, QueryError),
+        ({"filters": [Filter("id", "like", 1)]}, ValidationError),  # type: ignore[arg-type]
+        ({"filters": [Filter("id", "in", "12")]}, ValidationError),
         ({"target": 0}, ValidationError),
         ({"params": [datetime(2026, 1, 1, tzinfo=UTC)]}, QueryError),
     ],
@@ -222,8 +224,14 @@ def test_a_column_that_came_meanwhile_is_left_out(make_host: MakeHost) -> None:
 def test_what_cannot_be_planned_fails_where_it_is_planned(
     make_host: MakeHost, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    with pytest.raises(error, match=r"nothing|target|travels as JSON"):
+    with pytest.raises(error, match=r"nothing|expected one of =|several values|target|travels as JSON"):
         make_host(shop=Numbers()).read_tasks("shop", {}, **options)
+
+
+def test_the_values_of_a_condition_may_be_a_list(make_host: MakeHost) -> None:
+    listed = Filter("id", "in", [1, 2])
+    assert listed == Filter("id", "in", (1, 2))
+    assert make_host(shop=Numbers()).read_tasks("shop", {}, filters=[listed]).unhandled_filters == (listed,)
 
 
 @pytest.mark.parametrize(

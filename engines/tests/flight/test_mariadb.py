@@ -86,6 +86,16 @@ def test_parameters_that_do_not_travel_with_parts_leave_the_query_in_one(
         assert sorted(cursor.fetch_arrow_table()["id"].to_pylist()) == list(range(9, ROWS + 1))
 
 
+def test_columns_are_told_before_a_run_as_far_as_they_need_no_values(host: FlightHost) -> None:
+    told = f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}x-headwater-prepared-schema"
+    with host.connect("shop", **{told: "true"}) as connection, connection.cursor() as cursor:
+        assert cursor.adbc_execute_schema("SELECT id FROM orders").names == ["id"]
+        cursor.execute("SELECT id FROM orders WHERE note = ?", ("n8",))
+        assert cursor.fetch_arrow_table()["id"].to_pylist() == [8]
+        with pytest.raises(adbc_driver_manager.Error, match="nowhere"):
+            cursor.adbc_prepare("SELECT id FROM nowhere")
+
+
 def test_several_rows_of_parameters_are_refused(host: FlightHost) -> None:
     with (
         host.connect("shop") as connection,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, get_args, overload
 
 from attrs import evolve, field, frozen
 
 from headwater.errors import QueryError, ReadTaskError, ValidationError
-from headwater.models import Consistency, DataQuery, Filter
+from headwater.models import Consistency, DataQuery, Filter, FilterOperator
 from headwater.version import __version__
 
 from .chunks import stream_of
@@ -153,6 +153,7 @@ def plan(
     _check_request(query.query, target)
     wanted = None if columns is None else tuple(dict.fromkeys(columns))
     asked = tuple(filters)
+    _check_filters(asked)
     data_source, parts = service.partitions(query, target, wanted, asked, context)
     schema = parts.schema
     if schema is None:
@@ -234,6 +235,16 @@ def _check_request(query: DataQuery, target: int) -> None:
         raise QueryError(
             "A query of read tasks travels as JSON: give its parameters as texts, numbers, booleans and null."
         ) from None
+
+
+def _check_filters(filters: Sequence[Filter]) -> None:
+    for each in filters:
+        if each.operator not in (known := get_args(FilterOperator)):
+            raise ValidationError(
+                f"expected one of {', '.join(known)}, not {each.operator!r}", path="filters"
+            )
+        if each.operator == "in" and not isinstance(each.value, tuple):
+            raise ValidationError(f"in takes several values, not {each.value!r}", path="filters")
 
 
 def _schema_of(service: QueryService, query: MetricQuery, context: CallContext) -> pa.Schema:

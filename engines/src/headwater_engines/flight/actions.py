@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
 from pyarrow import flight
 
-from headwater.errors import ValidationError
+from headwater.errors import HeadwaterError
 
 from .access import Call
 from .errors import refused
@@ -18,6 +19,8 @@ from .planning import AnyStatement, Planner
 from .reading import Reads
 from .sessions import close_session, get_options, set_options, wants_schema
 
+_PLACEHOLDER: Final = re.compile(r"\?|\$\d|(?<![:\w]):[A-Za-z_]|\{\w+\s*:")
+"""What some data source or other binds a value to."""
 _CANCELLED, _NOT_CANCELLABLE = 1, 3
 
 ACTIONS: Final = {
@@ -68,16 +71,16 @@ class Actions:
         )
         if parameters is not None:
             result.parameter_schema = parameters.serialize().to_pybytes()
-        if wants_schema(options) and (columns := self._columns(call, statement)) is not None:
+        if wants_schema(options) and (columns := self._columns(call, statement, request.query)):
             result.dataset_schema = columns.serialize().to_pybytes()
         return pack(result)
 
-    def _columns(self, call: Call, statement: AnyStatement) -> pa.Schema | None:
-        """Those of the statement's rows, as it is without values; None if a named query needs some first."""
+    def _columns(self, call: Call, statement: AnyStatement, text: str) -> pa.Schema | None:
+        """Those of the statement's rows, as it is without values; None if it may fail for want of some."""
         try:
             return self._reads.schema(call, statement)
-        except ValidationError:
-            if isinstance(statement, NamedStatement):
+        except HeadwaterError:
+            if isinstance(statement, NamedStatement) or _PLACEHOLDER.search(text):
                 return None
             raise
 
