@@ -11,6 +11,7 @@ from headwater import Filter, Headwater
 from headwater.errors import HeadwaterError, QueryError
 from headwater.models import Consistency
 from headwater.queries import ReadTasks
+from headwater_clickhouse import read_tasks
 from servers.clickhouse import ClickHouseServer
 
 ROWS = 100_000
@@ -81,6 +82,23 @@ def test_ranges_of_the_sorting_key_have_equally_many_rows_however_it_is_spread(s
     found = sizes(shop.read_tasks("ch", "SELECT name FROM orders", target=4), shop)
     assert sum(found) == ROWS
     assert max(found) - min(found) <= 4
+
+
+def test_ranges_of_a_long_table_are_taken_from_a_sample_of_its_keys(
+    shop: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.query("ch", "CREATE OR REPLACE TABLE large (k UInt64) ENGINE = MergeTree ORDER BY k")
+    shop.query("ch", "INSERT INTO large SELECT 18446744073709551615 - pow(number, 3) FROM numbers(100000)")
+    monkeypatch.setattr(read_tasks, "_MOST_EXACT", 1000)
+    tasks = shop.read_tasks("ch", "SELECT k FROM large", target=4)
+    found = sizes(tasks, shop)
+    assert len(found) == 4
+    assert sum(found) == ROWS
+    assert min(found) > ROWS / 8
+    by_column = {"rawSql": ORDERS, "partitionColumn": "id"}
+    assert sum(sizes(shop.read_tasks("ch", by_column, target=4), shop)) == ROWS
+    nothing = {"rawSql": "SELECT k FROM large WHERE k < 5", "partitionColumn": "k"}
+    assert sum(sizes(shop.read_tasks("ch", nothing, target=4), shop)) == 0
 
 
 def test_a_table_with_partitions_is_divided_by_them(shop: Headwater) -> None:

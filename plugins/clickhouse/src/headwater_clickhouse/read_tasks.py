@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ _TEXT = re.compile(r"(?:LowCardinality\()?(?:Nullable\()?String\)*")
 _CHOSEN_ANEW = r"(?:rand|fuzz|generate|rowNumberIn|running)\w*|neighbor|blockNumber|blockSize|nowInBlock"
 _CALLED = re.compile(rf"\b({_CHOSEN_ANEW})\s*\(", re.IGNORECASE)
 _PLANNED = re.compile(rf'"Function": ?"({_CHOSEN_ANEW})"')  # never within a text of JSON, for its quotes
+_MOST_EXACT = 20_000_000
 _NAME_COLUMN = "name a column of the result in partitionColumn."
 
 
@@ -233,11 +235,14 @@ def _partition_ids(sizes: dict[str, int], target: int) -> _Cut:
 
 
 def _ranges(name: str, source: str, target: int, total: int | None, rows: Rows) -> _Cut:
-    """Ranges with equally many rows, as far as the server's sample of the key tells."""
+    """Ranges with equally many rows: exactly of few, for which the server keeps every key in memory; as far
+    as its sample of the key tells of more, or of so many that nobody knows."""
+    quantiles = "quantilesExactLow" if total is not None and total <= _MOST_EXACT else "quantiles"
     levels = ", ".join(f"{part / target:.6f}" for part in range(1, target)) or "0.5"
-    cutting = f"arrayMap(x -> toString(x), quantilesExactLow({levels})({name})) AS cuts"
+    cutting = f"arrayMap(x -> toString(x), {quantiles}({levels})({name})) AS cuts"
     found = rows(f"SELECT {cutting} FROM {source}")  # noqa: S608
-    cuts = [int(each) for each in found[0]["cuts"]] if found and target > 1 else []
+    texts = found[0]["cuts"] if found and target > 1 else []
+    cuts = [int(Decimal(each)) for each in texts if each != "nan"]  # a sample of nothing is nan
     conditions = range_conditions(_KEY, sorted(set(cuts)))
     each = None if total is None else total // len(conditions)
     return _Cut(name, tuple(conditions), (each,) * len(conditions), are_ranges=True)
