@@ -71,7 +71,7 @@ def connect(
 
     Nothing is sent before the first call. Raises ValidationError for a URL that cannot be used.
 
-    For asyncio: `AsyncHeadwater(headwater.connect(…))`.
+    For asyncio: `AsyncHeadwater(headwater.connect(…))`, which does not close what it is given.
     """
     token = token if isinstance(token, Secret) else Secret(token)
     options = HttpOptions(
