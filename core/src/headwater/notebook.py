@@ -55,9 +55,15 @@ def _errors_as_sentences() -> Iterator[None]:
         yield
     except HeadwaterError as error:
         if not isinstance(error, PluginRequestFailedError):
-            shown = [f"{type(error).__name__}: {error}"]
-            vars(error)["_render_traceback_"] = lambda: shown  # what IPython asks for
+            _show_as(error, f"{type(error).__name__}: {error}")
         raise
+    except KeyboardInterrupt as error:
+        _show_as(error, "KeyboardInterrupt: the query was cancelled")
+        raise
+
+
+def _show_as(error: BaseException, sentence: str) -> None:
+    vars(error)["_render_traceback_"] = lambda: [sentence]  # what IPython asks for
 
 
 @magics_class
