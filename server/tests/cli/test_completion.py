@@ -110,3 +110,14 @@ def test_plugins_and_files_where_either_goes(offered: Callable[[str], list[str]]
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_have_a_script_too(headwater: Run, shell: str) -> None:
     assert f"_HEADWATER_COMPLETE={shell}_complete" in headwater("completion", shell).stdout
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(("shell", "word"), [("zsh", "4"), ("fish", "--type=test")])
+def test_other_shells_keep_the_option_before_a_value(headwater: Run, shell: str, word: str) -> None:
+    done = headwater(
+        _HEADWATER_COMPLETE=f"{shell}_complete",
+        COMP_WORDS="headwater ds add new --type=test",
+        COMP_CWORD=word,
+    )
+    assert "--type=testdata" in re.split(r"[\n,\t]", done.stdout), done.stderr

@@ -44,9 +44,16 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
 
-def complete_in_bash() -> None:
-    """Makes click take bash's line as `_BASH` sends it."""
-    from click.shell_completion import BashComplete, add_completion_class, split_arg_string
+def complete_what_is_typed() -> None:
+    """Mends click's completion, where that spoils what is typed already."""
+    from click.shell_completion import (
+        BashComplete,
+        FishComplete,
+        ShellComplete,
+        ZshComplete,
+        add_completion_class,
+        split_arg_string,
+    )
 
     class OwnBash(BashComplete):
         source_template = _BASH
@@ -57,7 +64,25 @@ def complete_in_bash() -> None:
             )  # the cursor, so that there is a last word
             return words[1:-1], words[-1][:-1]
 
-    add_completion_class(OwnBash)
+    class WholeWord(ShellComplete):
+        """These shells put a value in the place of the whole `--option=value`."""
+
+        def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+            items = super().get_completions(args, incomplete)
+            option, equals, _ = incomplete.partition("=")
+            for item in items:
+                if equals and option.startswith("-") and item.type == "plain":
+                    item.value = f"{option}={item.value}"
+            return items
+
+    class OwnZsh(WholeWord, ZshComplete):
+        pass
+
+    class OwnFish(WholeWord, FishComplete):
+        pass
+
+    for kind in (OwnBash, OwnZsh, OwnFish):
+        add_completion_class(kind)
 
 
 @click.command()
@@ -75,7 +100,7 @@ def completion(context: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    complete_in_bash()
+    complete_what_is_typed()
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(context.find_root().command, {}, "headwater", COMPLETION_VARIABLE).source())

@@ -132,9 +132,9 @@ def run() -> NoReturn:
     from .failures import exit_code_of, report
 
     if COMPLETION_VARIABLE in os.environ:
-        from .completion import complete_in_bash
+        from .completion import complete_what_is_typed
 
-        complete_in_bash()
+        complete_what_is_typed()
     try:
         result = main(prog_name="headwater", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
