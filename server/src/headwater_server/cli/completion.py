@@ -59,9 +59,7 @@ def complete_what_is_typed() -> None:
         source_template = _BASH
 
         def get_completion_args(self) -> tuple[list[str], str]:
-            words = split_arg_string(
-                os.environ["COMP_WORDS"] + "_"
-            )  # the cursor, so that there is a last word
+            words = split_arg_string(f"{os.environ['COMP_WORDS']}_")  # marks the cursor: it has a word
             return words[1:-1], words[-1][:-1]
 
     class WholeWord(ShellComplete):
