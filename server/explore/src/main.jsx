@@ -7,12 +7,14 @@ import { Explore } from "./explore.jsx";
 import { takeGrafanaLink } from "./grafana_link.js";
 import { Guard } from "./guard.jsx";
 import { Help } from "./help.jsx";
+import { lazy } from "./lazy.jsx";
 import { Login } from "./login.jsx";
 import { NamedQueries } from "./named/named_queries.jsx";
 import { returnToPlace } from "./place.js";
-import { DataSources } from "./sources/data_sources.jsx";
 import { Theme } from "./theme.jsx";
 import { pushPage, readState, takeToken } from "./url.js";
+
+const DataSources = lazy(async () => (await import("./sources/data_sources.jsx")).DataSources);
 
 const UNKNOWN = "The host does not know this token, or it has expired.";
 const FORBIDDEN = "The host knows this token, but it may query no data source. Ask for one with the role viewer, or with datasources:query.";

@@ -6,7 +6,7 @@ import { declaredAs } from "./declared.js";
 import { Downloads } from "./downloads.jsx";
 import { Failures } from "./failures.jsx";
 import { Inspector } from "./inspector.jsx";
-import { lazy } from "./lazy.jsx";
+import { lazy } from "../lazy.jsx";
 import { useLinked } from "./linked.js";
 import { Status } from "./status.jsx";
 import { Table } from "./table/table.jsx";
