@@ -125,6 +125,17 @@ def test_a_notebook_shows_values_escaped() -> None:
     assert "&lt;script&gt;" in html
 
 
+def test_a_notebook_shows_values_that_python_has_no_type_for() -> None:
+    far = {
+        "t": pa.array([2**62, None, 1], pa.timestamp("s", "UTC")),
+        "d": pa.array([2**62] * 3, pa.duration("s")),
+    }
+    html = Frame.from_table(pa.table(far))._repr_html_()
+    assert "<td>4611686018427387904</td>" in html
+    assert "<td></td>" in html
+    assert "<td>1970-01-01 00:00:01Z</td>" in html
+
+
 def test_a_slice_keeps_the_description() -> None:
     part = described_frame().slice(1, 1)
     assert (part.num_rows, part.name) == (1, "cpu")

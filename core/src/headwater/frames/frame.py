@@ -312,7 +312,7 @@ class Frame:
             f"<th>{escape(field.name)}<br><small>{escape(_labels_text(field))}{escape(str(field.type))}</small></th>"
             for field in self.fields
         )
-        preview = [column.slice(0, _PREVIEW_ROWS).to_pylist() for column in self.table.columns]
+        preview = [_shown(column.slice(0, _PREVIEW_ROWS)) for column in self.table.columns]
         rows = "".join(
             f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>"
             for row in zip(*preview, strict=True)
@@ -325,6 +325,17 @@ class Frame:
             f"<table><caption>{caption.strip()}</caption>"
             f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notices}"
         )
+
+
+def _shown(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):  # beyond Python's own types: years past 9999, or nanoseconds
+        return [
+            pa.array([each], column.type).to_string(skip_new_lines=True)[1:-1] if each.is_valid else None
+            for each in column
+        ]
+    return values
 
 
 def _column(field: Field) -> pa.ChunkedArray:
