@@ -283,7 +283,7 @@ def _lines(frame: Frame) -> Iterator[tuple[str, pd.Series]]:
     from pyarrow import types
 
     columns = [(field.name, field.type) for field in frame.schema]
-    times = [name for name, kind in columns if types.is_timestamp(kind) or types.is_date(kind)]
+    times = [name for is_it in (types.is_timestamp, types.is_date) for name, kind in columns if is_it(kind)]
     if not times:
         raise UsageError("A plot needs a column of times; this answer has none.")
     numbers = [

@@ -108,3 +108,12 @@ def test_a_plot_without_times_or_beside_a_format_is_refused(headwater: Run) -> N
     done = headwater("query", "demo", query, "--plot")
     assert (done.returncode, "a column of times and one of numbers" in done.stderr) == (2, True)
     assert headwater("query", "demo", "random_walk", "--plot", "-o", "csv").returncode == 2
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.date64()])
+def test_days_are_times_where_there_are_no_others(kind: pa.DataType) -> None:
+    days = pa.array([0, 86_400_000], pa.date64()).cast(kind)
+    [drawn] = series_of(pa.table({"day": days, "total": [1, 2]}))
+    assert list(drawn.times) == [0.0, 86_400.0]
+    [drawn] = series_of(pa.table({"day": days, "at": pa.array([5, 6], pa.timestamp("s")), "total": [1, 2]}))
+    assert list(drawn.times) == [5.0, 6.0]

@@ -29,17 +29,16 @@ def write_plot(stream: FrameStream, sink: IO[bytes]) -> None:
 def series_of(table: pa.Table) -> Iterator[Series]:
     """One for each numeric column and each value of the text columns, which tell series apart.
 
-    The first column of times counts. Nulls, NaN and infinities are left out.
+    The first column of times counts, and without one that of dates. Nulls, NaN and infinities are left out.
     """
     kinds = [field.type for field in table.schema]
-    when = next((index for index, kind in enumerate(kinds) if pa.types.is_timestamp(kind)), None)
+    times_or_days = (pa.types.is_timestamp, pa.types.is_date)
+    when = next((at for is_it in times_or_days for at, kind in enumerate(kinds) if is_it(kind)), None)
     numbers = [index for index, kind in enumerate(kinds) if is_numeric(kind)]
     if when is None or not numbers:
         raise ValidationError("a plot needs a column of times and one of numbers", path="--plot")
-    times = (
-        _floats(table.column(when).cast(pa.timestamp("us", kinds[when].tz), safe=False).cast(pa.int64()))
-        / 1e6
-    )
+    micros = pa.timestamp("us", getattr(kinds[when], "tz", None))
+    times = _floats(table.column(when).cast(micros, safe=False).cast(pa.int64())) / 1e6
     labels, names = _labels(table), titles(table.schema)
     for label in dict.fromkeys(labels):
         for index in numbers:
