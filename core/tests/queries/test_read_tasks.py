@@ -135,7 +135,7 @@ def test_a_task_is_read_by_another_host_with_the_same_data_source(make_host: Mak
 
 def test_a_worker_without_the_data_source_says_so(make_host: MakeHost) -> None:
     task = make_host(shop=Numbers()).read_tasks("shop", {})[0]
-    with pytest.raises(DataSourceNotFoundError):
+    with pytest.raises(DataSourceNotFoundError, match=f"uid '{task.data_source}'"):
         task.read(make_host(other=Numbers()))
 
 

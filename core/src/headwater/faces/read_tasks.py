@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from headwater.calls.context import CallContext
+from headwater.errors import DataSourceNotFoundError
 from headwater.models import Filter, User
 from headwater.queries.options import QueryOptions
 from headwater.queries.read_tasks import ReadTask, ReadTasks, plan, read as read_task
@@ -57,12 +58,22 @@ class ReadTaskMethods(QueryMethods):
 
         `user` is who asks, as plugins see it.
 
-        Raises ReadTaskError if the data source, its schema or a version has changed since.
+        Raises ReadTaskError if the data source, its schema or a version has changed since;
+        DataSourceNotFoundError if this host has none of its uid.
         """
         options: QueryOptions = {} if context is None else {"context": context}
         call = self._query_context(options, timeout)
         self._check_process()
-        stored = self._cache.get_by_uid(task.data_source, skip_cache=True)
+        try:
+            stored = self._cache.get_by_uid(task.data_source, skip_cache=True)
+        except DataSourceNotFoundError:
+            call.close()
+            raise DataSourceNotFoundError(
+                f"This host has no data source of the uid {task.data_source!r}, which the task reads."
+            ) from None
+        except BaseException:
+            call.close()
+            raise
         stream = read_task(self.query_service, self.registry, task, stored, call, self._kept, user)
         self._streams.add(stream)
         return stream
