@@ -128,6 +128,12 @@ def test_a_plugin_without_a_main_text_takes_only_objects(make_host: MakeHost) ->
     assert host.query("a").num_rows == 2
 
 
+@pytest.mark.parametrize("query", [["SELECT 1"], 5, [("rawSql", "SELECT 1")]])
+def test_what_is_neither_text_nor_object_is_no_query(make_host: MakeHost, query: Any) -> None:
+    with pytest.raises(ValidationError, match="give the query as text, or its keys as a mapping, not"):
+        make_host(a=Full()).query("a", query)
+
+
 UTC_NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 NOON_MS = 1_704_110_400_000
 

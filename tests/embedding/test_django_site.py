@@ -42,6 +42,7 @@ def test_it_answers_in_json_and_arrow_and_ends_well(app: RunningApp) -> None:
         missing = client.post("/data/query/nothing", json={})
         assert (missing.status_code, missing.json()["source"]) == (404, "caller")
         assert client.post("/data/query/demo", content=b"{").status_code == 400
+        assert client.post("/data/query/demo", json=["no", "query"]).status_code == 400
     assert app.end() == 0
     assert "Traceback" not in app.log
 

@@ -176,6 +176,10 @@ class QueryMethods(ABC):
         stored = self.data_source(data_source)
         if isinstance(query, str):
             json = self._text_query(stored, query)
+        elif query and not isinstance(query, Mapping):  # as programs pass on what their callers sent
+            raise ValidationError(
+                f"give the query as text, or its keys as a mapping, not {type(query).__name__}", path="query"
+            )
         else:
             json = dict(query or {})
             if (plugin := self.registry.plugin(stored.type)) is not None:
