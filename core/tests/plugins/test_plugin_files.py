@@ -71,10 +71,13 @@ def test_nothing_runs_before_the_first_use(tmp_path: Path) -> None:
 
 
 def test_two_of_one_id_are_none(tmp_path: Path) -> None:
-    with host(write(tmp_path / "one.py"), write(tmp_path / "two.py")) as headwater:
-        assert {each.state for each in headwater.plugins if each.plugin_id == "ticks"} == {
-            PluginState.DUPLICATE
-        }
+    (tmp_path / "sub").mkdir()
+    one, two = write(tmp_path / "ticks.py"), write(tmp_path / "sub" / "ticks.py")
+    with host(one, two) as headwater:
+        for record in headwater.plugins:
+            if record.plugin_id == "ticks":
+                assert record.state is PluginState.DUPLICATE
+                assert f"{two} and {one} both claim this id" in record.reason
 
 
 @pytest.mark.parametrize(

@@ -269,11 +269,16 @@ def _why_incompatible(distribution: Any) -> str:
 def _mark_duplicates(records: list[PluginRecord]) -> list[PluginRecord]:
     usable = [record for record in records if record.usable]
     if len(usable) > 1:
-        names = " and ".join(sorted(f"{record.distribution} {record.version}" for record in usable))
+        names = " and ".join(sorted(_claimant(record) for record in usable))
         for record in usable:
             record.state = PluginState.DUPLICATE
-            record.reason = f"{names} both claim this id; uninstall one of them"
+            record.reason = f"{names} both claim this id; take one of them away"
     return records
+
+
+def _claimant(record: PluginRecord) -> str:
+    """A distribution with its version, or a file with its path: two may have one name."""
+    return f"{record.distribution} {record.version}" if record.version else record.entry_point
 
 
 def _from_environment(variable: str) -> set[str]:
