@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -171,6 +172,38 @@ def test_workers_are_as_many_as_before_however_often_they_are_to_be_replaced(las
     )
     assert eventually(lambda: all(map(serves, children(lasting.process.pid))), 60)
     assert len(children(lasting.process.pid)) == 2
+
+
+def test_a_worker_that_leaves_is_no_host_that_shuts_down(lasting: ServeProcess) -> None:
+    """Probes that keep their connection would take the whole host out of service."""
+    assert eventually(lambda: all(map(serves, children(lasting.process.pid))), 60)
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", lasting.port), timeout=30))
+            for _ in range(4)
+        ]
+        assert all(b"\r\n\r\nReady" in probed(each) for each in waiting)
+        lasting.process.send_signal(signal.SIGHUP)
+
+        def all_closed() -> bool:
+            for each in tuple(waiting):
+                answer = probed(each)
+                assert answer.endswith(b"\r\n\r\nReady"), answer
+                if b"connection: close" in answer:
+                    waiting.remove(each)
+            return not waiting
+
+        assert eventually(all_closed, 120)
+
+
+def probed(connection: socket.socket) -> bytes:
+    connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = b""
+    while not answer.endswith((b"\r\n\r\nReady", b"down")):
+        if not (piece := connection.recv(4096)):
+            break
+        answer += piece
+    return answer
 
 
 def test_workers_stay_where_new_ones_cannot_start(serving: ServeProcess) -> None:

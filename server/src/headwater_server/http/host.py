@@ -53,6 +53,7 @@ class Host:
         self._forget_failures = headwater.data_sources.on_unavailable(failures.record)
         self.running: set[CallContext] = set()
         self.draining = False
+        self.leaving = False  # others answer on the same address from now on
         self._store_is_healthy = True
         self._store_checked = float("-inf")
 

@@ -121,7 +121,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._record.status = message["status"]
             _add_headers(message, self._record.request_id)
-            if self._host.draining:
+            if self._host.draining or self._host.leaving:
                 message["headers"].append((b"connection", b"close"))
         elif message["type"] == "http.response.body":
             self._record.bytes += len(message.get("body", b""))

@@ -82,7 +82,7 @@ class WorkerServer(HeadwaterServer):
         return protocol
 
     async def _drain(self) -> None:
-        self._host.draining = True
+        self._host.leaving = True
         end = time.monotonic() + self._idle_timeout + self._drain_timeout
         while self.server_state.connections and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # uvicorn tells nobody when a connection ends
