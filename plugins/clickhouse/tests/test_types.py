@@ -307,6 +307,15 @@ def test_an_aggregation_state_is_refused_with_advice(ask: Ask) -> None:
         ask("SELECT sumState(number) AS s FROM numbers(3)")
 
 
+def test_a_type_that_the_server_writes_wrongly_is_told_with_advice(ask: Ask) -> None:
+    value = f"CAST(toUUID('{IDENTITY}'), 'LowCardinality(UUID)')"
+    with pytest.raises(QueryError, match=r"Select such columns with CAST\(column, 'UUID'\)"):
+        ask(f"SELECT {value} AS v")
+    assert ask(f"SELECT CAST({value}, 'UUID') AS v")["v"][0].as_py() == IDENTITY
+    setting = "output_format_arrow_low_cardinality_as_dictionary = 0"
+    assert ask(f"SELECT {value} AS v SETTINGS {setting}")["v"][0].as_py() == IDENTITY
+
+
 def test_bytes_that_begin_as_text_are_an_error_that_says_what_to_do(ask: Ask) -> None:
     sql = "SELECT if(number = 300000, unhex('ff'), 'x') AS s FROM numbers(400000)"
     with pytest.raises(QueryError, match=r'"binaryColumns"'):

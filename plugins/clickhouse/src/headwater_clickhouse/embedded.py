@@ -15,7 +15,7 @@ from .cancellation import QueryCanceller
 from .dialect import is_read, quote_name, quote_text
 from .embedded_process import MEMORY, connect, disconnect, refuse_in_forked_child
 from .engine import TYPED_FORMAT, Statement, read_rows, read_types
-from .errors import server_error
+from .errors import refused_by_arrow, server_error
 from .example_view import EXAMPLE_VIEW
 
 _IDLE_CONNECTIONS = 4
@@ -261,4 +261,10 @@ def _read_block(block: bytes) -> pa.Table:
         if not block:
             return pa.table({})
         raise QueryError("Leave FORMAT out of the query: results are returned as Arrow.")
-    return pa.ipc.open_stream(block).read_all()
+    try:
+        return pa.ipc.open_stream(block).read_all()
+    except pa.ArrowInvalid as error:
+        refusal = refused_by_arrow(error)
+        if refusal is None:
+            raise
+        raise refusal from error

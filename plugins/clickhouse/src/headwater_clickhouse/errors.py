@@ -129,3 +129,14 @@ def make_error(code: int | None, name: str | None, message: str) -> HeadwaterErr
     assert isinstance(error, ClickHouseError)
     error.code, error.name = code, name
     return error
+
+
+def refused_by_arrow(error: Exception) -> QueryError | None:
+    """What to do about an answer that the server labels so that Arrow's readers refuse it; else None."""
+    if "UuidType" not in str(error):
+        return None
+    return QueryError(
+        "ClickHouse writes LowCardinality(UUID) in a form that Arrow's readers refuse. Select such columns "
+        "with CAST(column, 'UUID'), or end the query with SETTINGS "
+        "output_format_arrow_low_cardinality_as_dictionary = 0."
+    )

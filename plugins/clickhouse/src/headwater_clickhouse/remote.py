@@ -31,7 +31,7 @@ from .arrow_body import ArrowBody, read_batches, truncated
 from .cancellation import QueryCanceller
 from .dialect import quote_text
 from .engine import TYPED_FORMAT, Statement, only_row, read_rows, read_types
-from .errors import ClickHouseError, server_error
+from .errors import ClickHouseError, refused_by_arrow, server_error
 from .health import is_too_old, too_old
 from .negotiation import NegotiatedSettings
 from .settings import ClickHouseSettings, server_url
@@ -310,7 +310,7 @@ class RemoteResult:
         try:
             return pa.ipc.open_stream(self._body.whole() or self._body)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise (self._body.problem() or truncated()) from error
+            raise (self._body.problem() or refused_by_arrow(error) or truncated()) from error
 
 
 def _our_settings(settings: ClickHouseSettings, is_loopback: bool) -> dict[str, str]:
