@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 from hypothesis import given, strategies as st
 
-from headwater.errors import ValidationError
+from headwater.errors import StoreError, ValidationError
 from headwater.secrets import Secret
 from headwater_server.auth import (
     Action,
@@ -30,12 +30,14 @@ from headwater_server.auth.authenticator import first_admin_token
 from headwater_server.auth.sql_tokens import SqlTokenStore
 from headwater_server.auth.token_store import ApiToken, TokenExistsError, TokenNotFoundError
 from headwater_server.auth.tokens import digest_of
+from headwater_server.http import app
 from headwater_server.store import SqlStore
-from servers.http_host import add_token
+from servers.http_host import RunningHost, add_token, eventually
 
 if TYPE_CHECKING:
     from headwater_server.auth.oidc import SingleSignOn
 
+HostFactory = Callable[..., RunningHost]
 R = TypeVar("R")
 
 
@@ -230,6 +232,18 @@ class CountedLookUps(MemoryTokenStore):
         super().touch(used)
 
 
+class FailingFirst(CountedLookUps):
+    """Loses its connection, and has it again."""
+
+    failures = 2
+
+    def touch(self, used: Mapping[bytes, datetime]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("The store does not answer.")
+        super().touch(used)
+
+
 def test_a_token_is_looked_up_once_in_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -295,6 +309,18 @@ def test_only_tokens_that_were_used_are_noted() -> None:
     authenticator.note_last_used()
 
     assert store.touched == [{digest_of(first)}, {digest_of(second)}, {digest_of(first)}]
+
+
+def test_a_store_that_fails_for_a_while_is_told_later_which_tokens_were_used(
+    make_host: HostFactory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FailingFirst()
+    text = add_token(store, "a", role=Role.VIEWER)
+    monkeypatch.setattr(app, "_LAST_USED_SECONDS", 0.05)
+    with make_host(authenticator=Authenticator(store)).client(token=text) as client:
+        assert client.get("/api/org").status_code == 200
+        assert eventually(lambda: store.failures == 0 and store.touched == [{digest_of(text)}])
+    assert "When tokens were last used could not be written." in caplog.text
 
 
 def test_a_store_that_finds_another_token_opens_nothing() -> None:

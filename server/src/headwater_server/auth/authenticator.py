@@ -128,16 +128,25 @@ class Authenticator:
         self._known.clear()
 
     def note_last_used(self) -> None:
-        """Write when tokens were last used, for each at most once a minute. Blocks: call it off the loop."""
+        """Write when tokens were last used, for each at most once a minute. Blocks: call it off the loop.
+
+        Raises StoreError; what could not be written is tried again the next time.
+        """
         used, self._used = self._used, {}
         due = {
             digest: at
-            for digest, at in used.items()
+            for digest, at in used.copy().items()  # the loop may be about to add to it
             if digest not in self._noted or at - self._noted[digest] >= _LAST_USED_EVERY
         }
-        if due:
+        if not due:
+            return
+        try:
             self.tokens.touch(due)
-            self._noted |= due
+        except BaseException:
+            for digest, at in due.items():
+                self._used.setdefault(digest, at)
+            raise
+        self._noted |= due
 
     async def _bearer(self, text: str, off_loop: OffLoop) -> Principal:
         if self.sso is not None and self.sso.takes(text):

@@ -115,7 +115,7 @@ class HeadwaterApp:
         async def note_last_used() -> None:
             while True:
                 await asyncio.sleep(_LAST_USED_SECONDS)
-                await self.host.run(self.host.authenticator.note_last_used)
+                await self.host.run(self.host.note_last_used)
 
         noting = asyncio.create_task(note_last_used())
         try:

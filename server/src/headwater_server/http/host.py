@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from headwater import AsyncHeadwater, Headwater
 from headwater.calls import CallContext, WorkerPool, result_of
+from headwater.errors import HeadwaterError
+from headwater.logs import get_logger
 from headwater_server.audit import AuditLog, NoAuditLog
 from headwater_server.auth import AuthenticationError, Authenticator, Principal, RequestLimiter
 from headwater_server.metrics import HostMetrics
@@ -90,6 +92,15 @@ class Host:
                 self._store_is_healthy = False
         return self._store_is_healthy
 
+    def note_last_used(self) -> None:
+        """Write when tokens were last used. Blocks. A store that fails must stop nothing."""
+        try:
+            self.authenticator.note_last_used()
+        except HeadwaterError as error:
+            get_logger("headwater.http", over=self.headwater.logger).warning(
+                "When tokens were last used could not be written.", reason=str(error)
+            )
+
     def cancel_all(self, reason: str) -> None:
         """End every query at its data source."""
         for context in tuple(self.running):
@@ -102,6 +113,6 @@ class Host:
         self._forget_failures()
         self.garbage_collection.close()
         try:
-            self.authenticator.note_last_used()
+            self.note_last_used()
         finally:
             self.workers.close()
