@@ -86,6 +86,16 @@ def test_an_edit_is_answered_and_a_broken_one_said_until_it_is_mended(
     assert eventually(lambda: tick(serving) == 4, 60), serving.log
 
 
+def test_an_edit_that_ends_the_process_leaves_the_old_one(serving: ServeProcess, file: Path) -> None:
+    assert tick(serving) == 1
+    file.write_text(PLUGIN.replace("[1]", "[2]") + "\nimport os\nos._exit(3)\n")
+    assert eventually(lambda: "A new worker did not become ready; the old ones go on." in serving.log, 60)
+    assert tick(serving) == 1
+    assert "Reloaded." not in serving.log
+    file.write_text(PLUGIN.replace("[1]", "[3]"))
+    assert eventually(lambda: tick(serving) == 3, 60), serving.log
+
+
 def test_a_broken_file_is_said_with_its_line(file: Path) -> None:
     file.write_text(PLUGIN + "\ndef half(:\n")
     line = len(PLUGIN.splitlines()) + 2

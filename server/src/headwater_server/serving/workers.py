@@ -309,11 +309,14 @@ class WorkerPool:
     async def _follow(self, changes: Changes) -> None:
         """Replace all workers at each change. The old ones end at once: who asks again wants the new code."""
         async for paths in changes():
-            started = time.monotonic()
+            started, replaced = time.monotonic(), False
             async with self._replacing:
                 for old in list(self._workers):
-                    if await self._replace(old):
-                        old.send_signal(signal.SIGTERM)
+                    if not (replaced := await self._replace(old)):
+                        break
+                    old.send_signal(signal.SIGTERM)
+            if not replaced:
+                continue
             self._logger.info(
                 "Reloaded.",
                 changed=[path.name for path in paths],
