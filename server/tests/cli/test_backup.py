@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -66,6 +67,34 @@ def test_where_no_store_is_there_is_no_empty_backup(
     assert (refused.returncode, "There is no store in" in refused.stderr) == (4, True)
     assert not (tmp_path / "store").exists()
     assert not data_dir.exists()
+
+
+@pytest.mark.usefixtures("shop")
+def test_keys_do_not_take_the_place_of_the_backup(headwater: Headwater, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    refused = headwater("backup", tmp_path / "store", "--keys", tmp_path / "link")
+
+    assert refused.returncode == 2
+    assert "Keys go to a file of their own" in refused.stderr
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no named pipes")
+def test_a_pipe_or_device_stays_what_it_is(headwater: Headwater, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refused = headwater("backup", tmp_path / "pipe")
+
+    assert (refused.returncode, "is no regular file" in refused.stderr) == (2, True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_link_leads_to_the_backup(headwater: Headwater, tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(tmp_path / "store")
+    assert headwater("backup", tmp_path / "latest").returncode == 0
+    assert (tmp_path / "latest").is_symlink()
+    assert headwater("restore", "--dry-run", tmp_path / "store").returncode == 0
 
 
 def test_a_damaged_file_changes_nothing(headwater: Headwater, data_dir: Path, tmp_path: Path) -> None:

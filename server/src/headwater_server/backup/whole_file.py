@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from headwater.errors import ValidationError
+
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` once the block has ended well; only its owner may read it."""
+    """A file that takes the place of `path` once the block has ended well; only its owner may read it.
+
+    Raises ValidationError where something else than a file is there, such as a device or a pipe.
+    """
+    path = path.resolve()  # what a link leads to, not the link
+    if path.exists() and not path.is_file():
+        raise ValidationError("is no regular file; name one, or a place where nothing is yet", path=str(path))
     descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -36,6 +36,8 @@ def backup(directory: DataDirectory, file: Path, key_file: Path | None) -> None:
 
     if not file.parent.is_dir():
         raise click.UsageError(f"There is no folder {file.parent}.")
+    if key_file is not None and key_file.resolve() == file.resolve():
+        raise click.UsageError("Keys go to a file of their own: --keys names the same as FILE.")
     if not directory.has_store:
         raise StoreError(
             f"There is no store in {directory.path}, so there is nothing to back up. Name the host's "
