@@ -442,6 +442,17 @@ class TestSignIn:
         provider.down = True
         assert visitor.is_signed_in()
 
+    def test_who_comes_back_while_the_provider_is_down_has_failed_at_nothing(
+        self, visitor: Visitor, host: RunningHost, provider: ForgingProvider
+    ) -> None:
+        for _ in range(3):
+            asked = visitor.start()
+            provider.down = True
+            assert visitor.finish(asked).status_code == 503
+            provider.down = False
+        assert visitor.sign_in().status_code == 303
+        assert "headwater_failed_logins_total 0.0" in visitor.client.get("/metrics").text
+
 
 class TestSessions:
     @pytest.mark.parametrize(

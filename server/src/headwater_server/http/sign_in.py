@@ -135,8 +135,9 @@ async def _finish(call: Call) -> Response:
         before = session_before(request, root_url)
         session_id = await host.run(lambda: sso.begin_session(identity, before))
     except HeadwaterError as error:
-        host.metrics.failed_logins.inc()
-        host.limiter.record_failure(call.record.address)
+        if error.status < 500:  # a provider that is down is no fault of who signs in
+            host.metrics.failed_logins.inc()
+            host.limiter.record_failure(call.record.address)
         call.record.add_event("login")
         return _failed(call, error)
     call.record.who = identity.principal_id
