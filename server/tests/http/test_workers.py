@@ -11,8 +11,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -21,7 +23,7 @@ from servers.certificates import make_certificates
 from servers.http_host import eventually
 from servers.serve_process import COMMAND, ServeProcess, admin_token
 
-QUERY = {
+QUERY: dict[str, Any] = {
     "from": "1700000000000",
     "to": "1700003600000",
     "queries": [{"refId": "A", "datasource": {"uid": "demo"}, "scenario": "random_walk"}],
@@ -333,6 +335,27 @@ def test_a_signal_ends_all_of_them_well(serving: ServeProcess) -> None:
     assert serving.process.wait(30) == 0, serving.log
     assert not any(alive(pid) for pid in workers)
     assert "Traceback" not in serving.log
+
+
+def test_a_signal_to_all_processes_at_once_ends_them_as_well(serving: ServeProcess) -> None:
+    """As systemd sends it: what is asked may finish."""
+    workers = children(serving.process.pid)
+    assert eventually(lambda: all(map(serves, workers)), 60)
+    slow = {**QUERY, "queries": [{**QUERY["queries"][0], "scenario": "slow", "delayMs": 4000}]}
+    with ThreadPoolExecutor(2) as callers:
+        asked = [callers.submit(serving.call, "POST", "/api/ds/query", json=slow) for _ in range(2)]
+        assert eventually(lambda: in_flight(serving) == 3, 20), "with the one that asks for it"
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        serving.process.send_signal(signal.SIGTERM)
+        assert [each.result().status_code for each in asked] == [200] * 2
+    assert serving.process.wait(30) == 0, serving.log
+
+
+def in_flight(process: ServeProcess) -> float:
+    text = httpx2.get(f"{process.url}/metrics", trust_env=False).text
+    (line,) = [each for each in text.splitlines() if each.startswith("grafana_http_request_in_flight ")]
+    return float(line.split()[1])
 
 
 def test_workers_end_when_their_parent_is_gone(serving: ServeProcess) -> None:

@@ -38,6 +38,12 @@ class WorkerServer(HeadwaterServer):
             signal.signal(signal.SIGTERM, self.handle_exit)
         yield
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """A second signal says what the first one said: who signals the whole group, as systemd may, has the
+        parent send it once more. Where that does not want to wait, it kills."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         del sockets
         await super().startup(sockets=[])
