@@ -8,9 +8,11 @@ from pathlib import Path
 from headwater_server.settings.all_settings import all_settings
 
 ROOT = Path(__file__).parents[2]
-#: Read by libraries and by `Path.home()`, where no search finds them; and what is set for others to read.
+#: Read by libraries and by `Path.home()`, where no search finds them; what is set for others to read;
+#: and what the script of `headwater completion` tells its own program.
 ELSEWHERE = {
     "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+    "COMP_WORDS",
 }  # fmt: skip
 
 

@@ -13,12 +13,13 @@ import click
 from headwater_server.plugin_sources import FILES_VARIABLE
 
 from .location import Location
-from .main import COMPLETION_VARIABLE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from .targets import Target
+
+COMPLETION_VARIABLE = "_HEADWATER_COMPLETE"
 
 # Unlike click's own: bash breaks words at colons too (those of a URL), so the line goes as a whole; names are
 # quoted where the user has not begun to quote them; and no name is read as a pattern of files.

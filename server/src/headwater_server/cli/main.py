@@ -13,11 +13,11 @@ import click
 from headwater_server.data_directory import CONFIGURATION_VARIABLE, ENVIRONMENT_VARIABLE
 from headwater_server.plugin_sources import FILES_VARIABLE
 
+from .completion import COMPLETION_VARIABLE, complete_what_is_typed
 from .lazy import LazyCommand, LazyGroup
 from .location import Location
 
 _HERE = "headwater_server.cli"
-COMPLETION_VARIABLE = "_HEADWATER_COMPLETE"
 COMMANDS = {
     "query": LazyCommand(
         f"{_HERE}.query", "query", "Run a query and print its rows, or write them to a file."
@@ -132,8 +132,6 @@ def run() -> NoReturn:
     from .failures import exit_code_of, report
 
     if COMPLETION_VARIABLE in os.environ:
-        from .completion import complete_what_is_typed
-
         complete_what_is_typed()
     try:
         result = main(prog_name="headwater", standalone_mode=False)
