@@ -27,6 +27,13 @@ def mixed_table(rows: int) -> pa.Table:
     )
 
 
+def numbers_table(rows: int, columns: int) -> pa.Table:
+    """Times in milliseconds, and floats."""
+    source = np.random.default_rng(4)
+    times = pa.array(1_700_000_000_000 + np.arange(rows) * 1_000, pa.timestamp("ms"))
+    return pa.table({"time": times} | {f"value {n}": source.normal(size=rows) for n in range(1, columns)})
+
+
 def distinct_strings(rows: int) -> pa.Table:
     """Strings that hardly repeat."""
     numbers = np.random.default_rng(2).integers(0, 10**9, rows)

@@ -13,12 +13,13 @@ from functools import partial
 import msgspec
 import orjson
 import pyarrow as pa
-from frames_data import distinct_strings, extra_peak_in_child, extra_peak_mib, mixed_table
+from frames_data import distinct_strings, extra_peak_in_child, extra_peak_mib, mixed_table, numbers_table
 from timing import print_table, time_side_by_side
 
 from headwater.frames import Frame, decode_frame, encode_frame, iter_frame
 
 ROWS, SMALL_ROWS = 1_000_000, 1_000
+NUMBERS = ((2, 100), (4, 1_000))
 ROUNDS = 5
 
 
@@ -42,6 +43,9 @@ def main() -> None:
         print(f"  {name:44}{extra_peak_in_child(__file__, name):10.1f}")
     small = encoders(mixed_table(SMALL_ROWS))
     print_table(f"encode {SMALL_ROWS:,} x 4", time_side_by_side(small, rounds=50, calls=20), unit="µs")
+    for columns_, rows in NUMBERS:
+        shape = f"encode {rows:,} x {columns_} numbers"
+        print_table(shape, time_side_by_side(number_encoders(rows, columns_), rounds=50, calls=50), unit="µs")
     strings = encoders(distinct_strings(ROWS))
     print_table(f"encode {ROWS:,} distinct strings", time_side_by_side(strings, rounds=ROUNDS))
     text = encode_frame(Frame(mixed_table(ROWS)))
@@ -56,6 +60,17 @@ def encoders(table: pa.Table) -> dict[str, Callable[[], object]]:
         "headwater": lambda: sum(map(len, iter_frame(frame))),
         "row dicts + orjson": lambda: orjson.dumps(frame.table.to_pylist()),
         "columns to_pylist + orjson": lambda: orjson.dumps(columns(frame.table)),
+        "columns to_pylist + msgspec": lambda: msgspec.json.encode(columns(frame.table)),
+    }
+
+
+def number_encoders(rows: int, columns_: int) -> dict[str, Callable[[], object]]:
+    """What a dashboard asks for: a frame of times and numbers, beside the same as lists that lie ready."""
+    frame = Frame(numbers_table(rows, columns_), ref_id="A")
+    ready = json.loads(encode_frame(frame))
+    return {
+        "headwater": lambda: encode_frame(frame),
+        "msgspec, lists and schema at hand": lambda: msgspec.json.encode(ready),
         "columns to_pylist + msgspec": lambda: msgspec.json.encode(columns(frame.table)),
     }
 
