@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 from headwater.host import Headwater
 from headwater.testing.features import DataSourceConfig
@@ -49,9 +51,12 @@ class LifecycleChecks(ConformanceBase):
     def test_closing_the_host_leaves_no_thread_and_no_file_open(self, config: DataSourceConfig) -> None:
         """After a warm-up, because libraries keep pools of their own for the life of the process."""
         self._use_once(config)
-        threads, files = _settled(_threads), _settled(_open_files)
-        self._use_once(config)
-        assert eventually(lambda: _threads() <= threads, self.deadline), "Threads were left running"
+        files = _settled(_open_files)
+        with _started_here() as started:
+            self._use_once(config)
+        assert eventually(lambda: not _running(started), self.deadline), (
+            f"Threads were left running: {', '.join(_running(started))}"
+        )
         assert eventually(lambda: _open_files() <= files, self.deadline), "Files or sockets were left open"
 
     @mend("source.close", "it ends quietly, also unused and called twice")
@@ -69,11 +74,26 @@ class LifecycleChecks(ConformanceBase):
             host.check_health(source, timeout=self.deadline)
 
 
-def _threads() -> int:
-    """Live threads, without those that belong to the test run or to the shared watchdog, and without those of
-    other runtimes, which Python remembers once they have called it."""
-    ours = ("MainThread", "headwater-watchdog", "headwater-deadline", "pytest_timeout", "Dummy-")
-    return sum(not thread.name.startswith(ours) for thread in threading.enumerate())
+@contextmanager
+def _started_here() -> Iterator[set[threading.Thread]]:
+    """The threads that this one starts within the block, and those that they start: of others, which other
+    tests have left, some may begin meanwhile."""
+    family, start = {threading.current_thread()}, threading.Thread.start
+
+    def note(thread: threading.Thread) -> None:
+        if threading.current_thread() in family:
+            family.add(thread)
+        start(thread)
+
+    with mock.patch.object(threading.Thread, "start", note):
+        yield family
+
+
+def _running(threads: set[threading.Thread]) -> list[str]:
+    """The names of those that live, without this one and those of the shared watchdog."""
+    shared = ("headwater-watchdog", "headwater-deadline")
+    others = threads - {threading.current_thread()}
+    return sorted(each.name for each in others if each.is_alive() and not each.name.startswith(shared))
 
 
 def _settled(count: Callable[[], int]) -> int:
