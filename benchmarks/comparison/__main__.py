@@ -14,7 +14,7 @@ import random
 import sys
 from pathlib import Path
 
-from .measure import measure
+from .measure import Figure, measure
 from .plan import COMPARISONS
 from .report import write_report
 
@@ -26,26 +26,29 @@ def main() -> None:
     chosen = [each for each in COMPARISONS if not options.only or each.name in options.only]
     rounds = options.rounds or (1 if options.quick else 5)
     options.output.mkdir(parents=True, exist_ok=True)
-    figures = []
-    for figure in measure(
-        chosen,
-        quick=options.quick,
-        rounds=rounds,
-        most=options.most,
-        environments=options.environments,
-        with_peers=not options.without_peers,
-        random_order=random.Random(options.seed),
-    ):
-        figures.append(figure)
-        print(
-            f"{figure.comparison:20} {figure.contender:36} {figure.point:>12,} {figure.seconds:10.4f} s "
-            f"{figure.peak_mb:8.0f} MB",
-            flush=True,
-        )
-        found = [each.to_json() for each in figures]
-        (options.output / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
-    write_report(options.output, chosen, figures, rounds, " ".join(sys.argv[1:]))
-    print(f"\n{options.output / 'report.md'}")
+    figures: list[Figure] = []
+    try:
+        for figure in measure(
+            chosen,
+            quick=options.quick,
+            rounds=rounds,
+            most=options.most,
+            environments=options.environments,
+            with_peers=not options.without_peers,
+            random_order=random.Random(options.seed),
+        ):
+            figures.append(figure)
+            print(
+                f"{figure.comparison:20} {figure.contender:36} {figure.point:>12,} {figure.seconds:10.4f} s "
+                f"{figure.peak_mb:8.0f} MB",
+                flush=True,
+            )
+    finally:  # hours of measurements are not lost for one that fails
+        if figures:
+            found = [each.to_json() for each in figures]
+            (options.output / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
+            write_report(options.output, chosen, figures, rounds, " ".join(sys.argv[1:]))
+            print(f"\n{options.output / 'report.md'}")
 
 
 def _parser() -> argparse.ArgumentParser:

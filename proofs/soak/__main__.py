@@ -22,12 +22,18 @@ from chaos.hosts import add_source, descriptors, memory, threads, uid_of
 from chaos.sources import SOURCES
 from servers.serve_process import COMMAND, ServeProcess
 from soak.clients import Clients
-from soak.regression import by_minute, slope
+from soak.regression import by_minute, drift, medians_by_minute, slope
 
 CLIENTS = 8
 CALIBRATION_SECONDS = 15.0
 WARM_UP = 0.25
 """Of the time; not looked at."""
+MOST_GROWTH = 1.0
+"""MB per hour."""
+MOST_DRIFT = 0.1
+"""Of the median latency."""
+LEAST_SECONDS = 600.0
+"""What a shorter run says of growth is chance."""
 
 
 @define
@@ -107,7 +113,8 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
     first = int(len(samples.seconds) * WARM_UP)
     growth = slope(samples.seconds[first:], samples.resident[first:])
     early, late = _quarters(clients, seconds)
-    drift = statistics.median(late) / statistics.median(early) - 1
+    medians = medians_by_minute([each for each in clients.latencies if each[0] >= seconds * WARM_UP])
+    slower = drift(medians)
     handles = [_ends(values[first:]) for values in (samples.threads, samples.descriptors)]
     good = {"right", "left", "edited", "rotated"}
     failed = {outcome: count for outcome, count in clients.outcomes.items() if outcome not in good}
@@ -115,15 +122,30 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
     total = sum(clients.outcomes.values())
     print(f"{seconds / 60:g} minutes, {total / seconds:.0f} requests/s, {load:.0%} of {most:.0f}: {done}\n")
     print("| | after the warm-up | at the end | |\n|---|---|---|---|")
-    print(f"| resident memory, MB | {_ends(samples.resident[first:])} | {growth} MB/h |")
-    print(f"| threads | {handles[0]} | |\n| file descriptors | {handles[1]} | |")
-    print(f"| median latency, ms | {_ms(early, 0.5)} | {_ms(late, 0.5)} | {drift:+.1%} |")
+    print(
+        f"| resident memory, MB | {_cells(_ends(samples.resident[first:]))} | "
+        f"{growth.change:+.2f} ± {growth.margin:.2f} MB/h |"
+    )
+    print(f"| threads | {_cells(handles[0])} | |\n| file descriptors | {_cells(handles[1])} | |")
+    print(
+        f"| median latency, ms | {_ms(early, 0.5)} | {_ms(late, 0.5)} | "
+        f"{slower.change:+.1%} ± {slower.margin:.1%} |"
+    )
     print(f"| 99th percentile, ms | {_ms(early, 0.99)} | {_ms(late, 0.99)} | |\n")
     print(f"Resident MB by minute: {' '.join(f'{mean:.0f}' for mean in by_minute(samples.resident))}\n")
+    print(f"Median ms by minute: {' '.join(f'{1000 * median:.1f}' for median in medians)}\n")
     for outcome, count in failed.items():
         print(f"FAILED {count} times: {outcome}")
-    ok = not failed and growth.per_hour - growth.margin < 1
-    return 0 if ok else 1
+    worse = {
+        "resident memory": growth.surely_reaches(MOST_GROWTH),
+        "threads or descriptors": any(after - before > CLIENTS for before, after in handles),
+        "median latency": slower.surely_reaches(MOST_DRIFT),
+    }
+    # Each client may just have one thread or descriptor more at work.
+    grown = [name for name, is_worse in worse.items() if is_worse and seconds >= LEAST_SECONDS]
+    for name in grown:
+        print(f"FAILED: {name} grew")
+    return 1 if failed or grown else 0
 
 
 def _quarters(clients: Clients, seconds: float) -> tuple[list[float], list[float]]:
@@ -135,10 +157,14 @@ def _quarters(clients: Clients, seconds: float) -> tuple[list[float], list[float
     return early, late
 
 
-def _ends(values: Sequence[float]) -> str:
-    """Medians of the first and of the last tenth, as two cells."""
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """Medians of the first and of the last tenth."""
     part = max(1, len(values) // 10)
-    return f"{statistics.median(values[:part]):.0f} | {statistics.median(values[-part:]):.0f}"
+    return statistics.median(values[:part]), statistics.median(values[-part:])
+
+
+def _cells(values: tuple[float, float]) -> str:
+    return f"{values[0]:.0f} | {values[1]:.0f}"
 
 
 def _ms(sorted_seconds: Sequence[float], part: float) -> str:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @frozen
 class Slope:
-    """`per_hour` is within `margin` of the true one, with 95 % confidence."""
+    """`change`, of one unit of `x`, is within `margin` of the true one with 95 % confidence."""
 
-    per_hour: float
+    change: float
     margin: float
 
-    def __str__(self) -> str:
-        return f"{self.per_hour:+.2f} ± {self.margin:.2f}"
+    def surely_reaches(self, most: float) -> bool:
+        return self.change - self.margin >= most
 
 
 def by_minute(values: Sequence[float]) -> NDArray[np.float64]:
@@ -29,15 +29,35 @@ def by_minute(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def slope(seconds: Sequence[float], values: Sequence[float]) -> Slope:
-    """Least squares over the means of each minute's measurements: single ones depend on those before them,
-    and memory on when it was last given back, twice a minute, which would make the margin look smaller than
-    it is. Needs three blocks."""
-    if len(values) < 3:
+    """Per hour, over the means of each minute's measurements: single ones depend on those before them, and
+    memory on when it was last given back, twice a minute, which would make the margin look smaller than it
+    is."""
+    return least_squares(by_minute(seconds) / 3600, by_minute(values))
+
+
+def least_squares(x: NDArray[np.float64], values: NDArray[np.float64]) -> Slope:
+    """Needs three values."""
+    count = len(values)
+    if count < 3:
         return Slope(float("nan"), float("inf"))
-    x, y = by_minute(seconds) / 3600, by_minute(values)
-    count = len(y)
     centred = x - x.mean()
-    per_hour = float((centred * y).sum() / (centred**2).sum())
-    rest = y - y.mean() - per_hour * centred
+    change = float((centred * values).sum() / (centred**2).sum())
+    rest = values - values.mean() - change * centred
     error = float(np.sqrt((rest**2).sum() / (count - 2) / (centred**2).sum()))
-    return Slope(per_hour, 1.96 * error)
+    return Slope(change, 1.96 * error)
+
+
+def medians_by_minute(pairs: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Of (seconds, value): the median of each minute that has any."""
+    minutes: dict[int, list[float]] = {}
+    for at, value in pairs:
+        minutes.setdefault(int(at // 60), []).append(value)
+    return np.asarray([np.median(minutes[minute]) for minute in sorted(minutes)])
+
+
+def drift(medians: NDArray[np.float64]) -> Slope:
+    """How much the last minute differs from the first, as a part of it."""
+    along = np.linspace(0, 1, len(medians))
+    found = least_squares(along, medians)
+    first = float(medians.mean() - found.change / 2)
+    return Slope(found.change / first, found.margin / first)
