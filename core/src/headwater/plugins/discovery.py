@@ -190,15 +190,19 @@ def warn_of_unusable(records: Iterable[PluginRecord], logger: Any = None) -> Non
         )
 
 
-def _entry_points(distributions: Iterable[Any], logger: Any) -> Iterator[tuple[EntryPoint, Any]]:
-    """Entry points of our group, one distribution of each name: the first on the path, as imports see it."""
+def _entry_points(distributions: Iterable[Any], logger: Any) -> Iterator[tuple[EntryPoint, Any, Any]]:
+    """Entry points of our group with their distribution and its metadata, which is parsed at each look.
+
+    One distribution of each name: the first on the path, as imports see it.
+    """
     seen: set[str] = set()
     for distribution in distributions:
         try:
             text = distribution.read_text("entry_points.txt")
             if not text or ENTRY_POINT_GROUP not in text:
                 continue
-            name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
+            metadata = distribution.metadata
+            name = re.sub(r"[-_.]+", "-", metadata["Name"]).lower()
             if name in seen:
                 continue
             seen.add(name)
@@ -212,21 +216,21 @@ def _entry_points(distributions: Iterable[Any], logger: Any) -> Iterator[tuple[E
             continue
         for entry_point in entry_points:
             if entry_point.group == ENTRY_POINT_GROUP:
-                yield entry_point, distribution
+                yield entry_point, distribution, metadata
 
 
-def _record(entry_point: EntryPoint, distribution: Any) -> PluginRecord:
+def _record(entry_point: EntryPoint, distribution: Any, metadata: Any) -> PluginRecord:
     record = PluginRecord(
         entry_point.name,
         entry_point=entry_point.value,
-        distribution=distribution.metadata["Name"],
-        version=distribution.version or "",
+        distribution=metadata["Name"],
+        version=metadata["Version"] or "",
         import_=entry_point.load,
     )
     if not _PLUGIN_ID.fullmatch(entry_point.name):
         record.state = PluginState.INVALID
         record.reason = "its id may hold only lower-case letters, digits, '-' and '_'"
-    elif conflict := _why_incompatible(distribution):
+    elif conflict := _why_incompatible(metadata.get_all("Requires-Dist") or distribution.requires or ()):
         record.state, record.reason = PluginState.INCOMPATIBLE, conflict
     return record
 
@@ -245,15 +249,15 @@ def _why_blocked(plugin_id: str, allow: Collection[str], block: Collection[str])
     return ""
 
 
-def _why_incompatible(distribution: Any) -> str:
-    """Check the distribution's requirement on the core before anything is imported."""
+def _why_incompatible(requirements: Iterable[str]) -> str:
+    """Check a distribution's requirement on the core before anything is imported."""
     from packaging.markers import UndefinedEnvironmentName
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
     from headwater.version import __version__
 
-    for line in distribution.requires or ():
+    for line in requirements:
         try:
             needed = Requirement(line)
             applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
