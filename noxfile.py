@@ -227,21 +227,21 @@ def crash(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """Break networks, processes, disks and clocks: `nox -s chaos -- --quick`, or `-- --seeds 500`."""
     install(session, *distributions(), groups=("dev",))
-    session.run("pytest", "proofs/chaos", *session.posargs)
+    session.run("pytest", *tests_in("proofs/chaos", session.posargs))
 
 
 @nox.session
 def answers(session: nox.Session) -> None:
     """Remembered answers and bound values, counted: `nox -s answers -- --quick`, or `-- --values 100000`."""
     install(session, *distributions(), groups=("dev",))
-    session.run("pytest", "proofs/answers", *session.posargs)
+    session.run("pytest", *tests_in("proofs/answers", session.posargs))
 
 
 @nox.session
 def inspector(session: nox.Session) -> None:
     """MCP Inspector's command line against the tools for agents; npm fetches it (300 MB)."""
     install(session, *distributions(), groups=("dev",))
-    session.run("pytest", "proofs/agents", *session.posargs)
+    session.run("pytest", *tests_in("proofs/agents", session.posargs))
 
 
 @nox.session
@@ -328,6 +328,12 @@ def openapi(session: nox.Session) -> None:
         "pytest", "server/tests/http/test_openapi.py", *session.posargs,
         env={"HEADWATER_SCHEMATHESIS_CASES": "10000"},
     )  # fmt: skip
+
+
+def tests_in(folder: str, arguments: list[str]) -> list[str]:
+    """Arguments of pytest: all tests of `folder`, where none of them is named."""
+    named = any(each.partition("::")[0].startswith(f"{folder}/") for each in arguments)
+    return arguments if named else [folder, *arguments]
 
 
 def install_wheel(session: nox.Session, name: str, dist: Path) -> str:

@@ -1,6 +1,6 @@
 """Compare, and write `figures.json`, `report.md` and its plots.
 
-python -m comparison                            all comparisons, five rounds: hours on small machines
+python -m comparison                            all comparisons, five rounds: 15 minutes on two cores
 python -m comparison --most 1000000             no point above this many rows
 python -m comparison --quick                    the smallest points, to see that all of it works
 python -m comparison --only mysql-rows --only prometheus-series
@@ -43,7 +43,7 @@ def main() -> None:
                 f"{figure.peak_mb:8.0f} MB",
                 flush=True,
             )
-    finally:  # hours of measurements are not lost for one that fails
+    finally:  # what was measured is not lost for one that fails
         if figures:
             found = [each.to_json() for each in figures]
             (options.output / "figures.json").write_text(json.dumps(found, indent=1) + "\n")
