@@ -25,6 +25,8 @@ from servers.process import ServerProcess, free_port
 from servers.prometheus import start_prometheus
 
 ROWS = 2000
+WIDTH = 1000
+"""Characters of a row that is streamed, where a database is slow to make many rows."""
 START = 1_704_067_200  # 2024-01-01T00:00:00Z, in seconds
 TIMES = TimeRange(datetime.fromtimestamp(START, UTC), datetime.fromtimestamp(START + ROWS - 1, UTC))
 
@@ -59,6 +61,7 @@ class Source:
 def _mysql_family(server: DatabaseServer) -> Source:
     digits = " UNION ALL ".join(f"SELECT {digit}" for digit in range(10))
     numbers = f"WITH d(d) AS ({digits}) SELECT a.d + 10*b.d + 100*c.d + 1000*e.d AS n FROM d a, d b, d c, d e"
+    wide = numbers.replace("AS n FROM d a", f"AS n, '{'x' * WIDTH}' AS x FROM d f, d g, d h, d i, d a")
     find = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()"
     return Source(
         plugin="mysql",
@@ -69,7 +72,7 @@ def _mysql_family(server: DatabaseServer) -> Source:
         },
         query={"rawSql": f"{numbers} ORDER BY n LIMIT {ROWS}"},
         silent={"rawSql": "SELECT SLEEP(600) AS chaos"},
-        streaming={"rawSql": f"{numbers.replace('FROM d a', 'FROM d f, d g, d h, d i, d a')} -- chaos"},
+        streaming={"rawSql": f"{wide} -- chaos"},
         running=lambda: int(server.rows(f"{find} AND INFO LIKE '%chaos%'")[0][0]),
         process=server.process,
     )  # fmt: skip
@@ -143,7 +146,7 @@ def postgres() -> Iterator[Source]:
             },
             query={"rawSql": f"SELECT n FROM generate_series(0, {ROWS - 1}) AS n"},
             silent={"rawSql": "SELECT pg_sleep(600) AS chaos"},
-            streaming={"rawSql": "SELECT generate_series(0, 1000000000) AS chaos"},
+            streaming={"rawSql": f"SELECT generate_series(0, 1000000000) AS chaos, '{'x' * WIDTH}' AS x"},
             running=running,
             process=server.process,
             can_be_woken=False,  # libpq keeps its socket to itself
