@@ -64,6 +64,7 @@ def alone() -> list[str]:
     then the number may be another process's, of whoever.
     """
     command = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += ["sh", "-c", '"$@"; exit $?', "sh"]  # the first process there inherits those that are left
     try:
         works = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
