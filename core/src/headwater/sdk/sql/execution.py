@@ -113,11 +113,13 @@ class Execution:
             if self._ended:
                 return
             self._ended = True
-        self._over.set()
-        self._registration.remove()
-        if self.result is not None:
-            self.result.close()
-        self._pool.release(self._connection)
+        try:
+            if self.result is not None:
+                self.result.close()  # may wait for a statement that missed being cancelled as it began
+        finally:
+            self._over.set()
+            self._registration.remove()
+            self._pool.release(self._connection)
 
     def _begun(self) -> SqlConnection:
         """A connection on which a statement may start. One that has died while it rested is replaced."""
