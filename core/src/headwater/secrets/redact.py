@@ -1,7 +1,8 @@
 """Masks known secret values in whatever leaves the process as text.
 
 A `Redactor` knows values, not patterns: it finds each watched secret as it is, percent-encoded,
-base64-encoded at any offset (so also inside `Basic` credentials), and escaped for JSON, HTML and Python."""
+base64-encoded at any offset (so also inside `Basic` credentials), and escaped for JSON, HTML and Python, as a
+string or as bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import json
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -60,9 +61,7 @@ class Redactor:
         return secret
 
     def redact(self, text: str) -> str:
-        """`text` with every known secret masked."""
-        if self._short is not None:
-            text = self._short.sub(MASK, text)
+        """`text` with every known secret masked; `text` itself if it shows none."""
         index = self._index
         if not index:
             return text
@@ -75,13 +74,18 @@ class Redactor:
             if not length:
                 at += 1
                 continue
-            pieces += (text[start:at], MASK)
+            pieces.append(text[start:at])
             start = at = at + length
-        return "".join((*pieces, text[start:])) if pieces else text
+        pieces.append(text[start:])
+        short = self._short
+        if short is not None:  # after the long ones, of which a short one may be a word
+            pieces = [short.sub(MASK, piece) for piece in pieces]
+        masked = MASK.join(pieces)
+        return text if masked == text else masked
 
     def clean(self, value: Any) -> Any:
         """`value` with secrets masked in strings, bytes and containers; other objects become masked text
-        only if their `repr` shows a secret."""
+        only if their `repr` shows a secret, or fails."""
         if isinstance(value, _PLAIN):
             return value
         if isinstance(value, str):
@@ -92,7 +96,10 @@ class Redactor:
             return {self.clean(key): self.clean(item) for key, item in value.items()}
         if type(value) in (list, tuple, set, frozenset):
             return type(value)(self.clean(item) for item in value)
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except Exception:  # it must not take the place of what is told, and may work for the next who asks
+            return MASK
         masked = self.redact(shown)
         return value if masked == shown else masked
 
@@ -115,7 +122,9 @@ class Redactor:
                 del self._index[form[:_PREFIX]]
 
     def _compile_short(self) -> None:
-        short = sorted((value for value in self._forms if len(value) < _PREFIX), key=len, reverse=True)
+        short = sorted(
+            (value for value in self._forms if len(value) < _PREFIX), reverse=True
+        )  # "a-b", then "a"
         words = "|".join(map(re.escape, short))
         self._short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if short else None
 
@@ -169,21 +178,29 @@ class RedactingFormatter(logging.Formatter):
 
 def forms_of(value: str) -> frozenset[str]:
     """The spellings under which `value` may turn up in text."""
-    forms = {value, repr(value)[1:-1], html.escape(value)}
-    forms |= {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     raw = value.encode("utf-8", "surrogatepass")
+    forms = {value, html.escape(value)}
+    # Whether an apostrophe is escaped depends on the text around: with a quotation mark in it, always.
+    forms |= {repr(value)[1:-1], repr('"' + value)[2:-1], repr(raw)[2:-1], repr(b'"' + raw)[3:-1]}
+    forms |= {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         forms |= {encoded, re.sub("%..", lambda match: match[0].lower(), encoded)}
-    for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
-        forms |= _base64_forms(alphabet(raw).decode(), [alphabet(b"\0" * n + raw).decode() for n in range(3)])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        forms |= _base64_forms(raw, encode)
     forms |= {line for line in value.splitlines() if len(line) >= 16 and not line.startswith("-----")}
     return frozenset(forms)
 
 
-def _base64_forms(whole: str, shifted: list[str]) -> set[str]:
+def _base64_forms(raw: bytes, encode: Callable[[bytes], bytes]) -> set[str]:
     """The encoding itself, and the characters of it that do not depend on what stands before and after."""
-    inner = {text[first : -_tail(text) or None] for first, text in zip((0, 2, 3), shifted, strict=True)}
-    return {whole, whole.rstrip("="), *(form for form in inner if len(form) >= 6)} - {""}
+    whole = encode(raw).decode()
+    forms = {whole, whole.rstrip("=")}
+    for before, first in ((0, 0), (1, 2), (2, 3)):
+        text = encode(bytes(before) + raw).decode()
+        inner = text[first : len(text) - _tail(text)]
+        if len(inner) >= 6:
+            forms.add(inner)
+    return forms
 
 
 def _tail(encoded: str) -> int:
