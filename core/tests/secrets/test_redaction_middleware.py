@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
+from attrs import frozen
 
 from headwater.calls import CallContext
 from headwater.errors import DownstreamAuthError, DownstreamServerError
@@ -86,6 +88,7 @@ def is_masked(error: BaseException | None) -> bool:
     assert isinstance(error, DownstreamAuthError)
     assert isinstance(error.__cause__, DriverError)
     assert error.message.startswith("login failed: ")
+    assert error.__cause__.__notes__ == ["dsn=mysql://root:********@host"]
     return CANARY not in shown(error) + repr(error) + error.message and "********" in str(error)
 
 
@@ -135,3 +138,109 @@ def test_masking_ends_on_errors_that_refer_to_each_other() -> None:
     assert mask_error(group, redactor) is group
 
     assert (str(one), one.code, str(two)) == ("********", 5, "********")
+
+
+def masked(error: BaseException) -> str:
+    redactor = Redactor()
+    redactor.watch(Secret(CANARY))
+    assert mask_error(error, redactor) is error
+    return shown(error) + repr(error)
+
+
+@frozen(auto_exc=True)
+class FrozenError(Exception):
+    url: str
+
+
+class StatusError(Exception):
+    def __init__(self, url: str) -> None:
+        self.url, self.status = url, 401
+
+    def __str__(self) -> str:
+        return f"{self.status} at {self.url}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (ConnectionRefusedError, (111, f"no login with {CANARY}")),
+        (FileNotFoundError, (2, "no such file", f"/run/{CANARY}", None, f"/tmp/{CANARY}")),
+        (ModuleNotFoundError, (f"no module {CANARY}",)),
+        (SyntaxError, ("invalid", ("q.sql", 1, 2, f"SELECT {CANARY}"))),
+        (StatusError, (f"http://root:{CANARY}@host",)),
+        (FrozenError, (f"http://root:{CANARY}@host",)),
+    ],
+)
+def test_errors_that_show_attributes_instead_of_their_arguments_are_masked(
+    kind: type[Exception], arguments: tuple[Any, ...]
+) -> None:
+    error = kind(*arguments)
+    assert CANARY in shown(error)
+
+    text = masked(error)
+
+    assert CANARY not in text
+    assert "********" in text
+
+
+def test_every_member_of_a_group_is_masked_with_its_causes() -> None:
+    def caused(text: str) -> ValueError:
+        error = ValueError(text)
+        error.__cause__ = KeyError(CANARY)
+        error.__context__ = OSError(CANARY)
+        return error
+
+    members = [caused(CANARY), caused("x"), caused(CANARY)]
+
+    masked(ExceptionGroup("outer", [members[0], ExceptionGroup("inner", members[1:])]))
+
+    assert [str(each) for each in members] == ["********", "x", "********"]
+    for each in members:
+        assert (str(each.__cause__), str(each.__context__)) == ("'********'", "********")
+
+
+class Stream:
+    """Neither a generator nor a list, as a driver's cursor."""
+
+    def __init__(self, *items: object) -> None:
+        self.items = iter(items)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.items
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def watched(answer: object) -> Any:
+    class Plugin:
+        @hookimpl
+        def query_chunked_data(self, request: QueryDataRequest) -> Any:
+            return answer
+
+        @hookimpl
+        def call_resource(self, request: CallResourceRequest) -> Any:
+            return answer
+
+    core_plugin = CorePlugin.of("any", Plugin(), middlewares=[RedactionMiddleware(Redactor())])
+    return core_plugin.call_resource(CallResourceRequest(PluginContext("any"), "x"), CallContext())
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3])
+def test_a_stream_is_closed_when_it_ends_and_when_its_reader_leaves(taken: int) -> None:
+    stream = Stream("one", QueryChunk("A"))
+    reader = watched(stream)
+
+    assert len(list(islice(reader, taken))) == min(taken, 2)
+    reader.close()
+
+    assert stream.closed
+
+
+def test_an_answer_that_cannot_be_closed_is_read_to_its_end() -> None:
+    assert list(watched(["one", QueryChunk("A")])) == ["one", QueryChunk("A")]
+
+
+def test_an_answer_that_is_no_stream_is_given_on_for_the_host_to_judge() -> None:
+    assert watched(5) == 5

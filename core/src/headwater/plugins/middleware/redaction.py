@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from contextlib import suppress
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
-from headwater.errors import HeadwaterError
 from headwater.models import CheckHealthResult, QueryChunk, QueryDataResponse
 from headwater.plugins.hookspecs import hookimpl
 
@@ -89,7 +90,9 @@ class RedactionMiddleware:
 
 
 def mask_error(error: BaseException, redactor: Redactor) -> BaseException:
-    """`error` itself, with known secrets masked in its text, its notes, and those of its causes."""
+    """`error` itself, with known secrets masked in its texts, its notes, and those of its causes.
+
+    Only the message of an exception group stays, which Python lets nobody change."""
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]
     while pending:
@@ -105,8 +108,24 @@ def mask_error(error: BaseException, redactor: Redactor) -> BaseException:
 
 
 def _mask_texts(error: BaseException, redactor: Redactor) -> None:
-    error.args = tuple(redactor.clean(argument) for argument in error.args)
-    if isinstance(error, HeadwaterError):
-        error.message = redactor.redact(error.message)
+    # Past `__setattr__`, which a frozen class forbids.
+    object.__setattr__(error, "args", tuple(redactor.clean(argument) for argument in error.args))
+    attributes = vars(error)
+    for name, text in attributes.items():
+        if isinstance(text, str):
+            attributes[name] = redactor.redact(text)
+    for kind in type(error).__mro__:
+        for slot in vars(kind).values():
+            if isinstance(
+                slot, MemberDescriptorType
+            ):  # as `OSError` has, which shows them, not its arguments
+                _mask_slot(error, slot, redactor)
     for index, note in enumerate(getattr(error, "__notes__", ())):
         error.__notes__[index] = redactor.redact(note)
+
+
+def _mask_slot(error: BaseException, slot: MemberDescriptorType, redactor: Redactor) -> None:
+    with suppress(AttributeError):  # it was not set, or cannot be
+        text = slot.__get__(error)
+        if isinstance(text, str):
+            slot.__set__(error, redactor.redact(text))
