@@ -30,8 +30,8 @@ class HttpClientSettings:
 
     Build it with `from_instance`.
 
-    Raises ValidationError for a URL that is not plain http(s), a header that cannot be sent, or a client
-    certificate without its key.
+    Raises ValidationError for a URL that is not plain http(s), headers or credentials that cannot be sent, or
+    a client certificate without its key.
     """
 
     url: str
@@ -48,6 +48,10 @@ class HttpClientSettings:
         options = self.options
         if options.bearer_token is not None:
             check_header("Authorization", options.bearer_token, path="secureJsonData.bearerToken")
+        if self.basic_auth_user is not None:
+            _check_unicode(self.basic_auth_user, "the user", "basicAuthUser")
+            password = reveal(options.basic_auth_password or "")
+            _check_unicode(password, "the password", "secureJsonData.basicAuthPassword")
         if options.tls_auth and (options.tls_client_cert is None or options.tls_client_key is None):
             raise ValidationError("tlsAuth needs tlsClientCert and tlsClientKey", path="jsonData.tlsAuth")
 
@@ -100,10 +104,7 @@ def check_header(name: str, value: Secret | str, *, path: str = "headers") -> No
         raise ValidationError(f"the header {name} is set by the transport", path=path)
     text = reveal(value)
     check_text(ONE_LINE, text, path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValidationError(f"the value of header {name} is not valid Unicode", path=path) from None
+    _check_unicode(text, f"the value of header {name}", path)
 
 
 def utf8_header(text: str) -> str:
@@ -113,6 +114,13 @@ def utf8_header(text: str) -> str:
 
 def reveal(value: Secret | str) -> str:
     return value if isinstance(value, str) else value.reveal()
+
+
+def _check_unicode(text: str, what: str, path: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(f"{what} is not valid Unicode", path=path) from None
 
 
 def _parse_url(url: str) -> SplitResult:
