@@ -49,6 +49,7 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> Answers:
         "239.255.255.250",
         "255.255.255.255",
         "::",
+        "::2",  # carries 0.0.0.2
         "fe80::1",
         "fe80::1%lo",
         "fd00:ec2::254",
@@ -74,6 +75,7 @@ def test_an_address_that_no_data_source_has_is_refused(address: str) -> None:
         "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "93.184.216.34",
         "::1",
         "fd00::1", "2606:2800:220:1::1", "::ffff:127.0.0.1", "64:ff9b::10.0.0.1", "2002:a00:1::1",
+        "::1:a9fe:a9fe",  # carries none: more than 32 bits
     ],
 )  # fmt: skip
 def test_private_networks_and_loopback_are_where_data_sources_live(address: str) -> None:
@@ -173,6 +175,19 @@ def test_another_spelling_of_a_refused_address_is_judged_as_it_resolves(host: st
     assert (caught.value.status, caught.value.source) == (403, ErrorSource.HOST)
     assert not caught.value.retryable
     assert host in caught.value.message
+
+
+def test_a_refusal_says_whether_the_policy_or_the_kind_of_address_forbids_it() -> None:
+    kind = "its address is link-local, multicast or otherwise not one of a data source."
+    with pytest.raises(DownstreamConnectionError) as refused:
+        resolve(CLOUD, 80, AddressPolicy(deny=("10.0.0.0/8",)))
+    assert refused.value.message == f"The host does not connect to {CLOUD}: {kind}"
+
+
+def test_an_address_is_given_once_and_for_tcp() -> None:
+    assert [(each.kind, each.address) for each in resolve("127.0.0.1", 80)] == [
+        (socket.SOCK_STREAM, ("127.0.0.1", 80))
+    ]
 
 
 def test_of_several_addresses_only_the_allowed_ones_are_given(name_server: Answers) -> None:

@@ -38,12 +38,30 @@ def test_a_path_that_could_escape_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("api//v1", "the path segment '' is not allowed"),
+        ("api/%2e%2e/x", "the path segment '..' is not allowed"),
+        ("api/%2fetc", "a path segment holds a slash, a backslash or a control character"),
+        ("api/\ud800", "a path segment is not valid Unicode"),
+        ("api/%ff", "a path segment is not UTF-8"),
+        ("api/%" + "25" * 20 + "41", "a path segment is quoted too many times"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_path(path: str, reason: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        split_path(path)
+    assert (refused.value.path, refused.value.reason) == ("path", reason)
+
+
+@pytest.mark.parametrize(
     ("path", "segments"),
     [
         ("api/v1/labels", ("api", "v1", "labels")),
         ("api/v1/label/job/values", ("api", "v1", "label", "job", "values")),
         ("label/http.status/values", ("label", "http.status", "values")),
         ("label/with%20space/ünï", ("label", "with space", "ünï")),
+        ("label/10%C2%A0kg", ("label", "10\u00a0kg")),  # next to the control characters
         ("", ()),
     ],
 )
@@ -53,6 +71,7 @@ def test_a_plain_path_is_split_into_decoded_segments(path: str, segments: tuple[
 
 def test_segments_are_quoted_below_the_base() -> None:
     assert join_path("/prometheus/", "api", "a b", "c?d#e") == "/prometheus/api/a%20b/c%3Fd%23e"
+    assert join_path("/MAX", "api") == "/MAX/api"
     assert join_path("", "api") == "/api"
     assert join_path("") == "/"
 
