@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
-from headwater.calls.context import CallContext
+from headwater.calls.context import CallContext, CancelRegistration
 from headwater.calls.limiter import CallLimiter
 from headwater.errors import DeadlineExceededError, QueryCanceledError
 
@@ -79,8 +80,20 @@ def test_a_call_that_is_over_gets_no_slot_though_one_is_free() -> None:
         pass
 
 
+class Waiter(CallContext):
+    """Tells that it waits for a slot, which it does with the limiter locked: others come after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = threading.Event()
+
+    def on_cancel(self, callback: Callable[[], object]) -> CancelRegistration:
+        self.waits.set()
+        return super().on_cancel(callback)
+
+
 def test_a_waiter_with_a_lower_limit_keeps_no_slot_from_the_next() -> None:
-    limiter, ended, entered = CallLimiter(), CallContext(), threading.Event()
+    limiter, ended, next_one, entered = CallLimiter(), Waiter(), Waiter(), threading.Event()
     first = limiter.slot(CallContext(), 2)
     first.__enter__()
 
@@ -89,15 +102,14 @@ def test_a_waiter_with_a_lower_limit_keeps_no_slot_from_the_next() -> None:
             pass
 
     def high() -> None:
-        with limiter.slot(CallContext(), 2):
+        with limiter.slot(next_one, 2):
             entered.set()
 
     with limiter.slot(CallContext(), 2):
-        threads = [threading.Thread(target=low), threading.Thread(target=high)]
-        for count, thread in enumerate(threads, 1):
+        threads = [threading.Thread(target=run, daemon=True) for run in (low, high)]
+        for thread, waiter in zip(threads, (ended, next_one), strict=True):
             thread.start()
-            while limiter._waiting < count:
-                time.sleep(0.001)
+            assert waiter.waits.wait(PATIENCE)
         first.__exit__(None, None, None)
         assert entered.wait(PATIENCE)
         ended.cancel()

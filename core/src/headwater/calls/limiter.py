@@ -18,9 +18,8 @@ class CallLimiter:
     """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()  # guards the two below
-        self._taken = 0
-        self._waiting = 0
+        self._condition = threading.Condition()
+        self._taken = 0  # guarded by the condition
 
     @contextmanager
     def slot(self, context: CallContext, limit: int) -> Iterator[None]:
@@ -39,16 +38,11 @@ class CallLimiter:
         finally:
             with self._condition:
                 self._taken -= 1
-                if self._waiting:
-                    self._condition.notify_all()  # the first to wait may have a lower limit than the next
+                self._condition.notify_all()  # the first to wait may have a lower limit than the next
 
     def _wait(self, limit: int, context: CallContext) -> None:
-        self._waiting += 1
-        try:
-            with context.on_cancel(self._wake):
-                self._condition.wait_for(lambda: self._taken < limit or context.cancelled)
-        finally:
-            self._waiting -= 1
+        with context.on_cancel(self._wake):
+            self._condition.wait_for(lambda: self._taken < limit or context.cancelled)
         context.check()
 
     def _wake(self) -> None:
