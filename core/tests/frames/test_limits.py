@@ -67,6 +67,29 @@ def test_as_many_rows_come_as_both_limits_allow(
     assert bool(limit) is (fitting < sum(sizes))
 
 
+@pytest.mark.parametrize(
+    ("max_rows", "max_bytes", "rows", "limit"),
+    [
+        (None, 103, 0, "byte"),
+        (None, 104, 1, "byte"),
+        (3, 111, 2, "byte"),
+        (3, 112, 3, "row"),
+        (None, 116, 4, ""),
+    ],
+)
+def test_a_long_row_counts_in_full(max_rows: int | None, max_bytes: int, rows: int, limit: str) -> None:
+    texts = pa.record_batch({"text": ["x" * 100, "", "", ""]})  # and four bytes for each row's offset
+
+    (part, reached), *more = within_limits([texts], max_rows, max_bytes)
+
+    assert (part.num_rows, reached, more) == (rows, limit, [])
+
+
+def test_a_batch_counts_as_many_bytes_as_its_caller_measured() -> None:
+    given = within_limits([batch(3), batch(3)], None, 2, measure=lambda _: 1)
+    assert [(part.num_rows, limit) for part, limit in given] == [(3, ""), (3, "")]
+
+
 def test_nothing_is_read_past_the_cut() -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         yield batch(3)
