@@ -122,9 +122,8 @@ class Redactor:
                 del self._index[form[:_PREFIX]]
 
     def _compile_short(self) -> None:
-        short = sorted(
-            (value for value in self._forms if len(value) < _PREFIX), reverse=True
-        )  # "a-b", then "a"
+        # A longer one before that which begins it: "a-b", then "a".
+        short = sorted((value for value in self._forms if len(value) < _PREFIX), reverse=True)
         words = "|".join(map(re.escape, short))
         self._short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if short else None
 

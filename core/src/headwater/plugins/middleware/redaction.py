@@ -116,9 +116,7 @@ def _mask_texts(error: BaseException, redactor: Redactor) -> None:
             attributes[name] = redactor.redact(text)
     for kind in type(error).__mro__:
         for slot in vars(kind).values():
-            if isinstance(
-                slot, MemberDescriptorType
-            ):  # as `OSError` has, which shows them, not its arguments
+            if isinstance(slot, MemberDescriptorType):  # `OSError` shows its own, not its arguments
                 _mask_slot(error, slot, redactor)
     for index, note in enumerate(getattr(error, "__notes__", ())):
         error.__notes__[index] = redactor.redact(note)
