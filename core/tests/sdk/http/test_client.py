@@ -328,6 +328,8 @@ def test_a_forwarded_header_is_sent_as_it_came_or_refused_by_name() -> None:
             ask(http, token)
         with pytest.raises(ValidationError, match=r"^headers\.authorization: holds a line break"):
             ask(http, "Bearer t0\r\nX-Injected: 1")
+        with pytest.raises(ValidationError, match=r"^headers\.authorization: .*not valid Unicode"):
+            ask(http, "Bearer \ud800")
     sent = [request.headers["authorization"] for request in server.requests]
     assert [text.encode("latin-1").decode() for text in sent] == ["Bearer pässword", "Bearer 日本"]
 

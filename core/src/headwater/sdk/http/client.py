@@ -21,7 +21,7 @@ from headwater.sdk.paths import join_path, split_path
 from .cancellation import HeaderListener, SocketCanceller, cancelled_by, pools
 from .failures import TRANSPORT_ERRORS, translate
 from .response import HttpResponse
-from .settings import HttpClientSettings, reveal, utf8_header
+from .settings import HttpClientSettings, check_unicode, reveal, utf8_header
 from .tls import ssl_context
 from .words import excerpt
 
@@ -300,6 +300,7 @@ def _sendable(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Headers of one request; those of the caller may hold anything."""
     for name, value in headers.items():
         check_text(ONE_LINE, value, f"headers.{name}")
+        check_unicode(value, f"the value of header {name}", f"headers.{name}")
     # What came by HTTP is text of Latin-1 already, one character for each byte of it.
     return {
         name: value if max(value, default="") < "\u0100" else utf8_header(value)

@@ -49,9 +49,9 @@ class HttpClientSettings:
         if options.bearer_token is not None:
             check_header("Authorization", options.bearer_token, path="secureJsonData.bearerToken")
         if self.basic_auth_user is not None:
-            _check_unicode(self.basic_auth_user, "the user", "basicAuthUser")
+            check_unicode(self.basic_auth_user, "the user", "basicAuthUser")
             password = reveal(options.basic_auth_password or "")
-            _check_unicode(password, "the password", "secureJsonData.basicAuthPassword")
+            check_unicode(password, "the password", "secureJsonData.basicAuthPassword")
         if options.tls_auth and (options.tls_client_cert is None or options.tls_client_key is None):
             raise ValidationError("tlsAuth needs tlsClientCert and tlsClientKey", path="jsonData.tlsAuth")
 
@@ -104,7 +104,7 @@ def check_header(name: str, value: Secret | str, *, path: str = "headers") -> No
         raise ValidationError(f"the header {name} is set by the transport", path=path)
     text = reveal(value)
     check_text(ONE_LINE, text, path)
-    _check_unicode(text, f"the value of header {name}", path)
+    check_unicode(text, f"the value of header {name}", path)
 
 
 def utf8_header(text: str) -> str:
@@ -116,7 +116,7 @@ def reveal(value: Secret | str) -> str:
     return value if isinstance(value, str) else value.reveal()
 
 
-def _check_unicode(text: str, what: str, path: str) -> None:
+def check_unicode(text: str, what: str, path: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
