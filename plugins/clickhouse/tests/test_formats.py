@@ -120,14 +120,26 @@ def test_a_statement_macro_runs(frames: Frames) -> None:
     assert frame.table.column("v").to_pylist() == [1.5]
 
 
-def test_ad_hoc_filters_filter(host: Headwater, frames: Frames, server: ClickHouseServer) -> None:
+@pytest.mark.parametrize(
+    ("operator", "value", "left"),
+    [
+        ("=", "it's", [2]),
+        ("IN", r"('it\'s', 'y')", [2]),
+        ("IN", """("it's", x)""", [1, 2]),
+        ("IN", r"('\'\'\n')", [3]),
+    ],
+)
+def test_ad_hoc_filters_filter(
+    frames: Frames, server: ClickHouseServer, operator: str, value: str, left: list[int]
+) -> None:
     server.command("CREATE TABLE IF NOT EXISTS filtered (a Int32, m Map(String, String)) ENGINE = Memory")
-    server.command("INSERT INTO filtered VALUES (1, {'k': 'x'}), (2, {'k': 'it''s'})")
+    server.command("TRUNCATE TABLE filtered")
+    server.command(r"INSERT INTO filtered VALUES (1, {'k': 'x'}), (2, {'k': 'it\'s'}), (3, {'k': '\'\'\n'})")
     (frame,) = frames(
         "SELECT a FROM filtered SETTINGS $__adHocFilters('filtered')",
-        adHocFilters=[{"key": "m['k']", "operator": "=", "value": "it's"}],
+        adHocFilters=[{"key": "m['k']", "operator": operator, "value": value}],
     )
-    assert frame.table.column("a").to_pylist() == [2]
+    assert frame.table.column("a").to_pylist() == left
 
 
 TOTALS = "SELECT number % 2 AS k, count() AS v FROM numbers(5) GROUP BY k WITH TOTALS"

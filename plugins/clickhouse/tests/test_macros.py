@@ -9,6 +9,7 @@ import pytest
 from headwater.errors import MacroError, QueryError
 from headwater.models import DataQuery, TimeRange
 from headwater.sdk import parse
+from headwater_clickhouse.dialect import quote_text
 from headwater_clickhouse.macros import expand
 from headwater_clickhouse.query_model import ClickHouseQuery
 
@@ -108,6 +109,11 @@ def test_an_interval_below_a_second_is_one_second() -> None:
         ("$__timeGroup(a, 0s)", "at least one second"),
         ("$__timeGroup(a, soon)", "not a duration"),
         ("$__dateTimeFilter(a)", "expected 2"),
+        ("$__adHocFilters", r"^unexpected number of arguments: \$__adHocFilters expected at least 1"),
+        ("$__adHocFilters('a', b)", r"^\$__adHocFilters expects table names in single quotes"),
+        ("$__adHocFilters(`logs`)", r"\$__adHocFilters expects table names"),
+        ("$__adHocFilters('')", r"\$__adHocFilters expects table names"),
+        ("$__conditionalAll(a = 1, host)", r"^\$__conditionalAll expects a variable such as \$host"),
     ],
 )
 def test_wrong_arguments_are_named(sql: str, message: str) -> None:
@@ -162,6 +168,11 @@ STATEMENTS = {
         f"FROM (SELECT EventTime, avg(v) AS y FROM e WHERE {IN_RANGE} GROUP BY EventTime "
         "ORDER BY EventTime)) ORDER BY EventTime"
     ),
+    "$__columns(EventTime, ServiceName, max(X))FROM X WHERE b IN (SELECT X FROM (FROM y LIMIT 1) LIMIT 2)": (
+        f"{SELECT} max(X) AS value FROM X "
+        f"WHERE {IN_RANGE} AND (b IN (SELECT X FROM (FROM y LIMIT 1) LIMIT 2)) "
+        "GROUP BY t, metric ORDER BY t, metric"
+    ),
 }
 
 
@@ -191,6 +202,8 @@ def test_quoted_names_and_casts_are_not_mistaken_for_aliases(arguments: str, col
         ("$__columns(a, b, c)", "must be followed by FROM"),
         ("$__columns(a, b, c) FROM t GROUP BY a", "GROUP BY"),
         ("$__columns(a, b, c) FROM t ORDER BY t HAVING c > 1", "HAVING must not follow ORDER BY"),
+        ("$__columns(a, b, c) FROM t WHERE a WHERE b", "WHERE must not follow WHERE"),
+        ("$__columns(a, b, c) FROM t LIMIT 1 BY a LIMIT 2 WHERE b", "WHERE must not follow LIMIT"),
         ("SELECT * FROM ($__columns(a, b, c) FROM t)", "top level"),
         ("$__columns(a, b, c) FROM t UNION ALL $__columns(a, b, c) FROM t", "only one statement macro"),
         ("$__lttb(ten, a, b) FROM t", "buckets"),
@@ -222,21 +235,48 @@ def test_without_ad_hoc_filters_nothing_is_filtered() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("operator", "value", "condition"),
     [
-        {"key": "a) OR (1", "operator": "=", "value": "1"},
-        {"key": "a", "operator": "= 1 OR b =", "value": "1"},
-        {"key": "a", "operator": "IS", "value": "NULL OR 1"},
+        ("IS", "NULL", "IS NULL"),
+        ("is not", " null ", "IS NOT NULL"),
+        ("IN", "1, two", "IN ('1', 'two')"),
+        ("not in", "('a, b', c)", "NOT IN ('a, b', 'c')"),
+        ("IN", r"('it\'s', 'it''s', '\\', '')", r"IN ('it\'s', 'it''s', '\\', '')"),
+        ("IN", r"""("it's", "a""b", "c\"d\'", "")""", r"""IN ('it\'s', 'a"b', 'c\"d\'', '')"""),
+        ("IN", r"""', 'a, "b, 'c\', XIX""", r"""IN ('\'', '\'a', '"b', '\'c\\\'', 'XIX')"""),
     ],
 )
-def test_an_ad_hoc_filter_cannot_smuggle_sql(wrong: dict[str, str]) -> None:
-    with pytest.raises(MacroError):
+def test_ad_hoc_filters_compare_with_null_and_with_lists(operator: str, value: str, condition: str) -> None:
+    wanted = [{"key": "c", "operator": operator, "value": value}]
+    sql = expanded("$__adHocFilters('t')", adHocFilters=wanted)
+    assert sql == f"additional_table_filters={{'t': {quote_text(f'c {condition}')}}}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"key": "a) OR (1", "operator": "=", "value": "1"}, r"'a\) OR \(1' is not a column"),
+        ({"key": "a['b'] OR c['d']", "operator": "=", "value": "1"}, "is not a column"),
+        ({"key": "a", "operator": "= 1 OR b =", "value": "1"}, "'a' has an unknown operator '= 1 OR b ='"),
+        ({"key": "a", "operator": "IS", "value": "NULL OR 1"}, "'a' can only be compared with NULL"),
+    ],
+)
+def test_an_ad_hoc_filter_cannot_smuggle_sql(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(MacroError, match=message):
         expanded("SELECT 1 SETTINGS $__adHocFilters('t')", adHocFilters=[wrong])
 
 
 @pytest.mark.parametrize(
     ("value", "condition"),
-    [("$__all", "1=1"), ("", "1=1"), (["$__all"], "1=1"), ("web", "h = $host"), (None, "h = $host")],
+    [
+        ("$__all", "1=1"),
+        ("", "1=1"),
+        (["$__all"], "1=1"),
+        ([], "1=1"),
+        ("web", "h = $host"),
+        (["web", "db"], "h = $host"),
+        (None, "h = $host"),
+    ],
 )
 def test_conditional_all_drops_the_condition_when_all_are_chosen(value: object, condition: str) -> None:
     variables = {} if value is None else {"host": value}

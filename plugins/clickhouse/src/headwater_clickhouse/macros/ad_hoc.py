@@ -35,7 +35,10 @@ _PLAIN_OPERATORS = frozenset(
     }
 )
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_MAP_KEY = re.compile(r"([A-Za-z_][\w.]*)\[\s*'((?:[^'\\]|\\.)*)'\s*\]")
+_MAP_KEY = re.compile(r"([A-Za-z_][\w.]*)\[\s*('(?:[^'\\]|\\.)*')\s*\]")
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.|"")*)"', re.DOTALL)
+_SPECIAL = re.compile(r"\\.|'|\"\"", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
@@ -74,7 +77,7 @@ def _condition(item: AdHocFilter) -> str:
 def _key(key: str) -> str:
     """A column, `table.column`, or a map's key `column['key']`; a leading table is dropped by the server."""
     if match := _MAP_KEY.fullmatch(key):
-        return f"{match[1]}[{quote_text(_unescape(match[2]))}]"
+        return f"{match[1]}[{match[2]}]"
     if not _NAME.fullmatch(key):
         raise MacroError(f"the ad hoc filter's key {key!r} is not a column")
     return key
@@ -87,15 +90,17 @@ def _list_items(value: str) -> list[str]:
         items, _ = split_arguments(text, 0, DIALECT)
     else:
         items = [item.strip() for item in text.split(",")]
-    return [quote_text(_unescape(item[1:-1]) if _is_quoted(item) else item) for item in items]
+    return [_literal(item) for item in items]
 
 
-def _is_quoted(item: str) -> bool:
-    return len(item) > 1 and item[0] == item[-1] and item[0] in "'\""
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text).replace("''", "'")
+def _literal(item: str) -> str:
+    """One literal, whatever `item` is. A quoted one keeps its escapes, which are the server's to read."""
+    if _LITERAL.fullmatch(item):
+        return item
+    if match := _DOUBLE_QUOTED.fullmatch(item):
+        inner = _SPECIAL.sub(lambda part: {"'": "\\'", '""': '"'}.get(part[0], part[0]), match[1])
+        return f"'{inner}'"
+    return quote_text(item)
 
 
 def _conditional_all(call: MacroCall, scope: Scope) -> str:
