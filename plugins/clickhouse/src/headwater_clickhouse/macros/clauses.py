@@ -10,7 +10,16 @@ from headwater.errors import MacroError
 from headwater.sdk.sql import SpanKind, scan
 from headwater_clickhouse.dialect import DIALECT
 
-_ORDER = ("FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "SETTINGS")
+_FIELDS = {
+    "FROM": "source",
+    "WHERE": "where",
+    "GROUP BY": "group_by",
+    "HAVING": "having",
+    "ORDER BY": "order_by",
+    "LIMIT": "limit",
+    "SETTINGS": "settings",
+}
+_ORDER = tuple(_FIELDS)
 _KEYWORD = re.compile(r"\b(?:WHERE|GROUP\s+BY|HAVING|ORDER\s+BY|LIMIT|SETTINGS)\b", re.IGNORECASE)
 _FROM = re.compile(r"\s*FROM\b", re.IGNORECASE)
 _HIDDEN = "\0"
@@ -44,18 +53,11 @@ def read_clauses(text: str, macro: str) -> Clauses:
             raise MacroError(f"${macro}: {name} must not follow {last}")
         found.append((name, match.start(), match.end()))
     ends = [start for _, start, _ in found[1:]] + [len(text)]
-    parts = {
-        name: text[after if name == "WHERE" else start : end].strip()
-        for (name, start, after), end in zip(found, ends, strict=True)
-    }
     return Clauses(
-        source=parts["FROM"],
-        where=parts.get("WHERE", ""),
-        group_by=parts.get("GROUP BY", ""),
-        having=parts.get("HAVING", ""),
-        order_by=parts.get("ORDER BY", ""),
-        limit=parts.get("LIMIT", ""),
-        settings=parts.get("SETTINGS", ""),
+        **{
+            _FIELDS[name]: text[after if name == "WHERE" else start : end].strip()
+            for (name, start, after), end in zip(found, ends, strict=True)
+        }
     )
 
 
