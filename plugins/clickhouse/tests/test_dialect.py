@@ -8,7 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from headwater.errors import QueryError, ValidationError
-from headwater_clickhouse.dialect import can_be_described, prepare_statement, quote_name, quote_text
+from headwater_clickhouse.dialect import (
+    can_be_described,
+    can_be_repeated,
+    prepare_statement,
+    quote_name,
+    quote_text,
+)
 from headwater_clickhouse.parameters import encode_parameters
 from servers.clickhouse import Ask
 
@@ -171,11 +177,20 @@ def test_a_column_may_be_called_format(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "described"),
-    [("SELECT 1", True), ("(SELECT 1)", True), ("SHOW TABLES", False), ("EXISTS t", False)],
+    ("sql", "described", "repeated"),
+    [
+        ("SELECT 1", True, False),
+        ("(SELECT 1)", True, False),
+        ("SHOW TABLES", False, True),
+        ("EXISTS t", False, True),
+        ("CHECK TABLE t", False, False),
+        ("INSERT INTO t SELECT 1", False, False),
+    ],
 )
-def test_only_selects_are_described(sql: str, described: bool) -> None:
-    assert can_be_described(sql) is described
+def test_only_selects_are_described_and_only_what_is_cheap_is_repeated(
+    sql: str, described: bool, repeated: bool
+) -> None:
+    assert (can_be_described(sql), can_be_repeated(sql)) == (described, repeated)
 
 
 @pytest.mark.parametrize(
