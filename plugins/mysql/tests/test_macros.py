@@ -15,6 +15,7 @@ from headwater_mysql.macros import expand, refuse_restricted
 # 2018-04-12 18:00 to 18:05 UTC
 RANGE = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_000)
 BEFORE_1970 = TimeRange.from_epoch_ms(-1_000_000, 5_000_000)
+SINCE_1970 = TimeRange.from_epoch_ms(0, 5_000_000)
 
 
 def expanded(sql: str, time_range: TimeRange = RANGE, interval_ms: int = 60_000) -> ExpandedQuery:
@@ -67,6 +68,18 @@ def test_times_before_1970_are_counted_from_1970() -> None:
 )
 def test_seconds_of_a_range_that_begins_before_1970_may_be_negative(macro: str, sql: str) -> None:
     assert expanded(macro, BEFORE_1970).sql == sql
+
+
+@pytest.mark.parametrize(
+    ("macro", "sql"),
+    [
+        ("$__time(t)", "UNIX_TIMESTAMP(t) as time_sec"),
+        ("$__timeFilter(t)", "t BETWEEN FROM_UNIXTIME(0) AND FROM_UNIXTIME(5000)"),
+        ("$__unixEpochGroup(t,'5m')", "t DIV 300 * 300"),
+    ],
+)
+def test_a_range_since_1970_is_counted_as_in_grafana(macro: str, sql: str) -> None:
+    assert expanded(macro, SINCE_1970).sql == sql
 
 
 @pytest.mark.parametrize(
@@ -164,6 +177,7 @@ def test_a_misused_macro_says_what_is_wrong(sql: str, message: str) -> None:
         "show /* x */ grants for 'a'@'b'",
         "SELECT us/**/er()/*!50000 , user() */",
         "SELECT /*M!100000 user() */",
+        "SELECT /*! user( */ )",
     ],
 )
 def test_statements_that_show_the_data_sources_user_are_refused(sql: str) -> None:

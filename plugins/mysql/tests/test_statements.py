@@ -10,6 +10,8 @@ from hypothesis import given, strategies as st
 
 from headwater.errors import QueryError
 from headwater.sdk import CallContext
+from headwater.sdk.sql import SpanKind, scan
+from headwater_mysql.dialect import dialect_of, quoted, readings_of
 from headwater_mysql.statements import check_reads_only
 from servers.mysql_checks import DataSourceFactory, query
 from servers.mysql_family import DatabaseServer
@@ -25,6 +27,7 @@ READS = [
     "(WITH a AS (SELECT 1) SELECT * FROM a)",
     "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM a WHERE n < 3) SELECT n FROM a",
     "WITH a AS (SELECT 'it\\'s' AS x) SELECT * FROM a",
+    "WITH /* a comment */ a AS (SELECT '/*! no comment */') SELECT * FROM a -- and another",
     "VALUES ROW(1, 2)",
     "TABLE t",
     "SHOW PROCESSLIST",
@@ -64,7 +67,9 @@ REFUSED = [
     "SELECT 1 INTO DUMPFILE '/tmp/x'",
     "(SELECT 1 INTO OUTFILE '/tmp/x')",
     "SELECT 1 INTO/**/OUTFILE '/tmp/x'",
+    "SELECT 1 INTO OUTFILE'/tmp/x'",
     "SELECT 1 INTO /*!50000 OUTFILE */ '/tmp/x'",
+    "SELECT 1 /*! INTO/*!50000OUTFILE '/tmp/x' */",
     "SELECT 1 /*M!100000 INTO OUTFILE '/tmp/x' */",
     "SELECT 1 INTO /*!99999 x */ /*!50000 OUTFILE */ '/tmp/x'",
     "TABLE t INTO OUTFILE '/tmp/x'",
@@ -99,6 +104,41 @@ def test_a_refusal_says_what_and_why() -> None:
         check_reads_only("SELECT 1; SELECT 2")
     with pytest.raises(QueryError, match=r"^INTO OUTFILE writes a file"):
         check_reads_only("SELECT 1 INTO OUTFILE '/tmp/x'")
+    hidden = (
+        r"^Comments that the server executes \(/\*! … \*/\) are not allowed in WITH, EXPLAIN and ANALYZE: "
+        r"the data source is read-only\.$"
+    )
+    with pytest.raises(QueryError, match=hidden):
+        check_reads_only("EXPLAIN /*! ANALYZE */ SELECT 1")
+
+
+HIDDEN = {
+    "NO_BACKSLASH_ESCAPES": r"""SELECT 'a\' INTO OUTFILE "/tmp/x" -- '""",
+    "ANSI_QUOTES": r"""SELECT "a\" INTO OUTFILE '/tmp/x' -- \"""",
+}
+
+
+@pytest.mark.parametrize("mode", HIDDEN)
+@pytest.mark.parametrize("within", ["{}", "SELECT 1 /*! UNION {}\n */"])
+def test_no_quote_of_the_sessions_mode_hides_a_file(mode: str, within: str) -> None:
+    sql = within.format(HIDDEN[mode])
+    check_reads_only(sql)
+    with pytest.raises(QueryError, match="OUTFILE writes a file"):
+        check_reads_only(sql, dialect_of(mode))
+
+
+@pytest.mark.parametrize("mode", ["", *HIDDEN])
+def test_a_session_is_read_as_its_mode_tells_or_else_in_every_way(mode: str) -> None:
+    assert readings_of(mode) == (dialect_of(mode),)
+    assert dialect_of(mode) in readings_of(None)
+
+
+@pytest.mark.parametrize("mode", ["", "MSSQL", *HIDDEN])
+@pytest.mark.parametrize("name", ["a", "a b; --", "`", "a``b", "\\", "it's", ""])
+def test_a_quoted_name_stays_one_name_in_any_mode(name: str, mode: str) -> None:
+    text = quoted(name)
+    assert [(span.kind, span.end) for span in scan(text, dialect_of(mode))] == [(SpanKind.QUOTED, len(text))]
+    assert text[1:-1].replace("``", "`") == name
 
 
 def test_calls_pass_where_the_operator_allows_them() -> None:
