@@ -15,6 +15,7 @@ source_paths = ["src"]
 only_mutate = {modules}
 also_copy = ["conftest.py", "shared"]
 pytest_add_cli_args_test_selection = {tests}
+process_isolation = "forkserver"
 timeout_multiplier = 20
 timeout_constant = 5
 
@@ -25,6 +26,9 @@ filterwarnings = ["error"]
 timeout = 300
 markers = ["slow: minutes rather than seconds"]
 """
+"""forkserver: else mutants are tried in forks of the process that ran all tests before. What does not survive
+a fork fails there, and any mutant seems to be killed. mutmut also would wait for processes that it does not
+know: those that a killed test leaves behind become its own."""
 _SAME_EXAMPLES = """
 
 hypothesis.settings.register_profile("same", hypothesis.settings(), derandomize=True, max_examples=50)
