@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -41,8 +44,9 @@ def test_parameters_come_back_unchanged(ask: Ask, text: str, items: list[str]) -
     assert ask(query).to_pylist() == [{"t": text, "i": items, "m": [(text, text)]}]
 
 
-def test_a_quoted_name_stays_one_name(ask: Ask) -> None:
-    assert ask(f"SELECT 1 AS {quote_name('a`b, c')}").column_names == ["a`b, c"]
+@pytest.mark.parametrize("name", ["a`b, c", "a\\b", "\\`"])
+def test_a_quoted_name_stays_one_name(ask: Ask, name: str) -> None:
+    assert ask(f"SELECT 1 AS {quote_name(name)}").column_names == [name]
 
 
 @pytest.mark.parametrize("quote", ["`", '"'])
@@ -93,11 +97,56 @@ def test_other_values_can_be_parameters(ask: Ask) -> None:
     assert ask(query).to_pylist() == [{"n": None, "b": True, "f": 1.5, "x": [1, None]}]
 
 
+@pytest.mark.parametrize(
+    ("type_", "value", "shown"),
+    [
+        ("Array(Bool)", [True, False], "[true,false]"),
+        ("Bool", False, "false"),
+        ("Decimal(9, 2)", Decimal("1E+3"), "1000"),
+        ("Date", date(2024, 1, 2), "2024-01-02"),
+        ("Array(Nullable(Date))", [date(2024, 1, 2), None], "['2024-01-02',NULL]"),
+        ("Array(DateTime('UTC'))", [datetime(1970, 1, 1, tzinfo=UTC)], "['1970-01-01 00:00:00']"),
+        ("Array(UUID)", [UUID(int=1)], "['00000000-0000-0000-0000-000000000001']"),
+        ("Tuple(Int8, String)", (1, "it's"), r"(1,'it\'s')"),
+        ("Map(String, Array(Int8))", {"a": [1, 2], "b": []}, "{'a':[1,2],'b':[]}"),
+    ],
+)
+def test_each_kind_of_value_can_be_a_parameter(ask: Ask, type_: str, value: object, shown: str) -> None:
+    query = {"rawSql": f"SELECT toString({{v:{type_}}}) AS v", "params": {"v": value}}
+    assert ask(query)["v"].to_pylist() == [shown]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2024, 1, 1, 2, 0, tzinfo=timezone(timedelta(hours=2))),
+        datetime(2024, 1, 1, 0, 0, 0, 120_000, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 58, 500_000, tzinfo=UTC),
+        datetime(2299, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1970, 1, 1, 0, 0, tzinfo=UTC),
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, 0, 33, 19, tzinfo=UTC),
+        datetime(1970, 1, 1, 3, 33, 19, 5, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(1900, 1, 1, tzinfo=UTC),
+        datetime(2024, 1, 1, 0, 0, 0, 100, tzinfo=UTC).replace(tzinfo=None),
+    ],
+)
+def test_a_moment_as_a_parameter_is_that_moment(ask: Ask, value: datetime) -> None:
+    """One without a zone is of the column's zone."""
+    query = {"rawSql": "SELECT {v:DateTime64(6, 'UTC')} AS v", "params": {"v": value}}
+    meant = value if value.tzinfo else value.replace(tzinfo=UTC)
+    assert ask(query)["v"].to_pylist() == [meant]
+
+
 def test_what_cannot_be_a_parameter_is_named() -> None:
-    with pytest.raises(ValidationError, match=r"params\.a: .*object"):
-        encode_parameters({"a": [object()]})
-    with pytest.raises(ValidationError, match="identifier"):
+    for value in (object(), [object()], (object(),), {"k": object()}, {object(): 1}):
+        with pytest.raises(ValidationError, match=r"^params\.a: .*object"):
+            encode_parameters({"a": value})
+    with pytest.raises(ValidationError, match=r"params\.a b: .*identifier"):
         encode_parameters({"a b": 1})
+    with pytest.raises(ValidationError, match=r"params\.t: .*last second before 1970"):
+        encode_parameters({"t": [datetime(1969, 12, 31, 23, 59, 59, 1, tzinfo=UTC)]})
 
 
 @pytest.mark.parametrize(

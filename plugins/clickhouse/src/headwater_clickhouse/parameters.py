@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from headwater.errors import ValidationError
 from .dialect import quote_text
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f", "\0": "\\0"}
 )
@@ -33,7 +34,7 @@ def _top_level(value: Any, path: str) -> str:
     if isinstance(value, str):
         return value.translate(_ESCAPES)
     if isinstance(value, bool | int | float | Decimal | date | UUID):
-        return _plain(value)
+        return _plain(value, path)
     return _literal(value, path)
 
 
@@ -42,11 +43,11 @@ def _literal(value: Any, path: str) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool | int | float | Decimal):
-        return _plain(value)
+        return _plain(value, path)
     if isinstance(value, str):
         return quote_text(value)
     if isinstance(value, date | UUID):
-        return quote_text(_plain(value))
+        return quote_text(_plain(value, path))
     if isinstance(value, Mapping):
         items = (f"{_literal(k, path)}:{_literal(v, path)}" for k, v in value.items())
         return "{" + ",".join(items) + "}"
@@ -57,13 +58,21 @@ def _literal(value: Any, path: str) -> str:
     raise ValidationError(f"a value of type {type(value).__name__} cannot be a parameter", path=path)
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, path: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        # A zone cannot be written; the server reads a time without one in its own, so send UTC seconds.
-        if value.tzinfo is not None:
-            seconds = value.astimezone(UTC).timestamp()
-            return f"{seconds:.6f}".rstrip("0").rstrip(".")
-        return value.isoformat(sep=" ")
+        return value.isoformat(sep=" ") if value.tzinfo is None else _moment(value, path)
     return str(value)
+
+
+def _moment(value: datetime, path: str) -> str:
+    """Seconds since 1970: a zone cannot be written, and the server reads a time without one in its own.
+
+    It takes four digits or fewer for a year, and loses the sign of what has no whole second.
+    """
+    microseconds = (value - _EPOCH) // timedelta(microseconds=1)
+    seconds, rest = divmod(abs(microseconds), 1_000_000)
+    if microseconds < 0 and not seconds:
+        raise ValidationError("ClickHouse takes no moment of the last second before 1970", path=path)
+    return f"{'-' if microseconds < 0 else ''}{seconds:010}" + (f".{rest:06}" if rest else "")
