@@ -95,9 +95,9 @@ def _without_quotes(sql: str) -> str:
 
 
 def _first_word(sql: str) -> str:
-    """The verb of a statement, in capitals; empty if it has none."""
+    """The verb of a prepared statement, in capitals."""
     words, _ = _top_level_words(sql)
-    return words[0].upper() if words else ""
+    return words[0].upper()
 
 
 def _top_level_words(sql: str) -> tuple[list[str], int]:
