@@ -100,8 +100,8 @@ def _first_word(sql: str) -> str:
     return words[0].upper()
 
 
-def _top_level_words(sql: str) -> tuple[list[str], int]:
-    """The bare words outside all brackets, and where the statement ends (before its `;`)."""
+def _top_level_words(sql: str) -> tuple[list[str], int | None]:
+    """The bare words outside all brackets, and where the statement's `;` is, if it has one."""
     words: list[str] = []
     depth = 0
     end: int | None = None
@@ -130,4 +130,4 @@ def _top_level_words(sql: str) -> tuple[list[str], int]:
                     depth = max(0, depth - 1)
                 case word if depth == 0 or not words:
                     words.append(word)
-    return words, len(sql) if end is None else end
+    return words, end
