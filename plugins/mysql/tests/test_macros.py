@@ -10,6 +10,7 @@ from headwater.errors import MacroError, QueryError
 from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
 from headwater.sdk.sql import EpochUnit, ExpandedQuery
+from headwater_mysql.dialect import dialect_of
 from headwater_mysql.macros import expand, refuse_restricted
 
 # 2018-04-12 18:00 to 18:05 UTC
@@ -181,8 +182,15 @@ def test_a_misused_macro_says_what_is_wrong(sql: str, message: str) -> None:
     ],
 )
 def test_statements_that_show_the_data_sources_user_are_refused(sql: str) -> None:
-    with pytest.raises(QueryError, match="invalid query"):
+    with pytest.raises(QueryError, match=r"^invalid query"):
         refuse_restricted(sql)
+
+
+def test_no_quote_of_the_sessions_mode_hides_the_user() -> None:
+    hidden = r"SELECT 'a\', user() -- '"
+    refuse_restricted(hidden)
+    with pytest.raises(QueryError, match="own user"):
+        refuse_restricted(hidden, dialect_of("NO_BACKSLASH_ESCAPES"))
 
 
 @pytest.mark.parametrize(

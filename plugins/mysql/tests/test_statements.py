@@ -63,6 +63,8 @@ REFUSED = [
     "WITH a AS (SELECT 1) DELETE FROM t",
     "WITH a AS (SELECT 1) UPDATE t SET x = 1",
     "EXPLAIN ANALYZE WITH a AS (SELECT 1) DELETE FROM t",
+    "WITH a AS (SELECT 1)",
+    "ANALYZE",
     "SELECT 1 INTO OUTFILE '/tmp/x'",
     "SELECT 1 INTO DUMPFILE '/tmp/x'",
     "(SELECT 1 INTO OUTFILE '/tmp/x')",
