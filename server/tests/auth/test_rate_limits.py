@@ -67,10 +67,16 @@ def test_what_one_caller_takes_no_other_lacks(clock: Clock) -> None:
     ask(limiter, "b", times=3)
 
 
-@pytest.mark.parametrize(("per_second", "seconds"), [(2.0, 1), (0.5, 2), (0.1, 10), (1 / 60, 60)])
-def test_a_refused_caller_reads_when_to_come_back(clock: Clock, per_second: float, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("per_second", "waited", "seconds"),
+    [(2.0, 0, 1), (0.5, 0, 2), (0.1, 0, 10), (1 / 60, 0, 60), (0.1, 5, 5), (0.7, 0, 2), (0.4, 0, 3)],
+)
+def test_a_refused_caller_reads_when_to_come_back(
+    clock: Clock, per_second: float, waited: int, seconds: int
+) -> None:
     limiter = RequestLimiter(CallerLimits(requests_per_second=per_second, burst=1), clock)
     ask(limiter)
+    clock.now += waited
 
     refused = refusal(limiter)
 
@@ -171,6 +177,15 @@ def test_a_caller_with_a_running_request_is_not_forgotten(clock: Clock) -> None:
         for number in range(10_050):
             ask(limiter, f"caller {number}")
         refusal(limiter, "first")
+
+
+def test_a_caller_is_let_in_even_while_ten_thousand_others_have_a_running_request(clock: Clock) -> None:
+    limiter = RequestLimiter(CallerLimits(concurrent_requests=1), clock)
+    with ExitStack() as running:
+        for number in range(10_000):
+            running.enter_context(limiter.slot(f"caller {number}"))
+        ask(limiter, "one more")
+        refusal(limiter, "caller 0")
 
 
 def test_a_request_that_runs_for_long_keeps_no_others_known(clock: Clock) -> None:

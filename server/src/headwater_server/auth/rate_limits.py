@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -80,7 +81,7 @@ class RequestLimiter:
             self._refill(caller, limits.requests_per_second, limits.burst)
             if caller.tokens < 1:
                 wait = (1 - caller.tokens) / limits.requests_per_second
-                raise TooManyRequestsError("This caller sends too many requests.", max(1, round(wait)))
+                raise TooManyRequestsError("This caller sends too many requests.", math.ceil(wait))
             caller.tokens -= 1
         caller.running += 1
         return caller
