@@ -182,6 +182,12 @@ def test_only_the_first_start_makes_an_admin_token(store: TokenStore) -> None:
 # --- the authenticator -----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a test takes, tokens stay remembered."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+
 def test_a_token_is_noted_as_used_at_most_once_a_minute(store: TokenStore) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     text = add_token(store, "a", role=Role.VIEWER)
@@ -195,12 +201,15 @@ def test_a_token_is_noted_as_used_at_most_once_a_minute(store: TokenStore) -> No
         assert noted == datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds if seconds != 30 else 0)
 
 
+@pytest.mark.usefixtures("stopped_clock")
 def test_an_expired_token_is_refused_from_that_moment(store: TokenStore) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     text = add_token(store, "a", role=Role.VIEWER, expires=now + timedelta(seconds=10))
     authenticator = Authenticator(store, clock=lambda: now)
-    authenticate(authenticator, f"Bearer {text}")
+    known = authenticate(authenticator, f"Bearer {text}")
+    assert authenticator.recognise(f"Bearer {text}") == known
     now += timedelta(seconds=10)
+    assert authenticator.recognise(f"Bearer {text}") is None
     with pytest.raises(AuthenticationError):
         authenticate(authenticator, f"Bearer {text}")
 
@@ -260,6 +269,34 @@ def test_a_token_is_looked_up_once_in_five_seconds(monkeypatch: pytest.MonkeyPat
     assert looked_up == [1, 1, 2, 2]
 
 
+@pytest.mark.usefixtures("stopped_clock")
+@pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER  {} "])
+def test_who_was_just_let_in_is_recognised_by_the_same_header(form: str) -> None:
+    store = CountedLookUps()
+    header = form.format(add_token(store, "a", role=Role.VIEWER))
+    authenticator = Authenticator(store)
+
+    assert authenticator.recognise(header) is None
+    let_in = authenticate(authenticator, header)
+    assert authenticator.recognise(header) == let_in
+    assert store.asked == 1
+    authenticator.forget()
+    assert authenticator.recognise(header) is None
+
+
+@pytest.mark.usefixtures("stopped_clock")
+@pytest.mark.parametrize("form", ["Basic {}", "Digest {}", "Bearer, {}", "{}", " {}", ""])
+def test_a_remembered_token_opens_nothing_under_another_scheme(form: str) -> None:
+    store = MemoryTokenStore()
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store)
+    authenticate(authenticator, f"Bearer {text}")
+
+    assert authenticator.recognise(form.format(text)) is None
+    with pytest.raises(AuthenticationError):
+        authenticate(authenticator, form.format(text))
+
+
 def test_a_token_revoked_elsewhere_is_refused_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -289,6 +326,59 @@ def test_of_ten_thousand_remembered_tokens_the_first_makes_room(monkeypatch: pyt
     assert store.asked == 4
 
 
+def test_an_idle_token_makes_room_before_one_that_was_just_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr("headwater_server.auth.authenticator._CACHED_TOKENS", 2)
+    store = CountedLookUps()
+    busy, idle, new = (add_token(store, name, role=Role.VIEWER) for name in "abc")
+    authenticator = Authenticator(store)
+    authenticate(authenticator, f"Bearer {busy}")
+    authenticate(authenticator, f"Bearer {idle}")
+
+    now += 5
+    authenticate(authenticator, f"Bearer {busy}")
+    authenticate(authenticator, f"Bearer {new}")
+
+    assert store.asked == 4
+    authenticate(authenticator, f"Bearer {busy}")
+    assert store.asked == 4
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_token_that_is_recognised_was_used() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = MemoryTokenStore()
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store, clock=lambda: now)
+    authenticate(authenticator, f"Bearer {text}")
+    authenticator.note_last_used()
+
+    now += timedelta(minutes=1)
+    assert authenticator.recognise(f"Bearer {text}") is not None
+    authenticator.note_last_used()
+
+    assert store.list()[0].last_used == now
+
+
+def test_a_use_that_is_written_late_keeps_its_time() -> None:
+    used = now = datetime(2026, 1, 1, tzinfo=UTC)
+    store = FailingFirst()
+    text = add_token(store, "a", role=Role.VIEWER)
+    authenticator = Authenticator(store, clock=lambda: now)
+    authenticate(authenticator, f"Bearer {text}")
+
+    for _ in range(store.failures):
+        now += timedelta(seconds=10)
+        with pytest.raises(StoreError):
+            authenticator.note_last_used()
+    authenticator.note_last_used()
+
+    assert store.list()[0].last_used == used
+
+
 def test_only_tokens_that_were_used_are_noted() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     store = CountedLookUps()
@@ -304,6 +394,9 @@ def test_only_tokens_that_were_used_are_noted() -> None:
     authenticate(authenticator, f"Bearer {first}")
     authenticate(authenticator, f"Bearer {second}")
     authenticator.note_last_used()
+    authenticate(authenticator, f"Bearer {first}")
+    authenticator.note_last_used()
+    assert store.touched == [{digest_of(first)}, {digest_of(second)}]
     now += timedelta(seconds=1)
     authenticate(authenticator, f"Bearer {first}")
     authenticator.note_last_used()
@@ -350,7 +443,8 @@ class Provider:
         return "kept" if session_id == "known" else None
 
     def by_session(self, session: str) -> Principal | None:
-        return self._signed_in if session == "kept" else None
+        assert session == "kept"
+        return self._signed_in
 
 
 ADA = Principal.of("sso:ada", "ada", Role.EDITOR)
@@ -390,6 +484,18 @@ def test_whom_the_provider_does_not_know_is_nobody(
 ) -> None:
     with pytest.raises(AuthenticationError, match=r"^Unauthorized$"):
         signed_in(provider, header, session)
+
+
+def test_a_caller_without_credentials_is_looked_up_nowhere() -> None:
+    """So nobody waits for a store or a thread on the way to what is open to all."""
+
+    async def never(look_up: Callable[[], R]) -> R:
+        raise AssertionError("something was looked up")
+
+    authenticator = Authenticator(
+        MemoryTokenStore(), sso=cast("SingleSignOn", Provider(ADA)), anonymous=Role.VIEWER
+    )
+    assert asyncio.run(authenticator.authenticate(None, never)).anonymous
 
 
 def test_a_session_that_ended_leaves_an_anonymous_caller() -> None:

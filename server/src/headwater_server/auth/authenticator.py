@@ -114,8 +114,7 @@ class Authenticator:
         """Who sends this header, if it is a token that was looked up a moment ago; None for any other."""
         scheme, _, text = authorization.partition(" ")
         digest = digest_of(text.strip()) if scheme.lower() == "bearer" else None
-        known = None if digest is None else self._cached(digest)
-        if digest is None or known is None:
+        if digest is None or (known := self._cached(digest)) is None:
             return None
         now = self._clock()
         if known.token.refusal(now):
@@ -176,8 +175,10 @@ class Authenticator:
     async def _session(self, session_id: str, off_loop: OffLoop) -> Principal | None:
         """Looked up at each call: where somebody signs out, they are out on every host at once."""
         sso = self.sso
-        session = await off_loop(lambda: sso.find_session(session_id)) if sso is not None else None
-        return None if sso is None or session is None else sso.by_session(session)
+        if sso is None:
+            return None
+        session = await off_loop(lambda: sso.find_session(session_id))
+        return None if session is None else sso.by_session(session)
 
     async def _basic(self, credentials: str, off_loop: OffLoop) -> Principal:
         try:

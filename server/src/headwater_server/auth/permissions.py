@@ -126,7 +126,7 @@ class Principal:
 
     def may(self, action: Action, uid: str = "") -> bool:
         """Whether it may do `action` on data source or named query `uid`; without one, on every one."""
-        return Scope(action) in self.scopes or (bool(uid) and Scope(action, uid) in self.scopes)
+        return Scope(action) in self.scopes or Scope(action, uid) in self.scopes
 
     def may_somewhere(self, action: Action) -> bool:
         """Whether there can be something on which it may do `action`."""
