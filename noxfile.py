@@ -182,11 +182,18 @@ def mutate(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """All tests, and which lines and branches of each distribution they run; arguments go to pytest."""
+    """All tests, and which lines and branches of each distribution they run; arguments go to pytest.
+
+    pytest and all processes of the tests are traced from their start: some of what is measured is imported
+    before any plugin of pytest begins.
+    """
     install(session, *distributions(), groups=("dev", "coverage"))
+    session.run("coverage", "erase")
     session.run(
-        "pytest", "--numprocesses=auto", "--dist=loadfile", "--cov", "--cov-report=", *session.posargs
-    )
+        "coverage", "run", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs,
+        success_codes=range(6),  # what ran is told, also of tests that fail
+    )  # fmt: skip
+    session.run("coverage", "combine", "--quiet")
     for folder in distributions():
         session.log(f"{folder}:")
         session.run("coverage", "report", f"--include={folder}/src/*", success_codes=[0, 1])

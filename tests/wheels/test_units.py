@@ -117,6 +117,8 @@ def floors(folder: str, target: Path) -> Path:
     requirements = target / "requirements.in"
     requirements.write_text("\n".join(others))
     lowest = ["--resolution", "lowest-direct", "--no-annotate", "--no-header", "--no-deps"]
+    # Releases that are older than this Python have no wheels for it; pyspark never has one.
+    lowest += ["--only-binary", ":all:", "--no-binary", "pyspark"]
     run(*uv(), "pip", "compile", "--quiet", *lowest, requirements, "--output-file", constraints)
     return constraints
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from stat import S_ISREG
 from typing import ClassVar, Final
 
 from attrs import frozen
@@ -42,7 +43,9 @@ def database_file(url: str) -> Path:
         raise ValidationError("expected the absolute path of the database's file", path="url")
     try:
         path = allowed(path, "url")
-        found = path.is_file()
+        found = S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
     except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, links in a circle
         raise ValidationError("the path cannot be followed on the host's machine", path="url") from error
     if not found:

@@ -25,6 +25,7 @@ __all__ = ["Engine", "EngineLimits"]
 
 _BATCH_ROWS = 65_536
 _MOST_THREADS = 4
+_TOO_DEEP = "The statement is nested too deeply; write it in parts, with WITH."
 _HINTS = re.compile(
     r"\n\s*LINE \d+:.*|\n\s*Candidate functions:.*|\.? Detail: Python exception:.*|^[A-Z][A-Za-z ]* Error: ",
     re.DOTALL,
@@ -163,11 +164,13 @@ def translated() -> Iterator[None]:
             "The statement needs more memory than it may take; select fewer rows or columns."
         ) from error
     except RecursionError:
-        raise sql_failed("The statement is nested too deeply; write it in parts, with WITH.") from None
+        raise sql_failed(_TOO_DEEP) from None
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         text = str(error)
         if "Out of Memory" in text:
             raise LimitExceededError(
                 "The statement needs more memory than it may take; select fewer rows or columns."
             ) from error
+        if "nesting depth" in text:
+            raise sql_failed(_TOO_DEEP) from error
         raise sql_failed(f"SQL failed: {_HINTS.sub('', text).strip()}") from error
