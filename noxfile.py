@@ -189,14 +189,14 @@ def coverage(session: nox.Session) -> None:
     """
     install(session, *distributions(), groups=("dev", "coverage"))
     session.run("coverage", "erase")
-    session.run(
-        "coverage", "run", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs,
-        success_codes=range(6),  # what ran is told, also of tests that fail
-    )  # fmt: skip
-    session.run("coverage", "combine", "--quiet")
-    for folder in distributions():
-        session.log(f"{folder}:")
-        session.run("coverage", "report", f"--include={folder}/src/*", success_codes=[0, 1])
+    run = ("coverage", "run", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile")
+    try:
+        session.run(*run, *session.posargs)
+    finally:  # what ran is told, also of tests that fail
+        session.run("coverage", "combine", "--quiet")
+        for folder in distributions():
+            session.log(f"{folder}:")
+            session.run("coverage", "report", f"--include={folder}/src/*", success_codes=[0, 1])
 
 
 @nox.session
