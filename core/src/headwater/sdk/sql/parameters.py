@@ -91,7 +91,7 @@ class _Binding:
         self._used.add(key)
         if key in self._parameters:
             return self._text(key, self._parameters[key])
-        if self._named:
+        if self._named or self._placeholders.numbered:
             raise QueryError(f"the placeholder {match[0]} has no value in params")
         return match[0]  # counted by `check_all_used`
 
@@ -136,7 +136,7 @@ class _InOrder(_Binding):
 
 
 class _Numbered(_Binding):
-    native = r"\$(?P<number>\d+)"
+    native = r"(?<![\w$])\$(?P<number>\d+)"
 
     def __init__(self, parameters: Parameters, placeholders: Placeholders) -> None:
         super().__init__(parameters, placeholders)
