@@ -194,3 +194,39 @@ def test_a_bracket_that_is_never_closed_is_an_error(sql: str) -> None:
 def test_long_text_is_read_in_linear_time(dialect: Dialect, unit: str) -> None:
     sql = unit * 100_000  # quadratic reading would run into the test's timeout
     assert "".join(text for _, text in pieces(sql, dialect)) == sql
+
+
+@pytest.mark.parametrize(
+    ("dialect", "before", "hidden", "after"),
+    [
+        (ANSI, "a", "/* b /* c */", "d */"),
+        (ANSI, "a", "/*/ b */", "c"),
+        (POSTGRES, "a", "/* b /* c */ d */", "e */"),
+        (POSTGRES, "a", "/*/**//**/*/", "b"),
+        (CLICKHOUSE, "a", "/* b /* c */ d", ""),
+        (MYSQL, "a", "-- b", ""),
+        (MYSQL, "a", "--", ""),
+        (MYSQL, "1--2", "", ""),
+        (MYSQL, "1--2 ", "#3", ""),
+        (POSTGRES, "SELECT E", r"'a\'b'", ", c"),
+        (POSTGRES, "e", r"'a\'b'", ", c"),
+        (POSTGRES, "SELECT X", "'a\\'", ", c"),
+        (POSTGRES, "SELECT namE", "'a\\'", ", c"),
+    ],
+)
+def test_what_is_hidden_ends_where_the_dialect_says(
+    dialect: Dialect, before: str, hidden: str, after: str
+) -> None:
+    found = [text for kind, text in pieces(f"{before}{hidden}{after}", dialect) if text]
+    assert found == [text for text in (before, hidden, after) if text]
+
+
+def test_a_comment_ends_by_its_own_marks_whatever_stands_before() -> None:
+    assert pieces("/*a*/b/*c*/d", POSTGRES) == [
+        ("comment", "/*a*/"), ("code", "b"), ("comment", "/*c*/"), ("code", "d"),
+    ]  # fmt: skip
+
+
+def test_an_escaped_quote_within_an_argument_does_not_end_it() -> None:
+    text = r"(E'a\',b', c)"
+    assert split_arguments(text, 0, POSTGRES) == ([r"E'a\',b'", "c"], len(text))
