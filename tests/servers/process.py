@@ -310,3 +310,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
     while not (held := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
     return held
+
+
+def stop(pid: int) -> None:
+    """Have a process stand still: the signal alone leaves a thread that runs the time to do more."""
+
+    def stopped(thread: Path) -> bool:
+        return thread.read_text().rpartition(")")[2].split()[0] in "Tt"
+
+    os.kill(pid, signal.SIGSTOP)
+    assert eventually(lambda: all(map(stopped, Path(f"/proc/{pid}/task").glob("*/stat"))), 30)

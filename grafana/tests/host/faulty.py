@@ -12,6 +12,7 @@ from pathlib import Path
 from headwater import Headwater
 from headwater_grafana import ProcessPlugin
 from headwater_grafana.host.process import PluginProcess
+from servers.process import stop
 
 SCRIPT = Path(__file__).with_name("faulty_plugin.py")
 
@@ -57,5 +58,8 @@ def send(number: signal.Signals, plugin: ProcessPlugin) -> PluginProcess:
     """The plugin's process, after it got the signal."""
     process = running(plugin)
     assert process.pid is not None
-    os.kill(process.pid, number)
+    if number is signal.SIGSTOP:
+        stop(process.pid)
+    else:
+        os.kill(process.pid, number)
     return process

@@ -10,7 +10,7 @@ import pytest
 from headwater.errors import DeadlineExceededError, PluginUnavailableError, ValidationError
 from headwater_grafana import ProcessPlugin
 from servers.plugin_process import PluginProcess
-from servers.process import eventually, free_port
+from servers.process import eventually, free_port, stop
 
 from .faulty import host_of
 
@@ -41,7 +41,7 @@ def test_it_may_stand_at_a_breakpoint(address: str, monkeypatch: pytest.MonkeyPa
     with standalone(address) as plugin, host_of(attached) as host:
         host.add_data_source("source", type="faulty")
         assert host.query("source", ASKED).num_rows > 0
-        os.kill(plugin.pid, signal.SIGSTOP)
+        stop(plugin.pid)
         with pytest.raises(DeadlineExceededError):
             host.query("source", ASKED, timeout=2)
         os.kill(plugin.pid, signal.SIGCONT)
