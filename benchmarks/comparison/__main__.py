@@ -1,6 +1,6 @@
 """Compare, and write `figures.json`, `report.md` and its plots.
 
-python -m comparison                            all comparisons, five rounds: 15 minutes on two cores
+python -m comparison                            all comparisons, five rounds: three took 10 minutes
 python -m comparison --most 1000000             no point above this many rows
 python -m comparison --quick                    the smallest points, to see that all of it works
 python -m comparison --only mysql-rows --only prometheus-series
