@@ -53,11 +53,23 @@ async def cancel(app: Harlequin, pilot: Pilot[None]) -> None:
     await until(lambda: not connection._running)  # type: ignore[union-attr]
 
 
+async def settled(app: Harlequin) -> None:
+    """Its queries have ended, and it has shown how: closed before, it looks for tables that are gone."""
+    querying = True
+    while querying:
+        await until(lambda: all(worker.group != "query_runners" for worker in app.workers))
+        shown = asyncio.Event()
+        app.call_later(shown.set)  # after what they told it
+        await shown.wait()
+        querying = any(worker.group == "query_runners" for worker in app.workers)
+
+
 async def main(session: str, data_dir: str) -> None:
     app = Harlequin(HeadwaterAdapter(("demo",), data_dir=data_dir), record_history=False)
     async with app.run_test(size=(120, 36)) as pilot:
         await started(app)
         await {"query": query, "cancel": cancel}[session](app, pilot)
+        await settled(app)
 
 
 if __name__ == "__main__":
