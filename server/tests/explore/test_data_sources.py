@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from servers.mysql_family import DatabaseServer
 
@@ -36,6 +36,24 @@ def test_a_data_source_is_added_tested_and_removed(page: Page, mariadb: Database
     page.get_by_role("button", name="Remove from the page").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("from the page", exact=True)).to_have_count(0)
+
+
+def test_what_is_typed_is_of_the_type_that_was_chosen(page: Page, mariadb: DatabaseServer) -> None:
+    """Also while the host has not described that type yet: nothing of another's fields is left to fill in."""
+    held: list[Route] = []
+    described = "**/api/plugins/mysql/settings"
+    page.route(described, lambda route: held.append(route))
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Type").select_option("adbc")
+    expect(page.locator("input[type=password]").first).to_be_visible()
+
+    with page.expect_request(described):
+        page.get_by_label("Type").select_option("mysql")
+    expect(page.locator("input[type=password]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Save and test")).to_be_disabled()
+    held[0].continue_()
+    expect(page.get_by_label("Address")).to_be_visible()
+    expect(page.get_by_role("button", name="Save and test")).to_be_enabled()
 
 
 def test_a_secret_is_kept_replaced_and_removed_but_never_shown(

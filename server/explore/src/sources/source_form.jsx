@@ -5,6 +5,7 @@ import { SecretField } from "./secret_field.jsx";
 
 const TOP_LEVEL = [["url", "Address"], ["user", "User"], ["database", "Database"], ["basicAuthUser", "User of basic authentication"]];
 const NEW = { name: "", access: "proxy", url: "", user: "", database: "", isDefault: false, jsonData: {}, secureJsonFields: {} };
+const UNKNOWN = { settingsSchema: {}, secretKeys: [], connection: {} };
 
 // A data source's form, made from the plugin's settings schema.
 export function SourceForm({ plugins, uid: initialUid, type: initialType, onSaved, onCancel }) {
@@ -15,7 +16,11 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
   const [secrets, setSecrets] = useState({});
   const [failure, setFailure] = useState(null);
 
-  useEffect(() => void pluginSettings(type).then(setPlugin, setFailure), [type]);
+  useEffect(() => {
+    let wanted = true;
+    pluginSettings(type).then((described) => wanted && setPlugin({ ...described, type }), (error) => wanted && setFailure(error));
+    return () => void (wanted = false);
+  }, [type]);
   useEffect(() => {
     if (initialUid) readSource(initialUid).then(setSource, setFailure);
   }, [initialUid]);
@@ -23,10 +28,13 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
   if (failure && !source) return <main class="message error" role="alert">{failure.message}</main>;
   if (!plugin || !source) return <main class="message">Loading…</main>;
   const set = (changes) => setSource((old) => ({ ...old, ...changes }));
-  const properties = Object.entries(plugin.settingsSchema.properties ?? {}).filter(([key]) => !TOP_LEVEL.some(([top]) => top === key));
-  const required = new Set(plugin.settingsSchema.required ?? []);
+  // Until another type is described, there is no field that could be taken for one of its own.
+  const loading = plugin.type !== type;
+  const { settingsSchema, secretKeys, connection: used } = loading ? UNKNOWN : plugin;
+  const properties = Object.entries(settingsSchema.properties ?? {}).filter(([key]) => !TOP_LEVEL.some(([top]) => top === key));
+  const required = new Set(settingsSchema.required ?? []);
   // A plugin says which of these it uses; one that does not say gets the usual three.
-  const connection = plugin.connection ?? { url: "", user: "", database: "" };
+  const connection = used ?? { url: "", user: "", database: "" };
   const topLevel = TOP_LEVEL.filter(([key]) => key in connection || source[key] || required.has(key));
   // The place that the host names, such as `jsonData.maxOpenConns`, ends in the field's key.
   const place = failure?.status === 409 ? "name" : failure?.place?.split(".").pop() ?? "";
@@ -78,7 +86,7 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
         {text("name", "Name", true)}
         {topLevel.map(([key, label]) => text(key, label, required.has(key), connection[key]))}
         <label class="check"><input type="checkbox" checked={source.isDefault} onChange={(event) => set({ isDefault: event.target.checked })} /><span>Default data source</span></label>
-        {plugin.secretKeys.length > 0 && <h2>Secrets</h2>}
+        {secretKeys.length > 0 && <h2>Secrets</h2>}
         <div class="fields">
           {properties.filter(([, schema]) => schema.writeOnly).map(([key, schema]) => (
             <SecretField key={key} name={key} description={schema.description} isSet={!!source.secureJsonFields?.[key]} value={secrets[key]} error={errorAt(key)} onChange={(next) => changeSecret(key, next)} />
@@ -93,7 +101,7 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
           </div>
         </details>
         {failure && !placed && <p class="error" role="alert">{failure.message}</p>}
-        <p class="actions"><button class="primary">Save and test</button> <button type="button" onClick={onCancel}>Cancel</button></p>
+        <p class="actions"><button class="primary" disabled={loading}>Save and test</button> <button type="button" onClick={onCancel}>Cancel</button></p>
       </form>
     </main>
   );
