@@ -11,7 +11,7 @@ from headwater.frames import Fill, FillMode
 from headwater.models import TimeRange
 from headwater.sdk.sql import EpochUnit, ExpandedQuery
 from headwater_mysql.dialect import dialect_of
-from headwater_mysql.macros import expand, refuse_restricted
+from headwater_mysql.macros import expand, refuse_restricted, unix_times_of
 
 # 2018-04-12 18:00 to 18:05 UTC
 RANGE = TimeRange.from_epoch_ms(1_523_556_000_000, 1_523_556_300_000)
@@ -81,6 +81,28 @@ def test_seconds_of_a_range_that_begins_before_1970_may_be_negative(macro: str, 
 )
 def test_a_range_since_1970_is_counted_as_in_grafana(macro: str, sql: str) -> None:
     assert expanded(macro, SINCE_1970).sql == sql
+
+
+@pytest.mark.parametrize(
+    ("version", "start", "end", "first", "last"),
+    [
+        ("8.0.44", 0, 2**32, "FROM_UNIXTIME(0)", "FROM_UNIXTIME(4294967296)"),
+        ("10.11.14-MariaDB", 0, 2**31 - 1, "FROM_UNIXTIME(0)", "FROM_UNIXTIME(2147483647)"),
+        ("10.11.14-MariaDB", -5, 2**31, "DATE_ADD(FROM_UNIXTIME(0), INTERVAL -5 SECOND)",
+            "DATE_ADD(FROM_UNIXTIME(0), INTERVAL 2147483648 SECOND)"),
+        ("11.8.9-MariaDB-4", 0, 1, "DATE_ADD(FROM_UNIXTIME(1), INTERVAL -1 SECOND)", "FROM_UNIXTIME(1)"),
+        ("12.0.2-MariaDB", 1, 2**31, "FROM_UNIXTIME(1)",
+            "DATE_ADD(FROM_UNIXTIME(1), INTERVAL 2147483647 SECOND)"),
+    ],
+)  # fmt: skip
+def test_times_that_a_server_has_no_unix_time_for_are_counted(
+    version: str, start: int, end: int, first: str, last: str
+) -> None:
+    time_range, unix_times = TimeRange.from_epoch_ms(start * 1000, end * 1000), unix_times_of(version)
+    sql = expand("$__timeFilter(t)", time_range, timedelta(minutes=1), unix_times=unix_times).sql
+    assert sql == f"t BETWEEN {first} AND {last}"
+    counted = expand("$__timeEpoch(t)", time_range, timedelta(minutes=1), unix_times=unix_times).sql
+    assert counted.startswith("(TIMESTAMPDIFF(SECOND, " if "DATE_ADD" in sql else "UNIX_TIMESTAMP(t)")
 
 
 @pytest.mark.parametrize(

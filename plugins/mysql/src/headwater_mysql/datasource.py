@@ -41,7 +41,7 @@ from headwater_mysql.errors import locate
 from headwater_mysql.execution import Execution
 from headwater_mysql.handshake import Target, shut
 from headwater_mysql.health import describe_failure, describe_success
-from headwater_mysql.macros import expand, refuse_restricted
+from headwater_mysql.macros import expand, refuse_restricted, unix_times_of
 from headwater_mysql.metadata import Metadata
 from headwater_mysql.metric import metric_index
 from headwater_mysql.partitions import PartitionedRead
@@ -125,6 +125,7 @@ class MySQLDataSource(DataSource[MySQLSettings, MySQLQuery]):
             interval,
             execution.dialect,
             whole_groups=query.query_caching_ranges,
+            unix_times=unix_times_of(execution.server_version),
         )
         self._check(expanded.sql, execution.readings)
         sql, parameters = bind(expanded.sql, query.params, expanded.dialect, PLACEHOLDERS)

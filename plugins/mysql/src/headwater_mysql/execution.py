@@ -63,6 +63,10 @@ class Execution:
         return self._connection.sql_mode
 
     @property
+    def server_version(self) -> str:
+        return self._connection.session.server_version
+
+    @property
     def readings(self) -> Readings:
         """How the session may read the text of statements."""
         return readings_of(self.sql_mode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from functools import cache
+from typing import Final
 
 from headwater.errors import QueryError
 from headwater.models import TimeRange
@@ -25,10 +26,21 @@ _RESTRICTED = re.compile(
 )
 _MAY_BE_RESTRICTED = re.compile(r"grants|user", re.IGNORECASE)
 EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
+MYSQL_TIMES: Final = range(2**63)
+"""To the year 3001, which the macros leave to the server. Before 8.0.28 they end as MariaDB's do."""
+_MARIADB_TIMES: Final = range(2**31)
+_MARIADB_11_TIMES: Final = range(1, 2**31)
 
 
 class MySQLMacros(TimeMacros):
-    """FROM_UNIXTIME knows no time before 1970, UNIX_TIMESTAMP does not count them, and DIV rounds them up."""
+    """FROM_UNIXTIME knows no time before 1970, UNIX_TIMESTAMP does not count them, and DIV rounds them up.
+
+    `unix_times`: the seconds that FROM_UNIXTIME and UNIX_TIMESTAMP of the server know; see `unix_times_of`.
+    """
+
+    def __init__(self, dialect: Dialect, unix_times: range = MYSQL_TIMES) -> None:
+        super().__init__(dialect)
+        self._unix_times = unix_times
 
     def time(self, column: str, scope: MacroScope) -> str:
         return f"{self.unix_seconds(column, scope)} as time_sec"
@@ -37,13 +49,14 @@ class MySQLMacros(TimeMacros):
 
     def moment(self, seconds: int, scope: MacroScope) -> str:
         del scope
-        if seconds < 0:
-            return f"DATE_ADD(FROM_UNIXTIME(0), INTERVAL {seconds} SECOND)"
-        return f"FROM_UNIXTIME({seconds})"
+        if seconds in self._unix_times:
+            return f"FROM_UNIXTIME({seconds})"
+        known = self._unix_times.start
+        return f"DATE_ADD(FROM_UNIXTIME({known}), INTERVAL {seconds - known} SECOND)"
 
     def unix_seconds(self, column: str, scope: MacroScope) -> str:
         scope.epoch_units.add(EpochUnit.SECONDS)
-        if scope.start < 0:
+        if scope.start not in self._unix_times or scope.end not in self._unix_times:
             return f"(TIMESTAMPDIFF(SECOND, FROM_UNIXTIME(1), {column}) + 1)"
         return f"UNIX_TIMESTAMP({column})"
 
@@ -61,12 +74,13 @@ def expand(
     dialect: Dialect = DEFAULT,
     *,
     whole_groups: bool = False,
+    unix_times: range = MYSQL_TIMES,
 ) -> ExpandedQuery:
     """`sql` with its macros expanded. `interval` is the value of `$__interval`, `dialect` the session's.
 
-    Raises what `TimeMacros.expand` does.
+    `unix_times` is what `unix_times_of` says of the server. Raises what `TimeMacros.expand` does.
     """
-    return macros_of(dialect).expand(sql, time_range, interval, whole_groups=whole_groups)
+    return macros_of(dialect, unix_times).expand(sql, time_range, interval, whole_groups=whole_groups)
 
 
 def refuse_restricted(sql: str, dialect: Dialect = DEFAULT) -> None:
@@ -97,5 +111,16 @@ def executed_text(sql: str, dialect: Dialect = DEFAULT) -> str:
 
 
 @cache
-def macros_of(dialect: Dialect) -> MySQLMacros:
-    return MySQLMacros(dialect)
+def macros_of(dialect: Dialect, unix_times: range = MYSQL_TIMES) -> MySQLMacros:
+    return MySQLMacros(dialect, unix_times)
+
+
+def unix_times_of(server_version: str) -> range:
+    """The Unix seconds of which FROM_UNIXTIME of a server makes a time, and UNIX_TIMESTAMP counts.
+
+    It is NULL for others: from 2038 on in MariaDB (11.5 and newer know times up to 2106), and for 0 in 11.8.
+    """
+    if "mariadb" not in server_version.lower():
+        return MYSQL_TIMES
+    major = re.match(r"\d+", server_version)
+    return _MARIADB_11_TIMES if major and int(major[0]) >= 11 else _MARIADB_TIMES
