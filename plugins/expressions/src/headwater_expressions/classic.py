@@ -112,8 +112,8 @@ def _percent(cells: Floats) -> float:
 _REDUCERS: Mapping[str, Callable[[Floats], float]] = {
     "avg": lambda cells: float(cells.mean()),
     "sum": lambda cells: float(cells.sum()),
-    "min": lambda cells: float(cells.min()),
-    "max": lambda cells: float(cells.max()),
+    "min": lambda cells: float(np.min(cells)),
+    "max": lambda cells: float(np.max(cells)),
     "count": lambda cells: float(len(cells)),
     "last": lambda cells: float(cells[-1]),
     "median": lambda cells: float(np.median(cells)),

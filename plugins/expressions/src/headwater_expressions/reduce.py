@@ -22,8 +22,8 @@ Reducer = Callable[[Floats], float]
 
 REDUCERS: Mapping[str, Reducer] = {
     "mean": lambda cells: float(cells.mean()),
-    "min": lambda cells: float(cells.min()),
-    "max": lambda cells: float(cells.max()),
+    "min": lambda cells: float(np.min(cells)),
+    "max": lambda cells: float(np.max(cells)),
     "sum": lambda cells: float(cells.sum()),
     "count": lambda cells: float(len(cells)),
     "last": lambda cells: float(cells[-1]),

@@ -44,5 +44,5 @@ def _is_ascii(array: pa.StringArray) -> bool:
         return False
     used = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]]
     words = used[: len(used) // 8 * 8].view(np.uint64)
-    seen = np.bitwise_or.reduce(words, initial=np.uint64(0)) & _NOT_ASCII
-    return not seen and not (used[len(words) * 8 :] & 0x80).any()
+    seen = np.bitwise_or.reduce(words, initial=np.uint64(0), keepdims=True) & _NOT_ASCII
+    return not seen.any() and not (used[len(words) * 8 :] & 0x80).any()
