@@ -38,9 +38,10 @@ def test_chromium_is_fetched_and_shows_a_page() -> None:
 def test_nginx_is_fetched_and_passes_requests_on() -> None:
     with (
         nginx.start_nginx({"/": "http://127.0.0.1:1/"}) as address,
-        pytest.raises(urllib.error.HTTPError, match="502"),
+        pytest.raises(urllib.error.HTTPError, match="502") as refused,
     ):
         urllib.request.urlopen(address, timeout=10)
+    refused.value.close()
 
 
 def test_go_is_fetched_and_builds_programs_that_understand_each_other() -> None:

@@ -116,6 +116,7 @@ def _answers(url: str) -> bool:
         with urllib.request.urlopen(f"{url}/-/ready", timeout=1):
             return True
     except urllib.error.HTTPError as error:
-        return error.code in {400, 401}  # up, but asks for TLS or credentials
+        with error:
+            return error.code in {400, 401}  # up, but asks for TLS or credentials
     except OSError:
         return False
