@@ -184,15 +184,15 @@ def mutate(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """All tests, and which lines and branches of each distribution they run; arguments go to pytest.
 
-    pytest and all processes of the tests are traced from their start: some of what is measured is imported
-    before any plugin of pytest begins.
+    What is tested in environments of their own, such as wheels, and what ends by SIGKILL is not counted.
     """
     install(session, *distributions(), groups=("dev", "coverage"))
     session.run("coverage", "erase")
-    run = ("coverage", "run", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile")
+    started = trace_every_process(session)
     try:
-        session.run(*run, *session.posargs)
+        session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
     finally:  # what ran is told, also of tests that fail
+        started.unlink()
         session.run("coverage", "combine", "--quiet")
         for folder in distributions():
             session.log(f"{folder}:")
@@ -335,6 +335,26 @@ def openapi(session: nox.Session) -> None:
         "pytest", "server/tests/http/test_openapi.py", *session.posargs,
         env={"HEADWATER_SCHEMATHESIS_CASES": "10000"},
     )  # fmt: skip
+
+
+def trace_every_process(session: nox.Session) -> Path:
+    """Measure each process of the environment from its start, also those that tests give few variables; gives
+    the file that does so.
+
+    Before any plugin of pytest begins, some of what is measured has been imported.
+    """
+    asked = ("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    folder = Path(str(session.run(*asked, silent=True)).strip())
+    variables = {
+        "COVERAGE_PROCESS_START": f"{ROOT / 'pyproject.toml'}",
+        "COVERAGE_FILE": f"{ROOT / '.coverage'}",
+    }
+    start = folder / "a0_coverage.pth"  # before the one of coverage, which looks at the variables
+    start.write_text(
+        f"import os; [os.environ.setdefault(*each) for each in {list(variables.items())}]; "
+        "import coverage; coverage.process_startup()\n"
+    )
+    return start
 
 
 def tests_in(folder: str, arguments: list[str]) -> list[str]:
