@@ -149,7 +149,6 @@ def postgres() -> Iterator[Source]:
             streaming={"rawSql": f"SELECT generate_series(0, 1000000000) AS chaos, '{'x' * WIDTH}' AS x"},
             running=running,
             process=server.process,
-            can_be_woken=False,  # libpq keeps its socket to itself
         )  # fmt: skip
 
 

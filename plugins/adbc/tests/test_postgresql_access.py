@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,6 +18,7 @@ from headwater.errors import DeadlineExceededError, DownstreamConnectionError, D
 from servers.certificates import Certificates, make_certificates
 from servers.pgbouncer import start_pgbouncer
 from servers.postgresql import PASSWORD, USER, PostgresServer, start_postgresql
+from servers.process import eventually, stop
 
 MakeHost = Callable[..., Headwater]
 
@@ -129,3 +134,53 @@ def test_nothing_of_a_statement_is_left_to_the_next_client(pooled: int, make_hos
             "SELECT current_setting('statement_timeout'), current_setting('transaction_read_only')"
         ).fetchone()
     assert left == ("0", "off")
+
+
+# --- silence ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole_server", [False, True], ids=["its session", "the server"])
+def test_a_query_of_which_nothing_is_heard_leaves_nothing_behind(
+    make_host: MakeHost, *, whole_server: bool
+) -> None:
+    """The driver waits until its server speaks again; a frozen one keeps its connections."""
+    with start_postgresql() as server:
+        host = make_host(server.port, sslmode="disable")
+        host.query("db", "SELECT 1")  # every thread of the host's own is there
+        usual = threads()
+        frozen = [*_idle(server), *([server.process.pid] if whole_server else [])]
+        for pid in frozen:
+            stop(pid)
+        try:
+            with pytest.raises(DeadlineExceededError):
+                host.query("db", "SELECT pg_sleep(60)", timeout=1)
+            assert eventually(lambda: threads() <= usual, 20)
+            assert connections_to(server.port) == 0
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        assert host.query("db", "SELECT 1 AS n").table.column("n").to_pylist() == [1]
+
+
+def test_a_server_that_never_answers_a_connection_is_given_up_with_the_call(make_host: MakeHost) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        host = make_host(port, sslmode="disable")
+        with pytest.raises(DeadlineExceededError):
+            host.query("db", "SELECT 1", timeout=0.5)
+        assert eventually(lambda: connections_to(port) == 0, 5)  # of 10 s that connecting may take
+
+
+def _idle(server: PostgresServer) -> list[int]:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE state = 'idle'")
+        return [pid for (pid,) in rows]
+
+
+def threads() -> set[int]:
+    return {int(each.name) for each in Path("/proc/self/task").iterdir()}
+
+
+def connections_to(port: int) -> int:
+    rows = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    return sum(int(row.split()[2].rpartition(":")[2], 16) == port and row.split()[3] == "01" for row in rows)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import adbc_driver_manager as adbc
 import pyarrow as pa
@@ -16,7 +16,11 @@ from adbc_driver_manager._reader import AdbcRecordBatchReader  # the reader that
 from headwater.errors import QueryError
 from headwater.frames import Notice
 from headwater_adbc.driver import bind_row
+from headwater_adbc.hang_up import Waits
 from headwater_adbc.preset import Columns, Preset
+
+_PATIENCE_SECONDS: Final = 3.0
+"""With a server that says nothing after a statement has been cancelled."""
 
 
 def run(connection: adbc.AdbcConnection, sql: str) -> None:
@@ -39,13 +43,20 @@ class Connection:
         self._preset = preset
         self._seconds: float | None = None
         self._lock = threading.Lock()  # guards both above: nothing is cancelled that is freed meanwhile
+        self._waits = Waits()
+        self._ends_waits = False
 
     def begin(self, seconds: float | None) -> None:
         self._seconds = seconds
-        self._run(self._preset.begin(seconds))
+        with self._waits.wait():
+            self._run(self._preset.begin(seconds))
 
     def execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
         _check_text(sql)
+        with self._waits.wait():
+            return self._readable(sql, values, verb)
+
+    def _readable(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
         self._preset.check(sql)
         if self._preset.lasts(sql):
             self.reusable = False
@@ -54,7 +65,7 @@ class Connection:
         result = self._execute(sql, values, verb)
         if (readable := self._preset.readable(sql, result.given)) == sql:
             return result
-        self.interrupt()
+        self._cancel()
         result.close()
         self._end()
         self.begin(self._seconds)
@@ -63,17 +74,17 @@ class Connection:
     def renew(self) -> None:
         self.used = True
         try:
-            self._end()
+            with self._waits.wait():
+                self._end()
         except adbc.Error as error:
             raise self._preset.explain(error) from error
 
     def interrupt(self) -> None:
-        """Drivers cancel by the statement, by the connection, or by both; some ignore the other one."""
-        with self._lock:
-            for handle in (self._statement, self._connection):
-                if handle is not None:
-                    with contextlib.suppress(adbc.Error):
-                        handle.cancel()
+        """End the statement; the connection is not used again."""
+        if self._preset.waits_for_ever and not self._ends_waits:
+            self._ends_waits = True
+            self._waits.end_after(_PATIENCE_SECONDS)
+        self._cancel()
 
     def quiet(self) -> bool:
         return self.reusable
@@ -82,18 +93,27 @@ class Connection:
         """Not needed: what begins a statement tells whether the connection is alive."""
 
     def close(self) -> None:
-        with self._lock, contextlib.suppress(adbc.Error, RuntimeError):
+        with self._lock, self._waits.wait(), contextlib.suppress(adbc.Error, RuntimeError):
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+        self._waits.over()
 
     def free(self, statement: adbc.AdbcStatement) -> None:
         """Close a statement; its reader is closed already."""
-        with self._lock, contextlib.suppress(adbc.Error, RuntimeError):
+        with self._lock, self._waits.wait(), contextlib.suppress(adbc.Error, RuntimeError):
             self._statement = None
             if options := self._preset.closing_options():
                 statement.set_options(**options)
             statement.close()
+
+    def _cancel(self) -> None:
+        """Drivers cancel by the statement, by the connection, or by both; some ignore the other one."""
+        with self._lock, self._waits.wait():
+            for handle in (self._statement, self._connection):
+                if handle is not None:
+                    with contextlib.suppress(adbc.Error):
+                        handle.cancel()
 
     def _end(self) -> None:
         for sql in self._preset.end():
@@ -131,7 +151,7 @@ class Connection:
         try:
             handle, _ = statement.execute_query()
             reader = AdbcRecordBatchReader._import_from_c(handle.address)
-            return Result(reader, self._preset.columns, partial(self.free, statement))
+            return Result(reader, self._preset.columns, self._waits, partial(self.free, statement))
         except BaseException:
             self.free(statement)
             raise
@@ -151,9 +171,14 @@ class Result:
     """A running statement's rows. `given`: the columns as the driver has them, `schema`: as delivered."""
 
     def __init__(
-        self, reader: AdbcRecordBatchReader, columns: type[Columns], on_close: Callable[[], object]
+        self,
+        reader: AdbcRecordBatchReader,
+        columns: type[Columns],
+        waits: Waits,
+        on_close: Callable[[], object],
     ) -> None:
         self._reader = reader
+        self._waits = waits
         self._on_close = on_close
         self.given: pa.Schema = reader.schema
         self._columns = columns(self.given)
@@ -164,9 +189,14 @@ class Result:
         return self._columns.notices
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        return map(self._columns.convert, self._reader)
+        while (batch := self._next()) is not None:
+            yield self._columns.convert(batch)
+
+    def _next(self) -> pa.RecordBatch | None:
+        with self._waits.wait():
+            return next(self._reader, None)
 
     def close(self) -> None:
-        with contextlib.suppress(adbc.Error, OSError):
+        with self._waits.wait(), contextlib.suppress(adbc.Error, OSError):
             self._reader.close()
         self._on_close()

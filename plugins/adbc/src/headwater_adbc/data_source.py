@@ -14,12 +14,15 @@ from headwater.sdk import CallContext, DataSourceInstanceSettings, ResourceReque
 from headwater.sdk.sql import Records, SqlDataSource
 from headwater_adbc.connection import Connection, run
 from headwater_adbc.driver import open_database
+from headwater_adbc.hang_up import Waits
 from headwater_adbc.preset import Preset, preset_of
 from headwater_adbc.settings import AdbcSettings
 
 _SAID_BY_PRESETS: Final = (
     "title", "dialect", "placeholders", "reads", "macros", "catalog", "cutter", "version_sql",
 )  # fmt: skip
+
+_AGAIN_SECONDS: Final = 0.1
 
 
 class AdbcDataSource(SqlDataSource[AdbcSettings]):
@@ -36,11 +39,14 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         self._database: adbc.AdbcDatabase | None = None
 
     def connect(self, seconds: float, context: CallContext) -> Connection:
-        del context  # no driver can be woken while it connects: its time limit is what ends it
+        waits = Waits()
         try:
-            return Connection(adbc.AdbcConnection(self._opened(seconds)), self.preset)
+            with context.on_cancel(lambda: self._give_up(waits)), waits.wait():
+                return Connection(adbc.AdbcConnection(self._opened(seconds)), self.preset)
         except Exception as error:
             raise self.preset.explain(error, connecting=True) from error
+        finally:
+            waits.over()
 
     def explain(self, error: Exception) -> HeadwaterError:
         return self.preset.explain(error)
@@ -66,6 +72,12 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         """Hypertables of TimescaleDB: schema, name. None where the setting `timescaledb` is off."""
         del request
         return self.browse("hypertables", (), context)
+
+    def _give_up(self, waits: Waits) -> None:
+        if (
+            self.preset.waits_for_ever
+        ):  # no other driver can be woken while it connects: its time limit ends it
+            waits.end_after(_AGAIN_SECONDS)
 
     def _opened(self, seconds: float) -> adbc.AdbcDatabase:
         with self._lock:

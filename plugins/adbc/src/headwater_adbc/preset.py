@@ -68,6 +68,8 @@ class Preset(Generic[S]):
     version_sql: ClassVar[str] = "SELECT '' AS version"
     asks_columns_first: bool = False
     """Whether `readable` is told the columns before the statement runs, because it must not run twice."""
+    waits_for_ever: ClassVar[bool] = False
+    """Whether the driver goes on waiting for a server that is silent, also when it is cancelled."""
 
     def __init__(self, settings: S, instance: DataSourceInstanceSettings) -> None:
         self.settings = settings

@@ -106,6 +106,7 @@ class PostgreSQL(Preset[PostgreSQLSettings]):
     macros = PostgreSQLMacros(timescaledb=False)
     columns = PostgreSQLColumns
     cutter = Cutter(DIALECT, quoted, random="random()")
+    waits_for_ever = True
     version_sql = "SELECT current_setting('server_version') AS version"
     catalog: Mapping[str, str] = {
         "schemas": """
