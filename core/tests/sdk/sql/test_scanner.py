@@ -185,8 +185,9 @@ def test_nested_arguments_come_back_whole(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("sql", ["(", "(a", "(a, (b)", "('a)", "(a]", "(/*)"])
 def test_a_bracket_that_is_never_closed_is_an_error(sql: str) -> None:
-    with pytest.raises(QueryError, match="missing close bracket"):
+    with pytest.raises(QueryError) as caught:
         split_arguments(sql, 0, ANSI)
+    assert str(caught.value) == "failed to parse macro arguments (missing close bracket?)"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
