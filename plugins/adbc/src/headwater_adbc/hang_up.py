@@ -42,7 +42,7 @@ class Waits:
 
     def end_after(self, seconds: float) -> None:
         """From then on hang up for whoever waits, until it is over."""
-        threading.Thread(target=self._end, args=(seconds,), daemon=True).start()
+        threading.Thread(target=self._end, args=(seconds,), name="headwater-hang-up", daemon=True).start()
 
     def _end(self, seconds: float) -> None:
         while not self._over.wait(seconds):

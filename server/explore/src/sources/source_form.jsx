@@ -79,7 +79,7 @@ export function SourceForm({ plugins, uid: initialUid, type: initialType, onSave
       <form onSubmit={save}>
         <label>
           <span>Type</span>
-          <select value={type} disabled={!!uid} onChange={(event) => (setType(event.target.value), set({ jsonData: {} }), setSecrets({}))}>
+          <select value={type} disabled={!!uid} onChange={(event) => (setType(event.target.value), set({ jsonData: {} }), setSecrets({}), setFailure(null))}>
             {plugins.map((each) => <option key={each.id} value={each.id}>{each.name}</option>)}
           </select>
         </label>
