@@ -51,6 +51,11 @@ def test_each_macro_expands_as_in_grafana(macro: str, sql: str) -> None:
     assert expanded(f"SELECT {macro} FROM x").sql == f"SELECT {sql} FROM x"
 
 
+def test_filters_of_whole_groups_leave_out_the_end_of_the_range() -> None:
+    sql = expand("$__unixEpochFilter(t)", RANGE, timedelta(minutes=1), whole_groups=True).sql
+    assert sql == "(t >= 1523556000 AND t < 1523556300)"
+
+
 def test_times_before_1970_are_counted_from_1970() -> None:
     sql = expanded("$__timeFilter(t)", BEFORE_1970).sql
     assert sql == "t BETWEEN DATE_ADD(FROM_UNIXTIME(0), INTERVAL -1000 SECOND) AND FROM_UNIXTIME(5000)"

@@ -106,6 +106,8 @@ def test_a_refusal_says_what_and_why() -> None:
         QueryError, match=r"^FLUSH statements are not allowed here: .*read-only \(setting readOnly\)\.$"
     ):
         check_reads_only("flush tables")
+    with pytest.raises(QueryError, match=r"^The query is empty\.$"):
+        check_reads_only("-- nothing")
     with pytest.raises(QueryError, match=r"^Only one statement is allowed"):
         check_reads_only("SELECT 1; SELECT 2")
     with pytest.raises(QueryError, match=r"^INTO OUTFILE writes a file"):
