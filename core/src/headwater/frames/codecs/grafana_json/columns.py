@@ -44,8 +44,8 @@ def read_column(
             return _read_times(values, nanos)
         return pa.array(values, field_type.arrow_type)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        if field_type is FieldType.FLOAT64 and int in kinds:  # integers beyond 2**53
-            return _read_large_floats(values, path)
+        if field_type in {FieldType.FLOAT32, FieldType.FLOAT64} and int in kinds:
+            return _read_large_integers(field_type, values, path)
         raise _fault(field_type, values, path) from error
 
 
@@ -89,11 +89,15 @@ def _fits(milliseconds: npt.NDArray[np.int64], rest: npt.NDArray[np.int64], per_
     return bool((above_low & below_high).all())
 
 
-def _read_large_floats(values: list[Any], path: str) -> pa.Array:
-    try:
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    except OverflowError as error:
-        raise _fault(FieldType.FLOAT64, values, path) from error
+def _read_large_integers(field_type: FieldType, values: list[Any], path: str) -> pa.Array:
+    """Floats of which some are written as integers that are not exact in their type: Arrow refuses those."""
+    floats: list[float | None] = []
+    for row, value in enumerate(values):
+        try:
+            floats.append(None if value is None else float(value))
+        except OverflowError as error:
+            raise _misfit(field_type, value, f"{path}[{row}]") from error
+    return pa.array(floats, field_type.arrow_type)
 
 
 def _coerced(field_type: FieldType, value: Any, path: str) -> Any:
@@ -120,8 +124,14 @@ def _fault(field_type: FieldType, values: list[Any], path: str) -> FrameDecodeEr
         try:
             pa.scalar(value, arrow_type)
         except (pa.ArrowException, ValueError, TypeError, OverflowError):
-            return FrameDecodeError(f"{_shown(value)} does not fit {field_type}", path=f"{path}[{row}]")
-    return FrameDecodeError(f"the values do not fit {field_type}", path=path)
+            return _misfit(field_type, value, f"{path}[{row}]")
+    return FrameDecodeError(  # pragma: no cover - Arrow takes a column whose values it takes one by one
+        f"the values do not fit {field_type}", path=path
+    )
+
+
+def _misfit(field_type: FieldType, value: Any, path: str) -> FrameDecodeError:
+    return FrameDecodeError(f"{_shown(value)} does not fit {field_type}", path=path)
 
 
 def _shown(value: Any) -> str:
