@@ -91,11 +91,31 @@ def test_floats_take_integers_and_text() -> None:
     assert column(one_column("float64", [1, "1.5", 2**60, None])) == [1.0, 1.5, float(2**60), None]
 
 
+def test_whole_numbers_that_a_float_rounds_are_read_as_it_rounds_them() -> None:
+    assert column(one_column("float32", [2**30, 2**24 + 1, None, 0.5])) == [2.0**30, 2.0**24, None, 0.5]
+    assert column(one_column("float64", [2**53 + 1, 2**64, None, 0.5])) == [2.0**53, 2.0**64, None, 0.5]
+
+
+@pytest.mark.parametrize("frame_type", ["float32", "float64"])
+def test_a_whole_number_beyond_all_floats_is_refused_in_its_row(frame_type: str) -> None:
+    """orjson has no such number; the standard library's is an integer that no float can hold."""
+    with pytest.raises(FrameDecodeError, match=r"not JSON|data\.values\[0\]\[1\]: 1000.* does not fit float"):
+        one_column(frame_type, [2**60, 10**400])
+
+
 def test_entities_restore_nan_and_infinities() -> None:
     entities = [{"NaN": [0], "Inf": [1], "NegInf": [2]}]
     read = column(one_column("float64", [None, None, None, None, 1.0], entities=entities))
     assert math.isnan(read[0])
     assert read[1:] == [math.inf, -math.inf, None, 1.0]
+
+
+def test_a_fraction_of_a_millisecond_is_cut_off() -> None:
+    assert one_column("time.Time", [1.9, -1.9, 2]).table.column(0).cast(pa.int64()).to_pylist() == [
+        1_000_000,
+        -1_000_000,
+        2_000_000,
+    ]
 
 
 def test_nanoseconds_are_added_to_milliseconds() -> None:
@@ -140,6 +160,13 @@ def test_times_beyond_nanoseconds_keep_their_milliseconds() -> None:
     assert column(frame) == [dt.datetime(9999, 12, 31)]  # noqa: DTZ001
 
 
+def test_a_time_beyond_microseconds_is_kept_in_milliseconds() -> None:
+    frame = one_column("time.Time", [10**17, 1], nanos=[[0, 5]])
+    assert frame.schema.field(0).type == pa.timestamp("ms")
+    assert frame.table.column(0).cast(pa.int64()).to_pylist() == [10**17, 1]
+    assert "column 'x': 1 of the times are cut to ms" in frame.notices[0].text
+
+
 def test_a_null_in_a_column_without_nulls_is_zero() -> None:
     assert column(one_column("int64", [None, 1], nullable=False)) == [0, 1]
     assert column(one_column("string", [None], nullable=False)) == [""]
@@ -178,6 +205,21 @@ def test_appended_data_brings_no_schema() -> None:
         append_frame(frame, encode_frame(frame))
 
 
+@pytest.mark.parametrize(
+    ("held", "value"),
+    [
+        (pa.array([1], pa.timestamp("s")), 1_500),
+        (pa.array([[1]]), [2]),
+        (pa.array([{"a": 1}]), {"a": 2}),
+        (pa.array([dt.time(1)]), "02:00:00"),
+    ],
+)
+def test_data_that_a_column_cannot_hold_is_not_appended(held: pa.Array, value: Any) -> None:
+    data = json.dumps({"data": {"values": [[value]]}})
+    with pytest.raises(FrameDecodeError, match=r"^data: does not fit the frame"):
+        append_frame(Frame.from_pydict({"a": held}), data)
+
+
 FIELD = {"name": "x", "typeInfo": {"frame": "int64"}}
 
 
@@ -196,6 +238,7 @@ def with_data(**data: Any) -> dict[str, Any]:
         ({"schema": {"fields": [{"type": "blob"}]}}, "schema.fields[0].type"),
         ({"schema": {"fields": [{**FIELD, "labels": {"a": 1}}]}}, "schema.fields[0].labels.a"),
         ({"schema": {"fields": [{**FIELD, "config": {"unit": 1}}]}}, "schema.fields[0].config.unit"),
+        ({"schema": {"fields": [{**FIELD, "config": {"max": True}}]}}, "schema.fields[0].config.max"),
         ({"schema": {"fields": [3]}}, "schema.fields[0]"),
         ({"schema": {"name": 3}}, "schema.name"),
         (with_data(values=[1]), "data.values[0]"),

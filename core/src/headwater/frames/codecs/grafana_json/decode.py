@@ -88,7 +88,7 @@ def append_rows(frame: Frame, value: Any, path: str = "") -> Frame:
     more, notices = _table(fields, members.get("data"), _join(path, "data"))
     try:
         table = pa.concat_tables([frame.table, more.cast(frame.schema)])
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise FrameDecodeError(f"does not fit the frame: {error}", path=_join(path, "data")) from error
     return frame.with_(table=table).with_notice(*notices)
 
