@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc
 import pytest
 
 from headwater.frames import (
@@ -212,6 +213,38 @@ def test_maps_inside_lists_and_lists_inside_maps_are_followed() -> None:
     assert nested(lists) == [{"a": [1, None]}]
     dictionaries = pa.array([["x", None]], pa.list_(pa.dictionary(pa.int32(), pa.string())))
     assert nested(dictionaries) == [["x", None]]
+    runs = pa.ListArray.from_arrays([0, 3], pc.run_end_encode(pa.array(["ab", "ab", None])))
+    assert nested(runs) == [["ab", "ab", None]]
+    uuids = pa.ListArray.from_arrays([0, 1], pa.array([uuid.UUID(int=1).bytes], pa.uuid()))
+    assert nested(uuids) == [["00000000-0000-0000-0000-000000000001"]]
+
+
+def test_values_inside_unions_become_plain_json() -> None:
+    assert nested(alternatives(pa.array([[dt.date(2024, 5, 15), None], []]))) == [["2024-05-15", None], []]
+    assert nested(alternatives(pa.array([{"a": b"\xff", "b": None}]))) == [{"a": "/w==", "b": None}]
+
+
+def test_a_nested_text_that_is_not_utf8_is_refused() -> None:
+    offsets = pa.py_buffer(np.array([0, 1], np.int32))
+    text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(b"\xff")])
+    frame = Frame.from_fields([Field("x", pa.ListArray.from_arrays([0, 1], text))])
+    with pytest.raises(FrameTypeError, match="column 'x': a nested value is 'utf-8' codec can't decode"):
+        encode_frame(frame)
+
+
+def test_an_extension_that_is_not_known_is_written_as_its_storage() -> None:
+    storage = pa.array([[1, 2], None], pa.list_(pa.int32(), 2))
+    tensors = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.int32(), [2]), storage)
+    assert nested(tensors) == [[1, 2], None]
+
+
+def test_a_type_without_a_counterpart_is_refused() -> None:
+    """Python makes no such type, but databases may send it: its unit is the last byte but one here."""
+    schema = pa.schema([pa.field("x", CALENDAR)]).serialize().to_pybytes()
+    days = pa.ipc.read_schema(pa.py_buffer(schema[:-2] + b"\x01\x00")).field(0).type
+    assert str(days) == "day_time_interval"
+    with pytest.raises(FrameTypeError, match="Arrow type day_time_interval has no counterpart"):
+        encode_frame(Frame(pa.Table.from_batches([], pa.schema([("x", days)]))))
 
 
 def test_a_nested_time_that_python_cannot_hold_is_refused() -> None:
@@ -225,3 +258,5 @@ def test_chunks_of_a_type_that_arrow_cannot_join_are_written_one_by_one() -> Non
     assert nested(pa.chunked_array(chunks)) == [1, 1, 2]
     unions = pa.chunked_array([union([1, "x"]), union([2, "y"])])
     assert nested(unions) == [1, "x", 2, "y"]
+    lists = [pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[number]])) for number in (1, 2)]
+    assert nested(pa.chunked_array(lists)) == [[1], [2]]

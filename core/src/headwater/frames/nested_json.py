@@ -52,11 +52,11 @@ def _plain(type_: pa.DataType) -> Plain:
     if types.is_struct(type_):
         members = {field.name: _optional(_plain(field.type)) for field in type_}
         return lambda value: {name: member(value[name]) for name, member in members.items()}
+    if types.is_dictionary(type_) or types.is_run_end_encoded(type_):
+        return _plain(type_.value_type)
     if types.is_nested(type_) and not types.is_union(type_):
         item = _optional(_plain(type_.value_type))
         return lambda value: [item(member) for member in value]
-    if types.is_dictionary(type_):
-        return _plain(type_.value_type)
     if types.is_float32(type_):
         return _shortest_single
     return _plain_leaf
