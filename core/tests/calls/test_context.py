@@ -181,6 +181,19 @@ def test_a_callback_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) 
     assert sum("cancellation callback failed" in record.message for record in caplog.records) == 2
 
 
+def test_callbacks_run_though_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    context = CallContext()
+    ran: list[str] = []
+    context.on_cancel(lambda: ran.append("a"))
+    context.on_cancel(lambda: ran.append("b"))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    context.cancel()
+    assert ran == ["a", "b"]
+
+
 def test_callbacks_may_be_left_to_somebody_else() -> None:
     context = CallContext()
     ran: list[int] = []

@@ -337,7 +337,7 @@ class CallContext:
         """False if the call is over already. `alarm` has the watchdog end the call at its deadline."""
         with self._lock:
             if self._reason is not None:
-                return False
+                return False  # pragma: no cover - it ended after the caller had looked
             self._registrations[registration] = None
             if alarm and self._alarm is None and self.deadline is not None:
                 self._alarm = shared_watchdog().schedule(self.deadline, self._expire)
@@ -381,13 +381,12 @@ def _deadline_passed() -> DeadlineExceededError:
 def run_in_thread(run: Callable[[], None]) -> threading.Thread:
     """Start `run` in a daemon thread. Cancellations never wait in the queue of what they are to end.
 
-    Python 3.12 starts no thread any more once it exits: then `run` is run here, and the thread is not alive.
+    Where none can start, `run` is run here, and the thread is not alive: a late cancellation is better than
+    none.
     """
     thread = threading.Thread(target=run, name="headwater-cancel", daemon=True)
     try:
         thread.start()
-    except RuntimeError:
-        if threading.main_thread().is_alive():
-            raise
+    except RuntimeError:  # the limit of threads, or from Python 3.12 on the end of the program
         run()
     return thread
