@@ -135,6 +135,21 @@ def test_a_deletion_by_others_is_seen_after_the_revision_interval(store: Countin
         cache.get_by_uid("one")
 
 
+def test_a_store_that_tells_of_no_changes_is_asked_for_its_revision(clock: Clock) -> None:
+    class Silent(MemoryStore):
+        subscribe = None  # type: ignore[assignment]
+
+    store = Silent()
+    added = store.add(DataSource(uid="one", name="one", type="t"))
+    cache = DataSourceCache(store, clock=clock, ttl=1000, revision_interval=1)
+    cache.get_by_uid("one")
+    store._by_uid["one"] = attrs.evolve(added, url="http://new", revision=store._next_revision())
+    clock.now = 1.0
+    assert cache.get_by_uid("one").url == "http://new"
+    cache.close()
+    assert len(cache) == 0
+
+
 def test_a_change_through_the_same_store_is_seen_at_once(clock: Clock) -> None:
     store = MemoryStore()
     added = store.add(DataSource(uid="one", name="one", type="t"))
@@ -231,6 +246,28 @@ def test_a_load_that_began_before_an_invalidation_is_not_kept(
         cache.invalidate("one")
         store.after_load = lambda: None
         fresh = cache.get_by_uid("one")
+        release.set()
+        assert old.result(10).url == ""
+
+    assert fresh.url == cache.get_by_uid("one").url == "http://new"
+
+
+def test_a_slow_load_of_an_older_state_does_not_replace_a_newer_one(
+    cache: DataSourceCache, store: CountingStore
+) -> None:
+    loaded, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        loaded.set()
+        assert release.wait(10)
+
+    store.after_load = hold
+    with ThreadPoolExecutor(1) as pool:
+        old = pool.submit(cache.get_by_uid, "one")
+        assert loaded.wait(10)
+        edit_quietly(store, "one", "http://new")
+        store.after_load = lambda: None
+        fresh = cache.get_by_uid("one", skip_cache=True)
         release.set()
         assert old.result(10).url == ""
 

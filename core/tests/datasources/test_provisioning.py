@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,10 @@ FAULTS = {
         "datasources: [{name: a, type: b, user: '$__file{none.txt}'}]",
         "1:40: datasources[0].user: the file none.txt cannot be read: No such file or directory",
     ),
+    "a file of bytes": (
+        "datasources: [{name: a, type: b, url: '$__file{latin1.txt}'}]",
+        "1:39: datasources[0].url: the file latin1.txt is not UTF-8",
+    ),
     "vault": ("datasources: [{name: '$__vault{x}', type: b}]", "$__vault{} is not supported"),
     "other organisation": (
         "datasources: [{name: a, type: b, orgId: 2}]",
@@ -305,6 +310,7 @@ FAULTS = {
 @pytest.mark.parametrize(("text", "message"), FAULTS.values(), ids=FAULTS)
 def test_a_fault_is_reported_with_file_line_and_column(tmp_path: Path, text: str, message: str) -> None:
     file = write(tmp_path, text)
+    (tmp_path / "latin1.txt").write_bytes(b"\xe9")
 
     with pytest.raises(DocumentError) as caught:
         read_plan([file], {})
@@ -343,6 +349,14 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str, content: b
 
     with pytest.raises(DocumentError, match=message):
         read_plan([tmp_path / name], {})
+
+
+def test_without_pyyaml_the_error_names_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(DocumentError, match=r"pip install 'headwater\[yaml\]'"):
+        read_plan([folder], ENVIRON)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -464,6 +478,15 @@ def test_an_update_through_the_api_of_a_provisioned_one_is_refused(
 
     with pytest.raises(Exception, match="read-only"):
         service.update(UpdateDataSource.of(service.store.get_by_uid("prom-1"), url="x"))
+
+
+@pytest.mark.parametrize(("text", "editable"), [("true", True), ("false", False)])
+def test_a_reference_may_stand_for_true_or_false(
+    service: DataSourceService, folder: Path, text: str, editable: bool
+) -> None:
+    write(folder, "datasources: [{name: a, type: t, editable: $EDITABLE}]", "datasources.yaml")
+    provision(service, [folder], {"EDITABLE": text})
+    assert service.store.get_by_name("a").read_only is not editable
 
 
 def test_null_says_the_same_as_leaving_a_key_out(folder: Path) -> None:

@@ -89,6 +89,13 @@ def test_a_text_that_is_none_is_refused(text: str) -> None:
         SealedJob.from_text(text)
 
 
+def test_a_text_that_is_too_long_is_refused_before_it_is_read(job: SealedJob) -> None:
+    text = job.to_text()
+    assert SealedJob.from_text(text + " ") == job
+    with pytest.raises(ValidationError):
+        SealedJob.from_text(text + " " * (8 << 20))
+
+
 def test_an_end_without_a_time_zone_is_refused() -> None:
     with Headwater(allow_plugins=["none"]) as host, pytest.raises(ValidationError, match="time zone"):
         SealedJob.seal(host.data_sources, [], KEY, job_id="a", expires=datetime(2026, 1, 1))  # noqa: DTZ001

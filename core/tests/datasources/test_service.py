@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -11,6 +12,7 @@ from attrs import AttrsInstance
 from headwater.datasources import (
     AddDataSource,
     AddOptions,
+    DataSource,
     DataSourceService,
     MemoryStore,
     UpdateDataSource,
@@ -25,7 +27,8 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater.secrets import InMemoryKeySource, KeyRing, LocalKey, Secret, SecretCipher, SecretState
-from headwater.secrets.key_setup import prepare_keys
+from headwater.secrets.key_setup import add_key, prepare_keys
+from headwater.secrets.rotation import activate
 
 CANARY = "canary-77aa1b"
 
@@ -89,6 +92,9 @@ def test_a_uid_is_made_where_none_is_given(service: DataSourceService) -> None:
         ({"url": "http://host\n.evil"}, "url"),
         ({"url": "http://[::1"}, "url"),
         ({"url": "http://host:99999"}, "url"),
+        ({"url": "http://host:0"}, "url"),
+        ({"url": "http://"}, "url"),
+        ({"url": "://host"}, "url"),
         ({"user": "x" * 256}, "user"),
         ({"database": "x" * 256}, "database"),
         ({"basic_auth_user": "x" * 256}, "basicAuthUser"),
@@ -218,6 +224,121 @@ def test_each_secret_that_is_needed_and_cannot_be_opened_is_told(
     with pytest.raises(SecretUnavailableError):
         service.decrypt(added)
     assert told == ["u: password (key_missing, key k1)", "u: token (key_missing, key k1)"] * 2
+
+
+def test_only_the_secrets_that_cannot_be_opened_are_told(
+    service: DataSourceService, source: InMemoryKeySource
+) -> None:
+    told: list[str] = []
+    service.on_unavailable(lambda uid, field: told.append(f"{uid}: {field}"))
+    added = service.add(AddDataSource(type="t", uid="u", secure_json_data={"password": CANARY}))
+    ring = service.cipher.ring
+    activate(ring, service.store, add_key(ring, service.store).id)
+    source.remove("k1")
+    ring.reload()
+    updated = service.update(UpdateDataSource.of(added, secure_json_data={"token": Secret("x")}))
+
+    with pytest.raises(SecretUnavailableError):
+        service.decrypt(updated)
+    assert told == ["u: password (key_missing, key k1)"]
+
+
+def test_a_copy_of_a_deleted_data_source_whose_key_is_gone_cannot_be_opened(
+    service: DataSourceService, source: InMemoryKeySource
+) -> None:
+    added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+    service.delete(added.uid)
+    source.remove("k1")
+    service.cipher.ring.reload()
+    with pytest.raises(SecretUnavailableError, match="key_missing"):
+        service.decrypt(added)
+
+
+class BusyStore(MemoryStore):
+    """Has something happen just before a write, as other processes do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_write: Callable[[], None] = lambda: None
+
+    def add(self, data_source: DataSource) -> DataSource:
+        self.before_write()
+        return super().add(data_source)
+
+    def update(self, data_source: DataSource, *, expected_revision: int) -> DataSource:
+        self.before_write()
+        return super().update(data_source, expected_revision=expected_revision)
+
+
+class TestWhatOthersDoMeanwhile:
+    @pytest.fixture
+    def store(self) -> BusyStore:
+        return BusyStore()
+
+    @pytest.fixture
+    def service(self, store: BusyStore) -> DataSourceService:
+        return DataSourceService.with_keys(store, [InMemoryKeySource()])
+
+    @pytest.fixture
+    def rotate_key(self, service: DataSourceService, store: BusyStore) -> Callable[[], None]:
+        def rotate() -> None:
+            ring, old = service.cipher.ring, store.active_key()
+            activate(ring, store, add_key(ring, store).id)
+            store.retire_key(old)
+
+        return rotate
+
+    def once(self, store: BusyStore, happens: Callable[[], object]) -> None:
+        def happen() -> None:
+            store.before_write = lambda: None
+            happens()
+
+        store.before_write = happen
+
+    def test_a_secret_whose_key_was_retired_is_sealed_anew(
+        self, service: DataSourceService, store: BusyStore, rotate_key: Callable[[], None]
+    ) -> None:
+        self.once(store, rotate_key)
+        added = service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+        assert service.decrypt(added)["password"].reveal() == CANARY
+        assert store.key_usage() == {store.active_key(): 1}
+
+    def test_an_update_whose_key_was_retired_is_sealed_anew(
+        self, service: DataSourceService, store: BusyStore, rotate_key: Callable[[], None]
+    ) -> None:
+        added = service.add(AddDataSource(type="t"))
+        self.once(store, rotate_key)
+        command = UpdateDataSource.of(added, secure_json_data={"password": Secret(CANARY)})
+        assert service.decrypt(service.update(command))["password"].reveal() == CANARY
+        assert store.key_usage() == {store.active_key(): 1}
+
+    def test_who_finds_every_key_retired_gives_up(
+        self, service: DataSourceService, store: BusyStore, rotate_key: Callable[[], None]
+    ) -> None:
+        bare = service.add(AddDataSource(type="t"))
+        store.before_write = rotate_key
+        with pytest.raises(DataSourceVersionConflictError):
+            service.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+        with pytest.raises(DataSourceVersionConflictError):
+            service.update(UpdateDataSource.of(bare, secure_json_data={"password": Secret(CANARY)}))
+        assert store.list() == [bare]
+
+    def test_a_key_that_the_store_does_not_know_is_no_matter_of_trying_again(
+        self, service: DataSourceService, store: BusyStore
+    ) -> None:
+        bare = service.add(AddDataSource(type="t"))
+        ring = KeyRing([InMemoryKeySource([LocalKey("stray", os.urandom(32))])])
+        stray = DataSourceService(store, SecretCipher(ring, lambda: "stray"))
+        with pytest.raises(EncryptionKeyError, match="'stray' is not registered"):
+            stray.add(AddDataSource(type="t", secure_json_data={"password": CANARY}))
+        with pytest.raises(EncryptionKeyError, match="'stray' is not registered"):
+            stray.update(UpdateDataSource.of(bare, secure_json_data={"password": Secret(CANARY)}))
+
+    def test_a_generated_name_that_somebody_takes_is_generated_anew(
+        self, service: DataSourceService, store: BusyStore
+    ) -> None:
+        self.once(store, lambda: store.add(DataSource(uid="first", name="t", type="t")))
+        assert service.add(AddDataSource(type="t")).name == "t-1"
 
 
 def test_nothing_is_encrypted_under_a_wrong_key() -> None:

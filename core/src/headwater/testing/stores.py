@@ -10,6 +10,7 @@ class TestMyStore(DataSourceStoreContract):
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from headwater.errors import (
     DataSourceVersionConflictError,
     EncryptionKeyError,
 )
-from headwater.secrets import InMemoryKeySource, KeyRing, KeyState, SecretCipher
+from headwater.secrets import InMemoryKeySource, KeyRing, KeyState, LocalKey, SecretCipher
 from headwater.secrets.cipher import SealedSecrets
 from headwater.secrets.key_setup import add_key, prepare_keys
 from headwater.secrets.rotation import activate, retire, rewrap, verify
@@ -293,6 +294,14 @@ class DataSourceStoreContract:
 
         with pytest.raises(EncryptionKeyError, match="retired"):
             store.add(a_data_source("late", secrets=sealed_before))
+        with pytest.raises(EncryptionKeyError, match="retired"):
+            store.activate_key(old)
+        stray = SecretCipher(
+            KeyRing([InMemoryKeySource([LocalKey("stray", os.urandom(32))])]), lambda: "stray"
+        )
+        unknown = stray.seal(a_data_source("stray").owner, SealedSecrets(), {"password": "p"})
+        with pytest.raises(EncryptionKeyError, match="not registered"):
+            store.add(a_data_source("stray", secrets=unknown))
         assert store.list() == [] or not store.revisions()
 
     def test_a_rewrap_changes_data_keys_and_revisions_but_no_version_and_no_secret(
