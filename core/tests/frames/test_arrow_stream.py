@@ -22,6 +22,7 @@ from headwater.frames import (
     decode_stream,
     encode_stream,
 )
+from headwater.frames.codecs.arrow_source import CheckedSource
 
 
 def native_frame() -> Frame:
@@ -108,6 +109,13 @@ def test_dropping_the_pieces_closes_the_stream() -> None:
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]
     assert closed == [1]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000, 1_000_000])
+def test_a_checked_stream_is_a_file_that_is_read_in_pieces_of_any_size(size: int) -> None:
+    data = b"".join(encode_stream(native_frame()))
+    source = CheckedSource(io.BytesIO(data), max_bytes=1_000_000, max_rows=1_000_000)
+    assert b"".join(iter(lambda: source.read(size), b"")) == data
 
 
 def test_a_stream_cut_anywhere_is_never_taken_for_a_whole_one() -> None:

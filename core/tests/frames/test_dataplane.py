@@ -86,6 +86,17 @@ def test_an_item_may_be_empty() -> None:
     assert items(empty) == [("v", {}, [])]
 
 
+def test_a_long_frame_without_rows_has_no_items() -> None:
+    columns = [
+        Field("t", TIMES.slice(0, 0)),
+        Field("h", [], type=pa.string()),
+        Field("v", [], type=pa.int64()),
+        Field("at", TIMES.slice(0, 0)),
+    ]
+    read = read_items([frame(FrameType.TIME_SERIES_LONG, *columns)])
+    assert (read.items, read.remainder) == ((), ("at",))
+
+
 WIDE, LONG, MULTI = FrameType.TIME_SERIES_WIDE, FrameType.TIME_SERIES_LONG, FrameType.TIME_SERIES_MULTI
 
 

@@ -13,6 +13,7 @@ from headwater.frames import (
     Field,
     FieldConfig,
     Frame,
+    FrameDecodeError,
     FrameError,
     FrameMeta,
     FrameType,
@@ -57,6 +58,17 @@ def test_any_arrow_stream_makes_a_frame_and_reads_one() -> None:
     assert table.schema.field("value").metadata[b"labels"] == b'{"dc":"a","host":"b"}'
 
 
+def test_a_frame_gives_its_schema_to_other_libraries() -> None:
+    frame = described_frame()
+    assert pa.schema(frame).equals(frame.schema, check_metadata=True)
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    table = pa.table({"a": [1]}).replace_schema_metadata({b"name": b"\xff"})
+    with pytest.raises(FrameDecodeError, match="name: not UTF-8"):
+        Frame.from_table(table)
+
+
 def test_other_metadata_of_a_table_is_kept() -> None:
     table = pa.table({"a": [1]}).replace_schema_metadata({"origin": "here"})
     assert Frame.from_table(table, name="n").schema.metadata == {b"origin": b"here", b"name": b"n"}
@@ -90,6 +102,13 @@ def test_a_field_may_say_its_exact_type() -> None:
     frame = Frame.from_fields([Field("a", [1, 2], type=pa.uint16(), nullable=False)])
     assert frame.schema.field(0).type == pa.uint16()
     assert not frame.schema.field(0).nullable
+    narrowed = Frame.from_fields([Field("a", pa.array([1, 2], pa.int64()), type=pa.uint16())])
+    assert narrowed.schema.field(0).type == pa.uint16()
+
+
+def test_a_field_shows_its_labels_and_type_but_no_values() -> None:
+    assert repr(described_frame().field(1)) == "<Field value {dc=a, host=b}: double, 2 values>"
+    assert repr(Frame.from_pydict({"a": ["secret"]}).field(0)) == "<Field a: string, 1 values>"
 
 
 def test_labels_for_a_missing_column_are_refused() -> None:
@@ -157,3 +176,11 @@ def test_nan_inside_lists_counts_as_equal_too() -> None:
     frame = Frame.from_pydict({"a": [[1.0, math.nan], [2.0]]})
     assert frame == Frame.from_pydict({"a": [[1.0, math.nan], [2.0]]})
     assert frame != Frame.from_pydict({"a": [[1.0, math.nan], [3.0]]})
+
+
+def test_nan_inside_dictionaries_counts_as_equal_too() -> None:
+    def frame(*values: float) -> Frame:
+        return Frame.from_pydict({"a": pa.array(values).dictionary_encode()})
+
+    assert frame(1.0, math.nan) == frame(1.0, math.nan)
+    assert frame(1.0, math.nan) != frame(1.0, 2.0)

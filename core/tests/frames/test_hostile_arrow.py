@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 import pyarrow as pa
@@ -56,6 +57,10 @@ FILE = encode_grafana_file(sample())
 STREAM = b"".join(encode_stream(sample()))
 
 
+def read_stream(data: bytes) -> Frame:
+    return decode_stream(data).collect()
+
+
 def use(frame: Frame) -> None:
     """What a host does with a frame; must not crash whatever the frame holds."""
     encode_frame(frame)
@@ -93,6 +98,22 @@ def test_a_declared_body_is_not_reserved_before_it_comes() -> None:
         decode_stream(head + bytes(batch)).collect()
 
 
+def test_a_negative_body_is_refused() -> None:
+    head = STREAM[: STREAM.index(b"\xff\xff\xff\xff", 8)]
+    batch = STREAM[len(head) :]
+    real = struct.pack("<q", pa.ipc.read_message(pa.BufferReader(batch)).body.size)
+    with pytest.raises(FrameError, match="an Arrow message declares a negative length"):
+        decode_stream(head + batch.replace(real, struct.pack("<q", -1), 1)).collect()
+
+
+@pytest.mark.parametrize(("kind", "read"), [("file", decode_grafana_file), ("stream", read_stream)])
+def test_a_compressed_buffer_of_negative_size_is_refused(kind: str, read: Callable[[bytes], Frame]) -> None:
+    magic = b"\x28\xb5\x2f\xfd"  # of zstd; the size stands before it
+    before, _, after = bomb(kind).partition(struct.pack("<q", 64 * MIB) + magic)
+    with pytest.raises(FrameError, match="a compressed buffer declares a negative length"):
+        read(before + struct.pack("<q", -2) + magic + after)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"ARROW1", b"ARROW1\0\0" + b"\0" * 99 + b"ARROW1", b"\xff" * 64, b"\0" * 64]
 )
@@ -101,10 +122,6 @@ def test_noise_is_refused(data: bytes) -> None:
         decode_grafana_file(data)
     with pytest.raises(FrameError):
         decode_stream(data).collect()
-
-
-def read_stream(data: bytes) -> Frame:
-    return decode_stream(data).collect()
 
 
 @given(st.integers(0, 2**32), st.integers(1, 4))

@@ -55,6 +55,8 @@ def test_intervals_follow_the_calendar(text: str, days: int) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         parse_duration(text)
+    with pytest.raises(ValidationError):
+        parse_interval(text)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [(">10s", 10), ("<1m", 60), ("15", 15), (" 2m ", 120)])

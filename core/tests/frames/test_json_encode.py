@@ -14,6 +14,7 @@ from headwater.frames import (
     Field,
     FieldConfig,
     Frame,
+    FrameError,
     FrameInclude,
     FrameMeta,
     FrameType,
@@ -131,7 +132,8 @@ def test_strings_are_escaped_whatever_route_they_take(rows: int) -> None:
     distinct = [f"{text}{number}" for number, text in enumerate(repeated)]
     plain = [f"plain-{number}" for number in range(rows)]
     with_nulls = [None if number % 3 == 0 else text for number, text in enumerate(plain)]
-    columns = [repeated, [None, *repeated[1:]], distinct, plain, with_nulls]
+    beyond_ascii = [f"é😀{number}" for number in range(rows)]
+    columns = [repeated, [None, *repeated[1:]], distinct, plain, with_nulls, beyond_ascii]
     assert values(*columns)["values"] == columns
     for type_ in (pa.large_string(), pa.string_view()):
         assert values(*[pa.array(column, type_) for column in columns])["values"] == columns
@@ -198,3 +200,19 @@ def test_labels_and_config_that_are_empty_are_still_written() -> None:
         "labels": {},
         "config": {},
     }
+
+
+def test_many_schemas_and_wide_ones_are_written_each_as_it_is() -> None:
+    narrow = [Frame.from_pydict({f"c{number}": [number]}) for number in range(600)]
+    wide = Frame.from_pydict({f"c{number}": [number] for number in range(600)})
+    for frame in (*narrow, wide, *narrow, wide):
+        written = json.loads(encode_frame(frame))
+        assert [field["name"] for field in written["schema"]["fields"]] == frame.schema.names
+        assert written["data"]["values"] == [column.to_pylist() for column in frame.table.columns]
+
+
+def test_a_config_that_json_cannot_say_is_refused() -> None:
+    """Whether a lone surrogate is refused when it is read or when it is written depends on the library."""
+    field = pa.field("a", pa.int64(), metadata={"config": r'{"unit":"\ud800"}'})
+    with pytest.raises(FrameError, match=r"config: not JSON|the frame's schema is not representable in JSON"):
+        encode_frame(Frame(pa.table([[1]], schema=pa.schema([field]))))

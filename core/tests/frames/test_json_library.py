@@ -22,6 +22,7 @@ def json_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     [
         ({"é": [1, 1.5, None, True]}, '{"é":[1,1.5,null,true]}'),
         ([math.nan, math.inf, {"x": (-math.inf,)}], '[null,null,{"x":[null]}]'),
+        ([math.nan, "text", 1, None, True], '[null,"text",1,null,true]'),
         ([2**64 - 1, -(2**63), 2**70], f"[{2**64 - 1},{-(2**63)},{2**70}]"),
         ("\u2028\x00", '"\u2028\\u0000"'),
     ],

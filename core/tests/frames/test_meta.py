@@ -142,11 +142,15 @@ def test_notices_have_severity_text_and_a_place_to_look() -> None:
         {"severity": "warning", "text": "careful", "link": "/x", "inspect": 4}
     ]
     assert Notice(text="plain").severity is Severity.INFO
+    assert Notice.error("gone", inspect=Inspect.ERROR) == Notice(
+        severity=Severity.ERROR, text="gone", inspect=Inspect.ERROR
+    )
 
 
 def test_unknown_keys_and_newer_values_are_tolerated() -> None:
     meta = FrameMeta.from_json({"type": "new-kind", "unknown": 1, "path": None})
     assert (meta.type, meta.path) == ("new-kind", "")
+    assert FrameMeta.from_json({"notices": [{"inspect": 9}]}).notices[0].inspect is Inspect.NONE
 
 
 @pytest.mark.parametrize(

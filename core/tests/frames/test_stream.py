@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import polars as pl
 import pyarrow as pa
@@ -19,7 +19,7 @@ SCHEMA = pa.schema([("a", pa.int64())])
 class Producer:
     """Batches of ten rows; remembers whether it was wound up."""
 
-    def __init__(self, batches: int = 3, error: Exception | None = None) -> None:
+    def __init__(self, batches: int = 3, error: BaseException | None = None) -> None:
         self.ended = 0
         self._batches = batches
         self._error = error
@@ -80,6 +80,14 @@ def test_cancelling_tells_the_source_then_closes() -> None:
     assert told == ["cancel", "close"]
     with pytest.raises(QueryCanceledError):
         next(stream)
+
+
+@pytest.mark.parametrize(("end", "cancelled"), [(FrameStream.cancel, True), (FrameStream.close, False)])
+def test_a_stream_tells_whether_it_was_cancelled(end: Callable[[FrameStream], None], cancelled: bool) -> None:
+    stream = FrameStream(SCHEMA, Producer())
+    assert not stream.cancelled
+    end(stream)
+    assert (stream.closed, stream.cancelled, stream.exhausted) == (True, cancelled, False)
 
 
 def test_cancelling_a_stream_that_has_ended_tells_nobody() -> None:
@@ -170,6 +178,32 @@ def test_an_arrow_reader_that_is_dropped_early_ends_the_producer() -> None:
 def test_a_batch_of_another_schema_is_the_producers_fault() -> None:
     stream = FrameStream(SCHEMA, iter([pa.record_batch({"b": [1.5]})]))
     with pytest.raises(FrameError, match=r"column pyarrow\.Field<b: double> instead of"):
+        next(stream)
+
+
+def test_a_schema_of_other_columns_is_told_by_what_differs() -> None:
+    declared = pa.schema([("a", pa.int64()), ("b", pa.int64())])
+    for got, said in (
+        ({"a": [1]}, "1 columns instead of 2"),
+        ({"a": [1], "c": [1]}, r"column pyarrow\.Field<c: int64> instead of pyarrow\.Field<b: int64>"),
+    ):
+        with pytest.raises(FrameError, match=f"a batch of another schema: {said}"):
+            next(FrameStream(declared, iter([pa.record_batch(got)])))
+
+
+def test_a_table_is_no_batch() -> None:
+    stream = FrameStream(SCHEMA, iter([pa.table({"a": [1]})]))
+    with pytest.raises(FrameError, match="the producer yielded Table instead of a RecordBatch"):
+        next(stream)
+
+
+def test_an_interrupted_producer_is_wound_up_and_its_stream_closed() -> None:
+    producer, closed = Producer(0, KeyboardInterrupt()), list[int]()
+    stream = FrameStream(SCHEMA, producer, on_close=lambda: closed.append(1))
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert (stream.error, stream.closed, producer.ended, closed) == (None, True, 1, [1])
+    with pytest.raises(StreamClosedError):
         next(stream)
 
 

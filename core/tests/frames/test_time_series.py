@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -139,6 +139,21 @@ class TestLongToWide:
             "v{s=b}": [0.0, 2.5],
         }
 
+    def test_the_zero_of_a_time_is_the_first_moment(self) -> None:
+        frame = Frame.from_fields(
+            [
+                Field("t", times(1, 2)),
+                Field("at", times(1, 2), nullable=False),
+                Field("for", pa.array([1, 2], pa.duration("s")), nullable=False),
+                Field("json", pa.array([[1], [2]]), nullable=False),
+                Field("s", ["a", "b"]),
+            ]
+        )
+        filled = long_to_wide(frame, Fill(FillMode.ZERO))
+        assert filled.table.column(1).cast(pa.int64()).to_pylist() == [1, 0]
+        assert filled.table.column(3).cast(pa.int64()).to_pylist() == [1, 0]
+        assert filled.table.column(5).to_pylist() == [[1], None]
+
     def test_there_is_no_previous_value_before_the_first(self) -> None:
         frame = Frame.from_pydict({"t": times(1, 2, 3), "v": [1, 2, 3], "s": ["a", "b", "a"]})
         assert series(long_to_wide(frame, Fill(FillMode.PREVIOUS))) == {
@@ -167,6 +182,14 @@ class TestLongToWide:
             "l{s=b}": [None, [2]],
         }
         assert wide.field(1).config == FieldConfig(unit="s")
+
+    @pytest.mark.parametrize("type_", [pa.date32(), pa.date64()])
+    def test_days_are_times_too(self, type_: pa.DataType) -> None:
+        days = pa.array([date(2024, 5, 15), date(2024, 5, 16)], type_)
+        frame = Frame.from_pydict({"t": days, "v": [1, 2], "s": ["a", "b"]})
+        wide = long_to_wide(frame)
+        assert wide.table.column(0).to_pylist() == days.to_pylist()
+        assert series(wide) == {"v{s=a}": [1, None], "v{s=b}": [None, 2]}
 
     def test_dictionary_columns_are_factors(self) -> None:
         frame = long_frame(host=pa.array(["a", "b", "a", "a", "b"]).dictionary_encode())

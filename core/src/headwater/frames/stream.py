@@ -309,7 +309,6 @@ def _read(reader: pa.RecordBatchReader) -> Generator[pa.RecordBatch, None, None]
 def _difference(declared: pa.Schema, got: pa.Schema) -> str:
     if len(declared) != len(got):
         return f"{len(got)} columns instead of {len(declared)}"
-    for ours, theirs in zip(declared, got, strict=True):
-        if not ours.equals(theirs):
-            return f"column {theirs} instead of {ours}"
-    return "other metadata"
+    pairs = zip(declared, got, strict=True)
+    others = (f"column {theirs} instead of {ours}" for ours, theirs in pairs if not ours.equals(theirs))
+    return next(others, "another byte order")

@@ -73,8 +73,6 @@ def _constant(type_: pa.DataType, value: float, mode: FillMode) -> pa.Scalar | N
         plain = int(value)
     elif types.is_decimal(type_):
         plain = Decimal(str(value))
-    elif mode is FillMode.ZERO and types.is_boolean(type_):
-        plain = False
     elif mode is FillMode.ZERO and types.is_temporal(type_):
         plain = 0
     else:

@@ -209,8 +209,6 @@ def _text(array: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     width = np.int64 if pa.types.is_large_string(array.type) else np.int32
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
-    if data is None:
-        return ends, np.empty(0, np.uint8)
     return ends, np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
 
 
