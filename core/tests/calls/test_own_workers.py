@@ -112,6 +112,9 @@ def test_calls_may_run_in_the_callers_own_thread(plugin: Waiting) -> None:
         host.add_plugin("waiting", plugin)
         host.add_data_source("x", type="waiting")
         assert host.query("x", {}).to_pylist() == here
+        started = host.start_query_frames("x", {})
+        assert started.done()
+        assert [frame.to_pylist() for frame in started.result()] == [here]
         with pytest.raises(DeadlineExceededError):
             host.query("x", {"wait": True}, timeout=0.05)
         assert host.query("x", {}).to_pylist() == here

@@ -69,7 +69,7 @@ class WorkerPool:
         future: Future[R] = Future()
 
         def task() -> None:
-            if future.set_running_or_notify_cancel():
+            if future.set_running_or_notify_cancel():  # pragma: no branch - cancelled as its thread begins
                 _run_into(future, function, *args, **kwargs)
 
         self._start(task)
@@ -151,5 +151,5 @@ def _forget_threads_after_fork() -> None:
         pool._forget_threads()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=_forget_threads_after_fork)
