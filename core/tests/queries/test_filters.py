@@ -98,5 +98,11 @@ def test_a_value_that_its_column_cannot_be_compared_with_is_an_error_of_the_quer
         expression_of([condition], SCHEMA)
 
 
+@pytest.mark.parametrize("schema", [None, SCHEMA])
+def test_an_operator_that_does_not_exist_is_an_error_and_lets_nothing_through(schema: Any) -> None:
+    with pytest.raises(QueryError, match=r"one of =, .*, is not null, not 'like'"):
+        expression_of([Filter("b", "like", "x")], schema)  # type: ignore[arg-type]
+
+
 def test_no_filters_are_no_expression() -> None:
     assert expression_of([]) is None

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from headwater.errors import QueryError
-from headwater.models import Filter
+from headwater.models import Filter, FilterOperator
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +39,7 @@ def expression_of(filters: Iterable[Filter], schema: pa.Schema | None = None) ->
     """The conjunction of `filters`, for the rows of a reader; None without any.
 
     With the `schema` of the rows, numbers of whatever types are compared exactly. Raises QueryError for a
-    value that its column cannot be compared with.
+    value that its column cannot be compared with, and for an operator that does not exist.
     """
     import pyarrow.compute as pc
 
@@ -127,7 +127,8 @@ def _term(each: Filter, column: pc.Expression, kind: pa.DataType | None = None) 
     def scalar(value: Any) -> pa.Scalar:
         return pa.scalar(value, kind)
 
-    match each.operator:
+    operator: str = each.operator
+    match operator:
         case "is null":
             return column.is_null()
         case "is not null":
@@ -146,3 +147,5 @@ def _term(each: Filter, column: pc.Expression, kind: pa.DataType | None = None) 
             return column > scalar(each.value)
         case ">=":
             return column >= scalar(each.value)
+    known = ", ".join(get_args(FilterOperator))
+    raise QueryError(f"The operator of a filter is one of {known}, not {each.operator!r}.")
