@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from headwater.errors import (
 )
 from headwater.queries.named import (
     KEPT_VERSIONS,
+    MemoryNamedQueryStore,
     NamedQuery,
     Parameter,
     ParameterType,
@@ -48,6 +49,11 @@ def named(**changes: Any) -> NamedQuery:
         **changes,
     }
     return named_query_from(body)
+
+
+def nested(depth: int) -> Any:
+    """A list in a list, and so on."""
+    return [nested(depth - 1)] if depth else []
 
 
 def test_values_are_bound_and_never_part_of_the_text(host: Headwater, plugin: Binding) -> None:
@@ -115,6 +121,11 @@ def test_a_wrong_value_is_refused_before_anything_is_asked(
         ({"cache": {"ttl": "5s", "ranges": 1}}, "cache.ranges"),
         ({"cache": {"ttl": "5s", "ranges": True}}, "cache.ranges"),  # the plugin knows no time groups
         ({"tags": ["a,b"]}, "tags"),
+        ({"tags": ["a"] * 51}, "parameters"),
+        ({"title": "x" * 191}, "title"),
+        ({"description": "x" * 10_001}, "description"),
+        ({"parameters": [{"name": f"p{n}"} for n in range(101)]}, "parameters"),
+        ({"query": {"sql": SQL, "options": nested(31)}}, "query"),
     ],
 )
 def test_a_query_that_could_not_run_is_not_kept(host: Headwater, changes: dict[str, Any], path: str) -> None:
@@ -132,6 +143,13 @@ def test_a_plugin_that_binds_nothing_needs_references(make_host: Any) -> None:
     host = make_host(shop=Silent())
     with pytest.raises(ValidationError, match="binds no parameters; say where 'day' goes"):
         host.named_queries.add(named())
+
+
+def test_what_only_a_plugin_knows_is_not_checked_before_it_is_there(host: Headwater) -> None:
+    host.registry.remove("shop")
+    host.named_queries.add(named(query={"sqll": SQL}))
+    with pytest.raises(ValidationError, match=r"limits\.maxRows"):
+        host.named_queries.add(named(id="other", limits={"maxRows": 0}))
 
 
 def test_the_data_source_has_to_exist_and_is_kept_by_uid(host: Headwater) -> None:
@@ -173,6 +191,16 @@ def test_clashing_changes_are_refused(host: Headwater) -> None:
             use("revenue")
 
 
+def test_a_store_tells_whoever_comes_too_late() -> None:
+    store = MemoryNamedQueryStore()
+    store.save(evolve(named(), version=1))
+    store.delete("revenue")
+    with pytest.raises(NamedQueryNotFoundError, match="no named query 'revenue'"):
+        store.delete("revenue")
+    with pytest.raises(NamedQueryNotFoundError, match="no named query 'revenue'"):
+        store.save(evolve(named(), version=2))
+
+
 def test_what_a_file_provides_only_files_change(host: Headwater) -> None:
     host.named_queries.add(evolve(named(), read_only=True))
     with pytest.raises(NamedQueryReadOnlyError):
@@ -180,6 +208,53 @@ def test_what_a_file_provides_only_files_change(host: Headwater) -> None:
     with pytest.raises(NamedQueryReadOnlyError):
         host.named_queries.remove("revenue")
     host.named_queries.remove("revenue", force=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"title": 5}, "title"),
+        ({"datasource": None}, "datasource"),
+        ({"datasource": {"type": "shop"}}, "datasource"),
+        ({"query": ["SELECT 1"]}, "query"),
+        ({"parameters": {"day": "time"}}, "parameters"),
+        ({"parameters": ["day"]}, "parameters[0]"),
+        ({"parameters": [{"name": "day", "maxLength": "5"}]}, "parameters[0].maxLength"),
+        ({"parameters": [{"name": "day", "list": True, "maxItems": True}]}, "parameters[0].maxItems"),
+        ({"parameters": [{"name": "day", "choices": "a"}]}, "parameters[0].choices"),
+        ({"timeRange": "1h"}, "timeRange"),
+        ({"limits": {"maxRows": "5"}}, "limits.maxRows"),
+        ({"limits": {"maxRows": float("inf")}}, "limits.maxRows"),
+        ({"limits": {"maxBytes": float("nan")}}, "limits.maxBytes"),
+        ({"limits": {"timeout": True}}, "limits.timeout"),
+        ({"limits": {"maxRange": "5x"}}, "limits.maxRange"),
+        ({"limits": {"maxRange": float("inf")}}, "limits.maxRange"),
+        ({"cache": ["30s"]}, "cache"),
+        ({"tags": "sales"}, "tags"),
+        ({"tags": ["sales", 1]}, "tags"),
+    ],
+)
+def test_a_json_form_with_a_value_of_another_type_is_refused_with_its_place(
+    changes: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        named(**changes)
+    assert caught.value.path == path
+
+
+def test_times_and_durations_of_python_are_text_and_seconds_in_its_json_form(host: Headwater) -> None:
+    """YAML has dates, too."""
+    full = named(
+        parameters=[
+            {"name": "day", "type": "time", "default": date(2026, 1, 31)},
+            {"name": "step", "type": "duration", "minimum": timedelta(minutes=1), "list": True},
+        ]
+    )
+    host.named_queries.add(full)
+    assert named_query_to(full)["parameters"] == [
+        {"name": "day", "type": "time", "default": "2026-01-31"},
+        {"name": "step", "type": "duration", "minimum": 60.0, "list": True},
+    ]
 
 
 def test_its_json_form_says_all_of_it(host: Headwater) -> None:
@@ -229,6 +304,18 @@ def test_choices_may_be_what_another_named_query_finds(host: Headwater, plugin: 
         {"region": "east"},
         None,
     ]
+
+
+def test_each_item_of_a_list_is_one_of_the_choices_that_another_named_query_finds(
+    host: Headwater, plugin: Binding
+) -> None:
+    host.named_queries.add(named(id="regions", parameters=[]))
+    some = {"name": "some", "type": "choice", "choicesFrom": "regions", "list": True}
+    host.named_queries.add(named(parameters=[some]))
+    host.run("revenue", some=["south", "north"])
+    assert plugin.asked[-1]["params"] == {"some": ["south", "north"]}
+    with pytest.raises(ValidationError, match=r"parameters\.some: is none of the choices"):
+        host.run("revenue", some=["south", "west"])
 
 
 def test_a_fault_of_the_query_that_finds_choices_is_no_fault_of_a_value(host: Headwater) -> None:

@@ -66,6 +66,7 @@ def test_a_value_is_read_as_its_type(type_: str, value: Any, bound: Any) -> None
         ("number", "nan", "expected a finite number"),
         ("number", float("inf"), "expected a finite number"),
         ("number", True, "expected a number"),
+        ("number", "much", "expected a number"),
         ("number", 10**400, "has more than 64 bits"),
         ("time", 10**400, "has more than 64 bits"),
         ("boolean", 1, "expected true or false"),
@@ -168,6 +169,8 @@ def test_a_list_reads_each_of_its_items() -> None:
         ({"type": "text", "pattern": "a)(b"}, "pattern"),
         ({"type": "text", "pattern": "\ud800"}, "pattern"),
         ({"type": "text", "maxLength": 0}, "maxLength"),
+        ({"type": "text", "list": True, "maxItems": 0}, "maxItems"),
+        ({"type": "text", "list": True, "maxItems": 10_001}, "maxItems"),
         ({"type": "colour"}, "parameters[0].type"),
         ({"list": "yes"}, "parameters[0].list"),
         ({"typ": "text"}, "parameters[0].typ"),
@@ -191,6 +194,8 @@ def test_the_schema_says_what_a_value_may_be() -> None:
             {"name": "top", "type": "integer", "minimum": 1, "maximum": 9, "default": 3},
             {"name": "days", "type": "time", "list": True, "maxItems": 2, "minimum": "now-1y"},
             {"name": "unit", "type": "choice", "choices": ["EUR", "CHF"], "description": "Currency."},
+            {"name": "step", "type": "duration", "maximum": "1h"},
+            {"name": "city", "type": "choice", "choicesFrom": "cities"},
         ],
     }
     assert parameters_schema(named_query_from(query)) == {
@@ -205,8 +210,17 @@ def test_the_schema_says_what_a_value_may_be() -> None:
                 "description": "A time in ISO 8601, or relative to now. At least now-1y.",
             },
             "unit": {"enum": ["EUR", "CHF"], "description": "Currency."},
+            "step": {
+                "type": "string",
+                "examples": ["5m", "1h30m"],
+                "description": "A duration. At most 1h.",
+            },
+            "city": {
+                "type": ["string", "number", "boolean"],
+                "description": "One of the values that the host lists as its choices.",
+            },
         },
-        "required": ["region", "days", "unit"],
+        "required": ["region", "days", "unit", "step", "city"],
         "additionalProperties": False,
     }
 

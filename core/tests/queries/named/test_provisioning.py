@@ -64,6 +64,9 @@ def test_a_query_goes_when_its_file_says_so(host: Headwater, tmp_path: Path) -> 
         ('pattern: "[a-z]+"', "minimum: 1", "namedQueries[0].parameters[0].minimum: a text has no minimum"),
         ("{sql: SELECT 1}", "{sqll: SELECT 1}", "namedQueries[1].query.sqll: unknown key"),
         ("{uid: shop}", "{uid: elsewhere}", "namedQueries[1]: "),
+        (FILE, "namedQueries: {id: revenue}", "1:15: namedQueries: a list is expected"),
+        (FILE, "deleteNamedQueries: [{name: x}]", "1:22: deleteNamedQueries[0]: a deletion needs an id"),
+        (FILE, "deleteNamedQueries: ['']", "1:22: deleteNamedQueries[0]: a deletion needs an id"),
     ],
 )
 def test_a_fault_is_told_with_its_place_and_nothing_is_written(
@@ -75,6 +78,15 @@ def test_a_fault_is_told_with_its_place_and_nothing_is_written(
     assert message.partition(": ")[2] in str(caught.value)
     assert str(tmp_path / "queries.yaml") in str(caught.value)
     assert host.named_queries.list() == []
+
+
+def test_a_file_that_is_no_object_has_no_named_queries_and_is_a_fault_of_the_data_sources(
+    tmp_path: Path,
+) -> None:
+    files = write(tmp_path, "- id: revenue")
+    assert read_named_queries(files).queries == ()
+    with pytest.raises(ValidationError, match=r"queries\.yaml"):
+        read_plan(files)
 
 
 def test_one_file_holds_data_sources_and_named_queries(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -174,11 +175,16 @@ def _limits(body: Mapping[str, Any]) -> NamedQueryLimits:
         if isinstance(value, str) and name in ("timeout", "max_range"):
             from headwater.frames.times.intervals import parse_duration
 
-            value = parse_duration(value).total_seconds()
+            try:
+                value = parse_duration(value).total_seconds()
+            except ValidationError as error:
+                raise ValidationError(error.reason, path=f"limits.{key}") from None
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValidationError("expected a number", path=f"limits.{key}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValidationError("expected a finite number", path=f"limits.{key}")
         values[name] = int(value) if name in ("max_rows", "max_bytes") else value
     return NamedQueryLimits(**values)
 
