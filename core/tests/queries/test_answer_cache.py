@@ -27,9 +27,18 @@ from headwater.models import (
     QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
+    TimeRange,
     User,
 )
-from headwater.queries import AnswerCache, CacheRule, KeptAnswer, MemoryAnswerStore
+from headwater.queries import (
+    AnswerCache,
+    CacheRule,
+    DataSourceRef,
+    Hit,
+    KeptAnswer,
+    MemoryAnswerStore,
+    MetricQuery,
+)
 from headwater.queries.answer_cache.flights import Flights
 from headwater.queries.answer_cache.questions import Question
 
@@ -79,21 +88,45 @@ class Waiting(Counting):
 
 
 class Grouped(Counting):
-    """Answers with the minutes that `times` gives for a range, all in milliseconds."""
+    """Answers with the minutes that `times` gives for a range, all in milliseconds, as `frames` shows them;
+    a query that is `plain` is not made of points of time."""
 
-    def __init__(self, times: Callable[[int, int], Sequence[int]], *, rows: bool) -> None:
+    def __init__(
+        self,
+        times: Callable[[int, int], Sequence[int]] = lambda first, last: range(first, last + 1, 60_000),
+        frames: Callable[[Sequence[int]], tuple[Frame, ...]] = lambda times: (minutes(times),),
+        **steps: Any,
+    ) -> None:
         super().__init__()
         self._times = times
-        self._rows = rows
+        self._frames = frames
+        self._steps = steps
 
     @hookimpl
     def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits:
-        return evolve(NOBODY_MATTERS, steps=AnswerSteps(60_000, query, rows=self._rows))
+        if query.json.get("plain"):
+            return NOBODY_MATTERS
+        return evolve(NOBODY_MATTERS, steps=AnswerSteps(60_000, query, **self._steps))
 
     def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
         self.asked.append(query)
         times = self._times(query.time_range.from_ms, query.time_range.to_ms)
-        return DataResponse((Frame.from_pydict({"t": pa.array(times, pa.timestamp("ms"))}),))
+        return DataResponse(self._frames(times[: context.limits.max_rows]))
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The first and the last minute of each query, after `FROM`."""
+        return [
+            (minute_of(query.time_range.from_ms), minute_of(query.time_range.to_ms)) for query in self.asked
+        ]
+
+
+def minutes(times: Sequence[int | None], **columns: Sequence[Any]) -> Frame:
+    return Frame.from_pydict({"t": pa.array(times, pa.timestamp("ms")), **columns})
+
+
+def minute_of(time: int) -> int:
+    return (time - int(FROM)) // 60_000
 
 
 class Clock:
@@ -193,6 +226,57 @@ def test_a_bound_time_is_no_text_like_it(host_of: MakeHost) -> None:
     assert ask(host, params=[moment]).cache is HIT
     assert ask(host, params=[moment.isoformat()]).cache is MISS
     assert ask(host, params=[object()]).cache is None
+
+
+def ask_each(
+    host: Headwater, body: Mapping[str, Any], queries: Mapping[str, Mapping[str, Any]]
+) -> dict[str, DataResponse]:
+    """All in one request; by their ref ids."""
+    asked = [{"refId": ref_id, "datasource": {"uid": "source"}, **query} for ref_id, query in queries.items()]
+    return dict(host.query_data({"from": FROM, "to": TO, **body, "queries": asked}).responses)
+
+
+def test_what_may_not_be_remembered_is_asked_beside_what_may(host_of: MakeHost) -> None:
+    plugin = Counting()
+    host = host_of(plugin)
+    for status in (MISS, HIT):
+        answers = ask_each(host, {}, {"A": {}, "B": {"queryCachingTTL": 0}})
+        assert {ref_id: answer.cache for ref_id, answer in answers.items()} == {"A": status, "B": None}
+    assert sorted(query.ref_id for query in plugin.asked) == ["A", "B", "B"]
+
+
+def test_a_query_that_its_plugin_skips_has_no_answer_to_remember(host_of: MakeHost) -> None:
+    class Skipping(Counting):
+        @hookimpl
+        def query_data(self, request: QueryDataRequest, context: CallContext) -> QueryDataResponse:
+            answer = super().query_data(request, context)
+            return QueryDataResponse({key: each for key, each in answer.responses.items() if key != "B"})
+
+    plugin = Skipping()
+    host = host_of(plugin)
+    assert list(ask_each(host, {}, {"A": {}, "B": {}})) == ["A"]
+    assert list(ask_each(host, {}, {"A": {}, "B": {}})) == ["A"]
+    assert [query.ref_id for query in plugin.asked] == ["A", "B", "B"]
+
+
+def test_a_plugin_describes_a_question_once_while_few_are_asked(
+    host_of: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Describing(Counting):
+        @hookimpl
+        def describe_answer(self, query: DataQuery, plugin_context: PluginContext) -> AnswerTraits | None:
+            described.append(query.json["sql"])
+            return NOBODY_MATTERS
+
+    described: list[str] = []
+    monkeypatch.setattr("headwater.queries.answer_cache.client._MOST_TRAITS", 2)
+    host = host_of(Describing())
+    for sql in "abab":
+        ask(host, sql=sql)
+    assert described == ["a", "b"]
+    for sql in "cab":
+        ask(host, sql=sql)
+    assert described == ["a", "b", "c", "a", "b"]
 
 
 def test_ranges_within_one_step_are_the_same_question(host_of: MakeHost) -> None:
@@ -310,6 +394,65 @@ def test_a_stale_answer_that_streams_is_fetched_anew(host_of: MakeHost, clock: C
     assert again.frame.table.to_pydict() == {"count": [2]}
 
 
+QUERY = MetricQuery(
+    DataSourceRef(uid="source"), DataQuery("A", time_range=TimeRange.from_epoch_ms(int(FROM), int(TO)))
+)
+
+
+def test_what_is_in_memory_is_had_without_waiting(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    host.query_data([QUERY])
+    (hit,) = host.remembered_answers([QUERY], {}) or ()
+    assert hit.status is HIT
+    host.registry.remove("source")
+    assert host.remembered_answers([QUERY], {}) is None
+
+
+class Elsewhere:
+    """A store that is not in this process, and keeps no forms of answers."""
+
+    is_local = False
+
+    def __init__(self, clock: Clock) -> None:
+        self._kept = MemoryAnswerStore(clock=clock)
+        self.seal_with, self.put = self._kept.seal_with, self._kept.put
+        self.discard, self.close = self._kept.discard, self._kept.close
+
+    def get(self, key: Any) -> KeptAnswer | None:
+        return self._kept.get(key)
+
+
+def test_what_is_kept_elsewhere_is_not_had_without_waiting(host_of: MakeHost, clock: Clock) -> None:
+    host = host_of(Counting(), store=Elsewhere(clock))
+    host.query_data([QUERY])
+    assert host.remembered_answers([QUERY], {}) is None
+    assert host.query_data([QUERY]).responses["A"].cache is HIT
+
+
+def test_a_store_that_does_not_say_when_an_answer_was_made_is_taken_at_its_word(
+    host_of: MakeHost, clock: Clock
+) -> None:
+    class Forgetful(Elsewhere):
+        def get(self, key: Any) -> KeptAnswer | None:
+            found = super().get(key)
+            return None if found is None else evolve(found, made=None)
+
+    host = host_of(Counting(), store=Forgetful(clock))
+    ask(host, maxDataPoints=10_000, queryCachingTTL=600_000)
+    clock.now += 60
+    assert ask(host, maxDataPoints=10_000).cache is HIT  # though its own rule says 30 seconds
+    assert ask(host, CallContext(max_age=90), maxDataPoints=10_000).cache is MISS
+
+
+def test_a_form_of_an_answer_is_kept_only_where_answers_are_in_memory(clock: Clock) -> None:
+    for store, forms in ((MemoryAnswerStore(clock=clock), {"json": b"[]"}), (Elsewhere(clock), {})):
+        cache = AnswerCache(store=store)
+        answer = KeptAnswer((), clock.now + 1, clock.now + 1)
+        store.put(("key",), "source", answer)
+        cache.render(Hit(("key",), "A", answer, HIT, None, 0, True), "json", b"[]")  # type: ignore[arg-type]
+        assert answer.renderings == forms
+
+
 # --- rules -----------------------------------------------------------------------------------------
 
 
@@ -351,6 +494,8 @@ def test_a_caller_can_insist_on_a_new_answer(host_of: MakeHost) -> None:
         ({"time": "30s"}, "jsonData.cache.time"),
         ({"ttl": "soon"}, "jsonData.cache.ttl"),
         ({"ttl": "3d"}, "jsonData.cache.ttl"),
+        ({"ttl": ["30s"]}, "jsonData.cache.ttl"),
+        ({"ttl": True}, "jsonData.cache.ttl"),
         ({"staleWhileRevalidate": -1}, "jsonData.cache.staleWhileRevalidate"),
         ("often", "jsonData.cache.ttl"),
     ],
@@ -361,6 +506,14 @@ def test_a_wrong_rule_is_refused_when_it_is_written(host_of: MakeHost, value: An
     with pytest.raises(ValidationError) as caught:
         host.update_data_source("source", json_data={"cache": value})
     assert caught.value.path == path
+
+
+def test_a_wrong_rule_that_was_written_past_the_host_remembers_nothing(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    stored = host.store.get_by_uid("source")
+    edited = evolve(stored, json_data={"cache": "often"}, version=stored.version + 1)
+    host.store.update(edited, expected_revision=stored.revision)
+    assert [ask(host).cache, ask(host).cache] == [None, None]
 
 
 def test_a_stale_answer_is_given_while_a_new_one_is_fetched(host_of: MakeHost, clock: Clock) -> None:
@@ -493,12 +646,17 @@ def test_a_time_to_live_beyond_any_float_is_the_longest(host_of: MakeHost) -> No
 def minutes_of(answer: DataResponse) -> list[int]:
     (frame,) = answer.frames
     times: list[int] = frame.table.column(0).cast(pa.int64()).to_pylist()
-    return [(time - int(FROM)) // 60_000 for time in times]
+    return list(map(minute_of, times))
 
 
-def ask_minutes(host: Headwater, first: float, last: float) -> DataResponse:
-    ends = {key: str(int(FROM) + int(60_000 * minute)) for key, minute in (("from", first), ("to", last))}
-    return ask(host, body=ends)
+def range_of(first: float, last: float) -> dict[str, str]:
+    return {key: str(int(FROM) + int(60_000 * minute)) for key, minute in (("from", first), ("to", last))}
+
+
+def ask_minutes(
+    host: Headwater, first: float, last: float, context: CallContext | None = None
+) -> DataResponse:
+    return ask(host, context, body=range_of(first, last))
 
 
 def test_a_part_with_rows_of_another_part_is_asked_for_as_a_whole(host_of: MakeHost, clock: Clock) -> None:
@@ -517,6 +675,63 @@ def test_a_window_without_points_has_none_of_the_one_before(host_of: MakeHost, c
     clock.now += 3600
     assert minutes_of(ask_minutes(host, 0.5, 21)) == [0]
     assert minutes_of(ask_minutes(host, 1, 21.5)) == []
+
+
+def test_a_window_that_begins_earlier_asks_for_what_is_before(host_of: MakeHost, clock: Clock) -> None:
+    plugin = Grouped()
+    host = host_of(plugin)
+    clock.now += 3600
+    ask_minutes(host, 10, 30)
+    earlier = ask_minutes(host, 0, 20)
+    assert (minutes_of(earlier), earlier.cache) == (list(range(21)), CacheStatus.PARTIAL)
+    assert plugin.ranges == [(10, 30), (0, 9)]
+
+
+def test_parts_that_together_are_too_many_rows_are_asked_for_as_a_whole(
+    host_of: MakeHost, clock: Clock
+) -> None:
+    plugin = Grouped()
+    host = host_of(plugin)
+    clock.now += 3600
+    ask_minutes(host, 0, 20)
+    cut = ask_minutes(host, 5, 25, CallContext(limits=QueryLimits(max_rows=10)))
+    assert (minutes_of(cut), cut.cache) == (list(range(5, 15)), MISS)
+    assert plugin.ranges == [(0, 20), (21, 25), (5, 25)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "steps"),
+    [
+        (lambda times: (minutes(times), minutes(times)), {"rows": True}),
+        (lambda times: (Frame.from_pydict({"t": list(times)}),), {}),
+        (lambda times: (minutes([*times[1:], None]),), {}),
+        (lambda times: (minutes(times, word=list(map(str, times))),), {"wide": True}),
+    ],
+    ids=["two frames of rows", "numbers", "no time", "no series"],
+)
+def test_what_is_not_made_of_points_of_time_as_it_was_said_is_asked_for_as_a_whole(
+    host_of: MakeHost, clock: Clock, frames: Any, steps: dict[str, Any]
+) -> None:
+    plugin = Grouped(frames=frames, **steps)
+    host = host_of(plugin)
+    clock.now += 3600
+    for first, last in ((0, 20), (5, 25)):
+        answer = ask_minutes(host, first, last)
+        times = range_of(first, last)
+        expected = frames(range(int(times["from"]), int(times["to"]) + 1, 60_000))
+        assert answer.cache is MISS
+        assert [frame.table for frame in answer.frames] == [frame.table for frame in expected]
+        assert plugin.ranges[-1] == (first, last)
+
+
+def test_a_part_is_told_from_a_query_that_has_a_name_like_it(host_of: MakeHost, clock: Clock) -> None:
+    plugin = Grouped()
+    host = host_of(plugin)
+    clock.now += 3600
+    ask_minutes(host, 0, 20)
+    answers = ask_each(host, range_of(5, 25), {"A": {}, "A#0": {"plain": True}})
+    assert [minutes_of(answers[ref_id]) for ref_id in ("A", "A#0")] == [list(range(5, 26))] * 2
+    assert [query.ref_id for query in plugin.asked[1:]] == ["A#0", "A#0#"]
 
 
 # --- whose -----------------------------------------------------------------------------------------
@@ -638,6 +853,28 @@ def test_a_caller_with_little_time_takes_none_from_the_others(host_of: MakeHost)
         plugin.opened.set()
         assert count_of(patient.result(PATIENCE)) == 1
     assert len(plugin.asked) == 1
+
+
+def test_a_caller_with_more_time_than_the_one_who_asked_asks_anew(
+    make_host: MakeHost, release: threading.Event
+) -> None:
+    class Hanging(Counting):
+        def answer(self, query: DataQuery, context: CallContext) -> DataResponse:
+            super().answer(query, context)
+            if len(self.asked) == 1:
+                began.set()
+                release.wait(PATIENCE)
+            return DataResponse((self.frame(len(self.asked)),))
+
+    began, untimed = threading.Event(), QueryLimits(timeout=None)
+    cache = AnswerCache(CacheRule(ttl=30))
+    host = make_host(source=Hanging(), options={"answer_cache": cache, "grace": 0.02})
+    with ThreadPoolExecutor(2) as pool:
+        hasty = pool.submit(ask, host, CallContext(timeout=1, limits=untimed))
+        assert began.wait(PATIENCE)
+        patient = pool.submit(ask, host, CallContext(timeout=60, limits=untimed))
+        assert isinstance(hasty.result(PATIENCE).error, DeadlineExceededError)
+        assert count_of(patient.result(PATIENCE)) == 2
 
 
 def test_a_host_that_closes_ends_what_its_callers_wait_for(host_of: MakeHost) -> None:

@@ -86,6 +86,19 @@ def test_an_answer_that_would_push_out_most_others_is_not_kept() -> None:
     assert store.get((0,)) is not None
 
 
+def test_a_form_without_room_or_of_an_answer_that_was_replaced_is_not_kept() -> None:
+    store = MemoryAnswerStore(BOUND, clock=Clock())
+    old, new = answer(10), answer(10)
+    store.put((0,), "source", new)
+    before = store.size
+    store.render((0,), old, "json", b"[]")
+    store.render((1,), new, "json", b"[]")
+    store.render((0,), new, "json", b"x" * BOUND)
+    assert (old.renderings, new.renderings, store.size) == ({}, {}, before)
+    store.render((0,), new, "json", b"[]")
+    assert (new.renderings, store.size) == ({"json": b"[]"}, before + 2)
+
+
 def test_answers_without_frames_and_their_questions_count() -> None:
     store = MemoryAnswerStore(BOUND, clock=Clock())
     for number in range(1000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 import redis
 
 from headwater import Headwater
-from headwater.errors import ValidationError
+from headwater.errors import HeadwaterError, ValidationError
 from headwater.frames import CacheStatus
 from headwater.models import DataResponse
 from headwater.queries import AnswerCache, CacheRule, RedisAnswerStore
-from headwater.secrets import InMemoryKeySource, KeySource
+from headwater.secrets import InMemoryKeySource, KeySource, LocalKey, RemoteKey, RemoteKeySource
 from headwater_server.store import SqlStore
 from servers.redis import PASSWORD, RedisServer, start_redis
 
@@ -148,6 +149,31 @@ def test_an_edit_empties_the_part_of_its_data_source_for_all(
     assert ask(other, datasource={"uid": "second"}).cache is HIT
 
 
+def test_nothing_is_kept_while_the_keys_service_does_not_answer(
+    server: RedisServer, bare: Any, store: SqlStore
+) -> None:
+    key, answers_now = LocalKey("kms", bytes(32)), True
+
+    def wrap(plaintext: bytes, aad: bytes) -> bytes:
+        if not answers_now:
+            raise ConnectionError
+        return key.wrap(plaintext, aad)
+
+    with host(server, store, RemoteKeySource([RemoteKey("kms", wrap, key.unwrap)])) as headwater:
+        headwater.add_data_source("Demo", type="testdata", uid="demo")
+        answers_now = False
+        answers = [ask(headwater) for _ in range(2)]
+    assert [(answer.error, answer.cache) for answer in answers] == [(None, MISS)] * 2
+    assert bare.keys() == []
+
+
+def test_an_answer_of_more_than_16_mib_is_not_kept(pair: tuple[Headwater, Headwater], bare: Any) -> None:
+    large = {"scenario": "csv", "csvContent": "word\n" + f"{'x' * 1023}\n" * 2**14}
+    answers = [ask(pair[0], **large) for _ in range(2)]
+    assert [(answer.error, answer.cache) for answer in answers] == [(None, MISS)] * 2
+    assert bare.keys() == []
+
+
 def test_queries_go_on_without_the_server(store: SqlStore, keys: KeySource) -> None:
     with start_redis() as mortal, host(mortal, store, keys) as headwater:
         headwater.add_data_source("Demo", type="testdata", uid="demo")
@@ -161,6 +187,12 @@ def test_answers_end_at_the_server_when_they_are_stale(pair: tuple[Headwater, He
     ask(pair[0])
     (name,) = bare.keys()
     assert 0 < bare.ttl(name) <= 60
+
+
+def test_without_its_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(HeadwaterError, match=r"pip install 'headwater\[redis\]'"):
+        RedisAnswerStore("redis://localhost")
 
 
 @pytest.mark.parametrize("url", ["http://example.org", "redis://:p4ssw0rd@[bad"])

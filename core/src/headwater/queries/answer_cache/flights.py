@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from headwater.calls.context import CallContext, Progress, run_in_thread
@@ -75,7 +76,7 @@ class Flights:
             try:
                 start(own, asked)
             except BaseException as error:
-                if not own.future.done():
+                with suppress(InvalidStateError):  # it did begin, and has ended
                     own.future.set_exception(error)  # or others would wait for what never began
                 raise
         return boarded

@@ -41,7 +41,8 @@ class SeriesPlan:
         self._window: Window = question.window
         self._steps = question.steps
         self._now = now
-        self._kept = kept if kept is not None and _touch(kept.covered, self._window) else None
+        covered = None if kept is None else kept.covered
+        self._kept = kept if covered is not None and _touch(covered, self._window) else None
         self.missing: list[tuple[int, int]] = list(self._missing())
 
     @property
@@ -172,10 +173,8 @@ def as_asked_for(steps: AnswerSteps, response: DataResponse) -> DataResponse:
         raise NotJoinableError from None  # the whole answer will say why
 
 
-def _touch(covered: tuple[int, int] | None, window: Window) -> bool:
+def _touch(covered: tuple[int, int], window: Window) -> bool:
     """Whether what is kept overlaps with the window or is next to it."""
-    if covered is None:
-        return False
     return covered[0] <= window.last + window.step and window.first <= covered[1] + window.step
 
 

@@ -18,7 +18,6 @@ from headwater.secrets.cipher import SecretCipher
 from headwater.secrets.envelope import (
     DataKey,
     SecretOwner,
-    TamperedRecordError,
     decrypt_with,
     encrypt_with,
     length_prefixed,
@@ -96,8 +95,6 @@ def _decode(data: bytes) -> KeptAnswer:
         size = int.from_bytes(view[:4], "big")
         parts.append(view[4 : 4 + size])
         view = view[4 + size :]
-    if not parts:
-        raise TamperedRecordError("the answer is empty")
     head = json.loads(bytes(parts[0]))
     covered = head["covered"]
     return KeptAnswer(
