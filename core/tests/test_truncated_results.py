@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headwater import Headwater
+from headwater import CallContext, Headwater, QueryLimits
 from headwater.errors import TruncatedResultWarning
 
 QUERY = {"scenario": "streaming_rows", "rows": 1_000_001, "batchRows": 500_000}
@@ -30,6 +30,11 @@ def test_a_cut_by_a_default_limit_warns_the_caller(headwater: Headwater, method:
 
 def test_a_limit_that_the_caller_set_cuts_without_a_warning(headwater: Headwater) -> None:
     frame = headwater.query("demo", QUERY, max_rows=10)
+    assert (frame.num_rows, frame.truncated) == (10, True)
+
+
+def test_a_limit_of_the_callers_context_cuts_without_a_warning(headwater: Headwater) -> None:
+    frame = headwater.query("demo", QUERY, context=CallContext(limits=QueryLimits(max_rows=10)))
     assert (frame.num_rows, frame.truncated) == (10, True)
 
 

@@ -173,6 +173,21 @@ def test_without_the_plugin_the_expression_fails_and_its_neighbours_answer(make_
     assert isinstance(answer.responses["B"].error, PluginNotRegisteredError)
 
 
+@pytest.mark.parametrize("interrupted", ["source", "expression"])
+def test_an_interrupt_on_the_way_to_an_expression_is_the_callers(
+    make_host: MakeHost, interrupted: str
+) -> None:
+    class Interrupted(Source):
+        @hookimpl
+        def query_data(self, request: QueryDataRequest) -> QueryDataResponse:
+            raise KeyboardInterrupt
+
+    implementations = {"source": Source(), "expression": Sum(), interrupted: Interrupted()}
+    host = with_expressions(make_host(one=implementations["source"]), implementations["expression"])
+    with pytest.raises(KeyboardInterrupt):
+        host.query_data(body(source("A", value=1), expression("B")))
+
+
 def test_headers_of_requests_with_expressions_are_not_compared(make_host: MakeHost) -> None:
     host = with_expressions(make_host(one=Source()), Sum())
     context = CallContext(headers={"X-Datasource-Uid": "one", "X-Plugin-Id": "one"})

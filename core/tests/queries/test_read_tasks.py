@@ -248,6 +248,12 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
         ReadTask.from_bytes(zlib.compress(data))
 
 
+def test_a_task_whose_schema_is_none_says_so(make_host: MakeHost) -> None:
+    task = evolve(make_host(shop=Numbers()).read_tasks("shop", {})[0], arrow_schema=b"no schema")
+    with pytest.raises(ValidationError, match="task: holds no Arrow schema"):
+        _ = ReadTask.from_bytes(task.to_bytes()).schema
+
+
 def test_closing_a_task_early_ends_its_query(make_host: MakeHost) -> None:
     host = make_host(shop=Numbers())
     stream = host.read_tasks("shop", {}, target=1)[0].read(host)

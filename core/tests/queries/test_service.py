@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from headwater import CallContext, Frame, Headwater, QueryLimits, hookimpl
+from headwater.calls import CallerThread
 from headwater.errors import (
     DataSourceNotFoundError,
     DeadlineExceededError,
@@ -151,9 +152,12 @@ def test_a_skipped_query_has_no_response(make_host: MakeHost) -> None:
     assert list(make_host(a=Skipping()).query_data([ask("a", "A"), ask("a", "B")]).responses) == ["B"]
 
 
+@pytest.mark.parametrize("options", [{}, {"workers": CallerThread()}], ids=["workers", "caller"])
 @pytest.mark.parametrize("error", [DownstreamServerError("x"), KeyError("hunter2"), SystemExit(1)])
-def test_a_failing_data_source_never_fails_its_neighbours(make_host: MakeHost, error: BaseException) -> None:
-    host = make_host(good=Echo(), bad=Failing(error))
+def test_a_failing_data_source_never_fails_its_neighbours(
+    make_host: MakeHost, error: BaseException, options: dict[str, Any]
+) -> None:
+    host = make_host(good=Echo(), bad=Failing(error), options=options)
     responses = host.query_data([ask("bad", "A"), ask("bad", "B"), ask("good", "C")]).responses
     assert values(responses["C"]) == [["good"]]
     expected = DownstreamServerError if isinstance(error, DownstreamServerError) else PluginRequestFailedError
@@ -353,6 +357,13 @@ def test_an_interrupt_ends_a_wait_that_the_kernel_would_go_on_with(make_host: Ma
     with pytest.raises(KeyboardInterrupt):
         host.query_service.query_data([ask("a")], CallContext())
     assert ended.wait(PATIENCE)
+
+
+def test_an_interrupt_that_a_plugin_raises_in_a_worker_is_the_callers(make_host: MakeHost) -> None:
+    host = make_host(a=Failing(KeyboardInterrupt()), b=Echo())
+    with pytest.raises(KeyboardInterrupt):
+        host.query_data([ask("a"), ask("b")])
+    assert values(host.query_data([ask("b")]).responses["b"]) == [["b"]]
 
 
 # --- without a thread that waits ---------------------------------------------------------------------

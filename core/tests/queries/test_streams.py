@@ -68,6 +68,11 @@ def test_the_last_meta_is_the_streams(make_host: MakeHost) -> None:
     assert [notice.text for notice in frame.meta.notices] == ["cut"]
 
 
+def test_a_piece_with_nothing_in_it_is_passed_over(make_host: MakeHost) -> None:
+    stream = make_host(a=Pieces(rows(1), QueryChunk("A"), rows(2))).stream("a", {})
+    assert stream.read_all().table.to_pydict() == {"a": [1, 2]}
+
+
 def test_notices_that_follow_the_rows_are_the_streams(make_host: MakeHost) -> None:
     """What `stream_chunks` sends of a stream that is cut on the way."""
     first = Frame.from_pydict({"a": [1, 2, 3]}, meta=FrameMeta(notices=(Notice.info("sampled"),)))

@@ -42,10 +42,9 @@ class QueryOptions(TypedDict, total=False):
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Raises TypeError for an option that does not exist, as a wrong keyword argument does."""
-    if options.keys() <= QueryOptions.__annotations__.keys():
-        return
-    for unknown in options.keys() - QueryOptions.__annotations__.keys():
-        raise TypeError(f"unknown option {unknown!r}; options are {', '.join(QueryOptions.__annotations__)}")
+    if unknown := options.keys() - QueryOptions.__annotations__.keys():
+        known = ", ".join(QueryOptions.__annotations__)
+        raise TypeError(f"unknown option {min(unknown)!r}; options are {known}")
 
 
 def data_query_of(json: dict[str, Any], options: QueryOptions) -> DataQuery:
