@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import gzip
 import socket
@@ -142,6 +143,37 @@ def test_the_callers_identity_is_forwarded_only_when_the_operator_says_so() -> N
     assert forwarding["cookie"] == "keep=1"
 
 
+@pytest.mark.parametrize(
+    ("cookies", "kept"),
+    [
+        ("a/b=1; keep=2", "keep=2"),
+        ('data={"x": [1]}; keep=2', "keep=2"),
+        ("word; keep=2; ü=3", "keep=2"),
+        ("keep=a=b ;other=1", "keep=a=b"),
+        ("keep=1; keep=2", "keep=1; keep=2"),
+        ("keeper=1", None),
+    ],
+)
+def test_a_cookie_is_forwarded_whatever_the_others_are(cookies: str, kept: str | None) -> None:
+    context = CallContext(headers={"Cookie": cookies})
+    with serve(answer()) as server, client(server.url, json_data={"keepCookies": ["keep"]}) as http:
+        http.request("GET", context=context).close()
+    assert server.requests[0].headers.get("cookie") == kept
+
+
+def test_a_configured_header_replaces_the_clients_own() -> None:
+    custom = {
+        "basic_auth_enabled": True,
+        "basic_auth_user": "me",
+        "json_data": {"httpHeaderName1": "authorization", "httpHeaderName2": "USER-AGENT"},
+    }
+    secrets = {"basicAuthPassword": "pw", "httpHeaderValue1": "Token t", "httpHeaderValue2": "mine"}
+    with serve(answer()) as server, client(server.url, secrets=secrets, **custom) as http:
+        http.request("GET").close()
+    (request,) = server.requests
+    assert (request.headers["authorization"], request.headers["user-agent"]) == ("Token t", "mine")
+
+
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
@@ -157,6 +189,23 @@ def test_a_configured_proxy_gets_the_whole_url() -> None:
     ):
         assert response.read() == b"ok"
     assert proxy.requests[0].target == "http://server.test/x/y"
+
+
+@pytest.mark.parametrize("target", ["http://server.test", "https://server.test"])
+def test_a_proxy_that_cannot_be_reached_is_told_from_the_server(target: str) -> None:
+    with serve(answer()) as proxy:
+        json_data = {"proxyUrl": proxy.url}
+    with (
+        client(target, json_data=json_data) as http,
+        pytest.raises(DownstreamConnectionError, match=f"^The proxy could not reach {target}\\.$"),
+    ):
+        http.request("GET")
+
+
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1", "proxy.test:80:80", "http://[", "x"])
+def test_what_is_no_proxy_is_refused_by_its_key(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"^jsonData\.proxyUrl: this is not a proxy URL$"):
+        client("http://server.test", json_data={"proxyUrl": url})
 
 
 def test_loopback_is_asked_for_plain_bytes_and_compression_can_be_forced() -> None:
@@ -402,6 +451,7 @@ def test_a_larger_answer_than_allowed_is_cut_off_after_decoding() -> None:
             DownstreamProtocolError,
         ),
         (b"SSH-2.0-OpenSSH_9.2\r\n", DownstreamProtocolError),
+        (b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", DownstreamProtocolError),
         (CHUNKED + b"-5\r\nhello\r\n", DownstreamProtocolError),
         (CHUNKED + b"-1\r\nhello\r\n", DownstreamProtocolError),
         (CHUNKED + b"zz\r\nhello\r\n", DownstreamProtocolError),
@@ -472,6 +522,28 @@ def test_a_refused_connection_and_an_unknown_name_are_connection_errors() -> Non
         with client(unreachable) as http, pytest.raises(DownstreamConnectionError) as failed:
             http.request("GET")
         assert unreachable in str(failed.value)
+
+
+def test_a_host_that_is_no_name_is_no_url() -> None:
+    with (
+        client("http://xn--ä.test") as http,
+        pytest.raises(ValidationError, match=r"^url: this is not a URL$"),
+    ):
+        http.request("GET")
+
+
+def test_a_server_that_accepts_no_connection_is_a_timeout() -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # nobody accepts: the queue is full, and later callers get no answer
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        http = stack.enter_context(
+            client(f"http://127.0.0.1:{listener.getsockname()[1]}", json_data={"dialTimeout": 0.1})
+        )
+        with pytest.raises(DownstreamTimeoutError, match="did not accept a connection in time"):
+            http.request("GET")
 
 
 def test_a_silent_server_is_a_timeout() -> None:
@@ -546,6 +618,29 @@ def test_a_body_is_a_file_that_arrow_reads() -> None:
         pa.ipc.open_stream(response.raw) as reader,
     ):
         assert reader.read_all() == table
+
+
+def test_a_body_is_a_file_that_ends() -> None:
+    with serve(answer(b"abcdef")) as server, client(server.url) as http:
+        for sizes, pieces in (((), [b"abcdef"]), ((2,), [b"ab", b"cdef"]), ((2, 9), [b"ab", b"cdef", b""])):
+            with http.request("GET") as response, response.raw as file:
+                assert [*map(file.read, sizes), file.read()] == pieces
+            file.close()
+            assert file.closed
+
+
+def test_who_listens_to_headers_may_make_a_request() -> None:
+    heard = []
+
+    def listener(name: str, value: str) -> bool:
+        if name == "X-More":
+            heard.append(http.request("GET", value).read())
+        return False
+
+    scripts = {"/a": answer(b"outer", headers={"X-More": "b"}), "/b": answer(b"inner")}
+    with serve(by_target(scripts)) as server, client(server.url) as http:
+        assert http.request("GET", "a", on_header=listener).read() == b"outer"
+    assert heard == [b"inner"]
 
 
 def test_calls_of_several_threads_do_not_disturb_each_other() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.cookies
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -106,7 +105,7 @@ class HttpClient:
         """Close the idle connections. Answers still being read keep theirs until they are closed."""
         pools = self._manager.pools
         for key in pools.keys():  # noqa: SIM118 - it is no mapping that could be iterated
-            if (pool := pools.get(key)) is not None:
+            if (pool := pools.get(key)) is not None:  # pragma: no branch - another thread may have it dropped
                 pool.close()  # without that it is closed by whoever drops the last reference to it
         self._manager.clear()
 
@@ -324,9 +323,6 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _kept_cookies(header: str, names: Sequence[str]) -> str:
-    jar = http.cookies.SimpleCookie()
-    try:
-        jar.load(header)
-    except http.cookies.CookieError:
-        return ""
-    return "; ".join(f"{name}={jar[name].coded_value}" for name in names if name in jar)
+    """Those of `names`, as they came, whatever the others hold: browsers send what no rule allows."""
+    cookies = (each.strip() for each in header.split(";"))
+    return "; ".join(each for each in cookies if "=" in each and each.partition("=")[0].rstrip() in names)
