@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import ssl
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from headwater.errors import DownstreamConnectionError, ValidationError
 from headwater.models import DataSourceInstanceSettings
 from headwater.sdk.http import HttpClient, HttpClientSettings
+from headwater.sdk.tls import client_context
 from headwater.secrets import Secret
 from servers.certificates import SERVER_NAME, Certificates, make_certificates
-from servers.scripted_http import ScriptedServer, answer, serve
+from servers.scripted_http import Request, ScriptedServer, answer, serve
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +114,55 @@ def test_a_text_that_is_no_certificate_names_its_key(
         get(server, settings, **secrets)
     assert failed.value.path == f"secureJsonData.{key}"
     assert "canary" not in str(failed.value)
+
+
+def test_tls_goes_through_a_proxy_to_the_server(server: ScriptedServer, certificates: Certificates) -> None:
+    port = int(server.url.rpartition(":")[2])
+
+    def tunnel(_: Request, client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=pump, args=(target, client))
+            back.start()
+            pump(client, target)
+            back.join()
+
+    with serve(tunnel) as proxy:
+        settings = {"tlsAuthWithCACert": True, "proxyUrl": proxy.url}
+        assert get(server, settings, tlsCACert=certificates.authority) == b"ok"
+    (request,) = proxy.requests
+    assert (request.method, request.target) == ("CONNECT", f"127.0.0.1:{port}")
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(
+    server: ScriptedServer, certificates: Certificates
+) -> None:
+    key = serialization.load_pem_private_key(certificates.client_key.read_bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hunter22"),
+    ).decode()
+    with pytest.raises(ValidationError, match="certificate and key do not fit") as failed:
+        get(server, {"tlsAuth": True}, tlsClientCert=certificates.client, tlsClientKey=locked)
+    assert failed.value.path == "secureJsonData.tlsClientCert"
+    assert str(failed.value.__cause__) == "the client key is encrypted with a password"
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_where_no_file_can_be_in_memory_only_none_stays_on_disk(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fits: bool
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    key = certificates.client_key if fits else certificates.server_key
+    with contextlib.nullcontext() if fits else pytest.raises(ValidationError):
+        client_context(certificate=(certificates.client.read_text(), key.read_text()))
+    assert list(tmp_path.iterdir()) == []

@@ -25,8 +25,6 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from headwater.network import AddressPolicy, resolve
 
-_active = threading.local()
-
 HeaderListener = Callable[[str, str], bool]
 """Called with name and value of each header line as it arrives; true keeps the line out of the response."""
 
@@ -88,14 +86,23 @@ class SocketCanceller:
             handle.close()
 
 
+class _Active(threading.local):
+    canceller: Any = None
+    """Of the request that this thread makes."""
+
+
+_active = _Active()
+
+
 @contextlib.contextmanager
 def cancelled_by(canceller: SocketCanceller) -> Iterator[None]:
-    """Requests that this thread makes inside the block report their sockets to `canceller`."""
-    _active.canceller = canceller
+    """The request that this thread makes inside the block reports its socket to `canceller`. All are made in
+    such blocks; who listens to an answer's headers may make another."""
+    outer, _active.canceller = _active.canceller, canceller
     try:
         yield
     finally:
-        _active.canceller = None
+        _active.canceller = outer
 
 
 class _Head:
@@ -200,19 +207,18 @@ class _BoundedFraming:
 class _ObservableResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """As the standard library's, but for the parser of the head."""
-        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
+        canceller: SocketCanceller = _active.canceller
         file: Any = self.fp
-        head: Any = _Head(file, canceller.on_header if canceller is not None else None)
+        head: Any = _Head(file, canceller.on_header)
         self.fp = head
         try:
             self._read_head(head)
         finally:
-            if self.fp is not None:  # what is no HTTP lets go of it
+            if self.fp is not None:  # pragma: no branch - where it is let go of, there is an error
                 bounded: Any = _BoundedFraming(file)
                 self.fp = bounded
         self._decide_length()
-        if canceller is not None:
-            canceller.answer = self
+        canceller.answer = self
 
     def _read_head(self, head: _Head) -> None:
         version, status, reason = self._read_status()
@@ -285,24 +291,22 @@ class CancellableHTTPConnection(HTTPConnection):
         raise NewConnectionError(self, f"Failed to establish a new connection: {last}") from last
 
     def _connect_socket(self, sock: socket.socket, address: Any) -> None:
-        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
-        if canceller is not None:
-            canceller.watch(sock)
-            if canceller.cancelled:
-                raise ConnectionAbortedError("cancelled")
+        canceller: SocketCanceller = _active.canceller
+        canceller.watch(sock)
+        if canceller.cancelled:
+            raise ConnectionAbortedError("cancelled")
         for option in self.socket_options or ():
             sock.setsockopt(*option)
-        if isinstance(self.timeout, int | float):
-            sock.settimeout(self.timeout)
+        seconds: Any = self.timeout  # the request's: a number
+        sock.settimeout(seconds)
         sock.connect(address)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        canceller: SocketCanceller | None = getattr(_active, "canceller", None)
-        if canceller is not None and not canceller.reused_connection:
-            reused = self.sock is not None and getattr(self, "_served", False)
-            canceller.reused_connection = reused
-            if reused:
-                canceller.watch(self.sock)
+        canceller: SocketCanceller = _active.canceller
+        reused = self.sock is not None and getattr(self, "_served", False)
+        canceller.reused_connection = reused
+        if reused:
+            canceller.watch(self.sock)
         self._served = True
         self._head = b""
         try:
