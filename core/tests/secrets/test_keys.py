@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,38 @@ def test_a_key_may_be_written_by_hand_with_line_breaks(tmp_path: Path) -> None:
     assert source.keys()["mine"] == LocalKey("mine", bytes(range(32)))
 
 
+def test_a_key_path_that_is_no_directory_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("")
+    path.chmod(0o600)
+    source = DirectoryKeySource(path)
+
+    with pytest.raises(EncryptionKeyError, match=f"^Cannot read the key directory {path}: Not a directory"):
+        source.keys()
+    for use in (lambda: source.create("k1"), lambda: source.create_first("k1"), lambda: source.remove("k1")):
+        with pytest.raises(EncryptionKeyError, match=f"^Cannot write the key directory {path}: "):
+            use()
+
+
+def test_a_directory_that_cannot_be_looked_at_is_no_empty_source(tmp_path: Path) -> None:
+    path = tmp_path / ("d" * 300)
+
+    with pytest.raises(EncryptionKeyError, match=f"^Cannot read the key directory {path}: File name"):
+        DirectoryKeySource(path).keys()
+
+
+def test_a_key_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    source = DirectoryKeySource(tmp_path / "keys")
+    source.create("k1")
+    (tmp_path / "keys" / "k2.new").mkdir()
+    with pytest.raises(EncryptionKeyError, match=r"^Cannot write key file .*k2\.key: "):
+        source.create("k2")
+
+    (tmp_path / "keys" / "k3.key").symlink_to("nowhere")
+    with pytest.raises(EncryptionKeyError, match=r"^Cannot read the key file .*k3\.key: No such file"):
+        source.keys()
+
+
 def test_environment_variables_are_keys() -> None:
     encoded = base64.b64encode(bytes(range(32))).decode()
     environ = {"HEADWATER_KEK_K2026_1": encoded, "HEADWATER_DATA_DIR": "/x"}
@@ -209,6 +242,31 @@ def test_a_variable_that_is_no_key_is_refused_without_showing_it() -> None:
     with pytest.raises(EncryptionKeyError, match="HEADWATER_KEK_A: ") as caught:
         EnvironmentKeySource(environ={"HEADWATER_KEK_A": "hunter22"}).keys()
     assert "hunter22" not in str(caught.value)
+
+
+def test_a_key_that_the_keyring_has_lost_is_missing_and_the_others_are_not() -> None:
+    backend = FakeKeyring()
+    source = KeyringKeySource(backend=backend)
+    for key_id in ("k1", "k2"):
+        source.create(key_id)
+    backend.delete_password("headwater", "k1")
+
+    assert set(source.keys()) == {"k2"}
+
+
+def test_the_keyring_is_that_of_the_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = FakeKeyring()
+    monkeypatch.setitem(sys.modules, "keyring", installed)
+    KeyringKeySource("mine").create("k1")
+
+    assert set(installed.entries) == {("mine", "k1"), ("mine", "index")}
+
+
+def test_without_the_distribution_a_keyring_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+    with pytest.raises(EncryptionKeyError, match=r"pip install keyring$"):
+        KeyringKeySource().keys()
 
 
 # --- ring
@@ -243,6 +301,17 @@ def test_a_miss_of_one_key_does_not_hide_another_that_is_new() -> None:
     source.create("k2")
 
     assert ring.get("k2") is not None
+
+
+def test_any_number_of_ids_may_be_missed() -> None:
+    source, clock = InMemoryKeySource(), FakeClock()
+    ring = KeyRing([source], clock=clock)
+
+    assert not any(ring.get(f"k{number}") for number in range(2500))
+    source.create("k2499")
+    assert ring.get("k2499") is None, "it was looked for a moment ago"
+    clock.now += 1
+    assert ring.get("k2499") is not None
 
 
 def test_a_key_that_was_removed_opens_for_a_moment_longer() -> None:

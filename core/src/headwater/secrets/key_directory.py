@@ -28,12 +28,13 @@ class ReadOnlyDirectoryKeySource:
         self._directory = Path(directory)
 
     def keys(self) -> Mapping[str, WrappingKey]:
+        # `Path.exists` and `Path.glob` would take a directory that cannot be read for one without keys.
         try:
-            if not self._directory.exists():
-                return {}
             _check_private(self._directory, self._directory.stat(), expected="700")
-            files = sorted(self._directory.glob(f"*{_SUFFIX}"))
+            files = sorted(each for each in self._directory.iterdir() if each.name.endswith(_SUFFIX))
             return {file.stem: LocalKey(file.stem, read_key_file(file)) for file in files}
+        except FileNotFoundError:
+            return {}
         except OSError as error:
             raise EncryptionKeyError(
                 f"Cannot read the key directory {self._directory}: {error.strerror}."
@@ -101,7 +102,7 @@ class DirectoryKeySource(ReadOnlyDirectoryKeySource):
                 f"Cannot write the key directory {self._directory}: {error.strerror}."
             ) from error
         try:
-            if os.name == "posix":
+            if os.name == "posix":  # pragma: no branch - Windows has no such locks
                 import fcntl
 
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -131,7 +132,7 @@ def _check_private(path: Path, status: os.stat_result, *, expected: str) -> None
 
 
 def _sync_directory(directory: Path) -> None:
-    if os.name == "posix":
+    if os.name == "posix":  # pragma: no branch - Windows opens no directories
         descriptor = os.open(directory, os.O_RDONLY)
         try:
             os.fsync(descriptor)
