@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -280,6 +281,27 @@ def test_the_schema_describes_what_parse_takes() -> None:
     assert properties["size"] == {"anyOf": [{"type": "integer"}, {"type": "string"}], "default": 1}
     assert properties["password"] == {"type": "string", "writeOnly": True}
     assert "headers" not in properties
+
+
+@frozen
+class Bare:
+    some: list = field(factory=list)  # type: ignore[type-arg]
+    pair: tuple = ()  # type: ignore[type-arg]
+    since: datetime | None = None
+
+
+def test_a_list_without_a_type_of_its_items_takes_any() -> None:
+    assert parse(Bare, {"some": [1, "a"], "pair": [1, "a"]}) == Bare([1, "a"], (1, "a"))
+    properties = json_schema(Bare)["properties"]
+    assert properties["some"] == {"type": "array", "items": {}, "default": []}
+    assert properties["pair"] == {"type": "array", "items": {}}
+
+
+def test_what_json_has_no_value_for_is_given_in_code_alone() -> None:
+    now = datetime.now(UTC)
+    assert parse(Bare, {"since": now}).since == now
+    with pytest.raises(ValidationError, match=r"^since: expected datetime, got text$"):
+        parse(Bare, {"since": now.isoformat()})
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

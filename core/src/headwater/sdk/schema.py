@@ -270,6 +270,7 @@ class _Rules:
 
 
 _SCALARS = frozenset({bool, int, float, str, Path})
+_SEQUENCES = (list, tuple, Sequence)
 
 
 def _convert(value: Any, wanted: Any, path: str, rules: _Rules) -> Any:
@@ -284,8 +285,8 @@ def _convert(value: Any, wanted: Any, path: str, rules: _Rules) -> Any:
         return _convert_union(value, typing.get_args(wanted), path, rules)
     if origin is Literal:
         return _one_of(value, typing.get_args(wanted), path)
-    if origin in (list, tuple, Sequence):
-        return _convert_sequence(value, wanted, origin, path, rules)
+    if origin in _SEQUENCES or wanted in _SEQUENCES:
+        return _convert_sequence(value, wanted, origin or wanted, path, rules)
     if origin in (dict, Mapping) or wanted in (dict, Mapping):
         return _convert_mapping(value, typing.get_args(wanted), path, rules)
     if isinstance(wanted, type) and issubclass(wanted, Enum):
@@ -377,7 +378,7 @@ def _type_schema(wanted: Any) -> dict[str, Any]:
         return members[0] if len(members) == 1 else {"anyOf": members}
     if origin is Literal:
         return {"enum": list(arguments)}
-    if origin in (list, tuple, Sequence):
+    if origin in _SEQUENCES or wanted in _SEQUENCES:
         return {"type": "array", "items": _type_schema(arguments[0] if arguments else Any)}
     if origin in (dict, Mapping) or wanted in (dict, Mapping):
         values = _type_schema(arguments[1]) if len(arguments) == 2 else {}
