@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 from typing import Any
 
+import attrs
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
@@ -94,7 +96,7 @@ class Table:
         self.asked.append(sql)
         cursor = self._database.execute(sql)
         names = [each[0] for each in cursor.description]
-        types = [pa.string() if name == "word" else pa.int64() for name in names]
+        types = [{"word": pa.string(), "day": pa.date32()}.get(name, pa.int64()) for name in names]
         columns = list(zip(*cursor.fetchall(), strict=True)) or [()] * len(names)
         return pa.table(
             [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], names=names
@@ -145,6 +147,15 @@ def test_texts_are_compared_only_by_a_database_that_compares_their_bytes() -> No
     assert (parts.handled_filters, sum(map(len, rows))) == ((), 100)
     parts, rows = divide(BYTES, "SELECT k, word FROM t", filters=(condition,))
     assert (parts.handled_filters, sum(map(len, rows))) == ((condition,), 12)
+
+
+def test_times_are_compared_only_by_a_database_whose_literals_are_known() -> None:
+    condition, sql = Filter("day", "<", date(1970, 1, 11)), "SELECT k, k AS day FROM t"
+    parts, rows = divide(PLAIN, sql, filters=(condition,))
+    assert (parts.handled_filters, sum(map(len, rows))) == ((), 100)
+    timed = attrs.evolve(PLAIN, time_literal=lambda day: str((day - date(1970, 1, 1)).days), exact_times=True)
+    parts, rows = divide(timed, sql, filters=(condition,))
+    assert (parts.handled_filters, sum(map(len, rows))) == ((condition,), 10)
 
 
 def test_without_a_key_it_is_one_part_that_still_has_its_conditions() -> None:

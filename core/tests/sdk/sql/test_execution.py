@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headwater.errors import QueryCanceledError, describe
+from headwater.errors import DownstreamConnectionError, QueryCanceledError, describe
 from headwater.sdk import CallContext
 from headwater.sdk.sql import Pool, PoolLimits
 from headwater.sdk.sql.execution import Execution
@@ -79,4 +79,42 @@ def test_a_statement_that_missed_being_cancelled_is_cancelled_again_while_its_en
     cancel_when(connection.begun, context)
     with pytest.raises(QueryCanceledError):
         execution.start("SELECT 1")
+    assert connection.closed
+
+
+class Failing(Deaf):
+    """Fails as its first statement begins."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        super().__init__()
+        self.error = error
+
+    def begin(self, seconds: float | None) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+def test_a_new_connection_on_which_nothing_can_begin_is_told_and_closed() -> None:
+    connection = Failing(DownstreamConnectionError("the server is starting"))
+    pool = Pool(lambda _seconds, _context: connection, PoolLimits(), 10)
+    with pytest.raises(DownstreamConnectionError, match="the server is starting"):
+        Execution(pool, CallContext(), describe)
+    assert connection.closed
+
+
+def test_a_connection_that_has_died_at_rest_is_replaced() -> None:
+    dead, good = Failing(ConnectionResetError()), Failing(None)
+    dead.used = True
+    made = iter([dead, good])
+    pool = Pool(lambda _seconds, _context: next(made), PoolLimits(), 10)
+    Execution(pool, CallContext(), describe).close()
+    assert (dead.closed, good.closed) == (True, False)
+
+
+def test_an_interrupt_as_a_statement_begins_stays_one() -> None:
+    connection = Failing(KeyboardInterrupt())
+    connection.used = True
+    pool = Pool(lambda _seconds, _context: connection, PoolLimits(), 10)
+    with pytest.raises(KeyboardInterrupt):
+        Execution(pool, CallContext(), describe)
     assert connection.closed

@@ -169,6 +169,15 @@ def test_a_connection_that_is_no_good_any_more_is_closed(plugs: Plugs) -> None:
     assert pool.state.open == 0
 
 
+def test_a_connection_that_cannot_be_renewed_is_closed(plugs: Plugs) -> None:
+    pool = make(plugs)
+    first = pool.acquire(call())
+    first.alive = False
+    pool.release(first)
+    assert first.closed
+    assert pool.state == PoolState(open=0, idle=0, waiting=0)
+
+
 def test_a_failed_attempt_to_connect_gives_its_place_back(plugs: Plugs) -> None:
     pool = make(plugs, max_open=1)
     plugs.fail = True

@@ -9,17 +9,17 @@ import pytest
 
 from headwater.errors import QueryError
 from headwater.models import AnswerSteps, DataQuery, TimeRange
-from headwater.sdk.sql import Dialect, SqlQuery, StandardMacros, whole_group_steps
+from headwater.sdk.sql import Dialect, SqlQuery, StandardMacros, TimeMacros, whole_group_steps
 
 MACROS = StandardMacros(Dialect())
 RANGE = TimeRange(datetime(2024, 1, 1, 0, 1, 30, tzinfo=UTC), datetime(2024, 1, 1, 0, 8, tzinfo=UTC))
 SUMS = "SELECT $__timeGroupAlias(t, '5m'), sum(v) FROM x WHERE $__timeFilter(t) GROUP BY 1 ORDER BY 1"
 
 
-def steps_of(sql: str, **keys: Any) -> AnswerSteps | None:
+def steps_of(sql: str, macros: TimeMacros = MACROS, **keys: Any) -> AnswerSteps | None:
     asked = DataQuery(ref_id="A", time_range=RANGE, json={"rawSql": sql, "format": "time_series"})
     query = SqlQuery(raw_sql=sql, data_query=asked, **{"query_caching_ranges": True, **keys})
-    return whole_group_steps(query, MACROS, timedelta(seconds=30))
+    return whole_group_steps(query, macros, timedelta(seconds=30))
 
 
 def test_the_step_is_the_width_of_the_group() -> None:
@@ -65,6 +65,7 @@ def test_the_range_is_widened_to_whole_groups() -> None:
         (f"{SUMS} DESC", "ends with ORDER BY 1"),
         (SUMS.replace("ORDER BY 1", "ORDER BY 2"), "ends with ORDER BY 1"),
         (SUMS.replace("ORDER BY 1", ") AS y").replace("SELECT", "SELECT * FROM (SELECT"), "ORDER BY 1"),
+        (f"EXPLAIN {SUMS}", "the query is a SELECT"),
         (SUMS.replace("'5m'", "'1500ms'"), None),
     ],
 )
@@ -75,6 +76,14 @@ def test_what_speaks_against_it_is_refused_by_name(sql: str, reason: str | None)
     with pytest.raises(QueryError, match="queryCachingRanges: ") as refused:
         steps_of(sql)
     assert reason in str(refused.value)
+
+
+def test_groups_of_less_than_seconds_are_refused() -> None:
+    class Fine(StandardMacros):
+        group_step = timedelta(milliseconds=1)
+
+    with pytest.raises(QueryError, match="queryCachingRanges: groups are of whole seconds"):
+        steps_of(SUMS.replace("'5m'", "'1500ms'"), Fine(Dialect()))
 
 
 def test_a_quoted_column_may_have_the_name_of_a_clause() -> None:
