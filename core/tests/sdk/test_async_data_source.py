@@ -36,6 +36,22 @@ class Ask(Query):
     do: str = "frame"
 
 
+class Counter:
+    """Frames of a client that has no `aclose`."""
+
+    def __init__(self) -> None:
+        self._numbers = iter(range(3))
+
+    def __aiter__(self) -> Counter:
+        return self
+
+    async def __anext__(self) -> Frame:
+        await asyncio.sleep(0)
+        for number in self._numbers:
+            return Frame.from_pydict({"n": [number]})
+        raise StopAsyncIteration
+
+
 class Source(AsyncDataSource[Settings, Ask]):
     """Does what the query says."""
 
@@ -70,6 +86,19 @@ class Source(AsyncDataSource[Settings, Ask]):
         finally:
             await asyncio.sleep(0)
             self.cancelled.set()
+
+    async def broken_at_once(self) -> AsyncIterator[pa.RecordBatch]:
+        try:
+            yield await self.no_row()
+        finally:
+            self.cancelled.set()
+
+    async def no_row(self) -> pa.RecordBatch:
+        await asyncio.sleep(0)
+        raise DownstreamServerError("gone")
+
+    def counter(self) -> Counter:
+        return Counter()
 
     async def nothing(self) -> None:
         return None
@@ -166,9 +195,10 @@ def test_all_queries_run_on_one_loop(host: Headwater) -> None:
 
 
 def test_frames_come_one_after_the_other(host: Headwater) -> None:
-    assert [frame.to_pylist() for frame in host.query_frames("source", "frames")] == [
-        [{"n": 0}], [{"n": 1}], [{"n": 2}]
-    ]  # fmt: skip
+    for do in ("frames", "counter"):
+        assert [frame.to_pylist() for frame in host.query_frames("source", do)] == [
+            [{"n": 0}], [{"n": 1}], [{"n": 2}]
+        ]  # fmt: skip
     assert host.query_frames("source", "no_rows") == []
     assert host.query_frames("source", "nothing") == []
 
@@ -202,6 +232,13 @@ def test_a_coroutine_that_would_end_the_process_ends_no_other(host: Headwater) -
     assert host.query("source", "frame").num_rows == 1
 
 
+def test_an_error_before_the_first_row_is_that_of_the_query(host: Headwater) -> None:
+    with pytest.raises(DownstreamServerError, match="gone"):
+        host.query("source", "broken_at_once")
+    (source,) = Source.alive
+    assert source.cancelled.is_set()
+
+
 def test_an_error_amid_the_rows_ends_the_stream(host: Headwater) -> None:
     with host.stream("source", "broken_rows") as stream:
         assert next(stream).num_rows == 1
@@ -232,3 +269,34 @@ def test_a_deadline_cancels_the_coroutine(host: Headwater) -> None:
 def test_health_and_resources_may_be_coroutines(host: Headwater) -> None:
     assert host.check_health("source") == CheckHealthResult(HealthStatus.OK, "well")
     assert host.call_resource("source", "names").body == b'["a","b"]'
+
+
+def test_a_data_source_without_a_health_check_says_so(make_host: Callable[..., Headwater]) -> None:
+    class Bare(AsyncDataSource[Settings, Ask]):
+        async def query(self, query: Ask, context: CallContext) -> None: ...
+
+    class BarePlugin(Plugin):
+        data_source = Bare  # type: ignore[assignment]
+
+    result = make_host(bare=BarePlugin()).check_health("bare")
+    assert (result.status, result.message) == (
+        HealthStatus.OK,
+        "Data source is loaded; it has no health check of its own.",
+    )
+
+
+def test_a_data_source_that_cannot_be_closed_leaves_no_thread(make_host: Callable[..., Headwater]) -> None:
+    class Stuck(Source):
+        async def close(self) -> None:
+            await super().close()
+            raise TimeoutError("the server does not say goodbye")
+
+    class StuckPlugin(Plugin):
+        data_source = Stuck
+
+    Source.alive.clear()
+    host = make_host(stuck=StuckPlugin())
+    host.query("stuck", "frame")
+    host.close()
+    (source,) = Source.alive
+    assert source.closed not in {"", *(thread.name for thread in threading.enumerate())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from headwater.errors import (
     DeadlineExceededError,
     DownstreamAuthError,
     DownstreamServerError,
+    LimitExceededError,
     PluginHealthCheckError,
     PluginRequestFailedError,
     PluginUnavailableError,
@@ -23,7 +25,7 @@ from headwater.errors import (
     ValidationError,
 )
 from headwater.frames import FrameMeta, Notice
-from headwater.models import CheckHealthResult, DataQuery, HealthStatus
+from headwater.models import AnswerTraits, CheckHealthResult, DataQuery, HealthStatus, PluginContext
 from headwater.queries import DataSourceRef, MetricQuery
 from headwater.sdk import DataSource, DataSourcePlugin, Query, ResourceRequest, field, resource, secret
 
@@ -85,6 +87,15 @@ class Source(DataSource[Settings, Ask]):
 
     def wrong(self, query: Ask, context: CallContext) -> Any:
         return [1, 2]
+
+    def number(self, query: Ask, context: CallContext) -> Any:
+        return 5
+
+    def very_many(self, query: Ask, context: CallContext) -> Iterator[Frame]:
+        return repeat(Frame.from_pydict({}), 100_001)
+
+    def interrupted(self, query: Ask, context: CallContext) -> Any:
+        raise KeyboardInterrupt
 
     def server_error(self, query: Ask, context: CallContext) -> Any:
         raise DownstreamServerError("no such table")
@@ -191,6 +202,7 @@ def test_the_query_knows_its_request(host: Headwater) -> None:
 
 def test_a_skipped_query_has_no_frames(host: Headwater) -> None:
     assert host.query_frames("p", "nothing") == []
+    assert list(host.query_chunks("p", "nothing")) == []
 
 
 def test_several_frames_are_several_frames(host: Headwater) -> None:
@@ -218,6 +230,16 @@ def test_a_limit_that_is_just_reached_cuts_nothing(host: Headwater) -> None:
     frames = host.query_frames("p", "many", max_rows=40)
     assert [frame.num_rows for frame in frames] == [10] * 4
     assert all(frame.meta is None for frame in frames)
+
+
+def test_a_collected_answer_has_a_number_of_frames_that_memory_holds(host: Headwater) -> None:
+    with pytest.raises(LimitExceededError, match="more than 100,000 frames"):
+        host.query_frames("p", "very_many")
+
+
+def test_an_interrupted_query_is_no_answer(host: Headwater) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        host.query("p", "interrupted")
 
 
 def test_a_collected_stream_is_closed(host: Headwater) -> None:
@@ -250,13 +272,14 @@ def test_notices_that_come_up_on_the_way_arrive_once(host: Headwater) -> None:
 
 
 def test_one_outcome_for_each_query(host: Headwater) -> None:
-    wishes = ["frame", "server_error", "bug", "leave", "wrong", "nothing", "broken_stream", "table"]
+    wishes = ["frame", "server_error", "bug", "leave", "wrong", "number", "nothing", "broken_stream", "table"]
     responses = host.query_data([ask(do, do) for do in wishes]).responses
     assert {ref_id: type(each.error) for ref_id, each in responses.items() if each.error is not None} == {
         "server_error": DownstreamServerError,
         "bug": PluginRequestFailedError,
         "leave": PluginRequestFailedError,
         "wrong": PluginRequestFailedError,
+        "number": PluginRequestFailedError,
         "broken_stream": DownstreamServerError,
     }
     assert [len(responses[do].frames) for do in ("frame", "table")] == [1, 1]
@@ -367,6 +390,20 @@ def test_health_and_resources_come_from_the_data_source(host: Headwater) -> None
     assert host.call_resource("p", "rows").body == b"3"
 
 
+def test_a_data_source_without_a_health_check_says_so(make_host: MakeHost) -> None:
+    class Bare(DataSource[Settings, Ask]):
+        def query(self, query: Ask, context: CallContext) -> None: ...
+
+    class BarePlugin(Plugin):
+        data_source = Bare  # type: ignore[assignment]
+
+    result = make_host(p=BarePlugin()).check_health("p")
+    assert (result.status, result.message) == (
+        HealthStatus.OK,
+        "Data source is loaded; it has no health check of its own.",
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -434,6 +471,15 @@ def test_a_plugin_that_lacks_an_attribute_says_which_when_it_is_loaded() -> None
 
     with pytest.raises(TypeError, match=r"^Unfinished lacks settings_type, data_source$"):
         Unfinished()
+
+
+def test_a_plugin_whose_author_says_nothing_of_its_answers_has_them_depend_on_everything() -> None:
+    assert Plugin().answer_traits(Ask(), Settings()) == AnswerTraits()
+
+
+def test_an_instance_is_that_of_a_data_source() -> None:
+    with pytest.raises(ValidationError, match="plugin 'p' needs a data source"):
+        Plugin().build(PluginContext("p"))
 
 
 def test_a_plugin_says_which_fields_of_a_data_source_it_uses(make_host: MakeHost) -> None:

@@ -94,11 +94,7 @@ def _frames_or_rows(items: Generator[Any, None, None]) -> Any:
 
     from headwater.frames import FrameStream
 
-    try:
-        first = next(items, None)
-    except BaseException:
-        items.close()
-        raise
+    first = next(items, None)
 
     def all_items() -> Iterator[Any]:
         with closing(items):
