@@ -64,6 +64,20 @@ def test_path_parameters_form_and_headers_arrive() -> None:
     assert request.headers["user-agent"] == "test/1"
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_who_waits_for_a_free_connection_waits_no_longer_than_its_call(*, cancelled: bool) -> None:
+    with serve(answer(b"ok")) as server, client(server.url, json_data={"httpMaxConnsPerHost": 1}) as http:
+        with http.request("GET", "q"):  # is not read to its end, so that its connection is in use
+            context = CallContext(timeout=None if cancelled else 0.3)
+            if cancelled:
+                threading.Timer(0.3, context.cancel).start()
+            with pytest.raises(QueryCanceledError if cancelled else DeadlineExceededError):
+                http.request("GET", "q", context=context)
+        with http.request("GET", "q", context=CallContext(timeout=10)) as response:
+            assert response.read() == b"ok"
+    assert len(server.requests) == 2
+
+
 def test_parts_arrive_as_a_form_of_several_parts() -> None:
     with (
         serve(answer(b"ok")) as server,

@@ -6,7 +6,7 @@ import base64
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import urllib3
@@ -180,6 +180,10 @@ class HttpClient:
         return f"{origin.scheme}://{origin.netloc}{target.path}" + (f"?{query}" if query else "")
 
 
+_CONNECTION_SECONDS: Final = 0.1
+"""After these, who waits for a free connection looks whether its call is over."""
+
+
 class _Exchange:
     """One request on the wire and what ends it early."""
 
@@ -219,11 +223,14 @@ class _Exchange:
                         retries=False,
                         preload_content=False,
                         timeout=self._urllib3_timeout(),
+                        pool_timeout=None if self._context is None else _CONNECTION_SECONDS,
                     )
             except BaseException as error:
                 if registration is not None:
                     registration.remove()
                 canceller.close()
+                if isinstance(error, urllib3.exceptions.EmptyPoolError):
+                    continue  # all connections are in use: wait on, unless the call is over
                 if not isinstance(error, TRANSPORT_ERRORS):
                     raise
                 if idempotent and canceller.reused_connection and not canceller.cancelled and _died(error):
