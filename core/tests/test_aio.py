@@ -388,6 +388,34 @@ def test_a_stream_that_opens_after_its_task_was_cancelled_is_closed(
     run(main())
 
 
+def test_a_stream_that_fails_to_open_after_its_task_was_cancelled_leaves_nothing(
+    make_host: MakeHost, release: threading.Event
+) -> None:
+    ended = threading.Event()
+
+    class Failing(Waiting):
+        @hookimpl
+        def query_chunked_data(self, request: QueryDataRequest, context: CallContext) -> Iterator[QueryChunk]:
+            self.entered.set()
+            release.wait(PATIENCE)
+            ended.set()
+            raise DownstreamServerError("too late to say")
+
+    plugin = Failing()
+
+    async def main() -> None:
+        async with AsyncHeadwater(make_host(a=plugin)) as headwater:
+            task = asyncio.ensure_future(headwater.stream("a", {}))
+            assert await happens(plugin.entered)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            release.set()
+            assert await happens(ended)
+
+    run(main())
+
+
 def test_errors_are_those_of_the_synchronous_face(make_host: MakeHost) -> None:
     class Failing(Waiting):
         def _work(self, context: CallContext) -> None:
@@ -495,3 +523,16 @@ def test_data_sources_are_managed_without_blocking_the_loop() -> None:
             ]
 
     assert asyncio.run(manage()) == [2, {"seed": 7}, "testdata", True, ["demo"], []]
+
+
+def test_secrets_are_told_and_plugins_are_added_as_by_the_host() -> None:
+    async def main() -> tuple[dict[str, str], int]:
+        async with AsyncHeadwater(allow_plugins=["testdata"]) as host:
+            await host.add_data_source("demo", type="testdata", secure_json_data={"apiKey": "k"})
+            states = await host.secret_states("demo")
+            host.add_plugin("own", Waiting(wait=False))
+            await host.add_data_source("mine", type="own")
+            frame = await host.query("mine", {})
+            return {name: state.state.value for name, state in states.items()}, frame.num_rows
+
+    assert run(main()) == ({"apiKey": "ok"}, 2)

@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 
 from headwater import Headwater, HeadwaterError
 from headwater.asgi import error_response, get_headwater, lifespan, while_connected
+from headwater.datasources import MemoryStore
+from headwater.secrets import InMemoryKeySource
 
 
 def add_data_sources(headwater: Headwater) -> None:
@@ -59,6 +61,25 @@ def test_the_host_ends_with_the_app() -> None:
         opened[0].query("demo", {"scenario": "random_walk"})
 
 
+def test_data_sources_may_be_there_already() -> None:
+    async def names(request: Request) -> Response:
+        return JSONResponse([each.name for each in await get_headwater(request).list_data_sources()])
+
+    options: dict[str, Any] = {"store": MemoryStore(), "key_sources": [InMemoryKeySource()]}
+    with Headwater(**options) as headwater:
+        add_data_sources(headwater)
+    app = Starlette(routes=[Route("/names", names)], lifespan=lifespan(**options))
+    with TestClient(app) as client:
+        assert client.get("/names").json() == ["demo"]
+
+
+def test_a_failure_of_another_kind_is_not_dressed_up() -> None:
+    failure = KeyError("a bug")
+    with pytest.raises(KeyError) as caught:
+        asyncio.run(error_response(Request({"type": "http"}), failure))
+    assert caught.value is failure
+
+
 def test_without_the_lifespan_a_sentence_says_what_is_missing() -> None:
     client = TestClient(Starlette(routes=[Route("/rows", rows)]))  # not entered: no lifespan
     with pytest.raises(RuntimeError, match="give the app lifespan="):
@@ -81,3 +102,28 @@ def test_what_was_begun_for_a_client_that_leaves_is_cancelled() -> None:
         asyncio.run(while_connected(Request({"type": "http"}, receive), work()))
     assert caught.value.status_code == 499
     assert cancelled
+
+
+def test_a_request_that_the_server_ends_is_cancelled_with_its_work() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError("the client stays")
+
+    async def main() -> None:
+        began, ended = asyncio.Event(), asyncio.Event()
+
+        async def work() -> None:
+            try:
+                began.set()
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        request = asyncio.create_task(while_connected(Request({"type": "http"}, receive), work()))
+        await began.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert ended.is_set()
+
+    asyncio.run(main())

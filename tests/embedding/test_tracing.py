@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,11 +13,22 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from headwater import Headwater, HeadwaterError, Secret
-from headwater.plugins import TracingMiddleware
+from headwater import CallContext, Headwater, HeadwaterError, Secret, hookimpl
+from headwater.errors import DownstreamServerError
+from headwater.models import (
+    CallResourceRequest,
+    CallResourceResponse,
+    DataSourceInstanceSettings,
+    PluginContext,
+    QueryDataRequest,
+    QueryDataResponse,
+)
+from headwater.plugins import CorePlugin, TracingMiddleware
 from headwater.plugins.middleware.tracing import sanitized
 from servers.mariadb import start_mariadb
 from servers.mysql_family import DatabaseServer
+
+Wrapped: TypeAlias = Callable[[object], CorePlugin]
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +37,13 @@ def mariadb() -> Iterator[DatabaseServer]:
         yield server
 
 
-class Traced:
-    """A host with the data sources `shop`, on MariaDB, and `demo`, and the spans of what it does."""
+class Spans:
+    """What a provider has ended."""
 
-    def __init__(self, mariadb: DatabaseServer, *, query_text: bool = False) -> None:
+    def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.tracer = provider.get_tracer("application")
-        self.headwater = Headwater(middlewares=[TracingMiddleware(provider, query_text=query_text)])
-        self.headwater.add_data_source("demo", type="testdata")
-        self.headwater.add_data_source(
-            "shop",
-            type="mysql",
-            uid="shop",
-            url=mariadb.address,
-            user=mariadb.user,
-            database=mariadb.database,
-            secure_json_data={"password": Secret(mariadb.password)},
-        )
+        self.provider = TracerProvider()
+        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
 
     def span(self) -> ReadableSpan:
         """The only one that has ended."""
@@ -54,6 +54,25 @@ class Traced:
     @property
     def ended(self) -> int:
         return len(self._exporter.get_finished_spans())
+
+
+class Traced(Spans):
+    """A host with the data sources `shop`, on MariaDB, and `demo`, and the spans of what it does."""
+
+    def __init__(self, mariadb: DatabaseServer, *, query_text: bool = False) -> None:
+        super().__init__()
+        self.tracer = self.provider.get_tracer("application")
+        self.headwater = Headwater(middlewares=[TracingMiddleware(self.provider, query_text=query_text)])
+        self.headwater.add_data_source("demo", type="testdata")
+        self.headwater.add_data_source(
+            "shop",
+            type="mysql",
+            uid="shop",
+            url=mariadb.address,
+            user=mariadb.user,
+            database=mariadb.database,
+            secure_json_data={"password": Secret(mariadb.password)},
+        )
 
 
 @pytest.fixture
@@ -119,6 +138,86 @@ def test_the_span_of_a_stream_ends_with_it(traced: Traced) -> None:
 def test_health_checks_are_spans_and_say_what_failed(traced: Traced) -> None:
     traced.headwater.check_health("shop")
     assert traced.span().name.startswith("checkHealth ")
+
+
+class Plugin:
+    """Gives `answer` to every call; an error is raised."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    @hookimpl
+    def query_data(self) -> Any:
+        return self._give()
+
+    @hookimpl
+    def call_resource(self) -> Any:
+        return self._give()
+
+    def _give(self) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def spans() -> Spans:
+    return Spans()
+
+
+@pytest.fixture
+def wrapped(spans: Spans) -> Callable[[object], CorePlugin]:
+    middlewares = [TracingMiddleware(spans.provider)]
+    return lambda answer: CorePlugin.of("p", Plugin(answer), middlewares=middlewares)
+
+
+def of_data_source(url: str) -> PluginContext:
+    return PluginContext(
+        "p", data_source_instance_settings=DataSourceInstanceSettings("u", "n", "p", url=url)
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "address"),
+    [
+        ("db.example:3306", "queryData db.example", {"server.address": "db.example", "server.port": 3306}),
+        ("http://root:x@db.example/path", "queryData db.example", {"server.address": "db.example"}),
+        ("/run/mysqld.sock", "queryData /run/mysqld.sock", {"server.address": "/run/mysqld.sock"}),
+        ("http://[broken", "queryData p", {}),
+    ],
+)
+def test_a_span_has_the_address_of_the_server_and_no_more_of_its_url(
+    spans: Spans, wrapped: Wrapped, url: str, name: str, address: dict[str, object]
+) -> None:
+    wrapped(QueryDataResponse()).query_data(QueryDataRequest(of_data_source(url), ()), CallContext())
+    span = spans.span()
+    assert span.name == name
+    found = {key: value for key, value in (span.attributes or {}).items() if key.startswith("server.")}
+    assert found == address
+
+
+def test_a_call_without_a_data_source_is_a_span_of_its_plugin(spans: Spans, wrapped: Wrapped) -> None:
+    request = CallResourceRequest(PluginContext("p"), "x")
+    assert list(wrapped([CallResourceResponse()]).call_resource(request, CallContext()))
+    span = spans.span()
+    assert span.name == "callResource p"
+    assert "datasource_uid" not in (span.attributes or {})
+
+
+def test_a_span_ends_with_the_error_that_is_raised(spans: Spans, wrapped: Wrapped) -> None:
+    with pytest.raises(DownstreamServerError):
+        wrapped(DownstreamServerError("secret")).query_data(
+            QueryDataRequest(PluginContext("p"), ()), CallContext()
+        )
+    span = spans.span()
+    assert (span.attributes or {})["error.type"] == DownstreamServerError("").message_id
+    assert "secret" not in span.to_json()
+
+
+def test_a_span_ends_with_a_wrong_answer(spans: Spans, wrapped: Wrapped) -> None:
+    answer: Any = wrapped("wrong").query_data(QueryDataRequest(PluginContext("p"), ()), CallContext())
+    assert answer == "wrong"
+    assert spans.span().name == "queryData p"
 
 
 def test_the_text_of_queries_is_there_where_it_is_asked_for_without_its_literals(

@@ -445,7 +445,6 @@ class _OpeningStream:
 
     def __init__(self, open_stream: Callable[[], Coroutine[Any, Any, AsyncFrameStream]]) -> None:
         self._open = open_stream
-        self._stream: AsyncFrameStream | None = None
 
     def __await__(self) -> Generator[Any, Any, AsyncFrameStream]:
         return self._open().__await__()
@@ -457,8 +456,7 @@ class _OpeningStream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._stream is not None:
-            await self._stream.close()
+        await self._stream.close()
 
 
 def _free(done: Future[R], free: Callable[[R], object]) -> None:

@@ -38,8 +38,7 @@ def load_ipython_extension(shell: Any) -> None:
     """Adds `%headwater` and `%%headwater`, and completion of data sources, tables and columns."""
     magics = _HeadwaterMagics(shell)
     shell.register_magics(magics)
-    if shell.Completer is not None:
-        shell.Completer.custom_matchers.append(magics.matcher())
+    shell.Completer.custom_matchers.append(magics.matcher())
 
 
 def _unquoted(text: str) -> str:

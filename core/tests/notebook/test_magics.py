@@ -19,16 +19,18 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from headwater import Frame, Headwater
+from headwater import Frame, Headwater, hookimpl
+from headwater.models import CallResourceResponse
 from headwater.testing import fake_source
 
 
 @pytest.fixture
 def shell() -> Iterator[Any]:
-    made = InteractiveShell()
+    made = InteractiveShell.instance()
     made.run_line_magic("load_ext", "headwater")
     yield made
     made.history_manager.end_session()
+    InteractiveShell.clear_instance()
 
 
 @pytest.fixture
@@ -63,6 +65,27 @@ def test_an_answer_becomes_what_one_works_with(shell: Any, host: Headwater, form
     assert isinstance(shell.user_ns["kept"], kind)
 
 
+def test_parameters_are_those_in_a_variable(shell: Any, host: Headwater) -> None:
+    shop = fake_source(host, "shop", {"SELECT ?": [{"n": 3}]})
+    shell.user_ns["given"] = [3]
+    assert ask(shell, "shop --params given", "SELECT ?").to_pylist() == [{"n": 3}]
+    assert shop.queries[0]["params"] == [3]
+
+
+def test_a_cell_that_is_no_json_is_a_text_also_in_braces(shell: Any, host: Headwater) -> None:
+    selector = '{job="api"}'
+    fake_source(host, "metrics", {selector: [{"value": 1}]}, text_key="expr")
+    assert ask(shell, "metrics", selector).num_rows == 1
+
+
+def test_a_query_that_takes_a_while_says_how_far_it_is(
+    shell: Any, host: Headwater, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = '{"scenario": "streaming_rows", "rows": 5000, "batchRows": 1000, "delayMs": 300}'
+    assert ask(shell, "demo", slow).num_rows == 5000
+    assert capsys.readouterr().out.count("000 of 5,000 rows read") >= 2
+
+
 def test_data_sources_are_listed_and_completed(shell: Any, host: Headwater) -> None:
     assert shell.run_line_magic("headwater", "").to_pylist() == [{"name": "demo", "type": "testdata"}]
     assert "demo" in completed(shell, "%%headwater de")
@@ -71,6 +94,43 @@ def test_data_sources_are_listed_and_completed(shell: Any, host: Headwater) -> N
 def test_tables_and_columns_are_completed_in_a_cell(shell: Any, host: Headwater) -> None:
     assert "random_walk" in completed(shell, "%%headwater demo\nrandom")
     assert "city" in completed(shell, "%%headwater demo\nstreaming_rows cit")
+
+
+class Listing:
+    """Its resources are what the test says, whatever is asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    @hookimpl
+    def call_resource(self) -> Iterator[CallResourceResponse]:
+        yield CallResourceResponse(body=self.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'["orders", 7, null]', ["orders"]),
+        (b'[{"name": "orders"}, {"name": 7}, {}]', ["orders"]),
+        (b'{"orders": 1}', []),
+        (b"orders", []),
+    ],
+    ids=["texts", "objects with names", "no list", "no JSON"],
+)
+def test_of_what_a_plugin_lists_the_names_are_completed(
+    shell: Any, host: Headwater, body: bytes, found: list[str]
+) -> None:
+    host.add_plugin("listing", Listing(body))
+    host.add_data_source("shop", type="listing")
+    listed = {"orders", "7", "name"}  # IPython adds words of Python
+    assert [each for each in completed(shell, "%%headwater shop\n") if each in listed] == found
+
+
+def test_only_questions_to_a_data_source_that_there_is_are_completed(shell: Any, host: Headwater) -> None:
+    assert "random_walk" not in completed(shell, "%%headwater nothing\nrandom")
+    assert "demo" not in completed(shell, "de")
+    del shell.user_ns["host"]
+    assert "demo" not in completed(shell, "%%headwater de")
 
 
 def test_a_name_with_blanks_stands_in_quotes(shell: Any, host: Headwater) -> None:
@@ -106,9 +166,20 @@ def test_a_bug_is_shown_with_its_frames(
     assert "Traceback" in capsys.readouterr().out
 
 
-def test_a_plot_needs_times(shell: Any, host: Headwater) -> None:
-    with pytest.raises(UsageError, match="column of times"):
-        ask(shell, "demo --plot", CSV)
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"n": [1]}, "needs a column of times"),
+        ({"day": [date(2026, 1, 1)], "city": ["Bern"]}, "needs a column of numbers"),
+        ({"day": [date(2026, 1, 1)], **{f"n{i}": [i] for i in range(51)}}, "50 lines at most.* has 51"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(
+    shell: Any, host: Headwater, rows: dict[str, list[Any]], said: str
+) -> None:
+    fake_source(host, "shop", {"SELECT": pa.table(rows)})
+    with pytest.raises(UsageError, match=said):
+        ask(shell, "shop --plot", "SELECT")
 
 
 def test_several_frames_are_all_shown_or_kept(
@@ -171,6 +242,8 @@ def test_which_host_is_said_where_it_is_not_clear(shell: Any) -> None:
         assert ask(shell, "demo", CSV).num_rows == 1
         with pytest.raises(UsageError, match="no Headwater"):
             shell.run_line_magic("headwater", "use nothing")
+        with pytest.raises(UsageError, match="%headwater connect URL, or %headwater use VARIABLE"):
+            shell.run_line_magic("headwater", "help")
 
 
 def test_a_host_elsewhere_needs_a_token(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from headwater.models import (
     Partition,
     Partitions,
     PluginContext,
+    PluginInfo,
     QueryChunk,
     QueryDataRequest,
     QueryDataResponse,
@@ -128,6 +129,29 @@ def test_an_answer_depends_on_everything_if_its_plugin_does_not_say() -> None:
 
 def test_an_answer_that_its_plugin_cannot_describe_is_not_to_be_kept() -> None:
     assert not traits(Described(ValidationError("no such key"))).kept
+
+
+class OfTheHost:
+    """A plugin that the host makes itself, with no more than it needs."""
+
+    plugin_id = "p"
+    info = PluginInfo("p")
+    is_decommissioned = False
+
+
+def test_a_plugin_of_the_hosts_own_need_not_describe_answers_nor_read_sources() -> None:
+    registry = InMemoryRegistry()
+    registry.add(OfTheHost())  # type: ignore[arg-type]
+    client = PluginClient(registry)
+    assert client.describe_answer(DataQuery("A"), CONTEXT) == AnswerTraits()
+    request = QueryDataRequest(CONTEXT, (DataQuery("A"),))
+    reader: Any = None
+    with pytest.raises(MethodNotImplementedError, match="'p' does not implement query_sources"):
+        next(client.query_sources(request, reader, CallContext()))
+
+
+def test_an_instance_of_a_plugin_that_is_gone_is_discarded_already() -> None:
+    PluginClient(InMemoryRegistry()).discard_instance(CONTEXT)
 
 
 def chunks(answer: Any, context: CallContext | None = None) -> list[QueryChunk]:

@@ -111,6 +111,15 @@ def test_another_configuration_has_another_instance(
         assert first is not second
 
 
+def test_calls_without_a_data_source_share_an_instance(
+    manager: InstanceManager[Instance], factory: Factory
+) -> None:
+    for context in (PluginContext("t"), PluginContext("t"), at()):
+        with manager.use(context):
+            pass
+    assert [each.uid for each in factory.built] == ["", "u"]
+
+
 def test_a_replaced_instance_closes_when_its_last_user_leaves(
     manager: InstanceManager[Instance],
 ) -> None:

@@ -195,10 +195,16 @@ class BadStart:
         raise RuntimeError("no licence")
 
 
+class BadWrapper:
+    @hookimpl(wrapper=True)
+    def query_data(self) -> QueryDataResponse:
+        return QueryDataResponse()
+
+
 @pytest.mark.parametrize(
     "load",
-    [lambda: BadStart(), lambda: 1 / 0, lambda: object(), lambda: OnlyHealth],
-    ids=["start fails", "load fails", "no hooks", "a class"],
+    [lambda: BadStart(), lambda: 1 / 0, lambda: object(), lambda: OnlyHealth, lambda: BadWrapper()],
+    ids=["start fails", "load fails", "no hooks", "a class", "a wrapper that wraps nothing"],
 )
 def test_a_plugin_that_cannot_be_loaded_is_unavailable_at_every_use(load: Any) -> None:
     plugin = CorePlugin("p", load)

@@ -80,6 +80,14 @@ def test_two_of_one_id_are_none(tmp_path: Path) -> None:
                 assert f"{two} and {one} both claim this id" in record.reason
 
 
+def test_a_file_that_python_does_not_import_is_told_at_its_first_use(tmp_path: Path) -> None:
+    with (
+        host(write(tmp_path / "ticks.txt")) as headwater,
+        pytest.raises(PluginUnavailableError, match=r"ticks\.txt is not a Python file"),
+    ):
+        headwater.plugin_info("ticks")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -41,6 +41,7 @@ from headwater.queries import (
 )
 from headwater.queries.answer_cache.flights import Flights
 from headwater.queries.answer_cache.questions import Question
+from headwater.queries.request import parse_metric_request
 
 MakeHost = Callable[..., Headwater]
 HIT, STALE, MISS = CacheStatus.HIT, CacheStatus.STALE, CacheStatus.MISS
@@ -189,6 +190,25 @@ def test_a_question_that_was_answered_is_not_asked_again(host_of: MakeHost) -> N
     first, second = ask(host, sql="SELECT 1"), ask(host, sql="SELECT 1")
     assert (count_of(first), first.cache) == (1, MISS)
     assert (count_of(second), second.cache) == (1, HIT)
+
+
+def test_what_is_remembered_is_told_without_asking_until_its_data_source_changes(host_of: MakeHost) -> None:
+    host = host_of(Counting())
+    uid = {"uid": "source"}
+    queries = parse_metric_request({"from": FROM, "to": TO, "queries": [{"datasource": uid}]})
+    assert host.remembered_answers(queries, {}) is None
+    ask(host)
+    (hit,) = host.remembered_answers(queries, {}) or []
+    assert host.still_remembers(hit.source, hit.key, hit.answer)
+    elsewhere = evolve(hit.source, uid="nowhere")
+    assert not host.still_remembers(elsewhere, hit.key, hit.answer)
+    host.update_data_source("source", json_data={"changed": True})
+    host.query("source", {})
+    assert not host.still_remembers(hit.source, hit.key, hit.answer)
+
+
+def test_without_a_cache_nothing_is_remembered(make_host: MakeHost) -> None:
+    assert make_host(source=Counting()).remembered_answers([], {}) is None
 
 
 def test_the_order_of_keys_makes_no_other_question(host_of: MakeHost) -> None:

@@ -16,10 +16,12 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from headwater import AsyncHeadwater, CallContext, Filter, Frame, Headwater, ReadTask, hookimpl
+from headwater.datasources import DataSource, MemoryStore
 from headwater.errors import (
     DataSourceNotFoundError,
     QueryError,
     ReadTaskError,
+    StoreError,
     ValidationError,
 )
 from headwater.frames import StreamClosedError
@@ -31,6 +33,7 @@ from headwater.models import (
     QueryDataRequest,
 )
 from headwater.queries import ReadTasks
+from headwater.secrets import InMemoryKeySource
 
 MakeHost = Callable[..., Headwater]
 TABLE = pa.table({"id": list(range(10)), "word": list("abcdefghij"), "even": [n % 2 == 0 for n in range(10)]})
@@ -232,6 +235,25 @@ def test_the_values_of_a_condition_may_be_a_list(make_host: MakeHost) -> None:
     listed = Filter("id", "in", [1, 2])
     assert listed == Filter("id", "in", (1, 2))
     assert make_host(shop=Numbers()).read_tasks("shop", {}, filters=[listed]).unhandled_filters == (listed,)
+
+
+def test_a_store_that_fails_while_a_task_is_read_is_the_error() -> None:
+    class Failing(MemoryStore):
+        fails = False
+
+        def get_by_uid(self, uid: str) -> DataSource:
+            if self.fails:
+                raise StoreError("the disk is gone")
+            return super().get_by_uid(uid)
+
+    store = Failing()
+    with Headwater(store, key_sources=[InMemoryKeySource()], allow_plugins=[]) as host:
+        host.add_plugin("numbers", Numbers())
+        host.add_data_source("shop", type="numbers")
+        (task,) = host.read_tasks("shop", {}, target=1)
+        store.fails = True
+        with pytest.raises(StoreError, match="the disk is gone"):
+            host.read_task(task)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -128,6 +128,62 @@ def test_an_error_of_a_resource_is_masked(plugin: CorePlugin) -> None:
     assert is_masked(caught.value)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda plugin: plugin.query_data(query("A"), CallContext()),
+        lambda plugin: plugin.query_chunked_data(query("A"), CallContext()),
+        lambda plugin: plugin.check_health(CheckHealthRequest(PluginContext("any")), CallContext()),
+        lambda plugin: plugin.call_resource(CallResourceRequest(PluginContext("any"), "x"), CallContext()),
+    ],
+    ids=["query_data", "query_chunked_data", "check_health", "call_resource"],
+)
+class TestEveryHook:
+    def test_an_error_before_any_answer_is_masked(self, call: Callable[[CorePlugin], Any]) -> None:
+        with pytest.raises(DownstreamAuthError) as caught:
+            call(wrapped(AnyAnswer(refusal())))
+        assert is_masked(caught.value)
+
+    def test_a_wrong_answer_is_given_on_for_the_host_to_judge(
+        self, call: Callable[[CorePlugin], Any]
+    ) -> None:
+        assert call(wrapped(AnyAnswer(5))) == 5
+
+
+class AnyAnswer:
+    """Gives `answer` to every call; an error is raised."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def _give(self) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    @hookimpl
+    def query_data(self) -> Any:
+        return self._give()
+
+    @hookimpl
+    def query_chunked_data(self) -> Any:
+        return self._give()
+
+    @hookimpl
+    def check_health(self) -> Any:
+        return self._give()
+
+    @hookimpl
+    def call_resource(self) -> Any:
+        return self._give()
+
+
+def wrapped(plugin: object) -> CorePlugin:
+    redactor = Redactor()
+    redactor.watch(Secret(CANARY))
+    return CorePlugin.of("any", plugin, middlewares=[RedactionMiddleware(redactor)])
+
+
 def test_masking_ends_on_errors_that_refer_to_each_other() -> None:
     one, two = DownstreamServerError(CANARY, code=5), ValueError(CANARY)
     one.__cause__, two.__context__ = two, one
@@ -214,17 +270,8 @@ class Stream:
 
 
 def watched(answer: object) -> Any:
-    class Plugin:
-        @hookimpl
-        def query_chunked_data(self, request: QueryDataRequest) -> Any:
-            return answer
-
-        @hookimpl
-        def call_resource(self, request: CallResourceRequest) -> Any:
-            return answer
-
-    core_plugin = CorePlugin.of("any", Plugin(), middlewares=[RedactionMiddleware(Redactor())])
-    return core_plugin.call_resource(CallResourceRequest(PluginContext("any"), "x"), CallContext())
+    request = CallResourceRequest(PluginContext("any"), "x")
+    return wrapped(AnyAnswer(answer)).call_resource(request, CallContext())
 
 
 @pytest.mark.parametrize("taken", [1, 2, 3])
@@ -240,7 +287,3 @@ def test_a_stream_is_closed_when_it_ends_and_when_its_reader_leaves(taken: int) 
 
 def test_an_answer_that_cannot_be_closed_is_read_to_its_end() -> None:
     assert list(watched(["one", QueryChunk("A")])) == ["one", QueryChunk("A")]
-
-
-def test_an_answer_that_is_no_stream_is_given_on_for_the_host_to_judge() -> None:
-    assert watched(5) == 5

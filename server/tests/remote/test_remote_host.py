@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import headwater
 from headwater import AsyncHeadwater, CallContext, Headwater, QueryLimits, TimeRange
@@ -20,9 +21,12 @@ from headwater.errors import (
     DownstreamAuthError,
     DownstreamConnectionError,
     DownstreamProtocolError,
+    DownstreamServerError,
     FrameError,
     HeadwaterError,
+    LimitExceededError,
     MethodNotImplementedError,
+    NamedQueryNotFoundError,
     PluginNotRegisteredError,
     QueryCanceledError,
     QueryError,
@@ -30,6 +34,8 @@ from headwater.errors import (
 )
 from headwater.frames import encode_stream
 from headwater.models import HealthStatus
+from headwater.queries.named import named_query_from
+from headwater.remote import RemoteHeadwater
 from headwater_server.http import create_app
 from servers.certificates import make_certificates
 from servers.http_host import RunningHost, admin_authenticator, eventually, run_host
@@ -168,6 +174,77 @@ def test_health_and_resources(remote: Headwater, local: Headwater) -> None:
         remote.call_resource("demo", "nothing")
 
 
+def test_a_data_source_that_is_not_well_is_a_result(remote: Headwater, local: Headwater) -> None:
+    local.add_data_source("ill", type="testdata", uid="ill", json_data={"healthError": "the disk is full"})
+    try:
+        health = remote.check_health("ill")
+        assert (health.status, health.message) == (HealthStatus.ERROR, "the disk is full")
+    finally:
+        local.remove_data_source("ill")
+
+
+@pytest.mark.parametrize("name", ["with blanks", "a/b: c"])
+def test_a_data_source_is_found_by_any_name_or_uid(remote: Headwater, local: Headwater, name: str) -> None:
+    local.add_data_source(name, type="testdata", uid="named")
+    try:
+        assert remote.data_source(name).uid == remote.data_source("named").uid == "named"
+    finally:
+        local.remove_data_source("named")
+
+
+def test_the_store_tells_the_default_and_finds_by_number(remote: Headwater, local: Headwater) -> None:
+    assert remote.store.get_default() is None
+    added = local.add_data_source("first", type="testdata", uid="first", is_default=True)
+    try:
+        default = remote.store.get_default()
+        assert default is not None
+        assert default.uid == "first"
+        assert remote.store.get_by_id(added.id).uid == "first"
+    finally:
+        local.remove_data_source("first")
+
+
+def test_named_queries_are_kept_by_the_host(remote: Headwater, local: Headwater) -> None:
+    named = named_query_from(
+        {
+            "id": "walk",
+            "datasource": "demo",
+            "query": {"scenario": "streaming_rows", "rows": {"$param": "n"}},
+            "parameters": [{"name": "n", "type": "integer", "choices": [1, 2, 3], "default": 2}],
+        }
+    )
+    added = remote.named_queries.add(named)
+    try:
+        assert local.named_queries.get("walk").query == added.query
+        assert [each.id for each in remote.named_queries.list()] == ["walk"]
+        assert remote.run("walk", n=3).num_rows == 3
+        with CallContext() as context:
+            assert remote.named_query_runner.choices(named.parameters[0], context) == (1, 2, 3)
+        assert remote.named_queries.update(evolve(named, title="A walk"), version=1).version == 2
+        assert local.named_queries.get("walk").title == "A walk"
+        with pytest.raises(ValidationError, match="demand"):
+            remote.named_queries.update(evolve(named, query={"demand": 1}))
+    finally:
+        remote.named_queries.remove("walk")
+    with pytest.raises(NamedQueryNotFoundError):
+        local.named_queries.get("walk")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda host: host.add_plugin("own", object()), "no plugin can be added"),
+        (lambda host: host.read_task(None), "no read task can be read"),
+        (lambda host: [each.import_() for each in host.load_plugins()], "no plugin can be loaded"),
+    ],
+)
+def test_plugins_and_their_parts_are_the_hosts(
+    remote: Headwater, call: Callable[[Any], object], said: str
+) -> None:
+    with pytest.raises(MethodNotImplementedError, match=said):
+        call(remote)
+
+
 def test_a_call_that_is_cancelled_ends_in_the_host(remote: Headwater, host: RunningHost) -> None:
     with CallContext() as context:
         threading.Timer(0.3, context.cancel).start()
@@ -290,6 +367,57 @@ def test_another_server_is_told_apart(body: bytes) -> None:
         pytest.raises(DownstreamProtocolError, match=r"Headwater host|without a uid"),
     ):
         remote.list_data_sources()
+
+
+@pytest.mark.parametrize("body", [b"<h1>It works</h1>", b"[3]", b"{}", b'{"status": "fine"}'])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda remote: remote.add_data_source("x", type="testdata"),
+        lambda remote: remote.check_health("x y"),
+        lambda remote: remote.store.get_default(),
+    ],
+    ids=["a change", "a check", "a look"],
+)
+def test_whatever_is_asked_another_server_is_told_apart(body: bytes, call: Callable[[Any], object]) -> None:
+    with (
+        serve(answer(body)) as server,
+        headwater.connect(server.url, token="t") as remote,
+        pytest.raises(DownstreamProtocolError, match=r"Headwater host|without a uid"),
+    ):
+        call(remote)
+
+
+@pytest.mark.parametrize("body", [b"<h1>Bad gateway</h1>", b"[3]", b'{"message": "down"}'])
+def test_an_error_from_in_between_is_not_the_hosts(body: bytes) -> None:
+    with (
+        serve(answer(body, status="502 Bad Gateway")) as server,
+        headwater.connect(server.url, token="t") as remote,
+    ):
+        for call in (
+            remote.list_data_sources,
+            lambda: remote.query_data({"from": "0", "to": "1", "queries": [{"datasource": {"uid": "demo"}}]}),
+        ):
+            with pytest.raises(DownstreamServerError) as caught:
+                call()
+            assert caught.value.status == 502
+
+
+def test_a_host_that_has_enough_for_now_may_be_asked_again() -> None:
+    said = b'{"messageId": "request.tooMany", "message": "Wait a second.", "traceID": "t"}'
+    with (
+        serve(answer(said, status="429 Too Many Requests")) as server,
+        headwater.connect(server.url, token="t") as remote,
+        pytest.raises(LimitExceededError, match="Wait a second") as caught,
+    ):
+        remote.list_data_sources()
+    assert (caught.value.status, caught.value.retryable) == (429, True)
+
+
+def test_it_says_where_it_sends_and_whether_that_can_be_read_on_the_way() -> None:
+    with headwater.connect("http://example.com:8080/headwater/", token="t", allow_http=True) as remote:
+        assert isinstance(remote, RemoteHeadwater)
+        assert (remote.origin, remote.sends_in_clear) == ("http://example.com:8080", True)
 
 
 @pytest.mark.parametrize(

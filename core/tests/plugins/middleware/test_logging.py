@@ -151,6 +151,17 @@ def test_reading_only_a_part_of_an_answer_is_no_failure(caplog: pytest.LogCaptur
     assert [line["status"] for line in lines(caplog)] == ["ok"]
 
 
+def test_an_answer_in_pieces_may_be_a_list(caplog: pytest.LogCaptureFixture) -> None:
+    class Listed(Plugin):
+        @hookimpl
+        def call_resource(self) -> Any:
+            return [CallResourceResponse()]
+
+    with caplog.at_level(logging.DEBUG, "headwater"):
+        call_everything(Listed())
+    assert [line["endpoint"] for line in lines(caplog)] == ENDPOINTS
+
+
 def test_a_wrong_answer_passes_through(caplog: pytest.LogCaptureFixture) -> None:
     class Wrong(Plugin):
         @hookimpl

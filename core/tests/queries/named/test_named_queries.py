@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from headwater import AsyncHeadwater, CallContext, Headwater, QueryLimits
+from headwater.datasources import AddDataSource
 from headwater.errors import (
     DataSourceNotFoundError,
     HeadwaterError,
@@ -21,6 +22,7 @@ from headwater.errors import (
     QueryError,
     ValidationError,
 )
+from headwater.plugins.plugin import unusable
 from headwater.queries.named import (
     KEPT_VERSIONS,
     MemoryNamedQueryStore,
@@ -368,12 +370,21 @@ def test_an_event_loop_runs_them_too(host: Headwater) -> None:
         )
         async with headwater.run_stream("revenue", day="now") as stream:
             streamed = [batch.num_rows async for batch in stream]
+        chunks = [chunk async for chunk in headwater.run_chunks("revenue", day="now")]
+        streamed += [chunk.frame.num_rows for chunk in chunks if chunk.frame is not None]
         with pytest.raises(HeadwaterError, match="is required"):
             await headwater.run("revenue")
         await headwater.close()
         return [frame.num_rows, frames[0].num_rows, *streamed]
 
-    assert asyncio.run(run()) == [2, 1, 2]
+    assert asyncio.run(run()) == [2, 1, 2, 2]
+
+
+def test_it_may_be_kept_before_its_plugin_can_be_used(make_host: Callable[..., Headwater]) -> None:
+    host = make_host()
+    host.registry.add(unusable("shop", "Plugin 'shop' is BROKEN: no driver", "1.0"))
+    host.data_sources.add(AddDataSource(name="shop", type="shop"))
+    assert host.named_queries.add(named()).version == 1
 
 
 def test_its_cache_rule_goes_with_the_query(host: Headwater, plugin: Binding) -> None:
