@@ -28,13 +28,16 @@ from headwater.errors import (
     MethodNotImplementedError,
     NamedQueryNotFoundError,
     PluginNotRegisteredError,
+    PluginUnavailableError,
     QueryCanceledError,
     QueryError,
     ValidationError,
 )
 from headwater.frames import encode_stream
 from headwater.models import HealthStatus
+from headwater.plugins import PluginState
 from headwater.queries.named import named_query_from
+from headwater.queries.request import parse_metric_request
 from headwater.remote import RemoteHeadwater
 from headwater_server.http import create_app
 from servers.certificates import make_certificates
@@ -111,6 +114,13 @@ def test_several_queries_have_an_outcome_each(remote: Headwater) -> None:
     assert answer["A"].frames[0].num_rows > 0
     assert answer["B"].error is not None
     assert isinstance(answer["C"].error, DataSourceNotFoundError)
+
+
+def test_an_answer_may_be_waited_for_later(remote: Headwater) -> None:
+    body = {"from": "0", "to": "1", "queries": [{"datasource": {"uid": "demo"}, "scenario": "no_data"}]}
+    with CallContext() as context:
+        answer = remote.query_service.start(parse_metric_request(body), context).result()
+    assert answer.responses["A"].error is None
 
 
 def test_errors_have_the_classes_that_the_host_raised_them_with(remote: Headwater, local: Headwater) -> None:
@@ -193,15 +203,10 @@ def test_a_data_source_is_found_by_any_name_or_uid(remote: Headwater, local: Hea
 
 
 def test_the_store_tells_the_default_and_finds_by_number(remote: Headwater, local: Headwater) -> None:
-    assert remote.store.get_default() is None
-    added = local.add_data_source("first", type="testdata", uid="first", is_default=True)
-    try:
-        default = remote.store.get_default()
-        assert default is not None
-        assert default.uid == "first"
-        assert remote.store.get_by_id(added.id).uid == "first"
-    finally:
-        local.remove_data_source("first")
+    default = remote.store.get_default()
+    assert default is not None
+    assert default.uid == "demo"
+    assert remote.store.get_by_id(local.data_source("demo").id).uid == "demo"
 
 
 def test_named_queries_are_kept_by_the_host(remote: Headwater, local: Headwater) -> None:
@@ -210,7 +215,7 @@ def test_named_queries_are_kept_by_the_host(remote: Headwater, local: Headwater)
             "id": "walk",
             "datasource": "demo",
             "query": {"scenario": "streaming_rows", "rows": {"$param": "n"}},
-            "parameters": [{"name": "n", "type": "integer", "choices": [1, 2, 3], "default": 2}],
+            "parameters": [{"name": "n", "type": "choice", "choices": [1, 2, 3], "default": 2}],
         }
     )
     added = remote.named_queries.add(named)
@@ -222,8 +227,9 @@ def test_named_queries_are_kept_by_the_host(remote: Headwater, local: Headwater)
             assert remote.named_query_runner.choices(named.parameters[0], context) == (1, 2, 3)
         assert remote.named_queries.update(evolve(named, title="A walk"), version=1).version == 2
         assert local.named_queries.get("walk").title == "A walk"
+        assert [each.version for each in remote.named_queries.versions("walk")] == [2, 1]
         with pytest.raises(ValidationError, match="demand"):
-            remote.named_queries.update(evolve(named, query={"demand": 1}))
+            remote.named_queries.update(evolve(named, query={**named.query, "demand": 1}))
     finally:
         remote.named_queries.remove("walk")
     with pytest.raises(NamedQueryNotFoundError):
@@ -235,14 +241,20 @@ def test_named_queries_are_kept_by_the_host(remote: Headwater, local: Headwater)
     [
         (lambda host: host.add_plugin("own", object()), "no plugin can be added"),
         (lambda host: host.read_task(None), "no read task can be read"),
-        (lambda host: [each.import_() for each in host.load_plugins()], "no plugin can be loaded"),
     ],
 )
-def test_plugins_and_their_parts_are_the_hosts(
+def test_what_only_the_host_can_do_is_refused(
     remote: Headwater, call: Callable[[Any], object], said: str
 ) -> None:
     with pytest.raises(MethodNotImplementedError, match=said):
         call(remote)
+
+
+def test_plugins_are_listed_and_not_loaded_here(remote: Headwater) -> None:
+    (record,) = [each for each in remote.load_plugins() if each.plugin_id == "testdata"]
+    assert record.state is PluginState.READY
+    with pytest.raises(PluginUnavailableError, match="cannot be loaded here"):
+        record.load()
 
 
 def test_a_call_that_is_cancelled_ends_in_the_host(remote: Headwater, host: RunningHost) -> None:
@@ -388,6 +400,15 @@ def test_whatever_is_asked_another_server_is_told_apart(body: bytes, call: Calla
         call(remote)
 
 
+def test_a_health_without_a_status_is_not_the_hosts() -> None:
+    with (
+        serve(answer(b'{"uid": "demo", "name": "demo", "type": "testdata"}')) as server,
+        headwater.connect(server.url, token="t") as remote,
+        pytest.raises(DownstreamProtocolError, match="Headwater host"),
+    ):
+        remote.check_health("demo")
+
+
 @pytest.mark.parametrize("body", [b"<h1>Bad gateway</h1>", b"[3]", b'{"message": "down"}'])
 def test_an_error_from_in_between_is_not_the_hosts(body: bytes) -> None:
     with (
@@ -398,9 +419,8 @@ def test_an_error_from_in_between_is_not_the_hosts(body: bytes) -> None:
             remote.list_data_sources,
             lambda: remote.query_data({"from": "0", "to": "1", "queries": [{"datasource": {"uid": "demo"}}]}),
         ):
-            with pytest.raises(DownstreamServerError) as caught:
+            with pytest.raises(DownstreamServerError, match="status code 502"):
                 call()
-            assert caught.value.status == 502
 
 
 def test_a_host_that_has_enough_for_now_may_be_asked_again() -> None:

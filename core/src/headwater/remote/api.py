@@ -75,10 +75,9 @@ class HostApi:
         """The answer's JSON. `segments` are the parts of the path behind `/api`, `answers` the statuses
         beside success that come with one."""
         with self.send(method, api_path(*segments), body=body, context=context) as response:
-            if response.status not in answers:
-                response.raise_for_status()
-            elif response.status >= 400:
+            if response.status in answers:
                 return self._read(response.error_body())
+            response.raise_for_status()
             return self._read(response.read(ANSWER_BYTES))
 
     def not_a_host(self) -> DownstreamProtocolError:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from headwater.calls.context import CallContext, QueryLimits
 from headwater.datasources import AddOptions, DataSource, UpdateOptions
 from headwater.datasources.fields import edited_fields
-from headwater.errors import MethodNotImplementedError, PluginNotRegisteredError
+from headwater.errors import MethodNotImplementedError, PluginNotRegisteredError, PluginUnavailableError
 from headwater.host import Headwater, PreparedCall
 from headwater.models import (
     CallResourceResponse,
@@ -190,9 +190,13 @@ class RemoteHeadwater(Headwater):
 
     def load_plugins(self) -> list[PluginRecord]:
         """The plugins of the host, with their states there."""
-        usable = [_record(each["id"], each["info"]["version"]) for each in self._api.ask("GET", "plugins")]
+        usable = [
+            _RemotePlugin(each["id"], each["info"]["version"]) for each in self._api.ask("GET", "plugins")
+        ]
         unusable = [
-            _record(each["pluginId"], "", _STATES.get(each["errorCode"], PluginState.BROKEN), each["message"])
+            _RemotePlugin(
+                each["pluginId"], "", _STATES.get(each["errorCode"], PluginState.BROKEN), each["message"]
+            )
             for each in self._api.ask("GET", "plugins", "errors")
         ]
         return usable + unusable
@@ -247,22 +251,26 @@ class RemoteHeadwater(Headwater):
         return changed
 
 
-def _record(
-    plugin_id: str, version: str, state: PluginState = PluginState.READY, reason: str = ""
-) -> PluginRecord:
-    return PluginRecord(
-        plugin_id,
-        entry_point="",
-        distribution="",
-        version=version,
-        import_=_not_here,
-        state=state,
-        reason=reason,
-    )
+class _RemotePlugin(PluginRecord):
+    """A plugin of the host, with its state there."""
 
+    def __init__(
+        self, plugin_id: str, version: str, state: PluginState = PluginState.READY, reason: str = ""
+    ) -> None:
+        super().__init__(
+            plugin_id,
+            entry_point="",
+            distribution="",
+            version=version,
+            import_=self.load,
+            state=state,
+            reason=reason,
+        )
 
-def _not_here() -> NoReturn:
-    raise _only_in_the_host("no plugin can be loaded")
+    def load(self) -> NoReturn:
+        """Raises PluginUnavailableError: it is loaded where it runs."""
+        super().load()
+        raise PluginUnavailableError(f"Plugin {self.plugin_id!r} runs in the host and cannot be loaded here.")
 
 
 def _read_plugin(body: Any) -> PluginInfo:

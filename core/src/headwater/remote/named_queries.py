@@ -42,7 +42,7 @@ class NamedRun(MetricQuery):
 
 
 class RemoteNamedQueryStore:
-    """A `NamedQueryStore` for those who may only look. Changes go to `RemoteNamedQueries`."""
+    """A `NamedQueryStore`: what the host keeps, as this token may see and change it."""
 
     def __init__(self, api: HostApi) -> None:
         self._api = api
