@@ -86,7 +86,6 @@ def test_latency_and_dripping_delay_without_losing_a_byte(server: int) -> None:
 
 
 def test_closing_ends_waiting_connections_and_threads(server: int) -> None:
-    before = threading.active_count()
     with (
         FaultProxy("127.0.0.1", server, Fault(silent_after=0)) as proxy,
         socket.create_connection(("127.0.0.1", proxy.port), 5) as client,
@@ -96,7 +95,7 @@ def test_closing_ends_waiting_connections_and_threads(server: int) -> None:
         # An end or a reset: that depends on whether the proxy had read what the client sent.
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""
-    assert threading.active_count() == before
+    assert "fault-proxy" not in {each.name for each in threading.enumerate()}
 
 
 def test_a_server_that_is_down_refuses_and_is_back_on_the_same_port(server: int) -> None:
@@ -104,6 +103,17 @@ def test_a_server_that_is_down_refuses_and_is_back_on_the_same_port(server: int)
         with proxy.down(), pytest.raises(ConnectionRefusedError):
             ask(proxy.port)
         assert ask(proxy.port) == ANSWER
+
+
+def test_behind_it_a_server_that_is_gone_is_an_end_without_a_byte() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        FaultProxy("127.0.0.1", port) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), 5) as client,
+    ):
+        assert client.recv(1) == b""
+        assert proxy.open_connections == 0
 
 
 def test_an_orderly_end_comes_late_and_whole(server: int) -> None:

@@ -117,7 +117,7 @@ class FaultProxy:
         self._listener.close()
 
     def _accept(self, listener: socket.socket) -> None:
-        while not self._closed:
+        while True:
             try:
                 client, _ = listener.accept()
             except OSError:
