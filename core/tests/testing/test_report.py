@@ -33,8 +33,8 @@ class TestSome(DataSourceConformance):
     def test_a_live_source_is_ok(self, source):
         {health}
 
-    def test_of_the_plugins_own(self):
-        pass
+    def test_of_the_plugins_own(self, record_property):
+        record_property("rows", 7)
 """
 SELECT = "live_source or another_thread or plugins_own"
 
@@ -120,6 +120,16 @@ def test_a_run_that_finds_something_else_fails_and_says_what(run: Any) -> None:
 def test_a_server_that_is_not_there_contradicts_nothing(run: Any) -> None:
     run("--headwater-report=found.json")
     assert run("--headwater-expect=found.json", source="pytest.skip('no server')").ret == 0
+
+
+def test_plugins_are_checked_where_a_source_runs_them(
+    run: Any, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DataSourceConformance, "plugin_sources", ())
+    pytester.makepyfile(elsewhere="class Elsewhere:\n    pass\n")
+    pytester.syspathinsert()
+    health = "assert [type(each).__name__ for each in self.plugin_sources] == ['Elsewhere']"
+    run("--headwater-plugin-source=elsewhere:Elsewhere", health=health).assert_outcomes(passed=2, skipped=1)
 
 
 def test_a_missing_file_of_expectations_is_said_at_once(run: Any) -> None:

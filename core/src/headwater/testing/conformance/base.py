@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.calls.context import CallContext, QueryLimits
-from headwater.errors import HeadwaterError, PluginUnavailableError
+from headwater.errors import HeadwaterError
 from headwater.frames import Frame, FrameStream
 from headwater.host import Headwater
 from headwater.models import TimeRange
@@ -73,10 +73,6 @@ class ConformanceBase:
         """The name of the live data source in `headwater`."""
         try:
             return self.add(headwater, config, "live")
-        except PluginUnavailableError as error:
-            raise ConformanceError.of(
-                type(self), error, "plugin", "it has to load; the exception above says what does not"
-            ) from error
         except HeadwaterError as error:
             raise ConformanceError.of(
                 type(self), error, "suite.config", "give what the plugin's settings and secrets take"
