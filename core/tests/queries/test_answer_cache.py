@@ -200,7 +200,7 @@ def test_what_is_remembered_is_told_without_asking_until_its_data_source_changes
     ask(host)
     (hit,) = host.remembered_answers(queries, {}) or []
     assert host.still_remembers(hit.source, hit.key, hit.answer)
-    elsewhere = evolve(hit.source, uid="nowhere")
+    elsewhere = evolve(host.data_source("source"), uid="nowhere")
     assert not host.still_remembers(elsewhere, hit.key, hit.answer)
     host.update_data_source("source", json_data={"changed": True})
     host.query("source", {})

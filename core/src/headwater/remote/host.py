@@ -190,10 +190,10 @@ class RemoteHeadwater(Headwater):
 
     def load_plugins(self) -> list[PluginRecord]:
         """The plugins of the host, with their states there."""
-        usable = [
+        usable: list[PluginRecord] = [
             _RemotePlugin(each["id"], each["info"]["version"]) for each in self._api.ask("GET", "plugins")
         ]
-        unusable = [
+        unusable: list[PluginRecord] = [
             _RemotePlugin(
                 each["pluginId"], "", _STATES.get(each["errorCode"], PluginState.BROKEN), each["message"]
             )
