@@ -54,9 +54,12 @@ class Outcomes:
 
 def read_outcomes(folder: Path) -> Outcomes:
     """Of the mutants in a workspace, as far as they were run."""
+    from mutmut.configuration import reset_config
+
     ran = {name: status for name, status in _statuses(folder) if status is not None}
     alive = {name: status for name, status in ran.items() if status in _ALIVE}
     with chdir(folder):
+        reset_config()  # mutmut's, which is of the folder that was read before
         survivors = [_survivor(name, status) for name, status in alive.items()]
     timed_out = sum(status in _TIMED_OUT for status in ran.values())
     return Outcomes(len(ran), len(ran) - len(survivors), timed_out, tuple(survivors))
