@@ -162,3 +162,14 @@ def test_no_statement_of_the_store_shows_its_parameters(store: SqlStore) -> None
     with store.engine.connect() as connection, pytest.raises(Exception, match="hidden") as caught:
         connection.execute(text("SELECT :secret FROM nowhere"), {"secret": "hunter22"})
     assert "hunter22" not in str(caught.value)
+
+
+def test_a_store_that_is_closed_while_it_is_used_keeps_no_connection(path: Path) -> None:
+    store = SqlStore.open(f"sqlite:///{path}")
+    with store.engine.connect() as used:
+        store.close()
+        used.execute(text("SELECT 1"))
+    assert store.revision() == 0  # who asks later is answered, too
+
+    opened = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert not [each for each in opened if each.parent == path.parent]

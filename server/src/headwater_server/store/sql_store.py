@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, event, func, select
 
 from headwater.datasources import DataSource, Subscribers
 from headwater.datasources.rules import check_can_wrap, name_taken, not_found, uid_taken, version_conflict
@@ -143,6 +143,7 @@ class SqlStore(SqlKeyRegister):
     def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
+        event.listen(self._engine, "checkin", _close)  # of what is still in use, or is used once more
         self._engine.dispose()
 
     def _one(self, query: Select[Any]) -> DataSource:
@@ -208,3 +209,8 @@ def _changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[st
 def _delete(connection: Connection, table: Table, key: str, parent: int, names: Iterable[str]) -> None:
     for name in names:
         connection.execute(table.delete().where(table.c.data_source_id == parent, table.c[key] == name))
+
+
+def _close(connection: Any, _record: object) -> None:
+    if connection is not None:  # it is None if it was lost
+        connection.close()
