@@ -212,6 +212,13 @@ def test_a_key_path_that_is_no_directory_is_refused_by_name(tmp_path: Path) -> N
             use()
 
 
+def test_a_key_directory_that_cannot_be_there_holds_no_keys(tmp_path: Path) -> None:
+    """Its host may have keys from elsewhere."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "keys", tmp_path / "none"):
+        assert DirectoryKeySource(path).keys() == {}
+
+
 def test_a_directory_that_cannot_be_looked_at_is_no_empty_source(tmp_path: Path) -> None:
     path = tmp_path / ("d" * 300)
 

@@ -30,11 +30,12 @@ class ReadOnlyDirectoryKeySource:
     def keys(self) -> Mapping[str, WrappingKey]:
         # `Path.exists` and `Path.glob` would take a directory that cannot be read for one without keys.
         try:
-            _check_private(self._directory, self._directory.stat(), expected="700")
+            found = _stat(self._directory)
+            if found is None:
+                return {}
+            _check_private(self._directory, found, expected="700")
             files = sorted(each for each in self._directory.iterdir() if each.name.endswith(_SUFFIX))
             return {file.stem: LocalKey(file.stem, read_key_file(file)) for file in files}
-        except FileNotFoundError:
-            return {}
         except OSError as error:
             raise EncryptionKeyError(
                 f"Cannot read the key directory {self._directory}: {error.strerror}."
@@ -120,6 +121,14 @@ def read_key_file(file: Path) -> bytes:
             return decode_key(opened.read(1024), str(file))
     except OSError as error:
         raise EncryptionKeyError(f"Cannot read the key file {file}: {error.strerror}.") from error
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """None if there is nothing; raises OSError if nobody can tell."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):  # the latter: what should hold it is a file
+        return None
 
 
 def _check_private(path: Path, status: os.stat_result, *, expected: str) -> None:
