@@ -12,14 +12,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 import headwater_server.store.migrations
 from headwater.datasources import DataSource
 from headwater.errors import StoreError
 from headwater_server.store import SqlStore, tables
 from headwater_server.store.engine import open_engine
-from headwater_server.store.schema import VERSION_TABLE, current_version, known_versions
+from headwater_server.store.schema import VERSION_TABLE, current_version, known_versions, upgrade
 
 DIE_WHILE_MIGRATING = """
 import os, signal, sys
@@ -103,6 +103,23 @@ def test_processes_that_open_a_new_database_together_agree(store_url: str) -> No
     assert {store.revision() for store in stores} == {0}
     for store in stores:
         store.close()
+
+
+def test_mariadb_is_locked_until_its_migrations_are_committed(new_url: Callable[[str], str]) -> None:
+    """Who came in before took the last one for missing."""
+    url = new_url("mariadb")
+    engine, other = open_engine(url, lock_timeout=1), open_engine(url, lock_timeout=1)
+    free: list[int] = []
+
+    @event.listens_for(engine, "commit")
+    def look(_: object) -> None:
+        with other.connect() as connection:
+            free.append(connection.execute(text("SELECT IS_FREE_LOCK('headwater_schema')")).scalar_one())
+
+    upgrade(engine)
+    assert free[-1] == 0
+    for each in (engine, other):
+        each.dispose()
 
 
 @pytest.mark.parametrize("statement", [1, 2, 4, 6, 8])

@@ -43,7 +43,9 @@ def upgrade(engine: Engine, to: str = "head") -> None:
         with engine.begin() as connection:
             if _is_current(connection):
                 return
-        with writer_of(engine).begin() as connection, _alone(connection):
+        with _alone(engine), writer_of(engine).begin() as connection:
+            if connection.dialect.name == "postgresql":  # whose lock ends with the transaction
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
             if not _is_current(connection):
                 _migrate(connection, to)
 
@@ -59,20 +61,19 @@ def _is_current(connection: Connection) -> bool:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """One migration at a time. SQLite's write transaction is enough; PostgreSQL's lock ends with the
-    transaction."""
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
-    elif dialect != "sqlite":
+def _alone(engine: Engine) -> Iterator[None]:
+    """One migration at a time in MySQL, until its transaction has ended: the lock is the session's. SQLite's
+    write transaction is enough, and PostgreSQL has locks of transactions."""
+    if engine.dialect.name in ("postgresql", "sqlite"):
+        yield
+        return
+    with engine.connect() as connection:
         got = connection.execute(text("SELECT GET_LOCK(:name, 60)"), {"name": _LOCK_NAME}).scalar()
         if got != 1:
             raise StoreLockedError("Another process is changing the store's schema; try again.")
-    try:
-        yield
-    finally:
-        if dialect not in ("postgresql", "sqlite"):
+        try:
+            yield
+        finally:
             connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _LOCK_NAME})
 
 
