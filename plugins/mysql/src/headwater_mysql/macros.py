@@ -27,7 +27,7 @@ _RESTRICTED = re.compile(
 _MAY_BE_RESTRICTED = re.compile(r"grants|user", re.IGNORECASE)
 EXECUTED_COMMENT = re.compile(r"/\*M?!\d*")
 MYSQL_TIMES: Final = range(2**63)
-"""To the year 3001, which the macros leave to the server. Before 8.0.28 they end as MariaDB's do."""
+"""Where they end, the macros leave to the server."""
 _MARIADB_TIMES: Final = range(2**31)
 _MARIADB_11_TIMES: Final = range(1, 2**31)
 
@@ -118,7 +118,7 @@ def macros_of(dialect: Dialect, unix_times: range = MYSQL_TIMES) -> MySQLMacros:
 def unix_times_of(server_version: str) -> range:
     """The Unix seconds of which FROM_UNIXTIME of a server makes a time, and UNIX_TIMESTAMP counts.
 
-    It is NULL for others: from 2038 on in MariaDB (11.5 and newer know times up to 2106), and for 0 in 11.8.
+    It is NULL for others: from 2038 on in MariaDB 10.11, from 2106 on and for 0 in 11.8.
     """
     if "mariadb" not in server_version.lower():
         return MYSQL_TIMES
