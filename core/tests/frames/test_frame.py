@@ -109,6 +109,7 @@ def test_a_field_may_say_its_exact_type() -> None:
 def test_a_field_shows_its_labels_and_type_but_no_values() -> None:
     assert repr(described_frame().field(1)) == "<Field value {dc=a, host=b}: double, 2 values>"
     assert repr(Frame.from_pydict({"a": ["secret"]}).field(0)) == "<Field a: string, 1 values>"
+    assert repr(Field("a", iter([1]), type=pa.int64())) == "<Field a: int64, values yet to be read>"
 
 
 def test_labels_for_a_missing_column_are_refused() -> None:

@@ -19,8 +19,8 @@ from headwater.secrets import (
     RemoteKeySource,
     SecretCipher,
 )
-from headwater.secrets.key_setup import active_key_problem, add_key, prepare_keys
-from headwater.secrets.keys import key_check
+from headwater.secrets.key_setup import KeyReport, active_key_problem, add_key, prepare_keys
+from headwater.secrets.keys import WrappingKey, key_check
 from headwater.secrets.rotation import activate, key_status, retire, rewrap, verify
 
 
@@ -104,6 +104,45 @@ def test_a_start_without_any_place_for_a_key_is_refused() -> None:
         prepare_keys(KeyRing([RemoteKeySource([])]), MemoryStore())
 
 
+def _does_not_answer(*_: bytes) -> bytes:
+    raise ConnectionError("no route to 10.0.0.9")
+
+
+@pytest.mark.parametrize("degraded", [False, True])
+def test_a_new_store_is_refused_while_the_key_service_does_not_answer(degraded: bool) -> None:
+    store = MemoryStore()
+    ring = KeyRing([RemoteKeySource([RemoteKey("kms", _does_not_answer, _does_not_answer)])])
+
+    with pytest.raises(EncryptionKeyError, match="Key 'kms' cannot encrypt now") as caught:
+        prepare_keys(ring, store, degraded=degraded)
+
+    assert caught.value.retryable
+    assert "10.0.0.9" not in str(caught.value)
+    assert not store.key_records()
+
+
+def test_a_start_waits_for_the_service_of_the_active_key_alone() -> None:
+    store = MemoryStore()
+    up = {name: LocalKey(name, os.urandom(32)) for name in ("active", "added")}
+    for name, key in up.items():
+        store.register_key(name, key_check(key))
+    store.activate_key("active")
+
+    def report(*answering: str, degraded: bool = False) -> KeyReport:
+        keys = [
+            RemoteKey(name, key.wrap, key.unwrap if name in answering else _does_not_answer)
+            for name, key in up.items()
+        ]
+        return prepare_keys(KeyRing([RemoteKeySource(keys)]), store, degraded=degraded)
+
+    assert report("active", "added").missing == ()
+    assert report("active").missing == ("added",)
+    with pytest.raises(EncryptionKeyError, match="Key 'active' cannot decrypt now") as caught:
+        report("added")
+    assert caught.value.retryable
+    assert report("added", degraded=True).problem == "Key 'active' cannot decrypt now."
+
+
 def test_hosts_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
     store = MemoryStore()
 
@@ -113,6 +152,19 @@ def test_hosts_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(start, range(16)))) == 1
     assert len(list((tmp_path / "keys").glob("*.key"))) == 1
+
+
+def test_a_host_that_another_one_overtook_tells_of_no_first_key() -> None:
+    store = MemoryStore()
+
+    class OvertakenKeySource(InMemoryKeySource):
+        def create_first(self, key_id: str) -> WrappingKey:
+            store.register_key("theirs", key_check(self.create("theirs")))
+            return self.create(key_id)
+
+    report = prepare_keys(KeyRing([OvertakenKeySource()]), store)
+
+    assert (report.active, report.created) == ("theirs", None)
 
 
 def test_a_kms_key_protects_a_store_from_start_to_rotation() -> None:
@@ -220,6 +272,15 @@ def test_the_status_of_keys_tells_what_an_operator_needs_to_know() -> None:
         (first, "active", "memory", True, 1),
         (second, "added", "", False, 0),
     ]
+
+
+def test_the_status_of_a_key_whose_service_does_not_answer_is_not_guessed() -> None:
+    store = MemoryStore()
+    store.register_key("kms", b"sealed")
+    ring = KeyRing([RemoteKeySource([RemoteKey("kms", _does_not_answer, _does_not_answer)])])
+
+    with pytest.raises(EncryptionKeyError, match="Key 'kms' cannot decrypt now"):
+        key_status(ring, store)
 
 
 def test_an_edit_during_a_rotation_loses_neither_the_edit_nor_the_new_key() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -51,7 +51,8 @@ class Field:
         labels = (
             f" {{{', '.join(f'{key}={value}' for key, value in self.labels.items())}}}" if self.labels else ""
         )
-        return f"<Field {self.name}{labels}: {self.type}, {len(self.values)} values>"
+        count = f"{len(self.values)} values" if isinstance(self.values, Sized) else "values yet to be read"
+        return f"<Field {self.name}{labels}: {self.type}, {count}>"
 
 
 @frozen(eq=False, repr=False)

@@ -20,7 +20,7 @@ from .envelope import (
     unseal,
     wrap_aad,
 )
-from .keys import KeyRing
+from .keys import KeyRing, wrap_with
 from .secret import Secret
 
 
@@ -171,10 +171,7 @@ class SecretCipher:
 
     def _wrap(self, owner: SecretOwner, dek: DataKey) -> bytes:
         kek = self._ring.require(self._active_key_id())
-        try:
-            wrapped = kek.wrap(dek.material, wrap_aad(dek.id, owner, kek.id))
-        except Exception as error:
-            raise EncryptionKeyError(f"Key {kek.id!r} cannot encrypt now.", retryable=True) from error
+        wrapped = wrap_with(kek, dek.material, wrap_aad(dek.id, owner, kek.id))
         return WrappedKey(dek.id, kek.id, kek.algorithm, wrapped).to_bytes()
 
     def _unwrap(self, owner: SecretOwner, wrapped: bytes) -> DataKey:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class KeyReport:
     """The keys at start. `created` is where a first key was made, if one was: the operator should back it up.
 
-    `missing` and `wrong` are registered keys, not active ones, whose secrets cannot be opened here. `problem`
-    is why the active key cannot be used, on a host that started degraded.
+    `missing` and `wrong` are registered keys, not active ones, whose secrets cannot be opened here; a key is
+    missing too while its service does not answer. `problem` is why the active key cannot be used, on a host
+    that started degraded.
     """
 
     active: str
@@ -99,11 +100,11 @@ def _check_registered(ring: KeyRing, store: KeyStore, degraded: bool) -> KeyRepo
                     raise
                 problem = str(error)
         elif record.state != "retired":
-            key = ring.get(record.id)
-            if key is None:
+            try:
+                if not passes_check(ring.require(record.id), record.check):
+                    wrong.append(record.id)
+            except EncryptionKeyError:
                 missing.append(record.id)
-            elif not passes_check(key, record.check):
-                wrong.append(record.id)
     return KeyReport(active, None, tuple(missing), tuple(wrong), problem)
 
 

@@ -237,17 +237,27 @@ class KeyRing:
 _CHECK = b"headwater key check"
 
 
+def wrap_with(key: WrappingKey, plaintext: bytes, aad: bytes) -> bytes:
+    """Raises EncryptionKeyError, retryable, where the service that has the key does not answer."""
+    try:
+        return key.wrap(plaintext, aad)
+    except Exception as error:
+        raise EncryptionKeyError(f"Key {key.id!r} cannot encrypt now.", retryable=True) from error
+
+
 def key_check(key: WrappingKey) -> bytes:
-    """A sealed constant that proves later that `key` is still the same key."""
-    return key.wrap(_CHECK, _check_aad(key.id))
+    """A sealed constant that proves later that `key` is still the same key. Raises as `wrap_with`."""
+    return wrap_with(key, _CHECK, _check_aad(key.id))
 
 
 def passes_check(key: WrappingKey, check: bytes) -> bool:
-    """Whether `key` made `check`."""
+    """Whether `key` made `check`. Raises EncryptionKeyError, retryable, where its service does not answer."""
     try:
         return key.unwrap(check, _check_aad(key.id)) == _CHECK
     except TamperedRecordError:
         return False
+    except Exception as error:
+        raise EncryptionKeyError(f"Key {key.id!r} cannot decrypt now.", retryable=True) from error
 
 
 def _check_aad(key_id: str) -> bytes:

@@ -62,7 +62,8 @@ class VerifyReport:
 
 
 def key_status(ring: KeyRing, store: KeyStore) -> tuple[KeyStatus, ...]:
-    """All registered keys, oldest first. Raises EncryptionKeyError if a source cannot be read."""
+    """All registered keys, oldest first. Raises EncryptionKeyError if a source cannot be read, or a key's
+    service does not answer."""
     usage = store.key_usage()
     statuses = []
     for record in store.key_records():
