@@ -44,7 +44,6 @@ class Connection:
         self._seconds: float | None = None
         self._lock = threading.Lock()  # guards both above: nothing is cancelled that is freed meanwhile
         self._waits = Waits()
-        self._ends_waits = False
 
     def begin(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -81,8 +80,7 @@ class Connection:
 
     def interrupt(self) -> None:
         """End the statement; the connection is not used again."""
-        if self._preset.waits_for_ever and not self._ends_waits:
-            self._ends_waits = True
+        if self._preset.waits_for_ever:
             self._waits.end_after(_PATIENCE_SECONDS)
         self._cancel()
 

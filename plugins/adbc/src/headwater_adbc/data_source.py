@@ -74,9 +74,8 @@ class AdbcDataSource(SqlDataSource[AdbcSettings]):
         return self.browse("hypertables", (), context)
 
     def _give_up(self, waits: Waits) -> None:
-        if (
-            self.preset.waits_for_ever
-        ):  # no other driver can be woken while it connects: its time limit ends it
+        """No other driver can be woken while it connects: its time limit ends it."""
+        if self.preset.waits_for_ever:
             waits.end_after(_AGAIN_SECONDS)
 
     def _opened(self, seconds: float) -> adbc.AdbcDatabase:

@@ -23,6 +23,7 @@ class Waits:
     def __init__(self) -> None:
         self._threads: set[int] = set()
         self._over = threading.Event()
+        self._ends = False
 
     @contextmanager
     def wait(self) -> Iterator[None]:
@@ -41,7 +42,10 @@ class Waits:
         self._over.set()
 
     def end_after(self, seconds: float) -> None:
-        """From then on hang up for whoever waits, until it is over."""
+        """From then on hang up for whoever waits, until it is over. Asked again, it goes on as it does."""
+        if self._ends:
+            return
+        self._ends = True
         threading.Thread(target=self._end, args=(seconds,), name="headwater-hang-up", daemon=True).start()
 
     def _end(self, seconds: float) -> None:
