@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from headwater import Frame, Headwater
 from headwater_harlequin import HeadwaterAdapter
 from headwater_harlequin.catalog import SourceItem, quoted
 from headwater_harlequin.cursor import short_type
+from headwater_harlequin.host import HostLocation
 from servers.http_host import admin_authenticator, run_host
 
 if TYPE_CHECKING:
@@ -171,6 +173,20 @@ def test_what_cannot_be_connected_to_says_why(tmp_path: Path, data_dir: Path) ->
         HeadwaterAdapter((), headwater_host="http://127.0.0.1:9", token_file=tmp_path / "none").connect()
     with pytest.raises(HarlequinConfigError, match="Name one data source"):
         HeadwaterAdapter(("demo", "my shop"))
+
+
+def test_a_host_without_that_data_source_is_closed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    really_open = HostLocation.open
+
+    def note_closing(self: HostLocation, closing: ExitStack) -> Headwater:
+        closing.callback(closed.append, True)
+        return really_open(self, closing)
+
+    monkeypatch.setattr(HostLocation, "open", note_closing)
+    with pytest.raises(HarlequinConnectionError):
+        HeadwaterAdapter(("nowhere",), data_dir=data_dir).connect()
+    assert closed == [True]
 
 
 def test_the_connection_is_known_by_host_and_data_source(data_dir: Path) -> None:

@@ -52,7 +52,7 @@ class HeadwaterAdapter(HarlequinAdapter):
         with ExitStack() as opening:
             try:
                 headwater = self._location.open(opening)
-                connection = HeadwaterConnection(headwater, self._source, self._range, opening.pop_all())
+                connection = HeadwaterConnection(headwater, self._source, self._range, opening)
             except HeadwaterError as error:
                 raise HarlequinConnectionError(str(error), title="Headwater cannot connect.") from error
         return connection

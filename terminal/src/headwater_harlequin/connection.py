@@ -29,7 +29,8 @@ _QUOTES = "\"'`"
 class HeadwaterConnection(BrowsedConnection):
     """Queries go to the data source `source`, or are SELECTs over all of them where it is empty.
 
-    Raises DataSourceNotFoundError if there is none of that name. Closing it closes `opened`, with the host.
+    Raises DataSourceNotFoundError if there is none of that name. It takes over what `opened` closes, the host
+    among it.
     """
 
     def __init__(
@@ -39,10 +40,10 @@ class HeadwaterConnection(BrowsedConnection):
         self.headwater = headwater
         self.source = headwater.data_source(source).name if source else ""
         self._from, self._to = time_range
-        self._opened = opened
         self._lock = threading.Lock()
         self._running: dict[CallContext, FrameStream | None] = {}
         self.init_message = self._where()
+        self._opened = opened.pop_all()
 
     def execute(self, query: str) -> HeadwaterCursor | None:
         """None for `USE`, and for a query that was cancelled before its first rows."""
