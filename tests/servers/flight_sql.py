@@ -11,7 +11,6 @@ import attrs
 from headwater import Headwater
 
 from .certificates import Certificates
-from .http_host import admin_authenticator, run_host
 from .process import free_port
 
 
@@ -29,6 +28,8 @@ def start_flight_sql(database: Path, certificates: Certificates | None = None) -
     from headwater_server.flight import flight_service
     from headwater_server.http import create_app
     from headwater_server.serving import ListenOptions
+
+    from .http_host import admin_authenticator, run_host
 
     with Headwater(allow_plugins={"duckdb"}) as host:
         host.add_data_source(type="duckdb", name="shop", url=str(database))

@@ -16,6 +16,7 @@ import attrs
 from servers.process import ServerProcess, fetch_debian_packages, find_program, free_port, unavailable
 
 V2, V3 = "2.42", "3.5"
+_IS_READY = "Server is ready to receive web requests"
 _SUITE_OF = {V2: "bookworm", V3: "sid"}
 
 
@@ -47,8 +48,8 @@ def start_prometheus(
 
     `openmetrics` fills its TSDB; `web_config` is its web.yml.
 
-    Remote write, native histograms and exemplars are on. With a `web_config` readiness is not awaited over
-    HTTP, for it may ask for TLS or credentials.
+    Remote write, native histograms and exemplars are on. With a `web_config` its log says when it is ready,
+    for HTTP may ask for TLS or credentials.
     """
     program = _program("prometheus", version)
     directory = Path(tempfile.mkdtemp(prefix="headwater-prometheus-"))
@@ -74,7 +75,11 @@ def start_prometheus(
             (directory / "web.yml").write_text(web_config)
             command.append(f"--web.config.file={directory}/web.yml")
         url = f"http://127.0.0.1:{port}"
-        with ServerProcess(command, ready=lambda: _answers(url), directory=directory) as process:
+
+        def ready() -> bool:
+            return _answers(url) and (not web_config or _IS_READY in process.log.read_text())
+
+        with ServerProcess(command, ready=ready, directory=directory) as process:
             yield PrometheusServer(url, version, process)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -204,6 +204,8 @@ def test_types_survive(host: Headwater, name: str) -> None:
 
 
 def _instants(column: pa.ChunkedArray, name: str) -> list[Any]:
+    if name == "float16":
+        column = column.cast(pa.float32())  # NumPy's own numbers are shown with fewer digits
     if name != "timestamp_us_zurich":
         return list(column.to_pylist())
     return [str(value) for value in column.cast(pa.timestamp("us", "UTC")).to_pylist()]

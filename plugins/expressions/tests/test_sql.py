@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -145,7 +146,7 @@ def test_series_of_true_and_false_have_times() -> None:
         ([pa.array([Decimal("0.1")]), pa.array([2])], [0.1, 2.0]),
         ([pa.array([True]), pa.array([2.5])], [1.0, 2.5]),
         ([pa.array([Decimal("1.10")], pa.decimal256(50, 2))], [Decimal("1.10")]),
-        ([pa.array([1.5], pa.float16())], [1.5]),
+        ([pa.array([np.float16(1.5)])], [1.5]),
     ],
 )
 def test_values_of_several_series_share_a_type_that_holds_all(values: list[pa.Array], found: Any) -> None:
@@ -204,7 +205,7 @@ def test_a_table_without_rows_keeps_its_columns() -> None:
         (pa.binary(), b"\x00\xff"),
         (pa.bool_(), True),
         (pa.uint64(), 2**64 - 1),
-        (pa.float16(), 1.5),
+        (pa.float16(), np.float16(1.5)),
         (pa.dictionary(pa.int32(), pa.string()), "x"),
     ],
     ids=str,
