@@ -169,11 +169,12 @@ def test_workers_are_as_many_as_before_however_often_they_are_to_be_replaced(las
     for _ in range(3):
         lasting.process.send_signal(signal.SIGHUP)
         time.sleep(0.1)  # or the signals would be one
-    assert eventually(lambda: len(now := children(lasting.process.pid)) == 2 and not now & before, 150), (
-        children(lasting.process.pid)
-    )
-    assert eventually(lambda: all(map(serves, children(lasting.process.pid))), 60)
-    assert len(children(lasting.process.pid)) == 2
+
+    def two_new_ones_serve() -> bool:
+        now = children(lasting.process.pid)
+        return len(now) == 2 and not now & before and all(map(serves, now))
+
+    assert eventually(two_new_ones_serve, 150), children(lasting.process.pid)
 
 
 def test_a_worker_that_leaves_is_no_host_that_shuts_down(lasting: ServeProcess) -> None:
