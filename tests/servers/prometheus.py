@@ -77,7 +77,7 @@ def start_prometheus(
         url = f"http://127.0.0.1:{port}"
 
         def ready() -> bool:
-            return _answers(url) and (not web_config or _IS_READY in process.log.read_text())
+            return _answers(url) and (not web_config or _IS_READY in (directory / "server.log").read_text())
 
         with ServerProcess(command, ready=ready, directory=directory) as process:
             yield PrometheusServer(url, version, process)
