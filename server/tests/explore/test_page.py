@@ -20,9 +20,10 @@ def test_a_wrong_query_says_what_to_do_and_whose_fault_it_is(page: Page, ask: Ca
     expect(alert).to_contain_text(re.compile("Request [0-9a-f]{32}"))
 
 
-def test_escape_cancels_a_running_query(page: Page, ask: Callable[..., None]) -> None:
-    ask("endless", wait=False)
-    expect(page.locator(".status-line")).to_contain_text("received")
+def test_escape_cancels_a_running_query(page: Page, visit: Callable[..., None]) -> None:
+    visit("lake", query="SELECT count() FROM numbers(100000000000) WHERE sin(number) > 2")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".status-line")).to_contain_text("rows read")
     page.keyboard.press("Escape")
     expect(page.locator("p.status[role=status]")).to_contain_text("Cancelled after")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
