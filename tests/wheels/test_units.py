@@ -24,7 +24,7 @@ EVERYTHING = [
     "headwater-engines[duckdb,flight,polars]", "headwater-grafana",
     "headwater-server[mcp,mysql,oidc,opentelemetry,postgresql,redis]",
 ]  # fmt: skip
-TERMINAL = "headwater-harlequin[sql]"  # not beside others: Harlequin wants newer versions than they do
+TERMINAL = "headwater-harlequin[sql]"  # not beside others: Harlequin pins click to one version
 WITH_EXTRAS = {
     "core": [CORE, "headwater-testdata", "ipykernel"],
     "engines": EVERYTHING,

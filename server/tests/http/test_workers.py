@@ -170,11 +170,14 @@ def test_workers_are_as_many_as_before_however_often_they_are_to_be_replaced(las
         lasting.process.send_signal(signal.SIGHUP)
         time.sleep(0.1)  # or the signals would be one
 
-    def two_new_ones_serve() -> bool:
+    def two_new_ones_serve_for_a_while() -> bool:
         now = children(lasting.process.pid)
-        return len(now) == 2 and not now & before and all(map(serves, now))
+        if len(now) != 2 or now & before or not all(map(serves, now)):
+            return False
+        time.sleep(3)  # or the next of the replacements would only not have begun
+        return children(lasting.process.pid) == now
 
-    assert eventually(two_new_ones_serve, 150), children(lasting.process.pid)
+    assert eventually(two_new_ones_serve_for_a_while, 150), children(lasting.process.pid)
 
 
 def test_a_worker_that_leaves_is_no_host_that_shuts_down(lasting: ServeProcess) -> None:
@@ -226,9 +229,11 @@ def test_workers_stay_where_new_ones_cannot_start(serving: ServeProcess) -> None
 
 def serves(pid: int) -> bool:
     """Whether the worker has come as far as to handle SIGTERM itself."""
-    (mask,) = [
-        line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigCgt" in line
-    ]
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has ended
+        return False
+    (mask,) = [line.split()[1] for line in lines if "SigCgt" in line]
     return bool(int(mask, 16) & 1 << signal.SIGTERM - 1)
 
 

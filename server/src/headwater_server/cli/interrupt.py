@@ -36,6 +36,28 @@ def cancel_on_interrupt(
 
     before = signal.signal(signal.SIGINT, cancel)
     try:
+        if interrupted.is_set():  # before this context was there
+            context.cancel()
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def note_interrupt(interrupted: threading.Event) -> Iterator[None]:
+    """Within the block, SIGINT sets `interrupted`; a second one does what the first did before.
+
+    Python raises KeyboardInterrupt wherever it is, and drops it in a finalizer. Nobody may wait for
+    `interrupted`: setting it takes the lock that a waiter holds.
+    """
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, note)
+    try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)

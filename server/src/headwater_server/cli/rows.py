@@ -195,17 +195,25 @@ def _watch(
     it is asked again."""
     from headwater.errors import HeadwaterError
 
+    from .interrupt import note_interrupt
+
     assert options.watch is not None
-    while not interrupted.is_set():
-        try:
-            _run(target, open_rows, options, interrupted)
-        except HeadwaterError as error:
-            if exit_code_of(error) in (USAGE, SECRET, INTERRUPTED):
-                raise
-            report(error)
-        if not interrupted.is_set():
-            time.sleep(options.watch)
+    with note_interrupt(interrupted):
+        while not interrupted.is_set():
+            try:
+                _run(target, open_rows, options, interrupted)
+            except HeadwaterError as error:
+                if exit_code_of(error) in (USAGE, SECRET, INTERRUPTED):
+                    raise
+                report(error)
+            _pause(options.watch, interrupted)
     raise KeyboardInterrupt
+
+
+def _pause(seconds: float, interrupted: threading.Event) -> None:
+    end = time.monotonic() + seconds
+    while not interrupted.is_set() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))
 
 
 def _run(
