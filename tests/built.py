@@ -38,7 +38,8 @@ class CleanEnvironment:
         programs = self.python.parent
         path = os.pathsep.join([str(programs), os.environ["PATH"]])
         data = str(self.folder / "data")
-        return run(programs / program, *arguments, cwd=cwd or self.folder, PATH=path, HEADWATER_DATA_DIR=data)
+        own = {"PATH": path, "VIRTUAL_ENV": str(programs.parent), "HEADWATER_DATA_DIR": data}
+        return run(programs / program, *arguments, cwd=cwd or self.folder, **own)
 
 
 def build(project: Path, target: Path, *what: str) -> Artefacts:

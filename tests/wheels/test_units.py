@@ -39,7 +39,9 @@ WITH_EXTRAS = {
     "server": [*EVERYTHING, "headwater-clickhouse[embedded]", "fastapi"],
     "terminal": [*EVERYTHING, TERMINAL],
 }
-NOT_OF_WHEELS = ["http/test_reload.py::test_files_folders_and_packages_that_are_worked_on_are_watched"]
+NOT_OF_WHEELS = [
+    "server/tests/http/test_reload.py::test_files_folders_and_packages_that_are_worked_on_are_watched"
+]
 WITHOUT_A_HOST = {  # their other tests start one, which wants newer versions than they do
     "engines": (
         [CORE, "headwater-engines[duckdb,polars]", "headwater-testdata"],

@@ -176,8 +176,10 @@ def run_kit(folder: Path, fault: str) -> Outcome:
              "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
+    report = folder / "report.xml"
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    cases = ET.parse(folder / "report.xml").iter("testcase")
+    assert report.exists(), done.stdout + done.stderr
+    cases = ET.parse(report).iter("testcase")
     passed: set[str] = set()
     failed: dict[str, str] = {}
     for case in cases:
