@@ -146,9 +146,10 @@ class Outcome:
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """What happened by fault; each run is a process, as an author's would be."""
+    folder = tmp_path_factory.mktemp("kit")  # here: the factory is not for several threads at once
 
     def run(fault: str) -> Outcome:
-        return run_kit(tmp_path_factory.mktemp(fault or "sound"), fault)
+        return run_kit(folder / (fault or "sound"), fault)
 
     faults = ["", *FAULTS]
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as threads:
@@ -156,7 +157,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
 
 def run_kit(folder: Path, fault: str) -> Outcome:
-    shutil.copytree(SITE, folder, dirs_exist_ok=True)
+    shutil.copytree(SITE, folder)
     if fault == "untyped":
         (folder / "headwater_seeded" / "py.typed").unlink()
     requirement = "headwater" if fault == "any_core" else "headwater>=0.1,<1"
@@ -211,6 +212,11 @@ def test_the_failure_ends_in_one_line_that_says_what_to_mend_and_where(
         place = re.escape(FAULTS[fault].mend) + r" \(headwater_seeded/\w+\.py:\d+\)"
     assert re.fullmatch(rf"headwater\.testing\.ConformanceError: \S.+\. Mend {place}: \S.+", message), message
     assert "assert " not in message
+
+
+def test_what_was_left_open_is_named(outcomes: dict[str, Outcome]) -> None:
+    (message,) = outcomes["leaks_files"].failed.values()
+    assert re.search(r"left open: /\S+ \(deleted\)", message)
 
 
 def test_every_check_has_a_fault() -> None:
