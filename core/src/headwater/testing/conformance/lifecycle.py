@@ -52,9 +52,8 @@ class LifecycleChecks(ConformanceBase):
         """After a warm-up, because libraries keep pools of their own for the life of the process. What was
         opened once more, and is not at another use, is theirs too, or another test's."""
         self._use_once(config)
-        assert not (self._left_open(config) and (files := self._left_open(config))), (
-            f"Files or sockets were left open: {', '.join(files)}"
-        )
+        files = self._left_open(config) and self._left_open(config)
+        assert not files, f"Files or sockets were left open: {', '.join(files)}"
 
     @mend("source.close", "it ends quietly, also unused and called twice")
     def test_an_instance_can_be_closed_unused_and_twice(self, headwater: Headwater, source: str) -> None:
