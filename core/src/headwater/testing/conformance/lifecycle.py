@@ -49,29 +49,23 @@ class LifecycleChecks(ConformanceBase):
 
     @mend("source.close", "end there every thread, connection and file that the data source opened")
     def test_closing_the_host_leaves_no_thread_and_no_file_open(self, config: DataSourceConfig) -> None:
-        """After a warm-up, because libraries keep pools of their own for the life of the process. What was
-        opened once more, and is not at another use, is theirs too, or another test's."""
+        """After a warm-up, because libraries keep pools of their own for the life of the process."""
         self._use_once(config)
-        files = self._left_open(config) and self._left_open(config)
-        assert not files, f"Files or sockets were left open: {', '.join(files)}"
-
-    @mend("source.close", "it ends quietly, also unused and called twice")
-    def test_an_instance_can_be_closed_unused_and_twice(self, headwater: Headwater, source: str) -> None:
-        data_source = self.build(headwater, source)
-        data_source.close()
-        data_source.close()
-
-    def _left_open(self, config: DataSourceConfig) -> list[str]:
-        """What one more use leaves open. No thread may be left: raises AssertionError with their names."""
         before = _settled_files()
         with _started_here() as started:
             self._use_once(config)
         assert eventually(lambda: not _running(started), self.deadline), (
             f"Threads were left running: {', '.join(_running(started))}"
         )
-        if eventually(lambda: len(_open_files()) <= len(before), self.deadline):
-            return []
-        return sorted(name for number, name in _open_files().items() if before.get(number) != name)
+        assert eventually(lambda: len(_open_files()) <= len(before), self.deadline), (
+            f"Files or sockets were left open: {', '.join(_added(before, _open_files()))}"
+        )
+
+    @mend("source.close", "it ends quietly, also unused and called twice")
+    def test_an_instance_can_be_closed_unused_and_twice(self, headwater: Headwater, source: str) -> None:
+        data_source = self.build(headwater, source)
+        data_source.close()
+        data_source.close()
 
     def _use_once(self, config: DataSourceConfig) -> None:
         with Headwater(allow_plugins={self.plugin_id}, plugin_sources=self.plugin_sources) as host:
@@ -120,6 +114,10 @@ def _open_files() -> dict[str, str]:
         with suppress(OSError):  # closed meanwhile
             found[descriptor.name] = str(descriptor.readlink())
     return found
+
+
+def _added(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    return sorted(name for descriptor, name in now.items() if before.get(descriptor) != name)
 
 
 def dead_address(url: str) -> str:
