@@ -77,6 +77,14 @@ def test_a_corrupt_byte_is_the_only_difference(server: int) -> None:
     assert [i for i, byte in enumerate(received) if byte != ANSWER[i]] == [70_001]
 
 
+def test_a_corrupt_text_differs_in_its_last_byte(server: int) -> None:
+    with FaultProxy("127.0.0.1", server, Fault(corrupt_text=ANSWER[7:10])) as proxy:
+        received = ask(proxy.port)
+    assert len(received) == len(ANSWER)
+    differences = {(i % 256, byte) for i, byte in enumerate(received) if byte != ANSWER[i]}
+    assert differences == {(9, 9 ^ 0xFF)}
+
+
 def test_latency_and_dripping_delay_without_losing_a_byte(server: int) -> None:
     slow = Fault(latency=0.05, jitter=0.01, drip=20_000, drip_pause=0.01)
     with FaultProxy("127.0.0.1", server, slow) as proxy:

@@ -40,6 +40,8 @@ class Fault:
     """Half open: pass nothing more after so many bytes, and keep the connection."""
     corrupt_at: int | None = None
     """Flip every bit of the byte at this offset."""
+    corrupt_text: bytes = b""
+    """Flip every bit of the last byte of this text, wherever one piece of an answer holds it whole."""
     drip: int | None = None
     """Pass so many bytes at a time,"""
     drip_pause: float = 0.01
@@ -195,6 +197,8 @@ def _broken(data: bytes, passed: int, fault: Fault) -> tuple[bytes, str]:
         changed = bytearray(data)
         changed[fault.corrupt_at - passed] ^= 0xFF
         data = bytes(changed)
+    if text := fault.corrupt_text:
+        data = data.replace(text, text[:-1] + bytes([text[-1] ^ 0xFF]))
     endings = (("cut", fault.cut_after), ("reset", fault.reset_after), ("silent", fault.silent_after))
     reached = [(after, name) for name, after in endings if after is not None and passed + len(data) >= after]
     if not reached:
