@@ -22,20 +22,25 @@ CANCELLED = 0.2
 
 @define
 class Clients:
-    """`threads` clients; each begins a query every `pause` seconds, or at once after the last if it is 0."""
+    """`threads` clients; each begins a query every `pause` seconds, or at once after the last if it is 0;
+    and one who edits."""
 
     host: ServeProcess
     sources: Mapping[str, Source]
     threads: int
     pause: float = 0.0
-    begun: float = field(factory=time.monotonic)
     latencies: list[tuple[float, float]] = field(factory=list)
-    """Seconds since the beginning, and seconds that the answer took."""
+    """Seconds of load before, and seconds that the answer took."""
     outcomes: Counter[str] = field(factory=Counter)
+    _loaded: float = 0.0
+    _begun: float = 0.0
+    _edits: int = 0
     _stop: threading.Event = field(factory=threading.Event)
 
     def run(self, seconds: float) -> None:
-        """Until `seconds` are over."""
+        """Until `seconds` are over. May be called again, and goes on with other queries then."""
+        self._begun = time.monotonic()
+        self._stop.clear()
         working = [threading.Thread(target=self._ask, args=(number,)) for number in range(self.threads)]
         working.append(threading.Thread(target=self._edit))
         for thread in working:
@@ -44,9 +49,10 @@ class Clients:
         self._stop.set()
         for thread in working:
             thread.join()
+        self._loaded += seconds
 
     def _ask(self, number: int) -> None:
-        chance = random.Random(number)
+        chance = random.Random(f"{number} {self._loaded}")
         token = admin_token(self.host)
         with httpx2.Client(
             base_url=self.host.url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
@@ -68,7 +74,7 @@ class Clients:
         except httpx2.TransportError as error:
             self.outcomes[f"{name}: {type(error).__name__}"] += 1
             return
-        self.latencies.append((started - self.begun, time.monotonic() - started))
+        self.latencies.append((self._loaded + started - self._begun, time.monotonic() - started))
         if answer.status_code != 200:
             self.outcomes[f"{name}: {answer.status_code} {answer.text[:200]}"] += 1
             return
@@ -85,15 +91,15 @@ class Clients:
 
     def _edit(self) -> None:
         token = admin_token(self.host)
-        number, known = 0, False
         while not self._stop.wait(1):
-            number += 1
-            body = {"name": "edited", "uid": "edited", "type": "testdata", "jsonData": {"seed": number}}
-            body["secureJsonData"] = {"apiKey": f"key {number}"}
+            self._edits += 1
             with contextlib.suppress(httpx2.TransportError):
-                path = "/api/datasources/uid/edited" if known else "/api/datasources"
-                answer = self.host.call("PUT" if known else "POST", path, token=token, json=body)
-                known = True
-                if answer.status_code == 409:  # an earlier run has made it
-                    continue
+                path, body = "/api/datasources/uid/edited", edited(self._edits)
+                answer = self.host.call("PUT", path, token=token, json=body)
                 self.outcomes["edited" if answer.status_code == 200 else f"edit: {answer.status_code}"] += 1
+
+
+def edited(number: int) -> dict[str, object]:
+    """The data source that is changed, after so many changes."""
+    names = {"name": "edited", "uid": "edited", "type": "testdata"}
+    return {**names, "jsonData": {"seed": number}, "secureJsonData": {"apiKey": f"key {number}"}}

@@ -36,15 +36,21 @@ def slope(seconds: Sequence[float], values: Sequence[float]) -> Slope:
 
 
 def least_squares(x: NDArray[np.float64], values: NDArray[np.float64]) -> Slope:
-    """Needs three values."""
+    """Needs five values."""
     count = len(values)
-    if count < 3:
+    if count < 5:
         return Slope(float("nan"), float("inf"))
     centred = x - x.mean()
     change = float((centred * values).sum() / (centred**2).sum())
     rest = values - values.mean() - change * centred
     error = float(np.sqrt((rest**2).sum() / (count - 2) / (centred**2).sum()))
-    return Slope(change, 1.96 * error)
+    return Slope(change, _of_student(count - 2) * error)
+
+
+def _of_student(freedom: int) -> float:
+    """Student's t for 97.5 %, from the normal distribution's by Fisher's expansion; within 4 % from 3 on."""
+    z = 1.96
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def medians_by_minute(pairs: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
