@@ -82,6 +82,45 @@ def test_a_statement_that_missed_being_cancelled_is_cancelled_again_while_its_en
     assert connection.closed
 
 
+class Endless(Deaf):
+    """Has rows for ever, and would read them all before it serves another statement."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missed.set()
+
+    def execute(self, sql: str, values: tuple[Any, ...], verb: str) -> Result:
+        return EndlessResult(self)
+
+    def renew(self) -> None:
+        assert self.heard.is_set(), "all rows are read before the connection is good for another statement"
+
+
+class EndlessResult(Result):
+    def batches(self) -> Iterable[pa.RecordBatch]:
+        while not self._connection.heard.is_set():
+            yield pa.record_batch([pa.array([1])], Deaf.schema)
+
+
+def test_a_statement_is_ended_by_whoever_notices_first_that_its_call_is_over() -> None:
+    """The flag is up before what is to happen then: its reader may see it before anybody has interrupted."""
+    connection = Endless()
+    pool = Pool(lambda _seconds, _context: connection, PoolLimits(), 10)
+    context = CallContext(timeout=60)
+    execution = Execution(pool, context, describe)
+    execution.start("SELECT 1")
+    rows = execution.batches()
+    next(rows)
+    callbacks: list[Callable[[], None]] = []
+    context.cancel_in(callbacks.append)
+    with pytest.raises(QueryCanceledError):
+        next(rows)
+    assert connection.heard.is_set()
+    assert connection.closed
+    for callback in callbacks:
+        callback()
+
+
 class Failing(Deaf):
     """Fails as its first statement begins."""
 

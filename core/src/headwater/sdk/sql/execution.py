@@ -150,7 +150,8 @@ class Execution:
         explained = self._explain(error) if isinstance(error, Exception) else error
         if not isinstance(explained, HeadwaterError) or explained.source is not ErrorSource.CALLER:
             self._connection.reusable = False  # its trouble may be with this connection
-        self._exhausted = True  # there is nothing to cancel
+        if isinstance(error, Exception) and not isinstance(error, HeadwaterError):
+            self._exhausted = True  # the driver's own: there is nothing to cancel
         self.close()
         try:
             self._context.check()
