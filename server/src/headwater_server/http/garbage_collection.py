@@ -22,7 +22,7 @@ class GarbageCollection:
     a second.
 
     What results leave behind lies in pieces between what is in use, which glibc keeps. So it is asked for
-    them while there are calls, twice a minute.
+    them while there are calls, twice a minute, after the garbage that lies between them has gone.
 
     Both only where start-up froze what stays (`gc.freeze`): so that there is little to look through, and
     the process is the host's own. Used from one event loop.
@@ -52,7 +52,8 @@ class GarbageCollection:
 
 
 def trim() -> None:
-    """Give pages that glibc does not need back to the system; nothing with another C library."""
+    """Give pages that nothing needs back to the system; no pages with another C library than glibc."""
+    gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):
