@@ -23,9 +23,9 @@ from soak.verdict import show
 
 CLIENTS = 8
 CALIBRATION_SECONDS = 15.0
-ROUNDS = 15
+ROUNDS = 12
 """Of load, each with a rest behind it."""
-REST_SECONDS = 40.0
+REST_SECONDS = 36.0
 """The host gives memory back half a minute after a request."""
 
 
