@@ -49,7 +49,7 @@ def main() -> int:
         most = sum(calibration.outcomes.values()) / min(CALIBRATION_SECONDS, seconds / 3)
         clients = Clients(host, sources, CLIENTS, pause=CLIENTS / (most * arguments.load))
         samples = Samples(host.process.pid)
-        go_through(clients, samples, host, seconds / ROUNDS, 1.0 if arguments.quick else REST_SECONDS)
+        go_through(clients, samples, host, seconds / ROUNDS, 3.0 if arguments.quick else REST_SECONDS)
         return show(samples, clients, seconds, most, arguments.load)
 
 
@@ -67,6 +67,9 @@ def go_through(
             for each in beside:
                 each.result()
             samples.rest(rest_seconds)
+            for name, source in clients.sources.items():
+                if running := source.running():
+                    clients.outcomes[f"{name}: {running} at work though nobody asks"] += 1
             left = f"{samples.at_rest[-1]:.1f} MB at rest"
             print(f"round {number + 1} of {ROUNDS}: {left}", file=sys.stderr, flush=True)
 
