@@ -15,17 +15,13 @@ class Samples:
     """Of the host's process, each second of load: MB, threads, descriptors. And MB at each rest."""
 
     pid: int
-    seconds: list[float] = field(factory=list)
     resident: list[float] = field(factory=list)
     threads: list[int] = field(factory=list)
     descriptors: list[int] = field(factory=list)
     at_rest: list[float] = field(factory=list)
 
     def take(self, until: threading.Event) -> None:
-        before = self.seconds[-1] if self.seconds else 0.0
-        began = time.monotonic()
         while not until.wait(1):
-            self.seconds.append(before + time.monotonic() - began)
             self.resident.append(memory(self.pid, "VmRSS"))
             self.threads.append(threads(self.pid))
             self.descriptors.append(descriptors(self.pid))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-import numpy as np
-
 from soak.clients import Clients
-from soak.regression import by_minute, drift, least_squares, medians_by_minute, slope
+from soak.regression import drift, means, medians, per_hour
 from soak.samples import Samples
 
 WARM_UP = 0.25
@@ -22,15 +20,19 @@ LEAST_SECONDS = 600.0
 
 
 def show(samples: Samples, clients: Clients, seconds: float, most: float, load: float) -> int:
-    """Print what the page on reliability shows. 1 if something is not as it should be."""
-    first = int(len(samples.seconds) * WARM_UP)
-    growth = slope(samples.seconds[first:], samples.resident[first:])
-    rests = samples.at_rest[int(len(samples.at_rest) * WARM_UP) :]
-    hours = np.arange(len(rests)) * seconds / 3600 / len(samples.at_rest)
-    left = least_squares(hours, np.asarray(rests))
+    """Print what the page on reliability shows. 1 if something is not as it should be.
+
+    What grows is judged by rounds, which the rests make independent of each other; minutes are not, and
+    would make the margins look smaller than they are.
+    """
+    rounds = len(samples.at_rest)
+    skipped, first = int(rounds * WARM_UP), int(len(samples.resident) * WARM_UP)
+    loaded = means(samples.resident, rounds)
+    latencies = medians(clients.latencies, seconds, rounds)
+    growth = per_hour(loaded[skipped:], seconds / rounds)
+    left = per_hour(samples.at_rest[skipped:], seconds / rounds)
+    slower = drift(latencies[skipped:])
     early, late = _quarters(clients, seconds)
-    medians = medians_by_minute([each for each in clients.latencies if each[0] >= seconds * WARM_UP])
-    slower = drift(medians)
     handles = [_ends(values[first:]) for values in (samples.threads, samples.descriptors)]
     good = {"right", "left", "edited", "rotated"}
     failed = {outcome: count for outcome, count in clients.outcomes.items() if outcome not in good}
@@ -43,7 +45,7 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
         f"{growth.change:+.2f} ± {growth.margin:.2f} MB/h |"
     )
     print(
-        f"| resident memory at rest, MB | {rests[0]:.0f} | {rests[-1]:.0f} | "
+        f"| resident memory at rest, MB | {samples.at_rest[skipped]:.0f} | {samples.at_rest[-1]:.0f} | "
         f"{left.change:+.2f} ± {left.margin:.2f} MB/h |"
     )
     print(f"| threads | {_cells(handles[0])} | |\n| file descriptors | {_cells(handles[1])} | |")
@@ -52,9 +54,9 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
         f"{slower.change:+.1%} ± {slower.margin:.1%} |"
     )
     print(f"| 99th percentile, ms | {_ms(early, 0.99)} | {_ms(late, 0.99)} | |\n")
-    print(f"Resident MB by minute: {' '.join(f'{mean:.0f}' for mean in by_minute(samples.resident))}\n")
+    print(f"Resident MB by round: {' '.join(f'{each:.0f}' for each in loaded)}\n")
     print(f"Resident MB at each rest: {' '.join(f'{each:.1f}' for each in samples.at_rest)}\n")
-    print(f"Median ms by minute: {' '.join(f'{1000 * median:.1f}' for median in medians)}\n")
+    print(f"Median ms by round: {' '.join(f'{1000 * each:.1f}' for each in latencies)}\n")
     for outcome, count in failed.items():
         print(f"FAILED {count} times: {outcome}")
     worse = {
