@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -18,7 +19,8 @@ class Slope:
     margin: float
 
     def surely_reaches(self, most: float) -> bool:
-        return self.change - self.margin >= most
+        """Also if nothing can be said of it."""
+        return not self.change - self.margin < most
 
 
 def means(values: Sequence[float], count: int) -> list[float]:
@@ -27,12 +29,12 @@ def means(values: Sequence[float], count: int) -> list[float]:
 
 
 def medians(pairs: Sequence[tuple[float, float]], seconds: float, count: int) -> list[float]:
-    """Of (seconds, value) in each of `count` parts of `seconds`."""
+    """Of (seconds, value) in each of `count` parts of `seconds`; infinite for one without any."""
     parts: list[list[float]] = [[] for _ in range(count)]
     for at, value in pairs:
         if at < seconds:
             parts[int(at / seconds * count)].append(value)
-    return [statistics.median(part) for part in parts]
+    return [statistics.median(part or [math.inf]) for part in parts]
 
 
 def per_hour(values: Sequence[float], seconds: float) -> Slope:

@@ -20,18 +20,16 @@ LEAST_SECONDS = 600.0
 
 
 def show(samples: Samples, clients: Clients, seconds: float, most: float, load: float) -> int:
-    """Print what the page on reliability shows. 1 if something is not as it should be.
-
-    What grows is judged by rounds, which the rests make independent of each other; minutes are not, and
-    would make the margins look smaller than they are.
-    """
+    """Print what the page on reliability shows. 1 if something is not as it should be."""
     rounds = len(samples.at_rest)
-    skipped, first = int(rounds * WARM_UP), int(len(samples.resident) * WARM_UP)
-    loaded = means(samples.resident, rounds)
-    latencies = medians(clients.latencies, seconds, rounds)
-    growth = per_hour(loaded[skipped:], seconds / rounds)
-    left = per_hour(samples.at_rest[skipped:], seconds / rounds)
-    slower = drift(latencies[skipped:])
+    minutes = max(rounds, int(seconds / 60))
+    first = int(len(samples.resident) * WARM_UP)
+    loaded = means(samples.resident, minutes)
+    latencies = medians(clients.latencies, seconds, minutes)
+    growth = per_hour(loaded[int(minutes * WARM_UP) :], seconds / minutes)
+    rests = samples.at_rest[int(rounds * WARM_UP) :]
+    left = per_hour(rests, seconds / rounds)
+    slower = drift(latencies[int(minutes * WARM_UP) :])
     early, late = _quarters(clients, seconds)
     handles = [_ends(values[first:]) for values in (samples.threads, samples.descriptors)]
     good = {"right", "left", "edited", "rotated"}
@@ -45,7 +43,7 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
         f"{growth.change:+.2f} ± {growth.margin:.2f} MB/h |"
     )
     print(
-        f"| resident memory at rest, MB | {samples.at_rest[skipped]:.0f} | {samples.at_rest[-1]:.0f} | "
+        f"| resident memory at rest, MB | {rests[0]:.0f} | {rests[-1]:.0f} | "
         f"{left.change:+.2f} ± {left.margin:.2f} MB/h |"
     )
     print(f"| threads | {_cells(handles[0])} | |\n| file descriptors | {_cells(handles[1])} | |")
@@ -54,9 +52,9 @@ def show(samples: Samples, clients: Clients, seconds: float, most: float, load: 
         f"{slower.change:+.1%} ± {slower.margin:.1%} |"
     )
     print(f"| 99th percentile, ms | {_ms(early, 0.99)} | {_ms(late, 0.99)} | |\n")
-    print(f"Resident MB by round: {' '.join(f'{each:.0f}' for each in loaded)}\n")
+    print(f"Resident MB by minute: {' '.join(f'{each:.0f}' for each in loaded)}\n")
     print(f"Resident MB at each rest: {' '.join(f'{each:.1f}' for each in samples.at_rest)}\n")
-    print(f"Median ms by round: {' '.join(f'{1000 * each:.1f}' for each in latencies)}\n")
+    print(f"Median ms by minute: {' '.join(f'{1000 * each:.1f}' for each in latencies)}\n")
     for outcome, count in failed.items():
         print(f"FAILED {count} times: {outcome}")
     worse = {
