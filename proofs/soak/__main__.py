@@ -26,7 +26,7 @@ CALIBRATION_SECONDS = 15.0
 ROUNDS = 12
 """Of load, each with a rest behind it."""
 REST_SECONDS = 36.0
-"""The host gives memory back half a minute after a request."""
+"""Half a minute after the last request the host has given memory back."""
 
 
 def main() -> int:

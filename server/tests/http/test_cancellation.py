@@ -153,6 +153,31 @@ def test_pieces_that_are_free_are_given_back_while_there_are_calls(
             assert trimmed.wait(10)
 
 
+def test_a_request_that_ends_while_trimming_is_due_is_followed_by_another_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its call may end later than the run that was due before."""
+    runs: list[str] = []
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 1)
+    monkeypatch.setattr(garbage_collection, "_TRIM_SECONDS", 0.2)
+    monkeypatch.setattr(garbage_collection, "trim", lambda: runs.append("trim"))
+
+    async def run() -> list[int]:
+        collection = GarbageCollection(workers)
+        collection.trim_later()
+        await asyncio.sleep(1)
+        alone = len(runs)
+        for _ in range(100):
+            collection.trim_later()
+        await asyncio.sleep(1)
+        return [alone, len(runs)]
+
+    workers = WorkerPool("collector")
+    counts = asyncio.run(run())
+    workers.close()
+    assert counts == [1, 3]
+
+
 def test_trimming_gives_pages_back_that_only_garbage_holds() -> None:
     """In a process of its own, whose pieces are as they are left here."""
     code = (
