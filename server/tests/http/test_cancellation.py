@@ -253,3 +253,34 @@ def test_other_requests_are_answered_while_many_queries_run(host: RunningHost) -
     for connection in connections:
         connection.close()
     assert eventually(lambda: not host.app.host.running)
+
+
+def test_no_thread_keeps_what_it_freed() -> None:
+    """In a process of its own, as `headwater serve` sets it up."""
+    code = (
+        "import threading\n"
+        "from pathlib import Path\n"
+        "from headwater_server.http.garbage_collection import trim\n"
+        "from headwater_server.serving.memory import keep_memory_low\n"
+        "keep_memory_low()\n"
+        "def resident():\n"
+        "    return int(Path('/proc/self/statm').read_text().split()[1]) * 4096\n"
+        "def hold():\n"
+        "    bytes(30_000_000)  # of a large block glibc learns to keep more\n"
+        "    together.wait()\n"
+        "    held = [bytes(1_000_000) for _ in range(20)]\n"
+        "    together.wait()\n"
+        "    del held\n"
+        "    together.wait()\n"
+        "together = threading.Barrier(3)\n"
+        "before = resident()\n"
+        "threads = [threading.Thread(target=hold) for _ in range(3)]\n"
+        "for thread in threads:\n"
+        "    thread.start()\n"
+        "for thread in threads:\n"
+        "    thread.join()\n"
+        "trim()\n"
+        "print(resident() - before)\n"
+    )
+    kept = int(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert kept < 8_000_000
