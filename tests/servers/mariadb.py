@@ -11,7 +11,14 @@ from pathlib import Path
 import attrs
 
 from servers.certificates import make_certificates
-from servers.mysql_family import DatabaseServer, answers, create_account, run_quietly, server_options
+from servers.mysql_family import (
+    DatabaseServer,
+    answers,
+    create_account,
+    run_quietly,
+    server_options,
+    set_up_options,
+)
 from servers.process import (
     C_LIBRARY,
     ServerProcess,
@@ -70,9 +77,8 @@ def start_mariadb(*options: str) -> Iterator[DatabaseServer]:
     try:
         certificates = make_certificates(directory / "tls")
         common = server_options(directory, port := free_port(), certificates)
-        user = common[-1]
         run_quietly(
-            [*programs.installer, common[0], user, "--auth-root-authentication-method=normal",
+            [*programs.installer, *set_up_options(directory), "--auth-root-authentication-method=normal",
              "--skip-test-db", "--skip-name-resolve"],
             directory / "install.log",
             programs.environment,

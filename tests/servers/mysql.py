@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from servers.certificates import make_certificates
-from servers.mysql_family import DatabaseServer, answers, create_account, run_quietly, server_options
+from servers.mysql_family import (
+    DatabaseServer,
+    answers,
+    create_account,
+    run_quietly,
+    server_options,
+    set_up_options,
+)
 from servers.process import ServerProcess, fetch_debian_packages, free_port, unavailable
 
 
@@ -21,7 +28,9 @@ def start_mysql(*options: str) -> Iterator[DatabaseServer]:
     try:
         certificates = make_certificates(directory / "tls")
         common = server_options(directory, port := free_port(), certificates)
-        run_quietly([*program, "--initialize-insecure", common[0], common[-1]], directory / "install.log")
+        run_quietly(
+            [*program, "--initialize-insecure", *set_up_options(directory)], directory / "install.log"
+        )
         socket = directory / "s.sock"
         command = [
             *program, *common, "--mysqlx=0", "--disable-log-bin", "--innodb-redo-log-capacity=64M",

@@ -74,10 +74,21 @@ class DatabaseServer:
             return list(cursor.fetchall())
 
 
+def set_up_options(directory: Path) -> list[str]:
+    """Where files lie, and whose they are. A server that starts removes what others left in its `tmpdir`, and
+    what others have there just now."""
+    (temporary := directory / "tmp").mkdir(exist_ok=True)
+    return [
+        f"--datadir={directory / 'data'}",
+        f"--tmpdir={temporary}",
+        f"--user={pwd.getpwuid(os.getuid()).pw_name}",
+    ]
+
+
 def server_options(directory: Path, port: int, certificates: Certificates) -> list[str]:
     """Options that both servers understand. 64 MiB packets let the tests send rows past the 16 MiB frame."""
     return [
-        f"--datadir={directory / 'data'}",
+        *set_up_options(directory),
         f"--socket={directory / 's.sock'}",
         f"--pid-file={directory / 'pid'}",
         f"--port={port}",
@@ -90,7 +101,6 @@ def server_options(directory: Path, port: int, certificates: Certificates) -> li
         f"--ssl-ca={certificates.authority}",
         f"--ssl-cert={certificates.server}",
         f"--ssl-key={certificates.server_key}",
-        f"--user={pwd.getpwuid(os.getuid()).pw_name}",
     ]
 
 
