@@ -9,7 +9,7 @@ import sys
 _MIB = 1 << 20
 _GLIBC_OPTIONS = {  # mallopt(3)
     -8: 2,  # M_ARENA_MAX
-    -3: 32 * _MIB,  # M_MMAP_THRESHOLD, to which it would grow by itself
+    -3: 32 * _MIB,  # M_MMAP_THRESHOLD; with the next one set, it no longer grows to this by itself
     -1: 4 * _MIB,  # M_TRIM_THRESHOLD
     -2: 2 * _MIB,  # M_TOP_PAD
 }
